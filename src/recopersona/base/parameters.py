@@ -1,0 +1,186 @@
+"""Parameters declared once, with their bound; checked by one function, with one sentence of error.
+
+A class body says ``factors: int = param(64, whole(at_least=1))`` and nothing else: the constructor,
+its signature, scikit-learn's ``get_params`` and the check all follow from that line.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import numpy as np
+
+from recopersona.data.times import duration_ms
+from recopersona.errors import ParameterError, did_you_mean
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Bound:
+    """What a parameter may be, in words and as a test.
+
+    ``choices`` are the words that a text parameter may be, for suggesting the nearest.
+    """
+
+    words: str
+    holds: Callable[[Any], bool]
+    choices: tuple[str, ...] = ()
+
+
+def param(default: T, bound: Bound | None = None) -> T:
+    """Declare a parameter of a model: a keyword argument of its constructor.
+
+    Parameters
+    ----------
+    default : anything
+        Shared by all instances, so never changed by the model.
+    bound : Bound, optional
+        Made by `whole`, `real`, `one_of`, `duration`, `switch` or `optional`.
+
+    Examples
+    --------
+    >>> from recopersona.base.recommender import Recommender
+    >>> class Constant(Recommender):
+    ...     level: float = param(1.0, real(at_least=0))
+    >>> Constant(level=2.0)
+    Constant(level=2.0)
+    """
+    field: T = dataclasses.field(default=default, metadata={"bound": bound})
+    return field
+
+
+def whole(at_least: int | None = None, at_most: int | None = None) -> Bound:
+    """An integer between bounds that it may reach."""
+    limits = _limits([("at least", at_least), ("at most", at_most)])
+
+    def holds(value: Any) -> bool:
+        return (
+            isinstance(value, (int, np.integer))
+            and not isinstance(value, bool)
+            and (at_least is None or value >= at_least)
+            and (at_most is None or value <= at_most)
+        )
+
+    return Bound(f"an integer{limits}", holds)
+
+
+def real(
+    at_least: float | None = None, above: float | None = None, at_most: float | None = None
+) -> Bound:
+    """A finite number between bounds."""
+    limits = _limits([("at least", at_least), ("above", above), ("at most", at_most)])
+
+    def holds(value: Any) -> bool:
+        return (
+            isinstance(value, (int, float, np.integer, np.floating))
+            and not isinstance(value, bool)
+            and bool(np.isfinite(value))
+            and (at_least is None or value >= at_least)
+            and (above is None or value > above)
+            and (at_most is None or value <= at_most)
+        )
+
+    return Bound(f"a finite number{limits}", holds)
+
+
+def one_of(*choices: str) -> Bound:
+    """One of a few words."""
+    words = ", ".join(repr(choice) for choice in choices)
+    return Bound(f"one of {words}", lambda value: value in choices, choices)
+
+
+def duration() -> Bound:
+    """A length of time such as ``"7d"``, or a timedelta."""
+
+    def holds(value: Any) -> bool:
+        try:
+            return isinstance(value, (str, timedelta)) and duration_ms(value) > 0
+        except ParameterError:
+            return False
+
+    return Bound("a duration such as '30min' or '7d' or a timedelta", holds)
+
+
+def switch() -> Bound:
+    """True or False."""
+    return Bound("True or False", lambda value: isinstance(value, (bool, np.bool_)))
+
+
+def seed() -> Bound:
+    """What scikit-learn's ``random_state`` may be."""
+
+    def holds(value: Any) -> bool:
+        whole_number = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+        return value is None or isinstance(value, np.random.RandomState) or (
+            whole_number and 0 <= value < 2**32
+        )
+
+    return Bound("None, an integer from 0 to 2**32 - 1 or a RandomState", holds)
+
+
+def optional(bound: Bound) -> Bound:
+    """The same, or None."""
+    return Bound(
+        f"{bound.words}, or None", lambda value: value is None or bound.holds(value), bound.choices
+    )
+
+
+def check(value: Any, bound: Bound, owner: str, name: str) -> None:
+    """Raise the one sentence if a value is out of bounds.
+
+    Examples
+    --------
+    >>> check(0, whole(at_least=1), "ALS", "factors")
+    Traceback (most recent call last):
+    recopersona.errors.ParameterError: ALS: factors must be an integer of at least 1, got 0.
+    """
+    if not _holds(bound, value):
+        hint = did_you_mean(value, bound.choices) if isinstance(value, str) else ""
+        raise ParameterError(f"{owner}: {name} must be {bound.words}, got {value!r}{hint or '.'}")
+
+
+def check_parameters(estimator: Any) -> None:
+    """Check every declared parameter of an estimator."""
+    for field in dataclasses.fields(estimator):
+        bound = field.metadata.get("bound")
+        if bound is not None:
+            check(getattr(estimator, field.name), bound, type(estimator).__name__, field.name)
+
+
+def declare_parameters(cls: type) -> None:
+    """Give a class the constructor that its declared parameters describe.
+
+    Only lines that end in ``param(...)`` are parameters; other annotations are left alone. A class
+    that writes its own ``__init__`` keeps it.
+    """
+    own = vars(cls).get("__annotations__", {})
+    declared = {
+        name: hint for name, hint in own.items() if isinstance(vars(cls).get(name), dataclasses.Field)
+    }
+    cls.__annotations__ = declared
+    dataclass(kw_only=True, eq=False, repr=False)(cls)
+    cls.__annotations__ = own
+
+
+def generator(random_state: Any) -> np.random.Generator:
+    """Return numpy's generator for scikit-learn's ``random_state``."""
+    if isinstance(random_state, np.random.RandomState):
+        return np.random.default_rng(random_state.randint(0, 2**32, size=4, dtype=np.uint32))
+    return np.random.default_rng(random_state)
+
+
+def _holds(bound: Bound, value: Any) -> bool:
+    try:
+        return bool(bound.holds(value))
+    except (TypeError, ValueError):
+        return False
+
+
+def _limits(limits: list[tuple[str, float | None]]) -> str:
+    said = [f"{words} {limit:g}" for words, limit in limits if limit is not None]
+    return f" of {' and '.join(said)}" if said else ""

@@ -1,0 +1,611 @@
+"""The verbs: a model writes ``_fit`` and ``score_items``; everything else comes from here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from os import PathLike
+from typing import Any, ClassVar, Self, dataclass_transform
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator
+
+from recopersona.base.parameters import (
+    check,
+    check_parameters,
+    declare_parameters,
+    param,
+    whole,
+)
+from recopersona.data.dataset import Dataset, index_events
+from recopersona.data.event import EVENT_TYPES, Event, event_bits, event_code
+from recopersona.data.history import History
+from recopersona.data.ids import UNKNOWN, IdMap
+from recopersona.data.intake import read_columns
+from recopersona.data.interactions import Interactions
+from recopersona.data.query import Query
+from recopersona.data.ranking import Ranking
+from recopersona.data.times import MISSING_TIME, moment_ms
+from recopersona.data.types import Array, Floats, Id, Indices, Mask
+from recopersona.errors import DataError, NotFittedError, ParameterError
+from recopersona.kernels.blocks import cut, run_blocks
+from recopersona.kernels.metrics import discounted_gain, mark_hits
+from recopersona.kernels.topn import select_top
+
+NO_OPINION = np.float32(-np.inf)
+"""The score of an item about which a model has nothing to say."""
+
+FALLBACK = "popularity"
+"""The source of items that fill a list which the model could not fill."""
+
+_SCORES_PER_BLOCK = 1 << 22  # 16 MB of float32 per block, whatever the catalogue
+
+
+@dataclass_transform(kw_only_default=True, field_specifiers=(param,))
+class Recommender(BaseEstimator):  # type: ignore[misc]
+    """What every model and every pipeline can do.
+
+    A subclass declares its parameters with `param` and writes two methods:
+
+    ``_fit(dataset)``
+        Learn; what is learned goes into attributes that end in ``_``.
+    ``score_items(query, items=None) -> float32 (n_items,)``
+        Judge the whole catalogue for one query, higher is better and `NO_OPINION` is allowed.
+        ``items`` (int32) names the only ones that will be looked at; it may be ignored.
+
+    Ids, seen items, the best n, fallbacks, persistence and the fitted check are done here.
+
+    Attributes
+    ----------
+    users_, items_ : IdMap
+    past_ : History
+        What every user has done; grows online.
+    fallback_ : float32 (n_items,)
+        Summed weights, for filling lists.
+
+    Examples
+    --------
+    >>> class Alphabet(Recommender):
+    ...     def _fit(self, dataset):
+    ...         self.ranks_ = np.argsort(np.argsort(dataset.items.ids)).astype(np.float32)
+    ...     def score_items(self, query, items=None):
+    ...         return -self.ranks_
+    >>> events = pd.DataFrame({"user_id": ["anna", "ben"], "item_id": ["tea", "salt"]})
+    >>> Alphabet().fit(events).recommend("anna").item_ids
+    ['salt']
+    """
+
+    repeats: ClassVar[bool] = False
+    """Whether items of the current session may be recommended again."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        declare_parameters(cls)
+
+    # -- what a model writes -----------------------------------------------------------------
+
+    def _fit(self, dataset: Dataset) -> None:
+        raise NotImplementedError(f"{type(self).__name__} must write _fit(self, dataset).")
+
+    def score_items(self, query: Query, items: Indices | None = None) -> Floats:
+        """Return every item's score for one query, float32 (n_items,)."""
+        raise NotImplementedError(f"{type(self).__name__} must write score_items(self, query).")
+
+    # -- what a model may write --------------------------------------------------------------
+
+    def _score_queries(self, queries: Sequence[Query]) -> Floats:
+        """Return a row of scores per query: override where a block is cheaper than its rows."""
+        return np.stack([self._full_scores(query) for query in queries])
+
+    def _similar(self, item: int) -> Floats:
+        """Return every item's likeness to one: by default, how it suits who touched just that."""
+        identifier = self.items_.ids[item]
+        return self.score_items(Query(history=[identifier]))
+
+    def _explain(self, query: Query, item: int) -> list[tuple[str, Id | None, float]]:
+        """Return (component, evidence item, contribution) rows that add up to the score."""
+        return [(type(self).__name__, None, float(self._full_scores(query)[item]))]
+
+    def _forget_users(self, users: Indices) -> None:
+        """Blank what was learned about single users, beyond what the base keeps."""
+
+    # -- the verbs ---------------------------------------------------------------------------
+
+    def fit(self, dataset: Any, y: None = None) -> Self:
+        """Learn from a `Dataset`, or from an events frame, and forget what was learned before.
+
+        Parameters
+        ----------
+        dataset : Dataset or events frame
+            A frame is read by `Dataset.from_frames` with its defaults.
+        y : ignored
+            Present for scikit-learn.
+
+        Raises
+        ------
+        ParameterError
+            If a parameter is out of its bounds.
+        DataError
+            If there is no interaction to learn from, or the events cannot be read.
+        """
+        check_parameters(self)
+        shop = as_dataset(dataset)
+        if not len(shop.interactions):
+            raise DataError(f"{type(self).__name__}.fit needs at least one interaction, got none.")
+        self._unfit()
+        try:
+            self._begin(shop)
+            self._fit(shop)
+        except BaseException:
+            self._unfit()
+            raise
+        return self
+
+    def recommend(self, asked: Any, n: int = 10, *, seen: str | Sequence[str] = "drop") -> Ranking:
+        """Return the best ``n`` items for one visitor; unknown visitors are answered too.
+
+        Parameters
+        ----------
+        asked : user id or Query
+        n : int, at least 1
+            As many come back whenever the catalogue has them.
+        seen : "drop", "keep" or a list of event types
+            What to do with items the user already has events with: leave all out, none, or those
+            with events of the kinds named.
+
+        Returns
+        -------
+        Ranking
+        """
+        self._check_fitted()
+        check(n, whole(at_least=1), "recommend", "n")
+        query = Query.of(asked)
+        return self._rank([query], n, _seen_kinds(seen))[0]
+
+    def recommend_many(
+        self, asked: Iterable[Any], n: int = 10, *, seen: str | Sequence[str] = "drop"
+    ) -> pd.DataFrame:
+        """Return the best ``n`` items for many visitors, in the order asked.
+
+        Parameters
+        ----------
+        asked : iterable of user ids or queries
+        n, seen : see `recommend`
+
+        Returns
+        -------
+        DataFrame with columns ``user_id, item_id, rank, score, source``.
+        """
+        self._check_fitted()
+        check(n, whole(at_least=1), "recommend_many", "n")
+        queries = [Query.of(one) for one in asked]
+        rankings = self.rank_many(queries, n, seen=seen)
+        return _long_frame(queries, rankings, self.items_)
+
+    def rank_many(
+        self, queries: Sequence[Query], n: int = 10, *, seen: str | Sequence[str] = "drop"
+    ) -> list[Ranking]:
+        """Return one `Ranking` per query, in the order asked."""
+        self._check_fitted()
+        kinds = _seen_kinds(seen)
+        rows = max(1, min(256, _SCORES_PER_BLOCK // max(1, len(self.items_))))
+        blocks = cut(len(queries), rows)
+        parts = run_blocks(lambda a, b: self._rank(queries[a:b], n, kinds), blocks)
+        return [ranking for part in parts for ranking in part]
+
+    def similar_items(self, item_id: Id, n: int = 10) -> Ranking:
+        """Return the ``n`` items most like one; for an unknown item, popular ones.
+
+        Examples
+        --------
+        >>> from recopersona.models.neighbors import ItemKNN
+        >>> events = pd.DataFrame({"user_id": [1, 1, 2, 2, 3], "item_id": list("abab") + ["c"]})
+        >>> ItemKNN().fit(events).similar_items("a", n=1).item_ids
+        ['b']
+        """
+        self._check_fitted()
+        check(n, whole(at_least=1), "similar_items", "n")
+        item = self.items_.index(item_id)
+        if item == UNKNOWN:
+            scores = np.full(len(self.items_), NO_OPINION)
+            effects: tuple[str, ...] = (f"unknown item {item_id!r}",)
+        else:
+            scores, effects = self._padded(self._similar(item)), ()
+        excluded = np.array([item] if item != UNKNOWN else [], dtype=np.int32)
+        return self._top(scores[None, :], [excluded], n, None, [effects])[0]
+
+    def explain(self, asked: Any, item_id: Id) -> pd.DataFrame:
+        """Return what contributed how much to an item's score.
+
+        Parameters
+        ----------
+        asked : user id or Query
+        item_id : id
+
+        Returns
+        -------
+        DataFrame with columns ``component, evidence, contribution``, largest first; the
+        contributions add up to the score. ``evidence`` is the item of the user's past that a row
+        speaks of, or None.
+
+        Raises
+        ------
+        DataError
+            If the model does not know the item.
+        """
+        self._check_fitted()
+        item = self.items_.index(item_id)
+        if item == UNKNOWN:
+            raise DataError(f"{type(self).__name__} does not know the item {item_id!r}.")
+        rows = self._explain(Query.of(asked), item)
+        frame = pd.DataFrame(rows, columns=["component", "evidence", "contribution"])
+        largest_first = frame["contribution"].abs().sort_values(ascending=False, kind="stable").index
+        return frame.loc[largest_first].reset_index(drop=True)
+
+    def score(self, dataset: Any, y: None = None) -> float:
+        r"""Return the mean NDCG@10 on held-out interactions, as scikit-learn's ``score`` does.
+
+        Items the model saw a user with in training are neither recommended nor counted. Users
+        without any other held-out item are left out.
+
+        Parameters
+        ----------
+        dataset : Dataset or events frame
+            Held-out interactions.
+        y : ignored
+        """
+        self._check_fitted()
+        held_out = as_dataset(dataset)
+        users = held_out.users.ids
+        items = self.items_.indices(held_out.items.ids)
+        matrix = held_out.matrix()
+        queries, wanted = [], []
+        for row in range(matrix.shape[0]):
+            chosen = items[matrix.indices[matrix.indptr[row] : matrix.indptr[row + 1]]]
+            known = self.users_.index(users[row])
+            fresh = chosen[~np.isin(chosen, self.past_.seen(known))] if known >= 0 else chosen
+            if len(fresh):
+                queries.append(Query(user_id=users[row]))
+                wanted.append(fresh)
+        if not queries:
+            raise DataError("score needs a user with a held-out item that training did not have.")
+        lists = np.full((len(queries), 10), UNKNOWN, dtype=np.int32)
+        for row, ranking in enumerate(self.rank_many(queries, 10)):
+            lists[row, : len(ranking)] = ranking.items
+        hits = np.zeros(lists.shape, dtype=np.bool_)
+        sizes = np.array([len(fresh) for fresh in wanted])
+        bounds = np.concatenate([[0], np.cumsum(sizes)])
+        mark_hits(hits, lists, bounds, np.concatenate([np.sort(fresh) for fresh in wanted]))
+        return float(discounted_gain(hits, sizes).mean())
+
+    def update_items(self, frame: Any) -> Self:
+        """Take in new or changed rows of the catalogue; new items can be recommended at once."""
+        self._check_fitted()
+        self.items_.extend(frame_ids(frame, "item_id"))
+        return self
+
+    def update_users(self, frame: Any) -> Self:
+        """Take in new or changed rows of the customers."""
+        self._check_fitted()
+        self.users_.extend(frame_ids(frame, "user_id"))
+        return self
+
+    def forget(self, user_ids: Iterable[Id]) -> int:
+        """Drop what is held of single users at once; return how many were known.
+
+        What they taught about items stays until the next ``fit`` without them.
+        """
+        self._check_fitted()
+        wanted = list(user_ids)
+        known = self.users_.indices(wanted)
+        gone = known[known != UNKNOWN]
+        self._forget_users(gone)
+        self.past_.forget(gone.tolist())
+        return self.users_.forget(wanted)
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the fitted model into a directory; see `recopersona.save`."""
+        from recopersona.base.artifact import save
+
+        save(self, path)
+
+    # -- what a model's mathematics reads ----------------------------------------------------
+
+    def user_of(self, query: Query) -> int:
+        """Return the index of who asks, or -1."""
+        return UNKNOWN if query.user_id is None else self.users_.index(query.user_id)
+
+    def session_of(self, query: Query) -> Indices:
+        """Return the known items of the current visit, oldest first."""
+        return self._known_items(query.session)
+
+    def taste_of(self, query: Query) -> tuple[Indices, Floats]:
+        """Return what speaks for the visitor: distinct items, ascending, and their weights.
+
+        The past that the query brings, else the one that is stored; and the current session and
+        the seed items, a view's weight each.
+        """
+        if query.history is not None:
+            items, weights = self._given_history(query.history)
+        else:
+            items, weights = self.past_.taste(self.user_of(query))
+        lately = self._known_items((*query.session, *query.seed))
+        if query.history is None and not len(lately):
+            return items, weights
+        view = self.event_weights_[event_code("view")]
+        together = np.concatenate([items, lately])
+        distinct, place = np.unique(together, return_inverse=True)
+        summed = np.zeros(len(distinct), dtype=np.float32)
+        np.add.at(summed, place, np.concatenate([weights, np.full(len(lately), view)]))
+        return distinct, summed
+
+    def now_of(self, query: Query) -> int | None:
+        """Return when the question is asked, else the end of the data, in milliseconds."""
+        return self.end_ if query.now is None else moment_ms(query.now)
+
+    # -- below this line the base talks to itself --------------------------------------------
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return "items_" in vars(self)
+
+    def _check_fitted(self) -> None:
+        if not self.__sklearn_is_fitted__():
+            name = type(self).__name__
+            raise NotFittedError(f"this {name} has learned nothing yet; call {name}.fit first.")
+
+    def _unfit(self) -> None:
+        for name in [name for name in vars(self) if name.endswith("_") and name[0] != "_"]:
+            delattr(self, name)
+
+    def _begin(self, dataset: Dataset) -> None:
+        self.users_, self.items_ = dataset.users.copy(), dataset.items.copy()
+        self.past_ = dataset.history()
+        self.event_weights_ = dataset.event_weights
+        self.end_ = dataset.end
+        rows = dataset.interactions
+        weight = rows.decayed_weight(dataset.half_life, dataset.end)
+        totals = np.bincount(rows.items, weight, minlength=len(self.items_))
+        self.fallback_ = totals.astype(np.float32)
+
+    def _rank(
+        self,
+        queries: Sequence[Query],
+        n: int,
+        kinds: Sequence[str] | None,
+        eligible: Mask | None = None,
+    ) -> list[Ranking]:
+        """Score, leave out, take the best, fill up."""
+        excluded = [self._excluded(query, kinds) for query in queries]
+        effects = [self._unknowns(query) for query in queries]
+        return self._top(self._score_queries(queries), excluded, n, eligible, effects)
+
+    def _top(
+        self,
+        scores: Floats,
+        excluded: Sequence[Indices],
+        n: int,
+        eligible: Mask | None,
+        effects: Sequence[tuple[str, ...]],
+    ) -> list[Ranking]:
+        n_rows, n_items = scores.shape
+        blocked = self._blocked(n_items, eligible)
+        items = np.empty((n_rows, min(n, n_items)), np.int32)
+        best = np.empty(items.shape, np.float32)
+        counts = np.empty(n_rows, np.int64)
+        bounds = np.concatenate([[0], np.cumsum([len(row) for row in excluded])]).astype(np.int64)
+        flat = np.concatenate(excluded).astype(np.int32)
+        select_top(items, best, counts, _own(scores), bounds, flat, blocked)
+        return [
+            self._filled(
+                items[row, : counts[row]], best[row, : counts[row]], excluded[row], items.shape[1],
+                blocked, effects[row],
+            )
+            for row in range(n_rows)
+        ]  # fmt: skip
+
+    def _filled(
+        self,
+        items: Indices,
+        scores: Floats,
+        excluded: Indices,
+        n: int,
+        blocked: Mask,
+        effects: tuple[str, ...],
+    ) -> Ranking:
+        """Fill a short list with popular items, below what the model chose."""
+        name = type(self).__name__
+        if len(items) == n:
+            return Ranking(items, scores, self.items_, (name,), np.zeros(n, np.int8), None, effects)
+        popular = self._padded(self.fallback_, np.float32(0))
+        taken = np.concatenate([excluded, items])
+        more, share = np.empty((1, n - len(items)), np.int32), np.empty((1, n - len(items)), np.float32)
+        count = np.empty(1, np.int64)
+        bounds = np.array([0, len(taken)])
+        select_top(more, share, count, popular[None, :].copy(), bounds, taken, blocked)
+        extra, share = more[0, : count[0]], share[0, : count[0]]
+        if share.size and popular.max() > 0:
+            share = share / popular.max()
+        if len(scores):
+            # Popularity is on a scale of its own: keep its order, strictly below the model's.
+            low = scores[-1]
+            share = low - (1 - share) * max(np.float32(1), abs(low)) * np.float32(0.5)
+        source = np.concatenate([np.zeros(len(items), np.int8), np.ones(len(extra), np.int8)])
+        return Ranking(
+            np.concatenate([items, extra]),
+            np.concatenate([scores, share]).astype(np.float32),
+            self.items_,
+            (name, FALLBACK),
+            source,
+            None,
+            effects,
+        )
+
+    def _excluded(self, query: Query, kinds: Sequence[str] | None) -> Indices:
+        """Return the items to leave out: seen ones, and those of this visit and this page."""
+        if kinds is None:
+            return self._known_items(query.seed)
+        past = self.past_.seen(self.user_of(query), kinds or None)
+        visit = () if self.repeats or kinds else query.session
+        told = () if query.history is None or kinds else query.history
+        return np.concatenate([past, self._known_items((*visit, *told, *query.seed))])
+
+    def _blocked(self, n_items: int, eligible: Mask | None) -> Mask:
+        if eligible is None:
+            return np.zeros(n_items, dtype=np.bool_)
+        return ~eligible
+
+    def _full_scores(self, query: Query) -> Floats:
+        return self._padded(self.score_items(query))
+
+    def _padded(self, scores: Floats, fill: np.float32 = NO_OPINION) -> Floats:
+        """Lengthen scores to the catalogue: items that came after the model have no score yet."""
+        values = np.asarray(scores, dtype=np.float32)
+        missing = len(self.items_) - len(values)
+        if values.ndim != 1 or missing < 0:
+            raise DataError(
+                f"{type(self).__name__}.score_items must return ({len(self.items_)},) scores, "
+                f"got shape {values.shape}."
+            )
+        return np.append(values, np.full(missing, fill)) if missing else values
+
+    def _known_items(self, ids: Iterable[Id]) -> Indices:
+        known = [index for index in map(self.items_.index, ids) if index != UNKNOWN]
+        return np.array(known, dtype=np.int32)
+
+    def _given_history(self, history: Any) -> tuple[Indices, Floats]:
+        weighted = history if isinstance(history, dict) else dict.fromkeys(history, 1.0)
+        known = [(self.items_.index(item), weight) for item, weight in weighted.items()]
+        counted = [(item, weight) for item, weight in known if item != UNKNOWN and weight > 0]
+        items = np.array([item for item, _ in counted], dtype=np.int32)
+        return items, np.array([weight for _, weight in counted], dtype=np.float32)
+
+    def _unknowns(self, query: Query) -> tuple[str, ...]:
+        """Say which ids of a question nobody knows: they are answered, but not silently."""
+        unknown = [
+            f"unknown item {item!r}"
+            for item in (*query.session, *query.seed, *(query.history or ()))
+            if self.items_.index(item) == UNKNOWN
+        ]
+        if query.user_id is not None and self.user_of(query) == UNKNOWN:
+            unknown.insert(0, f"unknown user {query.user_id!r}")
+        return tuple(unknown)
+
+
+class OnlineRecommender(Recommender):
+    """A recommender that also learns from events as they come.
+
+    A subclass writes a third method, ``_learn(rows)``: the rows' user and item indices may lie
+    beyond what was fitted, and the model grows.
+    """
+
+    def _learn(self, rows: Interactions) -> None:
+        raise NotImplementedError(f"{type(self).__name__} must write _learn(self, rows).")
+
+    def partial_fit(self, events: Any, y: None = None) -> Self:
+        """Continue learning: new users and new items are welcome.
+
+        Parameters
+        ----------
+        events : frame, `Event`, or iterable of `Event`
+            Taken in their order. On a model not yet fitted this is ``fit``.
+        y : ignored
+        """
+        if not self.__sklearn_is_fitted__():
+            return self.fit(events)
+        rows = self._take_in(events)
+        self._learn(rows)
+        return self
+
+    def _take_in(self, events: Any) -> Interactions:
+        """Number events by the grown maps, and remember them in the past and the fallback."""
+        if isinstance(events, Event):
+            return self._take_in_one(events)
+        rows = index_events(read_columns(events), self.users_, self.items_, self.event_weights_)
+        self._remember(rows)
+        return rows
+
+    def _take_in_one(self, event: Event) -> Interactions:
+        code = event_code(event.event)
+        time = MISSING_TIME if event.timestamp is None else moment_ms(event.timestamp, "timestamp")
+        rows = Interactions(
+            np.array([self.users_.append(event.user_id)], np.int32),
+            np.array([self.items_.append(event.item_id)], np.int32),
+            np.array([code], np.int8),
+            self.event_weights_[code : code + 1],
+            np.array([time]),
+        )
+        self._remember(rows)
+        return rows
+
+    def _remember(self, rows: Interactions) -> None:
+        remember(self.past_, rows)
+        self.fallback_ = self._padded(self.fallback_, np.float32(0))
+        if not self.fallback_.flags.writeable:
+            self.fallback_ = self.fallback_.copy()
+        np.add.at(self.fallback_, rows.items, _counted(rows))
+
+
+def remember(past: History, rows: Interactions) -> None:
+    """Add rows to a past: one by one while they are few, else all at once."""
+    weight = _counted(rows)
+    if len(rows) > _FEW_ROWS:
+        past.extend(rows, weight)
+        return
+    times = np.full(len(rows), MISSING_TIME) if rows.timestamp is None else rows.timestamp
+    columns = (rows.users, rows.items, rows.event, weight, times)
+    for user, item, code, counts, time in zip(*(c.tolist() for c in columns), strict=True):
+        past.add(user, item, EVENT_TYPES[code], counts, time)
+
+
+_FEW_ROWS = 1_000
+
+
+def as_dataset(dataset: Any) -> Dataset:
+    """Return a dataset as it is, and an events frame as a dataset."""
+    return dataset if isinstance(dataset, Dataset) else Dataset.from_frames(dataset)
+
+
+def frame_ids(frame: Any, id_column: str) -> pd.Series:
+    """Return the ids of a frame of attributes."""
+    from recopersona.data.columns import as_pandas, require_columns
+
+    rows = as_pandas(frame, f"rows with {id_column}")
+    require_columns(rows, [id_column], f"rows with {id_column}")
+    return rows[id_column]
+
+
+def _counted(rows: Interactions) -> Floats:
+    """A return is an event but never an interaction."""
+    return np.where(rows.event == event_code("return"), np.float32(0), rows.weight)
+
+
+def _seen_kinds(seen: str | Sequence[str]) -> Sequence[str] | None:
+    """Return None to keep seen items, an empty list to drop all, or the kinds that count."""
+    if isinstance(seen, str):
+        if seen not in ("drop", "keep"):
+            raise ParameterError(f"seen must be 'drop', 'keep' or a list of event types, got {seen!r}.")
+        return None if seen == "keep" else ()
+    event_bits(seen)
+    return tuple(seen) or None
+
+
+def _own(scores: Floats) -> Floats:
+    """Return scores that may be written to: a model may have handed out its own array."""
+    return np.array(scores, dtype=np.float32, order="C", copy=True)
+
+
+def _long_frame(queries: Sequence[Query], rankings: Sequence[Ranking], items: IdMap) -> pd.DataFrame:
+    sizes = [len(ranking) for ranking in rankings]
+    users = np.repeat(np.arange(len(queries)), sizes)
+    who = pd.Series([query.user_id for query in queries])
+    source = [name for ranking in rankings for name in ranking.sources]
+    empty: list[Array] = [np.empty(0, np.int32)]
+    return pd.DataFrame(
+        {
+            "user_id": who.iloc[users].reset_index(drop=True),
+            "item_id": items.ids[np.concatenate([r.items for r in rankings] or empty)],
+            "rank": np.concatenate([np.arange(1, size + 1) for size in sizes] or empty),
+            "score": np.concatenate([r.scores for r in rankings] or empty).astype(np.float32),
+            "source": pd.Series(source, dtype=str),
+        }
+    )

@@ -1,0 +1,122 @@
+"""The border: any dataframe in, checked columns out, and the caller's frame never changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+
+from recopersona.errors import ColumnError, DataError, did_you_mean
+
+
+def as_pandas(frame: Any, what: str = "events") -> pd.DataFrame:
+    """Return a pandas view of a pandas, polars or Arrow frame (anything narwhals knows).
+
+    A pandas frame comes back itself: whoever changes it copies it first.
+
+    Raises
+    ------
+    DataError
+        If it is not a dataframe.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> as_pandas(pl.DataFrame({"user_id": ["anna"], "item_id": ["tea"]}))
+      user_id item_id
+    0    anna     tea
+    """
+    if isinstance(frame, pd.DataFrame):
+        return frame
+    try:
+        native = nw.from_native(frame)
+    except TypeError:
+        raise DataError(
+            f"{what} must be a dataframe (pandas, polars, Arrow), got {type(frame).__name__}."
+        ) from None
+    eager = native.collect() if isinstance(native, nw.LazyFrame) else native
+    return pd.DataFrame({name: _as_pandas_column(eager[name]) for name in eager.columns})
+
+
+def like(result: pd.DataFrame, original: Any) -> Any:
+    """Return a result in the kind of frame that the caller gave; times with a zone come in UTC."""
+    if isinstance(original, pd.DataFrame):
+        return result
+    native = nw.from_native(original)
+    columns = {name: _plain_values(result[name]) for name in result.columns}
+    zoned = [name for name in result.columns if isinstance(result[name].dtype, pd.DatetimeTZDtype)]
+    filled = nw.from_dict(columns, backend=native.implementation)
+    return filled.with_columns(nw.col(*zoned).dt.replace_time_zone("UTC")).to_native()
+
+
+def require_columns(frame: pd.DataFrame, names: Iterable[str], what: str = "events") -> None:
+    """Check that columns are there and say which are near.
+
+    Raises
+    ------
+    ColumnError
+        If one is missing or there twice.
+    DataError
+        If a required column has rows but not one value.
+    """
+    present = [str(name) for name in frame.columns]
+    for name in names:
+        if name not in present:
+            near = did_you_mean(name, present)
+            fix = near or f"; its columns are {', '.join(present) or 'none'}"
+            raise ColumnError(f"{what} need a column {name!r}{fix.rstrip('?.')}{'?' if near else '.'}")
+        if present.count(name) > 1:
+            raise ColumnError(f"{what} have {present.count(name)} columns named {name!r}; keep one.")
+        if len(frame) and frame[name].isna().all():
+            raise DataError(f"{what}: the column {name!r} holds no value at all.")
+
+
+def numbers(column: pd.Series, what: str) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Return a column as float64 with NaN where missing.
+
+    Raises
+    ------
+    DataError
+        If it holds something that is not a number; the first one is named.
+    """
+    if pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_complex_dtype(
+        column.dtype
+    ):
+        return column.to_numpy(dtype=np.float64, na_value=np.nan)
+    parsed = pd.to_numeric(column, errors="coerce")
+    bad = (parsed.isna() & column.notna()).to_numpy()
+    if bad.any():
+        row = int(np.argmax(bad))
+        raise DataError(f"{what} must be numbers, got {column.iloc[row]!r} in row {row}.")
+    return parsed.to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def _as_pandas_column(column: Any) -> pd.Series:
+    if column.dtype == nw.Categorical or isinstance(column.dtype, nw.Enum):
+        column = column.cast(nw.String)
+    if isinstance(column.dtype, nw.Datetime):
+        zoned = column.dtype.time_zone is not None
+        if zoned:
+            column = column.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+        series = pd.Series(column.to_numpy())
+        return series.dt.tz_localize("UTC") if zoned else series
+    if column.dtype.is_integer() and column.null_count():
+        # Through floats, an id above 2**53 would become another one.
+        whole = column.fill_null(0).to_numpy()
+        return pd.Series(pd.arrays.IntegerArray(whole, column.is_null().to_numpy().copy()))
+    return pd.Series(column.to_numpy())
+
+
+def _plain_values(column: pd.Series) -> Any:
+    """Values that any dataframe library can take: numpy arrays, and lists with None for text."""
+    if isinstance(column.dtype, pd.DatetimeTZDtype):
+        column = column.dt.tz_convert("UTC").dt.tz_localize(None)
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "iubM":
+        return column.to_numpy()
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind == "f" and column.notna().all():
+        return column.to_numpy()  # with gaps, a list: a missing number is no NaN elsewhere
+    objects = column.astype(object)
+    return objects.where(objects.notna(), None).tolist()

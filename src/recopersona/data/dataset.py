@@ -1,0 +1,256 @@
+"""What a model learns from: interactions, ids and attributes in one frozen object."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from recopersona.data.event import VIEW, event_weight_table
+from recopersona.data.feature_table import FeatureTable
+from recopersona.data.history import History
+from recopersona.data.ids import IdMap
+from recopersona.data.intake import EventColumns, read_columns
+from recopersona.data.interactions import Interactions
+from recopersona.data.returns import kept_rows
+from recopersona.data.times import duration_ms, moment_ms
+from recopersona.data.types import Array, Floats, Mask
+from recopersona.errors import DataError
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Interactions with their ids and attributes.
+
+    Built by `from_frames` or `from_matrix`; the constructor takes parts that fit already.
+
+    Parameters
+    ----------
+    log : Interactions
+        Every event as it came, returns included, weighted by kind but not decayed.
+    users, items : IdMap
+    user_features, item_features : FeatureTable
+    event_weights : float32 (n_event_types,)
+        What one event of each kind weighs; online learners use it for events to come.
+    half_life : int, optional
+        Milliseconds after which a weight counts half.
+    counts : mapping from str to int
+        What was noticed while reading and may be asked for, such as items without attributes.
+
+    Examples
+    --------
+    >>> events = pd.DataFrame({"user_id": ["anna", "ben", "anna"], "item_id": ["tea", "tea", "salt"],
+    ...                        "event": ["view", "purchase", "cart"]})
+    >>> shop = Dataset.from_frames(events, event_weights={"purchase": 10})
+    >>> shop
+    Dataset(3 interactions of 2 users with 2 items)
+    >>> shop.matrix().toarray()
+    array([[ 1.,  1.],
+           [10.,  0.]], dtype=float32)
+    """
+
+    log: Interactions
+    users: IdMap
+    items: IdMap
+    user_features: FeatureTable
+    item_features: FeatureTable
+    event_weights: Floats = field(default_factory=lambda: event_weight_table(None))
+    half_life: int | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def from_frames(
+        cls,
+        events: Any,
+        *,
+        items: Any = None,
+        users: Any = None,
+        event_weights: Mapping[str, float] | None = None,
+        half_life: str | timedelta | None = None,
+        now: Any = None,
+    ) -> Dataset:
+        r"""Read events, and optionally a catalogue and customers, from any kind of dataframe.
+
+        An event of kind :math:`e` that happened :math:`a` before the last one weighs
+        :math:`w_e \cdot 2^{-a / half\_life}` (times its own ``weight``, where the frame has such
+        a column). Items and users are numbered in catalogue order, then by first appearance.
+
+        Parameters
+        ----------
+        events : dataframe, or iterable of `Event`
+            ``user_id`` and ``item_id`` required. Without ``event`` every row is a view; without
+            ``timestamp`` whatever needs time refuses by name.
+        items, users : dataframe or FeatureTable, optional
+            One row per ``item_id`` or ``user_id``, with any attributes.
+        event_weights : mapping from event type to a number of at least 0, optional
+            1 for kinds that are not named. Returns undo purchases and never count.
+        half_life : duration, optional
+            Such as ``"30d"``.
+        now : moment, optional
+            Events more than a day after it are refused; by default the machine's clock.
+
+        Raises
+        ------
+        ColumnError, DataError, ParameterError
+            For whatever cannot be used as it came, in one sentence.
+        """
+        columns = read_columns(events, None if now is None else moment_ms(now))
+        weights = event_weight_table(event_weights)
+        decay = None if half_life is None else duration_ms(half_life, "half_life")
+        if decay is not None and columns.timestamp is None:
+            raise DataError("half_life needs a 'timestamp' column in the events; add one or leave it out.")
+        item_features = _feature_table(items, "item_id")
+        user_features = _feature_table(users, "user_id")
+        described = len(item_features.ids), len(user_features.ids)
+        log = index_events(columns, user_features.ids, item_features.ids, weights)
+        counts = {
+            "items_without_attributes": len(item_features.ids) - described[0] if items is not None else 0,
+            "users_without_attributes": len(user_features.ids) - described[1] if users is not None else 0,
+        }
+        return cls(
+            log, user_features.ids, item_features.ids, user_features, item_features, weights, decay,
+            {name: count for name, count in counts.items() if count},
+        )  # fmt: skip
+
+    @classmethod
+    def from_matrix(
+        cls, matrix: Any, *, user_ids: Any = None, item_ids: Any = None, items: Any = None
+    ) -> Dataset:
+        """Read a users x items matrix; ids are row and column numbers unless given.
+
+        Parameters
+        ----------
+        matrix : scipy sparse array or matrix, or dense array (n_users, n_items)
+            Finite, at least 0. Every stored positive value is one view of that weight.
+        user_ids, item_ids : sequence of distinct ids, optional
+        items : dataframe or FeatureTable, optional
+
+        Raises
+        ------
+        DataError
+            If a value is negative or not finite, or a number of ids does not match.
+
+        Examples
+        --------
+        >>> Dataset.from_matrix(np.eye(2), user_ids=["anna", "ben"])
+        Dataset(2 interactions of 2 users with 2 items)
+        """
+        coo = sparse.coo_array(matrix)
+        if not (np.isfinite(coo.data).all() and (coo.data >= 0).all()):
+            raise DataError("the matrix must hold finite values of at least 0.")
+        user_map = _ids_for(user_ids, coo.shape[0], "user_ids")
+        item_map = _ids_for(item_ids, coo.shape[1], "item_ids")
+        rows, columns = coo.coords
+        events = np.full(len(rows), VIEW, np.int8)
+        features = FeatureTable(item_map)
+        if items is not None:
+            features.update(items, "item_id")
+        return cls(
+            Interactions(rows, columns, events, coo.data), user_map, item_map,
+            FeatureTable(user_map), features,
+        )  # fmt: skip
+
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}({len(self.interactions):,} interactions of "
+            f"{len(self.users):,} users with {len(self.items):,} items)"
+        )
+
+    @cached_property
+    def interactions(self) -> Interactions:
+        """The log without returns and without the purchases they undo."""
+        return self.log if self._kept is None else self.log.take(self._kept)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Users and items."""
+        return len(self.users), len(self.items)
+
+    @property
+    def end(self) -> int | None:
+        """The latest timestamp in milliseconds, or None where there is no time."""
+        return self.log.end
+
+    def matrix(self, half_life: int | None = None) -> sparse.csr_array:
+        """Return users x items of summed, decayed weights.
+
+        Parameters
+        ----------
+        half_life : int, optional
+            Milliseconds, in place of the dataset's own.
+
+        Returns
+        -------
+        float32 csr_array, indices sorted, no stored zeros.
+        """
+        rows = self.interactions
+        weight = rows.decayed_weight(self.half_life if half_life is None else half_life, self.end)
+        return rows.to_csr(self.shape, weight)
+
+    def history(self, half_life: int | None = None) -> History:
+        """Return every user's past; what it holds is shared with other callers until updated."""
+        if half_life is None or half_life == self.half_life:
+            return self._history.copy()
+        return self._make_history(half_life)
+
+    def take(self, rows: Array) -> Self:
+        """Return a dataset of some rows of the log, with the same ids and attributes.
+
+        Returns are matched with purchases anew, so a part before a moment knows nothing of what
+        was sent back after it.
+        """
+        return replace(self, log=self.log.take(rows))
+
+    @cached_property
+    def _kept(self) -> Mask | None:
+        return kept_rows(self.log)
+
+    @cached_property
+    def _history(self) -> History:
+        return self._make_history(self.half_life)
+
+    def _make_history(self, half_life: int | None) -> History:
+        weight = self.log.decayed_weight(half_life, self.end)
+        if self._kept is not None:
+            weight = np.where(self._kept, weight, np.float32(0))
+        return History(self.log, weight)
+
+
+def index_events(
+    columns: EventColumns, users: IdMap, items: IdMap, event_weights: Floats
+) -> Interactions:
+    """Number checked columns by maps that grow with what is new."""
+    session = None
+    if columns.session_id is not None:
+        session = pd.factorize(columns.session_id)[0].astype(np.int32)
+    return Interactions(
+        users=users.extend(columns.user_id),
+        items=items.extend(columns.item_id),
+        event=columns.event,
+        weight=columns.weight * event_weights[columns.event],
+        timestamp=columns.timestamp,
+        session=session,
+        quantity=columns.quantity,
+    )
+
+
+def _feature_table(frame: Any, id_column: str) -> FeatureTable:
+    if frame is None:
+        return FeatureTable(IdMap())
+    if isinstance(frame, FeatureTable):
+        return frame.copy()
+    return FeatureTable.from_frame(frame, IdMap(), id_column)
+
+
+def _ids_for(ids: Any, n: int, name: str) -> IdMap:
+    if ids is None:
+        return IdMap(range(n))
+    if len(ids) != n:
+        raise DataError(f"{name} must name the {n} rows or columns of the matrix, got {len(ids)}.")
+    return IdMap(ids)

@@ -1,0 +1,263 @@
+"""The two-way map between a shop's own ids and the int32 rows of our arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from recopersona.data.types import Array, Id, Indices
+from recopersona.errors import DataError
+
+UNKNOWN = -1
+"""The index of an id that the map does not hold: a value, not an error."""
+
+
+class IdMap:
+    """External ids in index order, and the way back.
+
+    The map only ever grows: an index, once given, keeps its meaning for the life of a fitted
+    model. An id the map does not hold has the index ``-1``. Copies share what they were copied
+    from, so that a copy costs what was appended since.
+
+    Parameters
+    ----------
+    ids : iterable of hashable
+        Distinct ids; the first gets index 0.
+
+    Raises
+    ------
+    DataError
+        If an id repeats, is missing (None, NaN) or is not hashable.
+
+    Examples
+    --------
+    >>> items = IdMap(["tea", "honey"])
+    >>> items.index("honey"), items.index("gold")
+    (1, -1)
+    >>> items.append("salt"), len(items)
+    (2, 3)
+    >>> items.indices(["salt", "gold", "tea"])
+    array([ 2, -1,  0], dtype=int32)
+    >>> items.ids.tolist()
+    ['tea', 'honey', 'salt']
+    """
+
+    __slots__ = ("_added", "_added_index", "_frozen", "_ids")
+
+    def __init__(self, ids: Iterable[Id] = ()) -> None:
+        codes, distinct = _factorize(list(ids))
+        if (codes < 0).any():
+            raise DataError("an id must not be missing (None, NaN).")
+        if len(distinct) < len(codes):
+            repeated = distinct[np.argmax(np.bincount(codes) > 1)]
+            raise DataError(f"ids must be distinct, got {repeated!r} more than once.")
+        self._start(_Frozen(as_ids(distinct)))
+
+    @classmethod
+    def from_values(cls, values: Any) -> tuple[IdMap, Indices]:
+        """Build the map of a column's distinct values in order of appearance, and its codes.
+
+        Parameters
+        ----------
+        values : Series or array (n,)
+            No value may be missing.
+
+        Returns
+        -------
+        IdMap, int32 (n,)
+
+        Examples
+        --------
+        >>> ids, codes = IdMap.from_values(["b", "a", "b"])
+        >>> ids.ids.tolist(), codes.tolist()
+        (['b', 'a'], [0, 1, 0])
+        """
+        codes, distinct = _factorize(values)
+        fresh = cls.__new__(cls)
+        fresh._start(_Frozen(as_ids(distinct)))
+        return fresh, codes
+
+    @classmethod
+    def restored(cls, ids: Array) -> IdMap:
+        """Rebuild a map from its ``ids``, blanked places included."""
+        fresh = cls.__new__(cls)
+        fresh._start(_Frozen(_read_only(ids)))
+        return fresh
+
+    def _start(self, frozen: _Frozen) -> None:
+        self._frozen = frozen
+        self._added: list[Id] = []
+        self._added_index: dict[Id, int] = {}
+        self._ids: Array | None = None
+
+    @property
+    def ids(self) -> Array:
+        """The ids in index order: int64 where all are integers, else object."""
+        if not self._added:
+            return self._frozen.ids
+        if self._ids is None or len(self._ids) != len(self):
+            self._ids = as_ids([*self._frozen.ids.tolist(), *self._added])
+        return self._ids
+
+    def __len__(self) -> int:
+        return len(self._frozen.ids) + len(self._added)
+
+    def __iter__(self) -> Iterator[Id]:
+        return iter(self.ids.tolist())
+
+    def __contains__(self, identifier: object) -> bool:
+        return self.index(identifier) != UNKNOWN
+
+    def __repr__(self) -> str:
+        shown = ", ".join(repr(identifier) for identifier in self.ids[:3].tolist())
+        return f"IdMap({len(self):,} ids: {shown}{', …' if len(self) > 3 else ''})"
+
+    def index(self, identifier: Any) -> int:
+        """Return the index of one id, or -1.
+
+        Raises
+        ------
+        DataError
+            If the id is not hashable (a list, an array, a frame).
+        """
+        try:
+            found = self._frozen.index.get(identifier)
+        except TypeError:
+            kind = type(identifier).__name__
+            raise DataError(f"an id must be a string or an integer, got a {kind}.") from None
+        return self._added_index.get(identifier, UNKNOWN) if found is None else found
+
+    def indices(self, values: Any) -> Indices:
+        """Return the indices of many ids, -1 where unknown or missing.
+
+        Parameters
+        ----------
+        values : Series, array or list (n,)
+
+        Returns
+        -------
+        int32 (n,)
+        """
+        if len(values) < _FEW:
+            return np.fromiter(map(self.index, values), dtype=np.int32, count=len(values))
+        codes, distinct = _factorize(values)
+        known = np.fromiter(map(self.index, _plain(distinct)), np.int32, count=len(distinct))
+        return np.append(known, np.int32(UNKNOWN))[codes]
+
+    def append(self, identifier: Id) -> int:
+        """Return the index of an id, giving it the next one if it is new."""
+        found = self.index(identifier)
+        if found != UNKNOWN:
+            return found
+        if identifier is None or identifier != identifier:
+            raise DataError("an id must not be missing (None, NaN).")
+        new = len(self)
+        self._added.append(identifier)
+        self._added_index[identifier] = new
+        return new
+
+    def extend(self, values: Any) -> Indices:
+        """Return the indices of many ids, giving new ones the next in order of appearance.
+
+        values  (n,) ids, none missing
+
+        Returns int32 (n,).
+        """
+        codes, distinct = _factorize(values)
+        known = np.fromiter(map(self.append, _plain(distinct)), np.int32, count=len(distinct))
+        if (codes < 0).any():
+            raise DataError("an id must not be missing (None, NaN).")
+        return known[codes]
+
+    def copy(self) -> IdMap:
+        """Return a map that can grow without changing this one."""
+        twin = IdMap.__new__(IdMap)
+        twin._start(self._frozen)
+        twin._added = list(self._added)
+        twin._added_index = dict(self._added_index)
+        return twin
+
+    def forget(self, identifiers: Iterable[Id]) -> int:
+        """Blank ids, keeping every other index; return how many were held.
+
+        A blanked place holds None and is never found again; the next ``fit`` builds a new map.
+        """
+        gone = {found for found in map(self.index, identifiers) if found != UNKNOWN}
+        if gone:
+            remaining = self.ids.astype(object)
+            remaining[list(gone)] = None
+            self._start(_Frozen(remaining))
+        return len(gone)
+
+
+class _Frozen:
+    """The part of a map that copies share: ids, and their index built when first asked for."""
+
+    def __init__(self, ids: Array) -> None:
+        self.ids = ids
+
+    @cached_property
+    def index(self) -> dict[Id, int]:
+        # Blanked places all hold None; a missing id is never "known".
+        index = {identifier: place for place, identifier in enumerate(self.ids.tolist())}
+        index.pop(None, None)
+        return index
+
+
+_FEW = 64  # below this many values a dictionary look-up each is quicker than factorizing them
+
+
+def as_ids(values: Any) -> Array:
+    """Return ids as int64 where all are integers, else as an array of objects.
+
+    Whole numbers that a frame turned into floats (because of gaps elsewhere) become integers again.
+    """
+    if isinstance(values, pd.Categorical):
+        values = np.asarray(values)
+    array = values if isinstance(values, np.ndarray) else pd.Index(list(values)).to_numpy()
+    if array.dtype.kind == "f" and np.isfinite(array).all() and (array == np.floor(array)).all():
+        array = array.astype(np.int64)
+    if array.dtype == object and pd.api.types.infer_dtype(array, skipna=False) == "integer":
+        array = _integers(array)
+    if array.dtype.kind in "iu" and array.dtype != np.uint64:
+        return _read_only(array.astype(np.int64))
+    return _read_only(array.astype(object))
+
+
+def _integers(array: Array) -> Array:
+    """Python integers as int64, or as they came where one does not fit."""
+    try:
+        return array.astype(np.int64)
+    except OverflowError:
+        return array
+
+
+def _factorize(values: Any) -> tuple[Indices, Any]:
+    """Return int32 codes (-1 where missing) and the distinct values in order of appearance."""
+    column = values if isinstance(values, (pd.Series, np.ndarray)) else _column(values)
+    try:
+        codes, distinct = pd.factorize(column)
+    except TypeError:
+        raise DataError("ids must be strings or integers, got values that cannot be hashed.") from None
+    if isinstance(column, np.ndarray) and column.dtype.kind in "iu":
+        return codes.astype(np.int32), distinct
+    return codes.astype(np.int32), as_ids(distinct)
+
+
+def _column(values: Any) -> pd.Series:
+    return pd.Series(list(values), dtype=None if len(values) else object)
+
+
+def _plain(distinct: Any) -> list[Id]:
+    """Python's own integers and strings: they are what a dictionary finds fastest."""
+    return list(distinct.tolist())
+
+
+def _read_only(array: Array) -> Array:
+    view = array.view()
+    view.flags.writeable = False
+    return view

@@ -1,0 +1,167 @@
+"""From events at the border (a frame, one `Event`, or many) to checked columns."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from recopersona.data.columns import as_pandas, numbers, require_columns
+from recopersona.data.event import EVENT_TYPES, VIEW, Event, event_code
+from recopersona.data.times import MISSING_TIME, from_ms, to_ms
+from recopersona.data.types import Array, Floats
+from recopersona.errors import DataError, did_you_mean
+
+CLOCK_TOLERANCE_MS = 24 * 3_600_000
+"""How far ahead of our clock an event may lie: a day covers every time zone mistaken for UTC."""
+
+
+@dataclass(frozen=True, eq=False)
+class EventColumns:
+    """An events frame in checked columns, ids still the shop's own.
+
+    user_id, item_id  Series (n,), none missing
+    event             int8 (n,) codes
+    weight            float32 (n,), finite and at least 0
+    timestamp         int64 (n,) milliseconds UTC, or None
+    session_id        Series (n,) or None
+    quantity          float32 (n,) or None
+    """
+
+    user_id: pd.Series
+    item_id: pd.Series
+    event: Array
+    weight: Floats
+    timestamp: Array | None
+    session_id: pd.Series | None
+    quantity: Floats | None
+
+
+def read_columns(events: Any, now: int | None = None) -> EventColumns:
+    """Check events and take them apart.
+
+    Parameters
+    ----------
+    events : dataframe, `Event`, or iterable of `Event`
+    now : int, optional
+        Milliseconds; what lies more than a day after it cannot have happened yet. By default the
+        machine's clock.
+
+    Raises
+    ------
+    ColumnError, DataError
+        For whatever cannot be used as it came; `recopersona.clean` sets such rows aside instead.
+    """
+    frame = _frame_of_events(events)
+    require_columns(frame, ["user_id", "item_id"])
+    for name in ("user_id", "item_id"):
+        missing = int(frame[name].isna().sum())
+        if missing:
+            raise DataError(
+                f"{missing} of {len(frame)} events have no {name}; "
+                "rp.clean(events) sets such rows aside and counts them."
+            )
+    return EventColumns(
+        user_id=frame["user_id"],
+        item_id=frame["item_id"],
+        event=_event_column(frame),
+        weight=_weight_column(frame),
+        timestamp=_time_column(frame, time.time_ns() // 1_000_000 if now is None else now),
+        session_id=frame["session_id"] if "session_id" in frame.columns else None,
+        quantity=_quantity_column(frame),
+    )
+
+
+def is_events(value: Any) -> bool:
+    """Tell whether a value is one `Event` or an iterable of them, and not a frame."""
+    return isinstance(value, (Event, list, tuple)) or not hasattr(value, "columns")
+
+
+def _frame_of_events(events: Any) -> pd.DataFrame:
+    if isinstance(events, Event):
+        events = [events]
+    if isinstance(events, Iterable) and is_events(events):
+        rows = list(events)
+        wrong = next((row for row in rows if not isinstance(row, Event)), None)
+        if wrong is not None:
+            raise DataError(
+                f"events must be a dataframe or rp.Event records, got {type(wrong).__name__}."
+            )
+        frame = pd.DataFrame(rows, columns=list(Event._fields))
+        return frame.drop(columns=[name for name in frame if frame[name].isna().all()])
+    return as_pandas(events)
+
+
+def _event_column(frame: pd.DataFrame) -> Array:
+    if "event" not in frame.columns:
+        _refuse_misspelt(frame, "event")
+        return np.full(len(frame), VIEW, dtype=np.int8)
+    codes, names = pd.factorize(frame["event"])
+    if (codes < 0).any():
+        raise DataError(
+            f"{int((codes < 0).sum())} events have no kind in the column 'event'; "
+            "rp.clean(events) sets such rows aside and counts them."
+        )
+    table = np.fromiter(map(event_code, names), dtype=np.int8, count=len(names))
+    return table[codes]
+
+
+def _weight_column(frame: pd.DataFrame) -> Floats:
+    if "weight" not in frame.columns:
+        return np.ones(len(frame), dtype=np.float32)
+    weight = numbers(frame["weight"], "weight")
+    bad = ~((weight >= 0) & (weight < np.finfo(np.float32).max))
+    if bad.any():
+        row = int(np.argmax(bad))
+        raise DataError(
+            f"weight must be a finite number of at least 0, got {weight[row]} in row {row} "
+            f"({int(bad.sum())} such rows)."
+        )
+    return weight.astype(np.float32)
+
+
+def _time_column(frame: pd.DataFrame, now: int) -> Array | None:
+    if "timestamp" not in frame.columns:
+        _refuse_misspelt(frame, "timestamp")
+        return None
+    require_columns(frame, ["timestamp"])
+    timestamp = to_ms(frame["timestamp"])
+    missing = int((timestamp == MISSING_TIME).sum())
+    if missing:
+        raise DataError(
+            f"{missing} of {len(frame)} events have no timestamp; "
+            "rp.clean(events) sets such rows aside, or drop the column."
+        )
+    future = timestamp > now + CLOCK_TOLERANCE_MS
+    if future.any():
+        row = int(np.argmax(future))
+        raise DataError(
+            f"{int(future.sum())} events lie in the future (row {row}: "
+            f"{from_ms(timestamp[row : row + 1])[0]}); rp.clean(events) sets such rows aside."
+        )
+    return timestamp
+
+
+def _quantity_column(frame: pd.DataFrame) -> Floats | None:
+    if "quantity" not in frame.columns:
+        return None
+    quantity = np.nan_to_num(numbers(frame["quantity"], "quantity"), nan=1.0)
+    if (quantity <= 0).any():
+        row = int(np.argmax(quantity <= 0))
+        raise DataError(
+            f"quantity must be above 0, got {quantity[row]:g} in row {row}; "
+            "rp.clean(events) turns negative purchases into returns."
+        )
+    return quantity.astype(np.float32)
+
+
+def _refuse_misspelt(frame: pd.DataFrame, name: str) -> None:
+    """An optional column that is nearly there is a mistake, not an absence."""
+    known = {"user_id", "item_id", "event_id", *EVENT_TYPES}
+    hint = did_you_mean(name, [str(column) for column in frame.columns if column not in known])
+    if hint:
+        raise DataError(f"events have no column {name!r}{hint} Rename or drop it.")

@@ -1,0 +1,154 @@
+"""The answer: items in order, with where each came from and why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from recopersona.data.ids import IdMap
+from recopersona.data.types import Array, Floats, Id, Indices
+from recopersona.errors import DataError
+
+
+@dataclass(frozen=True, eq=False)
+class Ranking:
+    """Items best first; flows unchanged in kind from candidates to the answer.
+
+    Parameters
+    ----------
+    items : int32 (n,)
+        Indices into ``ids``.
+    scores : float32 (n,)
+    ids : IdMap
+        The catalogue.
+    source_names : tuple of str
+        The models and fallbacks that may have contributed.
+    source : int8 (n,)
+        Per item, the place of its source in ``source_names``.
+    parts : float32 (n, n_sources), optional
+        What each source contributed to each score, NaN where it had nothing to say.
+    effects : tuple of str
+        What filters and rules did, in words.
+    decision_id : str, optional
+    propensity : float, optional
+        The probability with which this ranking was chosen.
+    explainer : callable, optional
+        Asked by `explain` for the reasons behind one item.
+
+    Examples
+    --------
+    >>> ids = IdMap(["tea", "honey", "salt"])
+    >>> ranking = Ranking.of([2, 0], [0.9, 0.4], ids, "Popularity")
+    >>> ranking.item_ids
+    ['salt', 'tea']
+    >>> ranking.to_frame()
+      item_id  rank  score      source
+    0    salt     1    0.9  Popularity
+    1     tea     2    0.4  Popularity
+    """
+
+    items: Indices
+    scores: Floats
+    ids: IdMap
+    source_names: tuple[str, ...]
+    source: Array
+    parts: Floats | None = None
+    effects: tuple[str, ...] = ()
+    decision_id: str | None = None
+    propensity: float | None = None
+    explainer: Callable[[int], pd.DataFrame] | None = field(default=None, repr=False)
+
+    @classmethod
+    def of(cls, items: Any, scores: Any, ids: IdMap, source: str) -> Ranking:
+        """Make a ranking whose items all come from one source."""
+        rows = np.asarray(items, dtype=np.int32)
+        return cls(
+            rows, np.asarray(scores, np.float32), ids, (source,), np.zeros(len(rows), np.int8)
+        )
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __iter__(self) -> Iterator[Id]:
+        return iter(self.item_ids)
+
+    def __repr__(self) -> str:
+        shown = ", ".join(
+            f"{item!r} {score:.3g}"
+            for item, score in zip(self.item_ids[:3], self.scores[:3], strict=True)
+        )
+        return f"Ranking({len(self)} items: {shown}{', …' if len(self) > 3 else ''})"
+
+    def _repr_html_(self) -> str:
+        html: str = self.to_frame().to_html(index=False)
+        return html
+
+    @property
+    def item_ids(self) -> list[Id]:
+        """The shop's own ids, best first."""
+        ids: list[Id] = self.ids.ids[self.items].tolist()
+        return ids
+
+    @property
+    def sources(self) -> list[str]:
+        """Where each item came from."""
+        return [self.source_names[code] for code in self.source.tolist()]
+
+    def take(self, places: Any) -> Ranking:
+        """Return some places in a new order: a boolean mask or place numbers."""
+        parts = None if self.parts is None else self.parts[places]
+        return replace(
+            self,
+            items=self.items[places],
+            scores=self.scores[places],
+            source=self.source[places],
+            parts=parts,
+        )
+
+    def top(self, n: int) -> Ranking:
+        """Return the first ``n`` places."""
+        return self if len(self) <= n else self.take(slice(n))
+
+    def rescored(self, scores: Any) -> Ranking:
+        """Return the same items with new scores, best first, ties by item index."""
+        fresh = np.asarray(scores, dtype=np.float32)
+        if fresh.shape != self.items.shape:
+            raise DataError(
+                f"a ranking of {len(self)} items needs {len(self)} scores, got shape {fresh.shape}."
+            )
+        return replace(self, scores=fresh).take(np.lexsort((self.items, -fresh)))
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return ``item_id, rank, score, source``, ranks from 1."""
+        return pd.DataFrame(
+            {
+                "item_id": self.ids.ids[self.items],
+                "rank": np.arange(1, len(self) + 1),
+                "score": self.scores,
+                "source": self.sources,
+            }
+        )
+
+    def explain(self, item_id: Id) -> pd.DataFrame:
+        """Return what contributed how much to one item's place.
+
+        Raises
+        ------
+        DataError
+            If the ranking does not hold the item.
+        """
+        index = self.ids.index(item_id)
+        place = np.flatnonzero(self.items == index)
+        if index < 0 or not len(place):
+            raise DataError(f"the ranking does not hold {item_id!r}; see ranking.item_ids.")
+        if self.explainer is not None:
+            return self.explainer(index)
+        row = int(place[0])
+        parts = self.scores[row : row + 1] if self.parts is None else self.parts[row]
+        names = (self.sources[row],) if self.parts is None else self.source_names
+        frame = pd.DataFrame({"component": names, "contribution": parts})
+        return frame.dropna().sort_values("contribution", ascending=False, ignore_index=True)

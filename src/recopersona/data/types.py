@@ -1,0 +1,16 @@
+"""Names for the array types that signatures mention."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array: TypeAlias = NDArray[Any]
+Floats: TypeAlias = NDArray[np.float32]
+Indices: TypeAlias = NDArray[np.int32]
+Mask: TypeAlias = NDArray[np.bool_]
+Id: TypeAlias = Hashable
+"""An id as the shop knows it: a string or an integer, usually."""

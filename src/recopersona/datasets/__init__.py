@@ -1,0 +1,1 @@
+"""Data to start with: a synthetic shop whose right answer is known."""

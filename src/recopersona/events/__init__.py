@@ -1,0 +1,1 @@
+"""Raw logs in, clean and sessionized events out."""

@@ -1,0 +1,153 @@
+"""Times row by row: which can be read, in which unit, and what is wrong with the others.
+
+`recopersona.data.times` reads a column as a whole and refuses it at the first bad value. A raw log
+is read here with one verdict for every row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from recopersona.data.times import MISSING_TIME, scale_to_ms, to_ms, units_by_size
+from recopersona.data.types import Array, Mask
+
+_UNITS = ("s", "ms", "us", "ns")
+_HAS_ZONE = r"(?:[Zz]|UTC|GMT|[T ]\d\d[\d:.,]*\s*[+-]\d\d:?(?:\d\d)?)\s*$"
+# 2011/12/09 and 9 Dec 2011 can only be read one way, 09/12/2011 in two.
+_ONE_READING = r"^\s*\d{4}\D|\d.*[A-Za-z]{3}.*\d{4}|[A-Za-z]{3}.*\d.*\d{4}"
+
+
+@dataclass(frozen=True, eq=False)
+class Clock:
+    """What a column of times says, row by row.
+
+    milliseconds  int64 (n,) since 1970 UTC, `MISSING_TIME` where there is none
+    missing       bool (n,), nothing is written
+    unreadable    bool (n,), what is written is no time
+    impossible    bool (n,), a number that fits no unit between the years 1980 and 2200
+    other_unit    bool (n,), a number in another unit than most
+    """
+
+    milliseconds: Array
+    missing: Mask
+    unreadable: Mask
+    impossible: Mask
+    other_unit: Mask
+
+
+def read_clock(column: pd.Series) -> Clock:
+    """Read datetimes, ISO text, or numbers in s, ms, us or ns since 1970, also mixed.
+
+    Naive times are UTC.
+
+    Examples
+    --------
+    >>> clock = read_clock(pd.Series(["2026-01-31", "1700000000", "soon", None, "7"]))
+    >>> clock.milliseconds[:2].tolist()
+    [1769817600000, 1700000000000]
+    >>> clock.unreadable.tolist()
+    [False, False, True, False, False]
+    >>> clock.missing.tolist(), clock.impossible.tolist()
+    ([False, False, False, True, False], [False, False, False, False, True])
+    """
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        column = column.astype(column.cat.categories.dtype)
+    missing = column.isna().to_numpy(dtype=np.bool_, copy=True)
+    if pd.api.types.is_datetime64_any_dtype(column.dtype):
+        nowhere = np.zeros(len(column), dtype=np.bool_)
+        return Clock(to_ms(column), missing, nowhere, nowhere, nowhere)
+    numbers = _numbers(column)
+    units = units_by_size(numbers.astype(np.float64))
+    milliseconds = _ms_of_each_unit(numbers, units)
+    wordy = ~missing & (units < 0) & _may_be_text(column)
+    if wordy.any():
+        texts = column[wordy].astype(str)
+        missing[wordy] = texts.str.strip().eq("").to_numpy()
+        milliseconds[wordy] = to_ms(parse_texts(texts))
+    wrong = (milliseconds == MISSING_TIME) & ~missing
+    is_number = np.isfinite(numbers.astype(np.float64))
+    return Clock(milliseconds, missing, wrong & ~is_number, wrong & is_number, _odd_ones(units))
+
+
+def parse_texts(texts: pd.Series, zone: str = "UTC", time_format: str | None = None) -> pd.Series:
+    """Parse text as UTC times, NaT where it is no time; what names no zone is wall-clock time.
+
+    Where clocks are set back, an hour happens twice: the first of the two is meant. A time that
+    clocks skip in spring becomes the next that exists.
+
+    Parameters
+    ----------
+    texts : str Series (n,)
+    zone : str
+        The time zone of texts that name none.
+    time_format : str, optional
+        A second form beside ISO 8601, such as ``"%m/%d/%Y %H:%M"``.
+
+    Examples
+    --------
+    >>> texts = pd.Series(["2010-07-01 12:00", "2010-07-01T12:00Z", "noon"])
+    >>> parse_texts(texts, "Europe/London").dt.hour.tolist()
+    [11.0, 12.0, nan]
+    """
+    zoned = texts.str.contains(_HAS_ZONE, na=False).to_numpy(dtype=np.bool_)
+    times = pd.Series(pd.NaT, index=range(len(texts)), dtype="datetime64[us, UTC]")
+    if zoned.any():
+        times[zoned] = _parse(texts[zoned], time_format).array
+    if not zoned.all():
+        times[~zoned] = to_utc(_parse(texts[~zoned], time_format).dt.tz_localize(None), zone).array
+    return times
+
+
+def to_utc(times: pd.Series, zone: str = "UTC") -> pd.Series:
+    """Turn datetimes into UTC; naive ones are wall-clock times of a zone, see `parse_texts`."""
+    if times.dt.tz is None:
+        first_pass = np.ones(len(times), dtype=np.bool_)
+        times = times.dt.tz_localize(zone, ambiguous=first_pass, nonexistent="shift_forward")
+    return times.dt.tz_convert("UTC")
+
+
+def _may_be_text(column: pd.Series) -> bool:
+    return column.dtype == object or pd.api.types.is_string_dtype(column.dtype)
+
+
+def _numbers(column: pd.Series) -> Array:
+    """Return the numbers of a column: int64 if they all are integers, else float64 with NaN."""
+    if pd.api.types.is_integer_dtype(column.dtype):
+        return column.to_numpy(dtype=np.int64, na_value=0)
+    if pd.api.types.is_bool_dtype(column.dtype):
+        return np.full(len(column), np.nan)
+    return pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def _ms_of_each_unit(numbers: Array, units: Array) -> Array:
+    milliseconds = np.full(len(numbers), MISSING_TIME, dtype=np.int64)
+    for code, unit in enumerate(_UNITS):
+        rows = units == code
+        milliseconds[rows] = scale_to_ms(numbers[rows], unit)
+    return milliseconds
+
+
+def _odd_ones(units: Array) -> Mask:
+    counts = np.bincount(units[units >= 0], minlength=len(_UNITS))
+    odd: Mask = (units >= 0) & (units != counts.argmax())
+    return odd
+
+
+def _parse(texts: pd.Series, time_format: str | None) -> pd.Series:
+    """Parse ISO text, then the given form, then any form that can only be read one way."""
+    times = _parse_as(texts, "ISO8601")
+    left = times.isna().to_numpy()
+    if time_format is not None and left.any():
+        times[left] = _parse_as(texts[left], time_format).array
+    left = times.isna().to_numpy() & texts.str.contains(_ONE_READING, na=False).to_numpy()
+    if left.any():
+        times[left] = _parse_as(texts[left], "mixed").array
+    return times
+
+
+def _parse_as(texts: pd.Series, time_format: str) -> pd.Series:
+    times = pd.to_datetime(texts, utc=True, format=time_format, errors="coerce")
+    return times.dt.as_unit("us")

@@ -1,0 +1,115 @@
+"""Work in fixed blocks on our own small pool of threads: the answer never depends on how many.
+
+A job is cut into blocks by its size alone. Each block is done by one thread: serial kernels that
+release the GIL, and BLAS calls held to one thread. Which thread does which block, and how many
+there are, changes nothing but the time.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache
+from typing import Any
+
+import numpy as np
+from threadpoolctl import ThreadpoolController
+
+from recopersona.errors import ParameterError
+
+_limit: ContextVar[int | None] = ContextVar("recopersona_threads", default=None)
+
+
+def thread_count() -> int:
+    """Return how many threads work: the cores this process may use, unless limited."""
+    limit = _limit.get()
+    if limit is not None:
+        return limit
+    allowed = getattr(os, "sched_getaffinity", None)
+    return len(allowed(0)) if allowed else os.cpu_count() or 1
+
+
+@contextmanager
+def limit_threads(n: int) -> Iterator[None]:
+    """Work with ``n`` threads inside a ``with`` block; answers stay the same.
+
+    Examples
+    --------
+    >>> with limit_threads(1):
+    ...     thread_count()
+    1
+    """
+    if n < 1:
+        raise ParameterError(f"limit_threads: n must be at least 1, got {n}.")
+    token = _limit.set(n)
+    try:
+        yield
+    finally:
+        _limit.reset(token)
+
+
+def cut(n_rows: int, rows_per_block: int) -> list[tuple[int, int]]:
+    """Cut rows into blocks by their number alone.
+
+    Examples
+    --------
+    >>> cut(5, 2)
+    [(0, 2), (2, 4), (4, 5)]
+    """
+    return [(start, min(start + rows_per_block, n_rows)) for start in range(0, n_rows, rows_per_block)]
+
+
+def cut_evenly(bounds: np.ndarray[Any, Any], n_blocks: int) -> list[tuple[int, int]]:
+    """Cut rows of unequal length into blocks of about the same number of entries.
+
+    bounds  (n_rows + 1,) int64, where each row starts; the last is the number of entries
+
+    A row counts as its entries and one more, so that empty rows are work too.
+    """
+    n_rows = len(bounds) - 1
+    work = np.asarray(bounds, dtype=np.int64) + np.arange(n_rows + 1)
+    marks = np.searchsorted(work, np.linspace(0, work[-1], n_blocks + 1)[1:-1])
+    edges = np.unique(np.concatenate([[0], marks, [n_rows]]))
+    return list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
+
+
+def run_blocks(
+    do: Callable[[int, int], Any],
+    blocks: list[tuple[int, int]],
+    progress: Callable[[int], Any] | None = None,
+) -> list[Any]:
+    """Call ``do(start, end)`` for every block and return the results in block order.
+
+    The first error, or Ctrl-C, cancels the blocks not yet begun and is raised.
+    """
+    with one_blas_thread():
+        if thread_count() == 1 or len(blocks) == 1:
+            return [_told(do(*block), progress) for block in blocks]
+        with ThreadPoolExecutor(thread_count(), "recopersona") as pool:
+            jobs = [pool.submit(do, *block) for block in blocks]
+            try:
+                return [_told(job.result(), progress) for job in jobs]
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Hold BLAS to one thread, whatever the machine's environment says."""
+    with _blas().limit(limits=1, user_api="blas"):
+        yield
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    return ThreadpoolController()
+
+
+def _told(result: Any, progress: Callable[[int], Any] | None) -> Any:
+    if progress is not None:
+        progress(1)
+    return result

@@ -1,0 +1,168 @@
+"""Pick the best few of many scores."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from recopersona.kernels.compiling import f32, flag, i32, i64, inner, kernel, read, written
+
+
+@inner
+def _sift_down(items, scores, root, size):
+    """Restore the heap below ``root``: the worst on top, of two equal scores the later item."""
+    while True:
+        worst = root
+        for child in (2 * root + 1, 2 * root + 2):
+            if child < size and (
+                scores[child] < scores[worst]
+                or (scores[child] == scores[worst] and items[child] > items[worst])
+            ):
+                worst = child
+        if worst == root:
+            return
+        items[root], items[worst] = items[worst], items[root]
+        scores[root], scores[worst] = scores[worst], scores[root]
+        root = worst
+
+
+@kernel(
+    written(i32, 2), written(f32, 2), written(i64), written(f32, 2), read(i64), read(i32), read(flag)
+)
+def select_top(top_items, top_scores, counts, scores, bounds, excluded, blocked):
+    """Put each row's best items in order, best first, ties by item.
+
+    top_items   (n_rows, n) int32, written; -1 beyond the row's count
+    top_scores  (n_rows, n) float32, written; -inf beyond the row's count
+    counts      (n_rows,) int64, written: how many were found
+    scores      (n_rows, n_items) float32, written: excluded items become -inf; -inf and NaN are
+                never picked
+    bounds      (n_rows + 1,) int64, where each row's excluded items start
+    excluded    (n_excluded,) int32
+    blocked     (n_items,) bool, for all rows
+    """
+    n_rows, n = top_items.shape
+    n_items = scores.shape[1]
+    for row in range(n_rows):
+        for place in range(bounds[row], bounds[row + 1]):
+            scores[row, excluded[place]] = -np.inf
+        items, best = top_items[row], top_scores[row]
+        items[:] = -1
+        best[:] = -np.inf
+        size = 0
+        for item in range(n_items):
+            score = scores[row, item]
+            if not score > best[0] or blocked[item]:
+                continue
+            if size < n:
+                # The heap fills from the back, so that best[0] stays -inf until it is full.
+                size += 1
+                items[n - size] = item
+                best[n - size] = score
+                if size == n:
+                    for root in range(n // 2 - 1, -1, -1):
+                        _sift_down(items, best, root, n)
+            else:
+                items[0] = item
+                best[0] = score
+                _sift_down(items, best, 0, n)
+        counts[row] = size
+        if size < n:
+            _shift_to_front(items, best, n - size)
+            for root in range(size // 2 - 1, -1, -1):
+                _sift_down(items, best, root, size)
+        for last in range(size - 1, 0, -1):
+            items[0], items[last] = items[last], items[0]
+            best[0], best[last] = best[last], best[0]
+            _sift_down(items, best, 0, last)
+
+
+@inner
+def _shift_to_front(items, scores, gap):
+    """Close the gap at the front of a heap that never filled."""
+    n = len(items)
+    for place in range(gap, n):
+        items[place - gap] = items[place]
+        scores[place - gap] = scores[place]
+    for place in range(n - gap, n):
+        items[place] = -1
+        scores[place] = -np.inf
+
+
+@kernel(
+    written(i32, 2),
+    written(f32, 2),
+    written(i64),
+    written(f32),
+    written(i32),
+    read(i64),
+    read(i32),
+    read(f32),
+    read(i64),
+    read(i32),
+    read(f32),
+    read(f32),
+    f32,
+    i64,
+)
+def select_top_products(
+    neighbors, values, counts, sums, touched,
+    row_bounds, row_users, row_weights, user_bounds, user_items, user_weights, norms,
+    shrink, start,
+):  # fmt: skip
+    """Find each item's most similar other items by a sparse product, one row at a time.
+
+    The likeness of items i and j is their product over users, by (norm_i norm_j + shrink).
+
+    neighbors     (n_rows, k) int32, written: best first, -1 beyond the row's count
+    values        (n_rows, k) float32, written
+    counts        (n_rows,) int64, written
+    sums          (n_items,) float32, written: scratch, zero at first and at the end
+    touched       (n_items,) int32, written: scratch
+    row_bounds    (n_items + 1,) int64, where each item's users start
+    row_users     (n_entries,) int32
+    row_weights   (n_entries,) float32
+    user_bounds   (n_users + 1,) int64, where each user's items start
+    user_items    (n_entries,) int32
+    user_weights  (n_entries,) float32
+    norms         (n_items,) float32
+    shrink        float32
+    start         int64, the first item of the rows
+    """
+    n_rows, k = neighbors.shape
+    for row in range(n_rows):
+        item = start + row
+        n_touched = 0
+        for place in range(row_bounds[item], row_bounds[item + 1]):
+            user, weight = row_users[place], row_weights[place]
+            for other_place in range(user_bounds[user], user_bounds[user + 1]):
+                other = user_items[other_place]
+                if sums[other] == 0:
+                    touched[n_touched] = other
+                    n_touched += 1
+                sums[other] += weight * user_weights[other_place]
+        items, best = neighbors[row], values[row]
+        items[:] = -1
+        best[:] = 0
+        size = 0
+        for place in range(n_touched):
+            other = touched[place]
+            score = sums[other] / (norms[item] * norms[other] + shrink)
+            sums[other] = 0
+            if other == item or not score > 0:
+                continue
+            if size < k:
+                items[size], best[size] = other, score
+                size += 1
+                if size == k:
+                    for root in range(k // 2 - 1, -1, -1):
+                        _sift_down(items, best, root, k)
+            elif score > best[0] or (score == best[0] and other < items[0]):
+                items[0], best[0] = other, score
+                _sift_down(items, best, 0, k)
+        counts[row] = size
+        for root in range(size // 2 - 1, -1, -1):
+            _sift_down(items, best, root, size)
+        for last in range(size - 1, 0, -1):
+            items[0], items[last] = items[last], items[0]
+            best[0], best[last] = best[last], best[0]
+            _sift_down(items, best, 0, last)
