@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from os import PathLike
 from typing import Any, ClassVar, Self, dataclass_transform
 
@@ -212,7 +213,9 @@ class Recommender(BaseEstimator):  # type: ignore[misc]
         else:
             scores, effects = self._padded(self._similar(item)), ()
         excluded = np.array([item] if item != UNKNOWN else [], dtype=np.int32)
-        return self._top(scores[None, :], [excluded], n, None, [effects])[0]
+        blocked = np.zeros(len(self.items_), dtype=np.bool_)
+        best = self._best(scores[None, :], [excluded], n, blocked)[0]
+        return replace(self._filled(best, excluded, n, blocked), effects=effects)
 
     def explain(self, asked: Any, item_id: Id) -> pd.DataFrame:
         """Return what contributed how much to an item's score.
@@ -373,72 +376,50 @@ class Recommender(BaseEstimator):  # type: ignore[misc]
         n: int,
         kinds: Sequence[str] | None,
         eligible: Mask | None = None,
+        fill: bool = True,
     ) -> list[Ranking]:
         """Score, leave out, take the best, fill up."""
         excluded = [self._excluded(query, kinds) for query in queries]
-        effects = [self._unknowns(query) for query in queries]
-        return self._top(self._score_queries(queries), excluded, n, eligible, effects)
+        blocked = np.zeros(len(self.items_), np.bool_) if eligible is None else ~eligible
+        best = self._best(self._score_queries(queries), excluded, n, blocked)
+        if fill:
+            best = [self._filled(*row, n, blocked) for row in zip(best, excluded, strict=True)]
+        return [
+            replace(ranking, effects=self._unknowns(query))
+            for query, ranking in zip(queries, best, strict=True)
+        ]
 
-    def _top(
-        self,
-        scores: Floats,
-        excluded: Sequence[Indices],
-        n: int,
-        eligible: Mask | None,
-        effects: Sequence[tuple[str, ...]],
+    def _best(
+        self, scores: Floats, excluded: Sequence[Indices], n: int, blocked: Mask
     ) -> list[Ranking]:
+        """Return each row's best items, as many as have a score, up to ``n``."""
         n_rows, n_items = scores.shape
-        blocked = self._blocked(n_items, eligible)
         items = np.empty((n_rows, min(n, n_items)), np.int32)
         best = np.empty(items.shape, np.float32)
         counts = np.empty(n_rows, np.int64)
         bounds = np.concatenate([[0], np.cumsum([len(row) for row in excluded])]).astype(np.int64)
         flat = np.concatenate(excluded).astype(np.int32)
         select_top(items, best, counts, _own(scores), bounds, flat, blocked)
-        return [
-            self._filled(
-                items[row, : counts[row]], best[row, : counts[row]], excluded[row], items.shape[1],
-                blocked, effects[row],
-            )
-            for row in range(n_rows)
-        ]  # fmt: skip
-
-    def _filled(
-        self,
-        items: Indices,
-        scores: Floats,
-        excluded: Indices,
-        n: int,
-        blocked: Mask,
-        effects: tuple[str, ...],
-    ) -> Ranking:
-        """Fill a short list with popular items, below what the model chose."""
         name = type(self).__name__
-        if len(items) == n:
-            return Ranking(items, scores, self.items_, (name,), np.zeros(n, np.int8), None, effects)
+        return [
+            Ranking.of(items[row, :count], best[row, :count], self.items_, name)
+            for row, count in enumerate(counts.tolist())
+        ]
+
+    def _filled(self, ranking: Ranking, excluded: Indices, n: int, blocked: Mask) -> Ranking:
+        """Fill a short list with popular items, below what the model chose."""
+        missing = min(n, len(self.items_)) - len(ranking)
+        if missing <= 0:
+            return ranking
         popular = self._padded(self.fallback_, np.float32(0))
-        taken = np.concatenate([excluded, items])
-        more, share = np.empty((1, n - len(items)), np.int32), np.empty((1, n - len(items)), np.float32)
-        count = np.empty(1, np.int64)
-        bounds = np.array([0, len(taken)])
-        select_top(more, share, count, popular[None, :].copy(), bounds, taken, blocked)
-        extra, share = more[0, : count[0]], share[0, : count[0]]
-        if share.size and popular.max() > 0:
-            share = share / popular.max()
-        if len(scores):
-            # Popularity is on a scale of its own: keep its order, strictly below the model's.
-            low = scores[-1]
-            share = low - (1 - share) * max(np.float32(1), abs(low)) * np.float32(0.5)
-        source = np.concatenate([np.zeros(len(items), np.int8), np.ones(len(extra), np.int8)])
-        return Ranking(
-            np.concatenate([items, extra]),
-            np.concatenate([scores, share]).astype(np.float32),
-            self.items_,
-            (name, FALLBACK),
-            source,
-            None,
-            effects,
-        )
+        taken = np.concatenate([excluded, ranking.items]).astype(np.int32)
+        more = self._best(popular[None, :], [taken], missing, blocked)[0]
+        share = more.scores / max(popular.max(), np.float32(1e-30))
+        if len(ranking):
+            # Popularity is on a scale of its own: keep its order, below the model's last.
+            low = ranking.scores[-1]
+            share = low - (1 - share) * max(np.float32(1), abs(low)) / 2
+        return ranking.followed_by(more.items, share, FALLBACK)
 
     def _excluded(self, query: Query, kinds: Sequence[str] | None) -> Indices:
         """Return the items to leave out: seen ones, and those of this visit and this page."""
@@ -448,11 +429,6 @@ class Recommender(BaseEstimator):  # type: ignore[misc]
         visit = () if self.repeats or kinds else query.session
         told = () if query.history is None or kinds else query.history
         return np.concatenate([past, self._known_items((*visit, *told, *query.seed))])
-
-    def _blocked(self, n_items: int, eligible: Mask | None) -> Mask:
-        if eligible is None:
-            return np.zeros(n_items, dtype=np.bool_)
-        return ~eligible
 
     def _full_scores(self, query: Query) -> Floats:
         return self._padded(self.score_items(query))

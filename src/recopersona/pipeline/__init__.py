@@ -1,0 +1,1 @@
+"""Candidates, filter, rank, re-rank: one answer from many models."""

@@ -1,0 +1,362 @@
+"""The layered pipeline: candidates, filter, rank, re-rank, and never a short list."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import clone
+
+from recopersona.base.parameters import Bound, optional, param, whole
+from recopersona.base.recommender import NO_OPINION, OnlineRecommender, Recommender
+from recopersona.base.stage import Stage
+from recopersona.data.dataset import Dataset
+from recopersona.data.decision import Decision
+from recopersona.data.event import event_code
+from recopersona.data.interactions import Interactions
+from recopersona.data.query import Query
+from recopersona.data.ranking import Ranking
+from recopersona.data.types import Floats, Id, Indices, Mask
+from recopersona.errors import DataError, ParameterError, did_you_mean
+from recopersona.pipeline.filters import Filters, as_predicates
+from recopersona.pipeline.fusion import fuse
+
+
+def _are_models(value: Any) -> bool:
+    return bool(value) and all(isinstance(model, Recommender) for _, model in named(value))
+
+
+class Pipeline(OnlineRecommender):
+    """Several models' candidates, filtered by rules, merged, ranked and re-ranked.
+
+    Rules are asked **before** the candidates are picked, so filtering never shortens a list. Without
+    a ranker the lists are merged by weighted reciprocal rank. What the models cannot fill is filled
+    with popular items that the rules allow; every item says where it came from.
+
+    Parameters
+    ----------
+    candidates : list of models, or of (name, model) pairs
+        A model without a name is called like its class in lower case. Parameters of a part are
+        reached as ``als__factors``. The models given stay unfitted; their clones are fitted.
+    rules : function or list of functions, optional
+        Each takes the catalogue as a frame (one row per item), or the query and the catalogue, and
+        returns true or false per item. Unknown counts as false.
+    ranker, reranker : Stage, optional
+        Functions or objects ``(query, ranking) -> ranking``, applied in this order.
+    weights : mapping from name to a number above 0, optional
+        Weights of the fusion, 1 where nothing is said.
+    pool : int, at least 1
+        Candidates asked of each model, or ``n`` where that is more.
+    decision_log : int, at least 0
+        How many of the latest decisions are remembered for `feedback`.
+
+    Attributes
+    ----------
+    candidates_ : dict from name to fitted model
+    decisions_ : dict from decision id to Decision
+    feedback_counts_ : dict
+        How often feedback ``taught``, came ``repeated``, or was for an ``unknown`` decision.
+
+    Examples
+    --------
+    >>> from recopersona.datasets.synthetic import synthetic_shop
+    >>> from recopersona.models.neighbors import ItemKNN
+    >>> from recopersona.models.popularity import Popularity
+    >>> def in_stock(items):
+    ...     return items["stock"] > 0
+    >>> shop = synthetic_shop(200, 50, random_state=7)
+    >>> home = Pipeline(candidates=[ItemKNN(k=20), Popularity(half_life="7d")], rules=in_stock)
+    >>> ranking = home.fit(shop).recommend("u-0001", n=3)
+    >>> len(ranking), ranking.effects
+    (3, ('in_stock left out 3 of 50 items',))
+    >>> home.feedback(ranking.decision_id, clicked=ranking.item_ids[:1])
+    True
+    >>> home.set_params(itemknn__k=5).get_params()["itemknn__k"]
+    5
+    """
+
+    candidates: Sequence[Any] = param(
+        (), Bound("a list of models or (name, model) pairs, at least one", _are_models)
+    )
+    rules: Any = param(None)
+    ranker: Stage | None = param(None, optional(Bound("a function (query, ranking) -> ranking", callable)))
+    reranker: Stage | None = param(
+        None, optional(Bound("a function (query, ranking) -> ranking", callable))
+    )
+    weights: Mapping[str, float] | None = param(None)
+    pool: int = param(200, whole(at_least=1))
+    decision_log: int = param(10_000, whole(at_least=0))
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the parameters; with ``deep``, also the models' as ``name__parameter``."""
+        params: dict[str, Any] = super().get_params(deep=False)
+        if deep and _are_models(self.candidates):
+            for name, model in named(self.candidates):
+                params[name] = model
+                params.update({f"{name}__{key}": value for key, value in model.get_params().items()})
+        return params
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters, a model by its name, or a model's own as ``name__parameter``."""
+        models = dict(named(self.candidates)) if _are_models(self.candidates) else {}
+        own = super().get_params(deep=False)
+        for key, value in params.items():
+            name, _, inner = key.partition("__")
+            if key in own:
+                setattr(self, key, value)
+                models = dict(named(self.candidates)) if key == "candidates" else models
+            elif name in models and inner:
+                models[name].set_params(**{inner: value})
+            elif name in models:
+                models[name] = value
+                self.candidates = list(models.items())
+            else:
+                hint = did_you_mean(key, [*own, *models]) or f"; there are {', '.join([*own, *models])}."
+                raise ParameterError(f"Pipeline has no parameter {key!r}{hint}")
+        return self
+
+    def _fit(self, dataset: Dataset) -> None:
+        models = dict(named(self.candidates))
+        self._weights = _fusion_weights(self.weights, tuple(models))
+        as_predicates(self.rules)
+        self.item_features_ = dataset.item_features.copy(self.items_)
+        self.user_features_ = dataset.user_features.copy(self.users_)
+        self.candidates_: dict[str, Recommender] = {}
+        for name, model in models.items():
+            self.candidates_[name] = clone(model).fit(dataset)
+            self._share_memory(self.candidates_[name])
+        self.ranker_, self.reranker_ = (_fitted(stage, dataset) for stage in (self.ranker, self.reranker))
+        self.decisions_: dict[str, Decision] = {}
+        self.feedback_counts_ = {"taught": 0, "repeated": 0, "unknown": 0}
+        self._filters_kept = None
+
+    def _share_memory(self, model: Recommender) -> None:
+        """One set of ids and one past for all parts: an event is taken in once."""
+        model.users_, model.items_, model.past_ = self.users_, self.items_, self.past_
+
+    def recommend(self, asked: Any, n: int = 10, *, seen: str | Sequence[str] = "drop") -> Ranking:
+        """Return the best ``n`` items for one visitor, and remember the decision for `feedback`.
+
+        See `Recommender.recommend`. The ranking carries the query's ``decision_id``, or a new one.
+        """
+        query = Query.of(asked)
+        ranking = super().recommend(query, n, seen=seen)
+        ranking = replace(ranking, decision_id=query.decision_id or uuid.uuid4().hex)
+        self._log(Decision.of(ranking, query.user_id, query.context, self.now_of(query)))
+        return ranking
+
+    def feedback(
+        self,
+        decision_id: str,
+        clicked: Iterable[Id] = (),
+        *,
+        purchased: Iterable[Id] = (),
+        outcome: Mapping[Id, str] | None = None,
+    ) -> bool:
+        """Tell what came of a decision; every part that learns from outcomes is taught.
+
+        What the visitor did comes in the event log too and belongs into `partial_fit`; feedback is
+        for those parts that need to know which choice led to it.
+
+        Parameters
+        ----------
+        decision_id : str
+            From ``ranking.decision_id``.
+        clicked, purchased : iterables of item ids
+            Of the items shown.
+        outcome : mapping from item id to event type, optional
+            For any other kind of event.
+
+        Returns
+        -------
+        True if this taught; False if the decision had its feedback already, or is not (any longer)
+        known. Both are counted in ``feedback_counts_``.
+
+        Raises
+        ------
+        DataError
+            If an item was not shown, or a kind of event does not exist.
+        """
+        self._check_fitted()
+        decision = self.decisions_.get(decision_id)
+        if decision is None or decision.outcome is not None:
+            self.feedback_counts_["unknown" if decision is None else "repeated"] += 1
+            return False
+        happened = {
+            **dict.fromkeys(clicked, "click"), **dict.fromkeys(purchased, "purchase"), **(outcome or {})
+        }  # fmt: skip
+        for item, event in happened.items():
+            event_code(event)
+            if item not in decision.shown:
+                raise DataError(f"decision {decision_id!r} did not show the item {item!r}.")
+        decision = self.decisions_[decision_id] = decision.with_outcome(happened)
+        for part in (*self.candidates_.values(), self.ranker_, self.reranker_):
+            learn = getattr(part, "feedback", None)
+            if learn is not None:
+                learn(decision)
+        self.feedback_counts_["taught"] += 1
+        return True
+
+    def update_items(self, frame: Any) -> Self:
+        """Take in new or changed rows of the catalogue: stock and prices count from the next query."""
+        self._check_fitted()
+        self.item_features_.update(frame, "item_id")
+        self._filters.catalogue_changed()
+        for model in self.candidates_.values():
+            model.update_items(frame)
+        return self
+
+    def update_users(self, frame: Any) -> Self:
+        """Take in new or changed rows of the customers."""
+        self._check_fitted()
+        self.user_features_.update(frame, "user_id")
+        for model in self.candidates_.values():
+            model.update_users(frame)
+        return self
+
+    def score_items(self, query: Query, items: Indices | None = None) -> Floats:
+        """Return the merged scores, float32 (n_items,), for the items in any model's pool."""
+        scores = np.full(len(self.items_), NO_OPINION)
+        eligible, _ = self._filters.eligible(query)
+        ranking = self._staged([query], self.pool, None, eligible)[0]
+        scores[ranking.items] = ranking.scores
+        return scores
+
+    def _learn(self, rows: Interactions) -> None:
+        for model in self.candidates_.values():
+            if isinstance(model, OnlineRecommender):
+                model._learn(rows)
+        for stage in (self.ranker_, self.reranker_):
+            learn = getattr(stage, "partial_fit", None)
+            if learn is not None:
+                learn(rows)
+
+    def _forget_users(self, users: Indices) -> None:
+        ids = {self.users_.ids[user] for user in users}
+        self.user_features_.forget(users.tolist())
+        self.decisions_ = {
+            key: decision for key, decision in self.decisions_.items() if decision.user_id not in ids
+        }
+        for model in self.candidates_.values():
+            model._forget_users(users)
+
+    def _explain(self, query: Query, item: int) -> list[tuple[str, Id | None, float]]:
+        eligible, _ = self._filters.eligible(query)
+        ranking = self._staged([query], self.pool, None, eligible)[0]
+        place = np.flatnonzero(ranking.items == item)
+        if not len(place) or ranking.parts is None:
+            return []
+        shares = zip(ranking.source_names, ranking.parts[place[0]], strict=True)
+        return [(name, None, float(share)) for name, share in shares if not np.isnan(share)]
+
+    @property
+    def _filters(self) -> Filters:
+        kept: Filters | None = vars(self).get("_filters_kept")
+        if kept is None:
+            kept = self._filters_kept = Filters(as_predicates(self.rules), self.item_features_)
+        return kept
+
+    def _rank(
+        self,
+        queries: Sequence[Query],
+        n: int,
+        kinds: Sequence[str] | None,
+        eligible: Mask | None = None,
+        fill: bool = True,
+    ) -> list[Ranking]:
+        if not queries:
+            return []
+        if self._filters.depend_on_query and len(queries) > 1:
+            return [self._rank([query], n, kinds, eligible, fill)[0] for query in queries]
+        allowed, effects = self._filters.eligible(queries[0])
+        if eligible is not None:
+            allowed = allowed & eligible
+        rankings = self._staged(queries, n, kinds, allowed)
+        return [
+            self._finished(query, ranking.top(n), n, kinds, allowed, effects, fill)
+            for query, ranking in zip(queries, rankings, strict=True)
+        ]
+
+    def _staged(
+        self, queries: Sequence[Query], n: int, kinds: Sequence[str] | None, allowed: Mask
+    ) -> list[Ranking]:
+        """Candidates, merged, ranked and re-ranked: whatever the models have to say."""
+        names = tuple(self.candidates_)
+        pool = max(n, self.pool)
+        lists = [
+            model._rank(queries, pool, kinds, allowed, fill=False)
+            for model in self.candidates_.values()
+        ]
+        weights = _fusion_weights(self.weights, names)
+        rankings = []
+        for query, *chosen in zip(queries, *lists, strict=True):
+            ranking = fuse(chosen, names, weights, self.items_)
+            for stage in (self.ranker_, self.reranker_):
+                ranking = ranking if stage is None else stage(query, ranking)
+            rankings.append(ranking)
+        return rankings
+
+    def _finished(
+        self,
+        query: Query,
+        ranking: Ranking,
+        n: int,
+        kinds: Sequence[str] | None,
+        allowed: Mask,
+        effects: tuple[str, ...],
+        fill: bool,
+    ) -> Ranking:
+        wanted = min(n, len(self.items_))
+        if fill and len(ranking) < wanted:
+            ranking = self._filled(ranking, self._excluded(query, kinds), wanted, ~allowed)
+        if fill and len(ranking) < wanted:
+            effects = (*effects, f"only {len(ranking)} of {wanted} items may be shown")
+        return replace(ranking, effects=(*self._unknowns(query), *effects))
+
+    def _log(self, decision: Decision) -> None:
+        self.decisions_[decision.decision_id] = decision
+        while len(self.decisions_) > self.decision_log:
+            del self.decisions_[next(iter(self.decisions_))]
+
+
+def named(candidates: Any) -> list[tuple[str, Any]]:
+    """Return (name, model) pairs; unnamed models are called like their class, numbered if need be.
+
+    Examples
+    --------
+    >>> from recopersona.models.popularity import Popularity
+    >>> [name for name, _ in named([Popularity(), Popularity(), ("week", Popularity())])]
+    ['popularity', 'popularity2', 'week']
+    """
+    pairs: list[tuple[str, Any]] = []
+    taken: set[str] = set()
+    for entry in candidates:
+        given = isinstance(entry, tuple) and len(entry) == 2 and isinstance(entry[0], str)
+        name, model = entry if given else (type(entry).__name__.lower(), entry)
+        if given and (name in taken or "__" in name or not re.fullmatch(r"\w+", name)):
+            raise ParameterError(f"Pipeline: {name!r} cannot name a model; use distinct plain words.")
+        base, number = name, 2
+        while name in taken:
+            name, number = f"{base}{number}", number + 1
+        taken.add(name)
+        pairs.append((name, model))
+    return pairs
+
+
+def _fusion_weights(weights: Mapping[str, float] | None, names: tuple[str, ...]) -> list[float]:
+    for name, weight in (weights or {}).items():
+        if name not in names:
+            hint = did_you_mean(name, names) or f"; there are {', '.join(names)}."
+            raise ParameterError(f"Pipeline: weights name {name!r}, which is no candidate{hint}")
+        if not isinstance(weight, (int, float, np.number)) or not 0 < weight < np.inf:
+            raise ParameterError(f"Pipeline: weights[{name!r}] must be above 0, got {weight!r}.")
+    return [float((weights or {}).get(name, 1.0)) for name in names]
+
+
+def _fitted(stage: Any, dataset: Dataset) -> Any:
+    """A stage that can be fitted is cloned and fitted; a plain function is taken as it is."""
+    return clone(stage).fit(dataset) if hasattr(stage, "fit") else stage
