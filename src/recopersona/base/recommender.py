@@ -18,6 +18,7 @@ from recopersona.base.parameters import (
     param,
     whole,
 )
+from recopersona.data.columns import as_pandas, require_columns
 from recopersona.data.dataset import Dataset, index_events
 from recopersona.data.event import EVENT_TYPES, Event, event_bits, event_code
 from recopersona.data.history import History
@@ -543,8 +544,6 @@ def as_dataset(dataset: Any) -> Dataset:
 
 def frame_ids(frame: Any, id_column: str) -> pd.Series:
     """Return the ids of a frame of attributes."""
-    from recopersona.data.columns import as_pandas, require_columns
-
     rows = as_pandas(frame, f"rows with {id_column}")
     require_columns(rows, [id_column], f"rows with {id_column}")
     return rows[id_column]

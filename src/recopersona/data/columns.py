@@ -67,9 +67,13 @@ def require_columns(frame: pd.DataFrame, names: Iterable[str], what: str = "even
         if name not in present:
             near = did_you_mean(name, present)
             fix = near or f"; its columns are {', '.join(present) or 'none'}"
-            raise ColumnError(f"{what} need a column {name!r}{fix.rstrip('?.')}{'?' if near else '.'}")
+            raise ColumnError(
+                f"{what} need a column {name!r}{fix.rstrip('?.')}{'?' if near else '.'}"
+            )
         if present.count(name) > 1:
-            raise ColumnError(f"{what} have {present.count(name)} columns named {name!r}; keep one.")
+            raise ColumnError(
+                f"{what} have {present.count(name)} columns named {name!r}; keep one."
+            )
         if len(frame) and frame[name].isna().all():
             raise DataError(f"{what}: the column {name!r} holds no value at all.")
 

@@ -13,13 +13,14 @@ import pandas as pd
 from recopersona.data.columns import as_pandas, like, require_columns
 from recopersona.data.event import EVENT_CODES, EVENT_COLUMNS, EVENT_TYPES, PURCHASE, RETURN, VIEW
 from recopersona.data.intake import CLOCK_TOLERANCE_MS
-from recopersona.data.times import MISSING_TIME, from_ms, moment_ms
+from recopersona.data.times import from_ms, moment_ms
 from recopersona.data.types import Array, Mask
 from recopersona.errors import ParameterError
 from recopersona.events.cleaning_report import REASONS, REPAIRS, CleaningReport
 from recopersona.events.clocks import read_clock
 from recopersona.events.distinct import Distinct
 from recopersona.events.event_names import our_name
+from recopersona.events.schemas import ID_COLUMNS
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ def clean(
 def clean(
     events: Any, *, report: bool = False, now: Any = None, item_pattern: str | None = None
 ) -> Any:
-    """Repair what can be repaired, set aside what cannot, and count both.
+    r"""Repair what can be repaired, set aside what cannot, and count both.
 
     Everything optional is checked where the column exists: ``event``, ``timestamp``, ``quantity``,
     ``price``, ``weight``. Times come out as UTC timestamps to the millisecond. A row repeats an
@@ -61,7 +62,7 @@ def clean(
     now : moment, optional
         Events more than a day after it are set aside; by default the machine's clock.
     item_pattern : str, optional
-        A regular expression that the whole of every item's id must match, such as ``r"\\d{5}.*"``
+        A regular expression that the whole of every item's id must match, such as ``r"\d{5}.*"``
         for a log in which postage and bank charges have codes of letters.
 
     Returns
@@ -112,11 +113,9 @@ def clean(
     _examine_quantities(examined)
     _examine_prices_and_weights(examined)
     _examine_repeats(examined)
-    cleaned = like(examined.accepted(), events)
-    if not report:
-        logger.info("%r", examined.report(events))
-        return cleaned
-    return cleaned, examined.report(events)
+    cleaned, counts = like(examined.accepted(), events), examined.report(events)
+    logger.info("%r", counts)
+    return (cleaned, counts) if report else cleaned
 
 
 class _Examination:
@@ -168,9 +167,7 @@ class _Examination:
             rows_in=len(kept),
             rows_out=int(kept.sum()),
             repaired={code: repaired[code] for code in REPAIRS if repaired.get(code)},
-            quarantined={
-                str(code): int(n) for code, n in zip(reasons, counts, strict=True) if n
-            },
+            quarantined={str(code): int(n) for code, n in zip(reasons, counts, strict=True) if n},
             quarantined_rows=like(rows, original),
         )
 
@@ -188,11 +185,12 @@ def _examine_ids(log: _Examination, pattern: re.Pattern[str] | None) -> None:
     for name, reason in (("user_id", "missing_user"), ("item_id", "missing_item")):
         ids = Distinct.of(log.frame[name])
         log.quarantine(reason, (ids.codes < 0) | ids.tell(_is_no_id))
-        _strip_spaces(log, name, ids)
         if name == "item_id" and pattern is not None:
-            log.quarantine("not_an_item", ~ids.tell(lambda item: pattern.fullmatch(_strip(str(item)))))
-    for name in ("event_id", "anonymous_id", "session_id", "order_id", "decision_id"):
-        if name in log:
+            log.quarantine(
+                "not_an_item", ~ids.tell(lambda id_: pattern.fullmatch(str(id_).strip()))
+            )
+    for name in ID_COLUMNS:
+        if name in log and not pd.api.types.is_numeric_dtype(log.frame[name].dtype):
             _strip_spaces(log, name, Distinct.of(log.frame[name]))
 
 
@@ -287,10 +285,16 @@ def _examine_numbers(log: _Examination, name: str) -> tuple[Array, Mask]:
     return numbers, missing
 
 
-def _as_before(numbers: Array, column: pd.Series) -> Array:
-    """Integers stay integers where no gap came in."""
-    whole = pd.api.types.is_integer_dtype(column.dtype) and not np.isnan(numbers).any()
-    return numbers.astype(np.int64) if whole else numbers
+def _as_before(numbers: Array, column: pd.Series) -> pd.Series:
+    """Integers stay integers where they can hold the gaps."""
+    repaired = pd.Series(numbers)
+    whole = pd.api.types.is_integer_dtype(column.dtype)
+    holds_gaps = pd.api.types.is_extension_array_dtype(column.dtype)
+    return (
+        repaired.astype(column.dtype)
+        if whole and (holds_gaps or repaired.notna().all())
+        else repaired
+    )
 
 
 def _examine_repeats(log: _Examination) -> None:
@@ -300,7 +304,7 @@ def _examine_repeats(log: _Examination) -> None:
     copies = np.zeros(len(log.reason), dtype=np.bool_)
     if "event_id" in log:
         ids = log.column("event_id").iloc[rows]
-        named = ids.notna().to_numpy()
+        named = (ids.notna() & ~ids.isin(NO_ID)).to_numpy()
         copies[rows[named]] = ids[named].duplicated().to_numpy()
     if "timestamp" in log:
         copies[rows[~named]] = _repeated(log, rows[~named])

@@ -106,7 +106,8 @@ def to_utc(times: pd.Series, zone: str = "UTC") -> pd.Series:
     if times.dt.tz is None:
         first_pass = np.ones(len(times), dtype=np.bool_)
         times = times.dt.tz_localize(zone, ambiguous=first_pass, nonexistent="shift_forward")
-    return times.dt.tz_convert("UTC")
+    in_utc: pd.Series = times.dt.tz_convert("UTC")
+    return in_utc
 
 
 def _may_be_text(column: pd.Series) -> bool:

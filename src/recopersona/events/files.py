@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,7 @@ MAPPING_FILE = "columns.json"
 """The file beside a log that says what its columns are: ``{ours: theirs}``."""
 
 _INTEGER = r"0|-?[1-9]\d{0,17}"
+_WHOLE_FLOAT = r"(?:0|-?[1-9]\d{0,14})\.0"  # what a gap makes of integers elsewhere
 _DECIMAL = rf"(?:-?0|{_INTEGER})(?:\.\d+)?(?:[eE][+-]?\d+)?"
 
 
@@ -35,7 +37,9 @@ def find_files(source: str | Path) -> list[Path]:
     if path.is_file():
         return [path]
     if path.is_dir():
-        raise DataError(f"expected a file or a glob, got the folder {str(path)!r}; write '{path}/*.csv'.")
+        raise DataError(
+            f"expected a file or a glob, got the folder {str(path)!r}; write '{path}/*.csv'."
+        )
     root = Path(path.anchor or ".")
     pattern = str(path.relative_to(root))
     found = [file for file in root.glob(pattern) if file.is_file() and file.name != MAPPING_FILE]
@@ -46,17 +50,25 @@ def find_files(source: str | Path) -> list[Path]:
     return sorted(found)
 
 
-def read_files(files: Iterable[Path]) -> pd.DataFrame:
+def read_files(files: list[Path]) -> pd.DataFrame:
     """Read files one after the other into one frame; a column that one lacks is empty there.
+
+    The cells of CSV files come as text, see `as_numbers`.
 
     Raises
     ------
     DataError
-        If a file is of no known kind, or broken.
+        If a file is of no known kind or broken, or they are of several kinds.
     MissingExtraError
         If it is Parquet and pyarrow is not installed.
     """
-    frames = [_reader(file)(file) for file in files]
+    kinds = {kind_of(file) for file in files}
+    if len(kinds) > 1:
+        raise DataError(
+            f"expected files of one kind, got {' and '.join(sorted(kinds))}; read them apart."
+        )
+    read = _READERS[kinds.pop()]
+    frames = [read(file) for file in files]
     return frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
 
 
@@ -93,17 +105,20 @@ def as_numbers(frame: pd.DataFrame, ids: Iterable[str]) -> pd.DataFrame:
     ['Int64', 'str', 'float64']
     """
     ids = set(ids)
-    return frame.assign(**{name: _as_number(frame[name], name not in ids) for name in frame})
+    numbers = {name: _as_number(frame[name], name in ids) for name in frame.columns}
+    return pd.DataFrame(numbers, index=frame.index)
 
 
-def _as_number(column: pd.Series, decimals: bool) -> pd.Series:
+def _as_number(column: pd.Series, is_id: bool) -> pd.Series:
     present = column.notna().to_numpy()
     texts = column[present]
     if not present.any():
         return column
     if texts.str.fullmatch(_INTEGER).all():
         return _integers(texts, present)
-    if decimals and texts.str.fullmatch(_DECIMAL).all():
+    if is_id and texts.str.fullmatch(_WHOLE_FLOAT).all():
+        return _integers(texts.str.removesuffix(".0"), present)
+    if not is_id and texts.str.fullmatch(_DECIMAL).all():
         return pd.to_numeric(column)
     return column
 
@@ -116,24 +131,96 @@ def _integers(texts: pd.Series, present: np.ndarray[Any, Any]) -> pd.Series:
     return pd.Series(pd.arrays.IntegerArray(numbers, ~present))
 
 
-def _reader(file: Path) -> Callable[[Path], pd.DataFrame]:
+def kind_of(file: Path) -> str:
+    """Return a file's kind, such as ``.csv``, compressed or not.
+
+    Raises
+    ------
+    DataError
+        If it is of no known kind.
+    """
     kind = Path(file.name.lower().removesuffix(".gz")).suffix
     if kind not in _READERS:
         raise DataError(f"expected a file of {', '.join(_READERS)} (or .gz), got {file.name!r}.")
-    return _READERS[kind]
+    return kind
 
 
 def _read_csv(file: Path) -> pd.DataFrame:
     """Read every cell as text; an empty one is missing, and nothing else is."""
-    for encoding in ("utf-8", "cp1252", "latin-1"):
+    try:
         try:
-            frame = pd.read_csv(
-                file, dtype=str, keep_default_na=False, na_values=[""], encoding=encoding
-            )
+            return _csv_cells(file, encoding="utf-8")
         except UnicodeDecodeError:
-            logger.warning("%s is not in %s; trying the next encoding", file, encoding)
-        except (pd.errors.EmptyDataError, pd.errors.ParserError, OSError, EOFError) as problem:
-            raise DataError(f"{file} must be comma-separated, got: {problem}.") from None
-        else:
-            return frame
-    raise DataError(f"{file} must be text in UTF-8.")
+            logger.warning("%s is not in UTF-8; reading it as Windows-1252", file)
+            return _csv_cells(file, encoding="cp1252", encoding_errors="replace")
+    except (pd.errors.EmptyDataError, pd.errors.ParserError, OSError, EOFError) as problem:
+        raise DataError(f"{file} must be comma-separated values, got: {problem}.") from None
+
+
+def _csv_cells(file: Path, **encoding: Any) -> pd.DataFrame:
+    cells: pd.DataFrame = pd.read_csv(
+        file, dtype=str, keep_default_na=False, na_values=[""], **encoding
+    )
+    return cells
+
+
+def _read_json_lines(file: Path) -> pd.DataFrame:
+    rows = list(_json_objects(file))
+    names = dict.fromkeys(name for row in rows for name in row)
+    return pd.DataFrame({name: _json_column([row.get(name) for row in rows]) for name in names})
+
+
+def _json_objects(file: Path) -> Iterator[dict[str, Any]]:
+    with _opened(file) as lines:
+        for number, line in enumerate(_whole_lines(lines, file), start=1):
+            if line.strip():
+                yield _json_object(line, f"line {number} of {file}")
+
+
+def _opened(file: Path) -> IO[bytes]:
+    return (
+        cast(IO[bytes], gzip.open(file)) if file.name.lower().endswith(".gz") else file.open("rb")
+    )
+
+
+def _whole_lines(lines: Iterable[bytes], file: Path) -> Iterator[bytes]:
+    try:
+        yield from lines
+    except (OSError, EOFError) as problem:
+        raise DataError(f"{file} must be readable, got: {problem}.") from None
+
+
+def _json_object(line: bytes, where: str) -> dict[str, Any]:
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError) as problem:
+        raise DataError(f"{where} must be a JSON object, got: {problem}.") from None
+    if not isinstance(value, dict):
+        raise DataError(f"{where} must be a JSON object, got {type(value).__name__}.")
+    return value
+
+
+def _json_column(values: list[Any]) -> pd.Series:
+    if set(map(type, values)) == {int, type(None)}:
+        try:  # through floats, an id above 2**53 would become another one
+            return pd.Series(values, dtype="Int64")
+        except OverflowError:
+            return pd.Series(values, dtype=object)
+    return pd.Series(values)
+
+
+def _read_parquet(file: Path) -> pd.DataFrame:
+    if find_spec("pyarrow") is None:
+        raise MissingExtraError("reading parquet", "arrow")
+    try:
+        return pd.read_parquet(file, engine="pyarrow")
+    except (OSError, ValueError) as problem:
+        raise DataError(f"{file} must be Parquet, got: {problem}.") from None
+
+
+_READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
+    ".csv": _read_csv,
+    ".jsonl": _read_json_lines,
+    ".ndjson": _read_json_lines,
+    ".parquet": _read_parquet,
+}

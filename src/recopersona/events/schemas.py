@@ -12,6 +12,17 @@ import pandas as pd
 from recopersona.errors import ParameterError, did_you_mean
 from recopersona.events.distinct import Distinct
 
+ID_COLUMNS = (
+    "user_id",
+    "item_id",
+    "event_id",
+    "anonymous_id",
+    "session_id",
+    "order_id",
+    "decision_id",
+)
+"""Our columns that hold ids: text or integers, never amounts."""
+
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
@@ -85,6 +96,18 @@ def schema_named(name: str | Schema) -> Schema:
         hint = did_you_mean(name, known) or f"; expected auto, {', '.join(known)} or a Schema."
         raise ParameterError(f"unknown schema {name!r}{hint}")
     return known[name]
+
+
+def fitting_schema(names: Collection[str]) -> Schema | None:
+    """Return the schema that some columns fit, the most particular one if there are several.
+
+    Examples
+    --------
+    >>> fitting_schema(["user_id", "item_id", "rating"]).name
+    'ratings'
+    """
+    fitting = [schema for schema in SCHEMAS if schema.fits(names)]
+    return max(fitting, key=lambda schema: len(schema.needs), default=None)
 
 
 def nearest_schema(names: Collection[str]) -> Schema:
@@ -175,5 +198,5 @@ negative ones into returns. Postage, samples and bank charges have codes that do
 five digits: ``clean(events, item_pattern=r"\\d{5}.*")`` sets them aside.
 """
 
-SCHEMAS = (RATINGS, OURS, MOVIELENS, RETAILROCKET, ONLINE_RETAIL)
-"""Every schema that ``schema="auto"`` tries, in this order."""
+SCHEMAS = (OURS, RATINGS, MOVIELENS, RETAILROCKET, ONLINE_RETAIL)
+"""Every schema that ``schema="auto"`` knows; among several that fit, the one that needs most."""

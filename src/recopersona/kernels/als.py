@@ -1,4 +1,4 @@
-"""Weighted least squares, one row of factors at a time."""
+"""Factors: weighted least squares for one row at a time, and every row judged by one vector."""
 
 from __future__ import annotations
 
@@ -90,3 +90,15 @@ def solve_rows(
             for place in range(f):
                 direction[place] = residual[place] + smaller / error * direction[place]
             error = smaller
+
+
+@kernel(written(f32), read(f32, 2), read(f32))
+def multiply_rows(products, rows, vector):
+    """Write the inner product of every row with a vector.
+
+    products  (n_rows,) float32, written
+    rows      (n_rows, f) float32
+    vector    (f,) float32
+    """
+    for row in range(len(rows)):
+        products[row] = _dot(rows[row], vector)

@@ -76,22 +76,18 @@ def cut_evenly(bounds: np.ndarray[Any, Any], n_blocks: int) -> list[tuple[int, i
     return list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
 
 
-def run_blocks(
-    do: Callable[[int, int], Any],
-    blocks: list[tuple[int, int]],
-    progress: Callable[[int], Any] | None = None,
-) -> list[Any]:
+def run_blocks(do: Callable[[int, int], Any], blocks: list[tuple[int, int]]) -> list[Any]:
     """Call ``do(start, end)`` for every block and return the results in block order.
 
     The first error, or Ctrl-C, cancels the blocks not yet begun and is raised.
     """
     with one_blas_thread():
         if thread_count() == 1 or len(blocks) == 1:
-            return [_told(do(*block), progress) for block in blocks]
+            return [do(*block) for block in blocks]
         with ThreadPoolExecutor(thread_count(), "recopersona") as pool:
             jobs = [pool.submit(do, *block) for block in blocks]
             try:
-                return [_told(job.result(), progress) for job in jobs]
+                return [job.result() for job in jobs]
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise
@@ -108,8 +104,3 @@ def one_blas_thread() -> Iterator[None]:
 def _blas() -> ThreadpoolController:
     return ThreadpoolController()
 
-
-def _told(result: Any, progress: Callable[[int], Any] | None) -> Any:
-    if progress is not None:
-        progress(1)
-    return result

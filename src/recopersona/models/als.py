@@ -9,16 +9,19 @@ import numpy as np
 from scipy import sparse
 
 from recopersona.base.parameters import generator, param, real, seed, whole
+from recopersona.base.progress import progress
 from recopersona.base.recommender import NO_OPINION, OnlineRecommender
 from recopersona.data.dataset import Dataset
 from recopersona.data.interactions import Interactions
 from recopersona.data.query import Query
-from recopersona.data.types import Array, Floats, Id, Indices
-from recopersona.kernels.als import solve_rows
+from recopersona.data.types import Array, Floats, Id, Indices, Mask
+from recopersona.kernels.als import multiply_rows, solve_rows
 from recopersona.kernels.blocks import cut, cut_evenly, run_blocks
 
 _BLOCKS = 64
 _GRAM_ROWS = 8_192
+_STEPS = 3  # conjugate-gradient steps per row and pass; the next pass continues from here
+_FEW = 4  # fewer queries are cheaper one by one than as a matrix product
 
 
 class ALS(OnlineRecommender):
@@ -55,6 +58,8 @@ class ALS(OnlineRecommender):
     ----------
     user_factors_ : float32 (n_users, factors)
     item_factors_ : float32 (n_items, factors)
+    item_lengths_ : float32 (n_items,)
+        Of the item factors; 0 for items without events.
     gram_ : float32 (factors, factors)
         ``unobserved_weight`` times the item factors' Gram matrix.
 
@@ -87,10 +92,10 @@ class ALS(OnlineRecommender):
     """
 
     factors: int = param(64, whole(at_least=1))
-    reg: float = param(0.003, real(at_least=0))
+    reg: float = param(0.1, real(at_least=0))
     alpha: float = param(1.0, real(above=0))
-    unobserved_weight: float = param(0.1, real(above=0))
-    reg_exponent: float = param(1.0, real(at_least=0, at_most=1))
+    unobserved_weight: float = param(0.2, real(above=0))
+    reg_exponent: float = param(0.5, real(at_least=0, at_most=1))
     iterations: int = param(15, whole(at_least=1))
     random_state: Any = param(0, seed())
 
@@ -104,32 +109,45 @@ class ALS(OnlineRecommender):
         self.item_factors_ = start * np.float32(scale)
         self.item_factors_[np.diff(by_item.indptr) == 0] = 0
         self.user_factors_ = np.zeros((by_user.shape[0], self.factors), np.float32)
-        for _ in range(self.iterations):
+        for _ in progress(range(self.iterations), "ALS"):
             self._improve(self.user_factors_, self.item_factors_, by_user)
             self._improve(self.item_factors_, self.user_factors_, by_item)
         self._improve(self.user_factors_, self.item_factors_, by_user)
         self.gram_ = self._gram(self.item_factors_)
+        self.item_lengths_ = np.linalg.norm(self.item_factors_, axis=1)
 
     def score_items(self, query: Query, items: Indices | None = None) -> Floats:
         """Return every item's inner product with the visitor's factors, float32 (n_items,)."""
-        return self._score_queries([query])[0][: len(self.item_factors_)]
+        vector = self._vector(query)
+        scores = np.full(len(self.item_factors_), NO_OPINION)
+        if vector.any():
+            multiply_rows(scores, self.item_factors_, vector)
+            scores[~self._has_factors()] = NO_OPINION
+        return scores
 
     def _score_queries(self, queries: Sequence[Query]) -> Floats:
+        if len(queries) < _FEW:
+            return super()._score_queries(queries)
         vectors = np.stack([self._vector(query) for query in queries])
         scores = np.full((len(queries), len(self.items_)), NO_OPINION)
-        scores[:, : len(self.item_factors_)] = vectors @ self.item_factors_.T
-        scores[:, : len(self.item_factors_)][:, ~self.item_factors_.any(axis=1)] = NO_OPINION
+        known = scores[:, : len(self.item_factors_)]
+        np.matmul(vectors, self.item_factors_.T, out=known)
+        known[:, ~self._has_factors()] = NO_OPINION
         scores[~vectors.any(axis=1)] = NO_OPINION
         return scores
 
+    def _has_factors(self) -> Mask:
+        """Items nobody has had anything to do with have none."""
+        return self.item_lengths_ > 0
+
     def _similar(self, item: int) -> Floats:
-        if item >= len(self.item_factors_) or not self.item_factors_[item].any():
-            return np.full(len(self.item_factors_), NO_OPINION)
-        lengths = np.linalg.norm(self.item_factors_, axis=1)
-        products = self.item_factors_ @ self.item_factors_[item]
-        with np.errstate(invalid="ignore"):
-            cosine: Floats = products / (lengths * lengths[item])
-        return np.where(lengths > 0, cosine, NO_OPINION)
+        cosine = np.full(len(self.item_factors_), NO_OPINION)
+        if item < len(cosine) and self.item_lengths_[item] > 0:
+            multiply_rows(cosine, self.item_factors_, self.item_factors_[item])
+            known = self._has_factors()
+            cosine[known] /= self.item_lengths_[known] * self.item_lengths_[item]
+            cosine[~known] = NO_OPINION
+        return cosine
 
     def _explain(self, query: Query, item: int) -> list[tuple[str, Id | None, float]]:
         score = float(self._full_scores(query)[item])
@@ -214,5 +232,3 @@ class ALS(OnlineRecommender):
         jitter = 1e-9 * (1 + np.trace(self.gram_)) * np.eye(self.factors)
         return self.gram_ + (rows.T * extra) @ rows + float(reg) * np.eye(self.factors) + jitter
 
-
-_STEPS = 3  # conjugate-gradient steps per row and pass; the next pass continues from here

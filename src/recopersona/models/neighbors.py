@@ -57,14 +57,14 @@ class ItemKNN(Recommender):
     --------
     >>> import pandas as pd
     >>> events = pd.DataFrame({"user_id": [1, 1, 2, 2, 3], "item_id": ["tea", "honey", "tea", "honey", "tea"]})
-    >>> model = ItemKNN(k=5).fit(events)
+    >>> model = ItemKNN(k=5, weighting="cosine").fit(events)
     >>> model.recommend(3, n=1).to_frame()
       item_id  rank     score   source
     0   honey     1  0.816497  ItemKNN
     """
 
     k: int = param(100, whole(at_least=1))
-    weighting: str = param("cosine", one_of("cosine", "tfidf", "bm25"))
+    weighting: str = param("tfidf", one_of("cosine", "tfidf", "bm25"))
     shrink: float = param(0.0, real(at_least=0))
 
     def _fit(self, dataset: Dataset) -> None:

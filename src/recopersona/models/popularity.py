@@ -58,10 +58,10 @@ class Popularity(OnlineRecommender):
             known = rows.timestamp != MISSING_TIME
             # Relative to the end of what was fitted, an event that came later weighs more than one.
             weight[known] *= np.exp2((rows.timestamp[known] - self.end_) / half_life)
-        grown = np.zeros(max(len(self.items_), len(self.popularity_)), np.float32)
-        grown[: len(self.popularity_)] = self.popularity_
-        np.add.at(grown, rows.items, weight)
-        self.popularity_ = grown
+        missing = len(self.items_) - len(self.popularity_)
+        if missing > 0 or not self.popularity_.flags.writeable:
+            self.popularity_ = np.append(self.popularity_, np.zeros(missing, np.float32))
+        np.add.at(self.popularity_, rows.items, weight)
 
     def _explain(self, query: Query, item: int) -> list[tuple[str, Id | None, float]]:
         return [("popularity", None, float(self._padded(self.popularity_)[item]))]

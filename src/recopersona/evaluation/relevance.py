@@ -1,0 +1,106 @@
+"""What there was to find: the held-out items of each user that a model could not know of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from recopersona.data.event import event_bits
+from recopersona.data.ids import IdMap
+from recopersona.data.interactions import Interactions
+from recopersona.data.types import Array, Id, Indices, Mask
+from recopersona.errors import DataError, ParameterError
+from recopersona.evaluation.splits import Split
+
+
+@dataclass(frozen=True, eq=False)
+class Relevant:
+    """Who is asked about, and what each would have liked to be shown.
+
+    user_ids  the n_users ids
+    bounds    int64 (n_users + 1,), where each user's items start
+    items     int32 (n_relevant,), training's indices, ascending within each user; -1 where
+              training's catalogue lacks the item
+    counts    how many users and items were left out or unknown
+    """
+
+    user_ids: list[Id]
+    bounds: Array
+    items: Indices
+    counts: Mapping[str, int]
+
+    @property
+    def n_relevant(self) -> Array:
+        """How many items each user would have liked, int64 (n_users,), at least 1."""
+        return np.diff(self.bounds)
+
+
+def relevant_items(split: Split, seen: str | Sequence[str]) -> Relevant:
+    """Return each user's distinct held-out items of positive weight that can be recommended.
+
+    Items that training saw the user with cannot, unless seen items are kept; ``seen`` means what
+    it means in `Recommender.recommend`.
+    """
+    train, test = split.train, split.test
+    n_items = len(train.items)
+    users_in_train = _translation(test.users, train.users)
+    items_in_train = _translation(test.items, train.items)
+    held_out = _distinct_pairs(test.interactions)
+    users, items = held_out >> 32, items_in_train[held_out & 0xFFFFFFFF]
+    trained = train.log.take(_rows_that_count(train.log, seen))
+    known = _keys(trained.users, trained.items, n_items)
+    fresh = (items < 0) | ~np.isin(_keys(users_in_train[users], items, n_items), known)
+    users, items = users[fresh], items[fresh]
+    order = np.lexsort((items, users))
+    asked, sizes = np.unique(users, return_counts=True)
+    new_users = ~np.isin(users_in_train[asked], train.log.users)
+    found_items = np.unique(held_out & 0xFFFFFFFF)
+    counts = {
+        "users_evaluated": len(asked),
+        "users_unknown_to_training": int(new_users.sum()),
+        "users_with_nothing_left_to_find": len(np.unique(test.log.users)) - len(asked),
+        "items_unknown_to_training": int(
+            (~np.isin(items_in_train[found_items], train.log.items)).sum()
+        ),
+    }
+    if not len(asked):
+        raise DataError(
+            f"the split '{split.name}' leaves no user anything new to find; hold out more, or use "
+            "seen='keep' where people come back to the same items."
+        )
+    return Relevant(
+        test.users.ids[asked].tolist(),
+        np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
+        items[order].astype(np.int32),
+        counts,
+    )
+
+
+def _translation(source: IdMap, target: IdMap) -> Indices:
+    """Return the index in one map of every id of another, -1 where it is not there."""
+    if source is target:
+        return np.arange(len(source), dtype=np.int32)
+    return target.indices(source.ids)
+
+
+def _distinct_pairs(rows: Interactions) -> Array:
+    pairs = rows.users.astype(np.int64) << 32 | rows.items
+    return np.unique(pairs[rows.weight > 0])
+
+
+def _keys(users: Array, items: Array, n_items: int) -> Array:
+    """Number (user, item) pairs; those of a user who is not known (-1) stay below 0."""
+    return users.astype(np.int64) * n_items + items
+
+
+def _rows_that_count(log: Interactions, seen: str | Sequence[str]) -> Mask:
+    """Tell which training events keep an item from being recommended."""
+    if isinstance(seen, str):
+        if seen not in ("drop", "keep"):
+            raise ParameterError(
+                f"seen must be 'drop', 'keep' or a list of event types, got {seen!r}."
+            )
+        return np.full(len(log), seen == "drop")
+    return (event_bits(seen) >> log.event.astype(np.int64) & 1).astype(np.bool_)

@@ -1,0 +1,86 @@
+"""The contract of a recommender: run every check on a model, or hand them out one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from sklearn.base import clone
+
+from recopersona.base.recommender import OnlineRecommender, Recommender
+from recopersona.testing import answering, keeping, learning, online
+
+Check = Callable[[Recommender], None]
+
+
+def check_recommender(model: Recommender) -> None:
+    """Check that a model keeps every promise of `recopersona.Recommender`.
+
+    The model itself is left alone: each check works on a clone, on a shop of 60 users and 25
+    items. A ``random_state`` that is not an integer is set to 0, for answers must be comparable.
+
+    Parameters
+    ----------
+    model : Recommender
+        With the parameters to be checked, fitted or not.
+
+    Raises
+    ------
+    AssertionError
+        At the first promise that is broken, naming model and check.
+
+    Examples
+    --------
+    >>> from recopersona.models.popularity import Popularity
+    >>> check_recommender(Popularity(half_life="7d"))
+    """
+    for _, check in recommender_checks(model):
+        check()
+
+
+def recommender_checks(model: Recommender) -> Iterator[tuple[str, Callable[[], None]]]:
+    """Yield every check of a model with its name, for a test runner to run one by one.
+
+    Parameters
+    ----------
+    model : Recommender
+
+    Yields
+    ------
+    (str, callable without arguments)
+
+    Examples
+    --------
+    In a test file: ``@pytest.mark.parametrize(("name", "check"), recommender_checks(MyModel()))``.
+
+    >>> from recopersona.models.popularity import Popularity
+    >>> checks = dict(recommender_checks(Popularity()))
+    >>> checks["fit_returns_the_model"]()
+    """
+    for check in checks_for(model):
+        yield check.__name__, partial(_run, check, model)
+
+
+def checks_for(model: Recommender) -> tuple[Check, ...]:
+    """Return what is checked: more of a model that learns online."""
+    checks = (*learning.CHECKS, *answering.CHECKS, *keeping.CHECKS)
+    return (*checks, *online.CHECKS) if isinstance(model, OnlineRecommender) else checks
+
+
+def _run(check: Check, model: Recommender) -> None:
+    """Run one check on a fresh clone; whatever goes wrong is told as one sentence."""
+    failed = f"{type(model).__name__} fails {check.__name__}"
+    try:
+        check(_seeded(clone(model)))
+    except AssertionError as problem:
+        raise AssertionError(f"{failed}: {problem}") from None
+    except Exception as problem:
+        raise AssertionError(f"{failed}: it raised {type(problem).__name__}: {problem}") from problem
+
+
+def _seeded(model: Recommender) -> Recommender:
+    """Give every part that would draw a seed of its own a seed that stays."""
+    for name, value in model.get_params().items():
+        if name.split("__")[-1] == "random_state" and not isinstance(value, int):
+            model.set_params(**{name: 0})
+    return model
