@@ -42,7 +42,8 @@ loaded = time.perf_counter()
 model.recommend("u-0001", n=10)
 answered = time.perf_counter()
 from recopersona.kernels.compiling import KERNELS
-compiled = sum(sum(k.compiled.stats.cache_misses.values()) for k in KERNELS if "compiled" in vars(k))
+used = [kernel.compiled for kernel in KERNELS if "compiled" in vars(kernel)]
+compiled = sum(sum(kernel.stats.cache_misses.values()) for kernel in used)
 print(loaded - start, answered - loaded, compiled)
 """
 

@@ -1,6 +1,6 @@
 """The Online Retail log as published: from the file to a customer's recommendations.
 
-    python examples/online_retail.py path/to/online-retail.csv
+python examples/online_retail.py path/to/online-retail.csv
 """
 
 from __future__ import annotations

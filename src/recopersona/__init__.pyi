@@ -1,3 +1,4 @@
+from recopersona import testing as testing
 from recopersona.base.artifact import load as load
 from recopersona.base.artifact import save as save
 from recopersona.base.parameters import duration as duration

@@ -17,5 +17,8 @@ PUBLIC_NAMES: dict[str, str] = {
 
 
 def resolve(name: str) -> object:
-    """Import what a public name stands for."""
-    return getattr(import_module(PUBLIC_NAMES[name]), name)
+    """Import what a public name stands for: something in a module, or a whole room."""
+    home = PUBLIC_NAMES[name]
+    if home == "recopersona":
+        return import_module(f"{home}.{name}")
+    return getattr(import_module(home), name)

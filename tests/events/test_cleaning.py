@@ -1,6 +1,8 @@
 """Every row is accepted, repaired and counted, or set aside with its first reason."""
 
+import contextlib
 import logging
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -10,9 +12,9 @@ from hypothesis import strategies as st
 
 from recopersona.data.dataset import Dataset
 from recopersona.data.event import EVENT_TYPES
-from recopersona.errors import ColumnError, DataError, ParameterError
+from recopersona.errors import ColumnError, DataError, ParameterError, RecopersonaError
 from recopersona.events.cleaning import clean
-from recopersona.events.cleaning_report import REASONS, REPAIRS
+from recopersona.events.cleaning_report import REASONS, REPAIRSfrom recopersona.events.reading import read_events
 
 NOW = "2026-02-01"
 AT = pd.Timestamp("2026-01-31 10:00", tz="UTC")
@@ -131,6 +133,34 @@ def test_a_column_that_is_not_there_is_not_asked_for():
 @pytest.mark.parametrize("price", [0, None])
 def test_a_price_may_be_nothing_or_unknown(price):
     assert counts_of(log_with(price=price)) == ({}, {})
+
+
+ODD_COLUMNS = {
+    "complex": [1j, 2],
+    "timedelta": pd.to_timedelta(["1s", "2s"]),
+    "decimal": [Decimal("1.5"), None],
+    "period": pd.period_range("2020", periods=2, freq="D"),
+    "bytes": [b"a", b"b"],
+    "dict": [{}, {"a": 1}],
+    "datetime": pd.to_datetime(["2020", "2021"]),
+    "30 digits": [10**30, 1],
+    "uint64": np.array([2**64 - 1, 1], dtype=np.uint64),
+    "sparse": pd.arrays.SparseArray([0, 1]),
+    "NUL and 10 kB": ["a\0b", "x" * 10_000],
+    "arrow time": pd.array(pd.to_datetime(["2020", "2021"]), dtype="timestamp[ns][pyarrow]"),
+    "arrow int": pd.array([1, 2], dtype="int64[pyarrow]"),
+    "number categories": pd.Categorical([1, 2]),
+}
+
+
+@pytest.mark.parametrize("kind", ODD_COLUMNS)
+@pytest.mark.parametrize("column", [*GOOD, "event_id", "category"])
+def test_any_column_is_cleaned_or_refused_in_one_sentence(column, kind):
+    log = pd.DataFrame({"user_id": [1, 2], "item_id": [1, 2], "timestamp": ["2020-01-01"] * 2})
+    log[column] = ODD_COLUMNS[kind]
+    for read in (clean, read_events):
+        with contextlib.suppress(RecopersonaError):
+            assert len(read(log)) <= 2
 
 
 # Repairs ------------------------------------------------------------------------------------------
@@ -315,7 +345,9 @@ def test_integer_items_are_matched_as_written():
 
 
 def test_a_pattern_that_is_none_is_refused():
-    with pytest.raises(ParameterError, match=r"item_pattern must be a regular expression, got '\('"):
+    with pytest.raises(
+        ParameterError, match=r"item_pattern must be a regular expression, got '\('"
+    ):
         clean(log_with(), item_pattern="(")
     with pytest.raises(ParameterError, match="item_pattern must be a regular expression, got 5"):
         clean(log_with(), item_pattern=5)
@@ -398,8 +430,11 @@ anything = st.one_of(
 @given(
     st.lists(
         st.fixed_dictionaries(
-            {"user_id": st.sampled_from(["anna", None, " b"]), "item_id": st.sampled_from([1, None])}
-            | {name: anything for name in ("event", "timestamp", "quantity", "price", "weight")}
+            {
+                "user_id": st.sampled_from(["anna", None, " b"]),
+                "item_id": st.sampled_from([1, None]),
+            }
+            | dict.fromkeys(("event", "timestamp", "quantity", "price", "weight"), anything)
         ),
         max_size=8,
     )

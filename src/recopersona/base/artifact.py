@@ -24,6 +24,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import timedelta
+from itertools import pairwise
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -46,9 +47,7 @@ FORMAT = 1
 _MANIFEST = "manifest.json"
 _ARRAYS = re.compile(r"arrays-[0-9a-f]{32}")
 _STALE_AFTER_S = 3_600
-_RECORDS: dict[str, type] = {
-    kind.__name__: kind for kind in (*COLUMN_KINDS.values(), Decision)
-}
+_RECORDS: dict[str, type] = {kind.__name__: kind for kind in (*COLUMN_KINDS.values(), Decision)}
 
 
 def save(model: Recommender, path: str | PathLike[str]) -> None:
@@ -200,14 +199,16 @@ class _Writer:
             parts = self.encode((value.data, value.indices, value.indptr, value.shape), where)
             return {"$": "csr", "parts": parts}
         if is_dataclass(value) and type(value).__name__ in _RECORDS:
-            parts = {
+            held = {
                 field.name: self.encode(getattr(value, field.name), f"{where}.{field.name}")
                 for field in fields(value)
             }
-            return {"$": "record", "class": type(value).__name__, "fields": parts}
+            return {"$": "record", "class": type(value).__name__, "fields": held}
         if callable(value) and not isinstance(value, type):
             return {"$": "function", "name": _function_name(value, where)}
-        raise ArtifactError(f"{where} is a {type(value).__name__}, which a saved model cannot hold.")
+        raise ArtifactError(
+            f"{where} is a {type(value).__name__}, which a saved model cannot hold."
+        )
 
     def _recommender(self, model: Recommender, where: str) -> dict[str, Any]:
         learned = {
@@ -268,7 +269,9 @@ class _Reader:
         kind = _recommender_class(tree["class"])
         known = set(kind._get_param_names())
         parameters = {name: self.decode(part) for name, part in tree["parameters"].items()}
-        model: Recommender = kind(**{name: parameters[name] for name in parameters if name in known})
+        model: Recommender = kind(
+            **{name: parameters[name] for name in parameters if name in known}
+        )
         for name, part in tree["learned"].items():
             if not (name.isidentifier() and name.endswith("_") and not name.startswith("_")):
                 raise ArtifactError(f"a saved model cannot set {name!r}.")
@@ -277,7 +280,7 @@ class _Reader:
 
     def _texts(self, tree: dict[str, Any]) -> Array:
         data, bounds = self.decode(tree["data"]).tobytes(), self.decode(tree["bounds"]).tolist()
-        spans = zip(bounds[:-1], bounds[1:], strict=True)
+        spans = pairwise(bounds)
         texts = [data[start:end].decode("utf-8", "surrogatepass") for start, end in spans]
         return _object_array(texts)
 
@@ -312,7 +315,7 @@ class _Reader:
         "dict": lambda self, tree: {
             self.decode(key): self.decode(part) for key, part in tree["pairs"]
         },
-        "timedelta": lambda self, tree: timedelta(seconds=tree["seconds"]),
+        "timedelta": lambda _, tree: timedelta(seconds=tree["seconds"]),
         "recommender": _recommender,
         "IdMap": _id_map,
         "History": lambda self, tree: History.from_arrays(
@@ -356,7 +359,9 @@ def _recommender_class(name: str) -> type[Recommender]:
     for kind in _subclasses(Recommender):
         if kind.__name__ == name:
             return kind
-    raise ArtifactError(f"the model's class {name!r} is not defined here; import it before loading.")
+    raise ArtifactError(
+        f"the model's class {name!r} is not defined here; import it before loading."
+    )
 
 
 def _subclasses(kind: type[Recommender]) -> Iterable[type[Recommender]]:
@@ -390,7 +395,7 @@ def _write_arrays(arrays: list[Array], target: Path, token: str) -> list[dict[st
     try:
         files = [_write_array(temporary / f"{n}.npy", array) for n, array in enumerate(arrays)]
         _flush_directory(temporary)
-        os.rename(temporary, target / token)
+        temporary.rename(target / token)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
@@ -418,7 +423,7 @@ def _replace_text(path: Path, text: str) -> None:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
@@ -467,7 +472,7 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         raise ArtifactError(f"{path} is not the manifest of a saved model.")
     if manifest["format"] > FORMAT:
         raise ArtifactError(
-            f"{folder} was saved in format {manifest['format']}, this library reads up to {FORMAT}; "
+            f"{folder} was saved in format {manifest['format']}, this reads up to {FORMAT}; "
             "upgrade recopersona."
         )
     well_formed = (

@@ -1,7 +1,7 @@
 """Parameters declared once, with their bound; checked by one function, with one sentence of error.
 
-A class body says ``factors: int = param(64, whole(at_least=1))`` and nothing else: the constructor,
-its signature, scikit-learn's ``get_params`` and the check all follow from that line.
+A class body says ``factors: int = param(whole(at_least=1), default=64)`` and nothing else: the
+constructor, its signature, scikit-learn's ``get_params`` and the check all follow from that line.
 """
 
 from __future__ import annotations
@@ -32,21 +32,21 @@ class Bound:
     choices: tuple[str, ...] = ()
 
 
-def param(default: T, bound: Bound | None = None) -> T:
+def param(bound: Bound | None = None, *, default: T) -> T:
     """Declare a parameter of a model: a keyword argument of its constructor.
 
     Parameters
     ----------
-    default : anything
-        Shared by all instances, so never changed by the model.
     bound : Bound, optional
         Made by `whole`, `real`, `one_of`, `duration`, `switch` or `optional`.
+    default : anything
+        Shared by all instances, so never changed by the model.
 
     Examples
     --------
     >>> from recopersona.base.recommender import Recommender
     >>> class Constant(Recommender):
-    ...     level: float = param(1.0, real(at_least=0))
+    ...     level: float = param(real(at_least=0), default=1.0)
     >>> Constant(level=2.0)
     Constant(level=2.0)
     """
@@ -62,8 +62,8 @@ def whole(at_least: int | None = None, at_most: int | None = None) -> Bound:
         return (
             isinstance(value, (int, np.integer))
             and not isinstance(value, bool)
-            and (at_least is None or value >= at_least)
-            and (at_most is None or value <= at_most)
+            and (at_least is None or bool(value >= at_least))
+            and (at_most is None or bool(value <= at_most))
         )
 
     return Bound(f"an integer{limits}", holds)
@@ -80,9 +80,9 @@ def real(
             isinstance(value, (int, float, np.integer, np.floating))
             and not isinstance(value, bool)
             and bool(np.isfinite(value))
-            and (at_least is None or value >= at_least)
-            and (above is None or value > above)
-            and (at_most is None or value <= at_most)
+            and (at_least is None or bool(value >= at_least))
+            and (above is None or bool(value > above))
+            and (at_most is None or bool(value <= at_most))
         )
 
     return Bound(f"a finite number{limits}", holds)
@@ -116,8 +116,10 @@ def seed() -> Bound:
 
     def holds(value: Any) -> bool:
         whole_number = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-        return value is None or isinstance(value, np.random.RandomState) or (
-            whole_number and 0 <= value < 2**32
+        return (
+            value is None
+            or isinstance(value, np.random.RandomState)
+            or (whole_number and 0 <= value < 2**32)
         )
 
     return Bound("None, an integer from 0 to 2**32 - 1 or a RandomState", holds)
@@ -160,7 +162,9 @@ def declare_parameters(cls: type) -> None:
     """
     own = vars(cls).get("__annotations__", {})
     declared = {
-        name: hint for name, hint in own.items() if isinstance(vars(cls).get(name), dataclasses.Field)
+        name: hint
+        for name, hint in own.items()
+        if isinstance(vars(cls).get(name), dataclasses.Field)
     }
     cls.__annotations__ = declared
     dataclass(kw_only=True, eq=False, repr=False)(cls)

@@ -37,14 +37,14 @@ from recopersona.kernels.topn import select_top
 NO_OPINION = np.float32(-np.inf)
 """The score of an item about which a model has nothing to say."""
 
-FALLBACK = "popularity"
+FALLBACK = "fallback: popularity"
 """The source of items that fill a list which the model could not fill."""
 
 _SCORES_PER_BLOCK = 1 << 22  # 16 MB of float32 per block, whatever the catalogue
 
 
 @dataclass_transform(kw_only_default=True, field_specifiers=(param,))
-class Recommender(BaseEstimator):  # type: ignore[misc]
+class Recommender(BaseEstimator):
     """What every model and every pipeline can do.
 
     A subclass declares its parameters with `param` and writes two methods:
@@ -243,7 +243,9 @@ class Recommender(BaseEstimator):  # type: ignore[misc]
             raise DataError(f"{type(self).__name__} does not know the item {item_id!r}.")
         rows = self._explain(Query.of(asked), item)
         frame = pd.DataFrame(rows, columns=["component", "evidence", "contribution"])
-        largest_first = frame["contribution"].abs().sort_values(ascending=False, kind="stable").index
+        largest_first = (
+            frame["contribution"].abs().sort_values(ascending=False, kind="stable").index
+        )
         return frame.loc[largest_first].reset_index(drop=True)
 
     def score(self, dataset: Any, y: None = None) -> float:
@@ -333,7 +335,7 @@ class Recommender(BaseEstimator):  # type: ignore[misc]
             items, weights = self._given_history(query.history)
         else:
             items, weights = self.past_.taste(self.user_of(query))
-        lately = self._known_items((*query.session, *query.seed))
+        lately = self._known_items((*query.session, *query.page_items))
         if query.history is None and not len(lately):
             return items, weights
         view = self.event_weights_[event_code("view")]
@@ -425,11 +427,11 @@ class Recommender(BaseEstimator):  # type: ignore[misc]
     def _excluded(self, query: Query, kinds: Sequence[str] | None) -> Indices:
         """Return the items to leave out: seen ones, and those of this visit and this page."""
         if kinds is None:
-            return self._known_items(query.seed)
+            return self._known_items(query.page_items)
         past = self.past_.seen(self.user_of(query), kinds or None)
         visit = () if self.repeats or kinds else query.session
         told = () if query.history is None or kinds else query.history
-        return np.concatenate([past, self._known_items((*visit, *told, *query.seed))])
+        return np.concatenate([past, self._known_items((*visit, *told, *query.page_items))])
 
     def _full_scores(self, query: Query) -> Floats:
         return self._padded(self.score_items(query))
@@ -460,7 +462,7 @@ class Recommender(BaseEstimator):  # type: ignore[misc]
         """Say which ids of a question nobody knows: they are answered, but not silently."""
         unknown = [
             f"unknown item {item!r}"
-            for item in (*query.session, *query.seed, *(query.history or ()))
+            for item in (*query.session, *query.page_items, *(query.history or ()))
             if self.items_.index(item) == UNKNOWN
         ]
         if query.user_id is not None and self.user_of(query) == UNKNOWN:
@@ -558,7 +560,9 @@ def _seen_kinds(seen: str | Sequence[str]) -> Sequence[str] | None:
     """Return None to keep seen items, an empty list to drop all, or the kinds that count."""
     if isinstance(seen, str):
         if seen not in ("drop", "keep"):
-            raise ParameterError(f"seen must be 'drop', 'keep' or a list of event types, got {seen!r}.")
+            raise ParameterError(
+                f"seen must be 'drop', 'keep' or a list of event types, got {seen!r}."
+            )
         return None if seen == "keep" else ()
     event_bits(seen)
     return tuple(seen) or None
@@ -569,7 +573,9 @@ def _own(scores: Floats) -> Floats:
     return np.array(scores, dtype=np.float32, order="C", copy=True)
 
 
-def _long_frame(queries: Sequence[Query], rankings: Sequence[Ranking], items: IdMap) -> pd.DataFrame:
+def _long_frame(
+    queries: Sequence[Query], rankings: Sequence[Ranking], items: IdMap
+) -> pd.DataFrame:
     sizes = [len(ranking) for ranking in rankings]
     users = np.repeat(np.arange(len(queries)), sizes)
     who = pd.Series([query.user_id for query in queries])

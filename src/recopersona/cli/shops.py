@@ -46,7 +46,7 @@ def made_up_shop(quick: bool) -> RawShop:
     """A synthetic shop's careless export, with its catalogue."""
     shop = synthetic_shop(400, 120) if quick else synthetic_shop()
     log, _ = shop.raw_log()
-    return RawShop("a synthetic shop", log, lambda events: shop.catalogue, (in_stock,))
+    return RawShop("a synthetic shop", log, lambda _: shop.catalogue, (in_stock,))
 
 
 def logged_shop(path: str) -> RawShop:
@@ -81,6 +81,8 @@ def catalogue_from_log(events: pd.DataFrame) -> pd.DataFrame:
         names = often.reset_index().drop_duplicates("item_id", keep="last")
         catalogue["name"] = names.set_index("item_id")["Description"].str.strip()
     if "price" in events.columns:
-        latest = events.sort_values("timestamp", kind="stable").drop_duplicates("item_id", keep="last")
+        latest = events.sort_values("timestamp", kind="stable").drop_duplicates(
+            "item_id", keep="last"
+        )
         catalogue["price"] = latest.set_index("item_id")["price"]
     return catalogue.reset_index()

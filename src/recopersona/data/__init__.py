@@ -1,0 +1,1 @@
+"""The nouns: events, ids, interactions, attributes, datasets, questions and answers."""

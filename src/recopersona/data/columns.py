@@ -49,7 +49,8 @@ def like(result: pd.DataFrame, original: Any) -> Any:
     columns = {name: _plain_values(result[name]) for name in result.columns}
     zoned = [name for name in result.columns if isinstance(result[name].dtype, pd.DatetimeTZDtype)]
     filled = nw.from_dict(columns, backend=native.implementation)
-    return filled.with_columns(nw.col(*zoned).dt.replace_time_zone("UTC")).to_native()
+    in_utc = [nw.col(name).dt.replace_time_zone("UTC") for name in zoned]
+    return filled.with_columns(*in_utc).to_native()
 
 
 def require_columns(frame: pd.DataFrame, names: Iterable[str], what: str = "events") -> None:
@@ -111,6 +112,8 @@ def _as_pandas_column(column: Any) -> pd.Series:
         # Through floats, an id above 2**53 would become another one.
         whole = column.fill_null(0).to_numpy()
         return pd.Series(pd.arrays.IntegerArray(whole, column.is_null().to_numpy().copy()))
+    if isinstance(column.dtype, nw.List):
+        return pd.Series(column.to_list(), dtype=object)
     return pd.Series(column.to_numpy())
 
 

@@ -45,7 +45,8 @@ class Dataset:
 
     Examples
     --------
-    >>> events = pd.DataFrame({"user_id": ["anna", "ben", "anna"], "item_id": ["tea", "tea", "salt"],
+    >>> events = pd.DataFrame({"user_id": ["anna", "ben", "anna"],
+    ...                        "item_id": ["tea", "tea", "salt"],
     ...                        "event": ["view", "purchase", "cart"]})
     >>> shop = Dataset.from_frames(events, event_weights={"purchase": 10})
     >>> shop
@@ -104,14 +105,20 @@ class Dataset:
         weights = event_weight_table(event_weights)
         decay = None if half_life is None else duration_ms(half_life, "half_life")
         if decay is not None and columns.timestamp is None:
-            raise DataError("half_life needs a 'timestamp' column in the events; add one or leave it out.")
+            raise DataError(
+                "half_life needs a 'timestamp' column in the events; add one or leave it out."
+            )
         item_features = _feature_table(items, "item_id")
         user_features = _feature_table(users, "user_id")
         described = len(item_features.ids), len(user_features.ids)
         log = index_events(columns, user_features.ids, item_features.ids, weights)
         counts = {
-            "items_without_attributes": len(item_features.ids) - described[0] if items is not None else 0,
-            "users_without_attributes": len(user_features.ids) - described[1] if users is not None else 0,
+            "items_without_attributes": len(item_features.ids) - described[0]
+            if items is not None
+            else 0,
+            "users_without_attributes": len(user_features.ids) - described[1]
+            if users is not None
+            else 0,
         }
         return cls(
             log, user_features.ids, item_features.ids, user_features, item_features, weights, decay,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from recopersona.data.types import Array, Floats, Id
+from recopersona.data.types import Floats, Id
 from recopersona.errors import DataError, ParameterError, did_you_mean
 
 EVENT_TYPES = (
@@ -114,7 +115,7 @@ def event_bits(kinds: Iterable[str]) -> int:
     return sum(1 << code for code in {event_code(kind) for kind in kinds})
 
 
-def event_weight_table(event_weights: Mapping[str, float] | None) -> Floats:
+def event_weight_table(event_weights: Mapping[str, Any] | None) -> Floats:
     """Return the weight of every kind by code, 1 where nothing is said.
 
     Parameters
@@ -134,7 +135,7 @@ def event_weight_table(event_weights: Mapping[str, float] | None) -> Floats:
     table = np.ones(len(EVENT_TYPES), dtype=np.float32)
     for name, weight in (event_weights or {}).items():
         code = event_code(name)
-        if not isinstance(weight, (int, float, np.number)) or not 0 <= weight < np.inf:
+        if not (isinstance(weight, Real) and 0 <= float(weight) < np.inf):
             raise ParameterError(
                 f"event_weights[{name!r}] must be a number of at least 0, got {weight!r}."
             )
@@ -144,8 +145,3 @@ def event_weight_table(event_weights: Mapping[str, float] | None) -> Floats:
             "event_weights: 'return' undoes a purchase and never counts; leave it out."
         )
     return table
-
-
-def event_codes(names: Array) -> Array:
-    """Return the int8 codes of a small array of distinct names."""
-    return np.fromiter(map(event_code, names), dtype=np.int8, count=len(names))

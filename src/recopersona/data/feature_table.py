@@ -140,7 +140,8 @@ class CategoryColumn:
         return replace(self, values=np.append(self.values, np.full(n, UNKNOWN, np.int32)))
 
     def series(self) -> pd.Series:
-        return pd.Series(pd.Categorical.from_codes(self.values, self.categories.ids))
+        values: Any = self.categories.ids
+        return pd.Series(pd.Categorical.from_codes(self.values, values))
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,7 +197,9 @@ class FeatureTable:
 
     Examples
     --------
-    >>> frame = pd.DataFrame({"item_id": ["tea", "salt"], "price": [4.5, None], "brand": ["Ito", None]})
+    >>> frame = pd.DataFrame(
+    ...     {"item_id": ["tea", "salt"], "price": [4.5, None], "brand": ["Ito", None]}
+    ... )
     >>> table = FeatureTable.from_frame(frame, IdMap(["salt", "tea", "honey"]), "item_id")
     >>> table
     FeatureTable(3 rows: price number, brand category)
@@ -259,7 +262,10 @@ class FeatureTable:
             If there is none of this name.
         """
         if name not in self.columns:
-            hint = did_you_mean(name, self.columns) or f"; there are {', '.join(self.names) or 'none'}."
+            hint = (
+                did_you_mean(name, self.columns)
+                or f"; there are {', '.join(self.names) or 'none'}."
+            )
             raise ColumnError(f"no column {name!r}{hint}")
         column = self.columns[name]
         missing = len(self.ids) - _length(column)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
@@ -83,7 +83,8 @@ class History:
         items, bits, _ = self._row(user)
         if kinds is None:
             return items
-        return items[(bits & event_bits(kinds)) != 0]
+        chosen: Indices = items[(bits & event_bits(kinds)) != 0]
+        return chosen
 
     def taste(self, user: int) -> tuple[Indices, Floats]:
         """Return a user's items of positive weight, ascending, and the weights."""
@@ -132,7 +133,8 @@ class History:
         if within is not None and now is not None:
             counts &= (recent.timestamps > now - within) & (recent.timestamps <= now)
         items, times = np.unique(recent.items[counts], return_counts=True)
-        return items[times >= at_least]
+        often: Indices = items[times >= at_least]
+        return often
 
     def add(
         self, user: int, item: int, event: str, weight: float, timestamp: int = MISSING_TIME
@@ -205,9 +207,7 @@ class History:
             for item, (bits, weight) in row.items()
         ]
         events = [(user, *event) for user, row in self._recent.items() for event in row]
-        self._past = self._past.joined(
-            _as_rows(pairs, _PAIR_TYPES), _as_rows(events, _EVENT_TYPES)
-        )
+        self._past = self._past.joined(_as_rows(pairs, _PAIR_TYPES), _as_rows(events, _EVENT_TYPES))
         self._start_adding()
 
 
@@ -298,7 +298,7 @@ def _event_rows(log: Interactions) -> Rows:
     return log.users, log.items, log.event, times
 
 
-def _as_rows(rows: list[tuple[float, ...]], types: tuple[type, ...]) -> Rows:
+def _as_rows(rows: Sequence[tuple[float, ...]], types: tuple[type, ...]) -> Rows:
     columns = zip(*rows, strict=True)
     return tuple(np.array(column, kind) for column, kind in zip(columns, types, strict=True))
 

@@ -242,7 +242,9 @@ def _factorize(values: Any) -> tuple[Indices, Any]:
     try:
         codes, distinct = pd.factorize(column)
     except TypeError:
-        raise DataError("ids must be strings or integers, got values that cannot be hashed.") from None
+        raise DataError(
+            "ids must be strings or integers, got values that cannot be hashed."
+        ) from None
     if isinstance(column, np.ndarray) and column.dtype.kind in "iu":
         return codes.astype(np.int32), distinct
     return codes.astype(np.int32), as_ids(distinct)

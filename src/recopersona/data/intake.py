@@ -156,7 +156,8 @@ def _quantity_column(frame: pd.DataFrame) -> Floats | None:
             f"quantity must be above 0, got {quantity[row]:g} in row {row}; "
             "rp.clean(events) turns negative purchases into returns."
         )
-    return quantity.astype(np.float32)
+    known: Floats = quantity.astype(np.float32)
+    return known
 
 
 def _refuse_misspelt(frame: pd.DataFrame, name: str) -> None:

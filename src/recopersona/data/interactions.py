@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -76,9 +77,10 @@ class Interactions:
     def take(self, rows: Array) -> Interactions:
         """Return some rows: a boolean mask, or row numbers in the order wanted."""
         columns = {name: getattr(self, name) for name in _DTYPES}
-        return Interactions(
-            **{name: None if c is None else c[rows] for name, c in columns.items()}
-        )
+        kept: dict[str, Any] = {
+            name: None if column is None else column[rows] for name, column in columns.items()
+        }
+        return Interactions(**kept)
 
     def decayed_weight(self, half_life: int | None, now: int | None = None) -> Floats:
         r"""Return :math:`w \cdot 2^{-(now - t) / half\_life}`.

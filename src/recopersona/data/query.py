@@ -51,6 +51,7 @@ class Query:
     decision_id: str | None = None
 
     def __post_init__(self) -> None:
+        # Whatever list was given, the question itself cannot be changed afterwards.
         object.__setattr__(self, "session", _as_tuple(self.session, "session"))
         seed = self.seed if isinstance(self.seed, (list, tuple)) else (self.seed,)
         object.__setattr__(self, "seed", tuple(seed))
@@ -58,6 +59,11 @@ class Query:
             object.__setattr__(self, "history", _as_tuple(self.history, "history"))
         if self.now is not None:
             object.__setattr__(self, "now", moment_ms(self.now))
+
+    @property
+    def page_items(self) -> tuple[Id, ...]:
+        """The items whose page this is."""
+        return self.seed if isinstance(self.seed, tuple) else (self.seed,)
 
     @classmethod
     def of(cls, asked: Any) -> Query:
@@ -67,5 +73,7 @@ class Query:
 
 def _as_tuple(items: Any, name: str) -> tuple[Id, ...]:
     if isinstance(items, str) or not hasattr(items, "__iter__"):
-        raise DataError(f"Query: {name} must be a list of item ids, got {items!r}; write [{items!r}].")
+        raise DataError(
+            f"Query: {name} must be a list of item ids, got {items!r}; write [{items!r}]."
+        )
     return tuple(items)

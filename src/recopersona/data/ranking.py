@@ -125,18 +125,18 @@ class Ranking:
     def followed_by(self, items: Indices, scores: Any, source: str) -> Ranking:
         """Return the ranking with more items at its end, all from one other source."""
         names = self.source_names if source in self.source_names else (*self.source_names, source)
-        code = np.full(len(items), names.index(source), np.int8)
+        column = names.index(source)
         parts = self.parts
         if parts is not None:
             parts = np.full((len(self) + len(items), len(names)), np.nan, np.float32)
             parts[: len(self), : len(self.source_names)] = self.parts
-            parts[len(self) :, code[0]] = scores
+            parts[len(self) :, column] = scores
         return replace(
             self,
             items=np.concatenate([self.items, items]),
             scores=np.concatenate([self.scores, scores]).astype(np.float32),
             source_names=names,
-            source=np.concatenate([self.source, code]),
+            source=np.concatenate([self.source, np.full(len(items), column, np.int8)]),
             parts=parts,
         )
 

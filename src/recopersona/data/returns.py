@@ -23,7 +23,8 @@ def kept_rows(log: Interactions) -> Mask | None:
     quantity = np.ones(len(order)) if log.quantity is None else log.quantity[order]
     gone = np.zeros(len(log), dtype=np.bool_)
     gone[order] = _undone(_runs(log, order), is_return[order], quantity.astype(np.float64))
-    return ~(gone | is_return)
+    kept: Mask = ~(gone | is_return)
+    return kept
 
 
 def _trades_of_returned_pairs(log: Interactions, is_return: Mask) -> Array:
@@ -59,4 +60,5 @@ def _undone(run: Array, is_return: Mask, quantity: Array) -> Mask:
     later_low = np.minimum.accumulate((stock + shift)[::-1])[::-1] - shift
     before = np.concatenate([[0.0], stock[:-1]])
     before[starts] = 0.0
-    return ~is_return & (later_low <= before)
+    undone: Mask = ~is_return & (later_low <= before)
+    return undone

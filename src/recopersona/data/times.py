@@ -34,12 +34,15 @@ _MS_PER_UNIT = {
 }
 _DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]+)\s*", re.IGNORECASE)
 
+ONE_READING = r"^\s*\d{4}|\d.*[A-Za-z]{3}.*\d{4}|[A-Za-z]{3}.*\d.*\d{4}"
+"""Text that can be read one way: 2011/12/09 and 9 Dec 2011 can; 09/12/2011 and 10:30 cannot."""
+
 # An integer timestamp between 1980 and 2200 tells its unit by its size: the ranges do not overlap.
 _FIRST_SECOND, _LAST_SECOND = 315_532_800, 7_258_118_400
 _TICKS_PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
-def duration_ms(value: str | timedelta, name: str = "duration") -> int:
+def duration_ms(value: object, name: str = "duration") -> int:
     """Return a duration in milliseconds.
 
     Parameters
@@ -66,7 +69,9 @@ def duration_ms(value: str | timedelta, name: str = "duration") -> int:
         unit = found[2].lower()
         if unit not in _MS_PER_UNIT:
             known = " ".join(_MS_PER_UNIT)
-            raise ParameterError(f"{name}: unknown unit {found[2]!r} in {value!r}; use one of {known}.")
+            raise ParameterError(
+                f"{name}: unknown unit {found[2]!r} in {value!r}; use one of {known}."
+            )
         milliseconds = float(found[1]) * _MS_PER_UNIT[unit]
     else:
         raise ParameterError(
@@ -136,9 +141,7 @@ def to_ms(values: Any, unit: str = "auto", name: str = "timestamp") -> Array:
     True
     """
     column = values if isinstance(values, pd.Series) else pd.Series(values)
-    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "iuf" or (
-        pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_bool_dtype(column.dtype)
-    ):
+    if pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_bool_dtype(column.dtype):
         return _numbers_to_ms(column, unit, name)
     if pd.api.types.is_datetime64_any_dtype(column.dtype):
         return _datetimes_to_ms(column)
@@ -227,7 +230,10 @@ def _texts_to_ms(column: pd.Series, name: str) -> Array:
         parsed = pd.to_datetime(column, utc=True, format="ISO8601")
     except (ValueError, TypeError, OverflowError):
         # One slow, exact pass over the odd ones: an error must name the first bad value.
-        parsed = pd.to_datetime(column, utc=True, format="mixed", errors="coerce")
+        one_reading = column.astype(str).str.contains(ONE_READING)
+        parsed = pd.to_datetime(
+            column.where(one_reading), utc=True, format="mixed", errors="coerce"
+        )
         bad = (parsed.isna() & column.notna()).to_numpy()
         if bad.any():
             row = int(np.argmax(bad))

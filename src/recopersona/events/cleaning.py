@@ -20,6 +20,7 @@ from recopersona.events.cleaning_report import REASONS, REPAIRS, CleaningReport
 from recopersona.events.clocks import read_clock
 from recopersona.events.distinct import Distinct
 from recopersona.events.event_names import our_name
+from recopersona.events.numbers import readable_numbers
 from recopersona.events.schemas import ID_COLUMNS
 
 logger = logging.getLogger(__name__)
@@ -273,12 +274,11 @@ def _examine_prices_and_weights(log: _Examination) -> None:
 def _examine_numbers(log: _Examination, name: str) -> tuple[Array, Mask]:
     """Return a column as float64, NaN where missing or unreadable; and where it is missing."""
     column = log.frame[name]
-    is_number = pd.api.types.is_numeric_dtype(column.dtype)
-    plain = column if is_number else column.astype(object)
-    numbers = pd.to_numeric(plain, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    numbers = readable_numbers(column)
     missing = column.isna().to_numpy(dtype=np.bool_)
-    if not is_number:
-        missing = missing | Distinct.of(plain.astype(str)).tell(lambda text: not text.strip())
+    if not pd.api.types.is_numeric_dtype(column.dtype):
+        texts = Distinct.of(column.astype(object).astype(str))
+        missing = missing | texts.tell(lambda text: not text.strip())
         log.replace(name, numbers)
     log.quarantine(f"unreadable_{name}", ~missing & ~np.isfinite(numbers))
     log.quarantine(f"absurd_{name}", np.abs(numbers) > _LARGEST[name])
@@ -289,7 +289,7 @@ def _as_before(numbers: Array, column: pd.Series) -> pd.Series:
     """Integers stay integers where they can hold the gaps."""
     repaired = pd.Series(numbers)
     whole = pd.api.types.is_integer_dtype(column.dtype)
-    holds_gaps = pd.api.types.is_extension_array_dtype(column.dtype)
+    holds_gaps = getattr(column.dtype, "na_value", None) is pd.NA
     return (
         repaired.astype(column.dtype)
         if whole and (holds_gaps or repaired.notna().all())
@@ -303,9 +303,9 @@ def _examine_repeats(log: _Examination) -> None:
     named = np.zeros(len(rows), dtype=np.bool_)
     copies = np.zeros(len(log.reason), dtype=np.bool_)
     if "event_id" in log:
-        ids = log.column("event_id").iloc[rows]
-        named = (ids.notna() & ~ids.isin(NO_ID)).to_numpy()
-        copies[rows[named]] = ids[named].duplicated().to_numpy()
+        ids = Distinct.of(log.column("event_id").iloc[rows])
+        named = ids.tell(lambda event_id: not _is_no_id(event_id))
+        copies[rows[named]] = pd.Series(ids.codes[named]).duplicated().to_numpy()
     if "timestamp" in log:
         copies[rows[~named]] = _repeated(log, rows[~named])
     log.quarantine("duplicate", copies)

@@ -11,13 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from recopersona.data.times import MISSING_TIME, scale_to_ms, to_ms, units_by_size
+from recopersona.data.times import MISSING_TIME, ONE_READING, scale_to_ms, to_ms, units_by_size
 from recopersona.data.types import Array, Mask
+from recopersona.events.numbers import readable_numbers
 
 _UNITS = ("s", "ms", "us", "ns")
 _HAS_ZONE = r"(?:[Zz]|UTC|GMT|[T ]\d\d[\d:.,]*\s*[+-]\d\d:?(?:\d\d)?)\s*$"
-# 2011/12/09 and 9 Dec 2011 can only be read one way, 09/12/2011 in two.
-_ONE_READING = r"^\s*\d{4}\D|\d.*[A-Za-z]{3}.*\d{4}|[A-Za-z]{3}.*\d.*\d{4}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,6 +102,8 @@ def parse_texts(texts: pd.Series, zone: str = "UTC", time_format: str | None = N
 
 def to_utc(times: pd.Series, zone: str = "UTC") -> pd.Series:
     """Turn datetimes into UTC; naive ones are wall-clock times of a zone, see `parse_texts`."""
+    if isinstance(times.dtype, pd.ArrowDtype):
+        times = pd.Series(pd.DatetimeIndex(times), index=times.index)
     if times.dt.tz is None:
         first_pass = np.ones(len(times), dtype=np.bool_)
         times = times.dt.tz_localize(zone, ambiguous=first_pass, nonexistent="shift_forward")
@@ -120,7 +121,7 @@ def _numbers(column: pd.Series) -> Array:
         return column.to_numpy(dtype=np.int64, na_value=0)
     if pd.api.types.is_bool_dtype(column.dtype):
         return np.full(len(column), np.nan)
-    return pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    return readable_numbers(column)
 
 
 def _ms_of_each_unit(numbers: Array, units: Array) -> Array:
@@ -143,7 +144,7 @@ def _parse(texts: pd.Series, time_format: str | None) -> pd.Series:
     left = times.isna().to_numpy()
     if time_format is not None and left.any():
         times[left] = _parse_as(texts[left], time_format).array
-    left = times.isna().to_numpy() & texts.str.contains(_ONE_READING, na=False).to_numpy()
+    left = times.isna().to_numpy() & texts.str.contains(ONE_READING, na=False).to_numpy()
     if left.any():
         times[left] = _parse_as(texts[left], "mixed").array
     return times

@@ -150,11 +150,11 @@ def _refuse(names: list[str]) -> Schema:
 
 
 def _lacking(schema: Schema, missing: str, names: list[str]) -> str:
-    hint = did_you_mean(missing, names)
-    nearest = nearest_schema(names)
-    if not hint and nearest is not schema and nearest.fits(names):
-        hint = f"; the log looks like {nearest.name!r}."
-    hint = hint or f"; its columns are {', '.join(names) or 'none'}."
+    fitting = fitting_schema(names)
+    if fitting is not None and fitting is not schema:
+        hint = f"; the log looks like {fitting.name!r}."
+    else:
+        hint = did_you_mean(missing, names) or f"; its columns are {', '.join(names) or 'none'}."
     return f"schema {schema.name!r} needs a column {missing!r}, which the log lacks{hint}"
 
 

@@ -41,7 +41,7 @@ def solve_rows(
 ):
     r"""Improve rows of factors by conjugate gradients from where they stand.
 
-    Row u solves :math:`(G + \lambda_u I + \sum_i (c_{ui} - \alpha_0) y_i y_i^T) x_u = \sum_i c_{ui} y_i`.
+    .. math:: (G + \lambda_u I + \sum_i (c_{ui} - \alpha_0) y_i y_i^T) x_u = \sum_i c_{ui} y_i
 
     solved             (n_rows, f) float32, written: rows start to end
     fixed              (n_columns, f) float32: the y
@@ -55,7 +55,9 @@ def solve_rows(
     start, end         int64
     """
     f = solved.shape[1]
-    residual, direction, image = np.empty(f, np.float32), np.empty(f, np.float32), np.empty(f, np.float32)
+    residual = np.empty(f, np.float32)
+    direction = np.empty(f, np.float32)
+    image = np.empty(f, np.float32)
     for row in range(start, end):
         low, high = bounds[row], bounds[row + 1]
         x = solved[row]
@@ -65,7 +67,6 @@ def solve_rows(
         rows = np.empty((high - low, f), np.float32)
         extra = np.empty(high - low, np.float32)
         residual[:] = 0
-        size = np.float32(0)
         for entry in range(high - low):
             weight = confidence[low + entry]
             extra[entry] = weight - unobserved_weight

@@ -59,7 +59,9 @@ def cut(n_rows: int, rows_per_block: int) -> list[tuple[int, int]]:
     >>> cut(5, 2)
     [(0, 2), (2, 4), (4, 5)]
     """
-    return [(start, min(start + rows_per_block, n_rows)) for start in range(0, n_rows, rows_per_block)]
+    return [
+        (start, min(start + rows_per_block, n_rows)) for start in range(0, n_rows, rows_per_block)
+    ]
 
 
 def cut_evenly(bounds: np.ndarray[Any, Any], n_blocks: int) -> list[tuple[int, int]]:
@@ -103,4 +105,3 @@ def one_blas_thread() -> Iterator[None]:
 @cache
 def _blas() -> ThreadpoolController:
     return ThreadpoolController()
-

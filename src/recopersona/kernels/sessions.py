@@ -28,4 +28,3 @@ def number_sessions(session, last_time, last_session, visitors, times, gap):
         last_time[visitor] = now
         session[row] = last_session[visitor]
     return n_sessions
-

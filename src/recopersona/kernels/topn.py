@@ -26,7 +26,13 @@ def _sift_down(items, scores, root, size):
 
 
 @kernel(
-    written(i32, 2), written(f32, 2), written(i64), written(f32, 2), read(i64), read(i32), read(flag)
+    written(i32, 2),
+    written(f32, 2),
+    written(i64),
+    written(f32, 2),
+    read(i64),
+    read(i32),
+    read(flag),
 )
 def select_top(top_items, top_scores, counts, scores, bounds, excluded, blocked):
     """Put each row's best items in order, best first, ties by item.

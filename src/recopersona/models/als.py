@@ -85,19 +85,19 @@ class ALS(OnlineRecommender):
     >>> shop = synthetic_shop(200, 50, random_state=7)
     >>> model = ALS(factors=8).fit(shop)
     >>> model.recommend("nobody we know").sources[0]
-    'popularity'
+    'fallback: popularity'
     >>> taste = Query(history=model.recommend("nobody we know", n=3).item_ids)
     >>> model.recommend(taste).sources[0]
     'ALS'
     """
 
-    factors: int = param(64, whole(at_least=1))
-    reg: float = param(0.1, real(at_least=0))
-    alpha: float = param(1.0, real(above=0))
-    unobserved_weight: float = param(0.2, real(above=0))
-    reg_exponent: float = param(0.5, real(at_least=0, at_most=1))
-    iterations: int = param(15, whole(at_least=1))
-    random_state: Any = param(0, seed())
+    factors: int = param(whole(at_least=1), default=64)
+    reg: float = param(real(at_least=0), default=0.1)
+    alpha: float = param(real(above=0), default=1.0)
+    unobserved_weight: float = param(real(above=0), default=0.2)
+    reg_exponent: float = param(real(at_least=0, at_most=1), default=0.5)
+    iterations: int = param(whole(at_least=1), default=15)
+    random_state: Any = param(seed(), default=0)
 
     def _fit(self, dataset: Dataset) -> None:
         by_user = dataset.matrix()
@@ -138,7 +138,8 @@ class ALS(OnlineRecommender):
 
     def _has_factors(self) -> Mask:
         """Items nobody has had anything to do with have none."""
-        return self.item_lengths_ > 0
+        known: Mask = self.item_lengths_ > 0
+        return known
 
     def _similar(self, item: int) -> Floats:
         cosine = np.full(len(self.item_factors_), NO_OPINION)
@@ -195,7 +196,8 @@ class ALS(OnlineRecommender):
             lambda start, end: factors[start:end].T @ factors[start:end],
             cut(len(factors), _GRAM_ROWS),
         )
-        return (self.unobserved_weight * np.sum(parts, axis=0)).astype(np.float32)
+        gram: Floats = self.unobserved_weight * np.sum(parts, axis=0)
+        return gram.astype(np.float32)
 
     def _row_reg(self, n_observed: Array, n_columns: int) -> Floats:
         weight = n_observed + self.unobserved_weight * n_columns
@@ -204,7 +206,7 @@ class ALS(OnlineRecommender):
     def _vector(self, query: Query) -> Floats:
         user = self.user_of(query)
         stored = 0 <= user < len(self.user_factors_)
-        if stored and query.history is None and not query.session and not query.seed:
+        if stored and query.history is None and not (query.session or query.page_items):
             vector: Floats = self.user_factors_[user]
             return vector
         return self._solved(*self.taste_of(query))
@@ -230,5 +232,7 @@ class ALS(OnlineRecommender):
         reg = self._row_reg(np.array(len(liked)), len(self.item_factors_))
         # A trace of jitter keeps the system solvable where reg is 0 and factors exceed the items.
         jitter = 1e-9 * (1 + np.trace(self.gram_)) * np.eye(self.factors)
-        return self.gram_ + (rows.T * extra) @ rows + float(reg) * np.eye(self.factors) + jitter
-
+        system: Floats = (
+            self.gram_ + (rows.T * extra) @ rows + float(reg) * np.eye(self.factors) + jitter
+        )
+        return system

@@ -56,16 +56,18 @@ class ItemKNN(Recommender):
     Examples
     --------
     >>> import pandas as pd
-    >>> events = pd.DataFrame({"user_id": [1, 1, 2, 2, 3], "item_id": ["tea", "honey", "tea", "honey", "tea"]})
+    >>> events = pd.DataFrame(
+    ...     {"user_id": [1, 1, 2, 2, 3], "item_id": ["tea", "honey", "tea", "honey", "tea"]}
+    ... )
     >>> model = ItemKNN(k=5, weighting="cosine").fit(events)
     >>> model.recommend(3, n=1).to_frame()
       item_id  rank     score   source
     0   honey     1  0.816497  ItemKNN
     """
 
-    k: int = param(100, whole(at_least=1))
-    weighting: str = param("tfidf", one_of("cosine", "tfidf", "bm25"))
-    shrink: float = param(0.0, real(at_least=0))
+    k: int = param(whole(at_least=1), default=100)
+    weighting: str = param(one_of("cosine", "tfidf", "bm25"), default="tfidf")
+    shrink: float = param(real(at_least=0), default=0.0)
 
     def _fit(self, dataset: Dataset) -> None:
         by_item = sparse.csr_array(weighted(dataset.matrix(), self.weighting).T)
@@ -155,7 +157,10 @@ def nearest_items(
     columns = _parts(by_user)
 
     def block(start: int, end: int) -> tuple[Indices, Floats, Array]:
-        neighbors, values = np.empty((end - start, k), np.int32), np.empty((end - start, k), np.float32)
+        neighbors, values = (
+            np.empty((end - start, k), np.int32),
+            np.empty((end - start, k), np.float32),
+        )
         counts = np.empty(end - start, np.int64)
         sums, touched = np.zeros(n_items, np.float32), np.empty(n_items, np.int32)
         select_top_products(

@@ -29,6 +29,8 @@ class Popularity(OnlineRecommender):
     Attributes
     ----------
     popularity_ : float32 (n_items,)
+    as_of_ : int or None
+        The moment, in milliseconds, at which an event weighs its full weight.
 
     Examples
     --------
@@ -41,11 +43,12 @@ class Popularity(OnlineRecommender):
     ['salt']
     """
 
-    half_life: str | timedelta | None = param(None, optional(duration()))
+    half_life: str | timedelta | None = param(optional(duration()), default=None)
 
     def _fit(self, dataset: Dataset) -> None:
         totals = dataset.matrix(self._half_life_ms()).sum(axis=0)
         self.popularity_ = np.asarray(totals, dtype=np.float32)
+        self.as_of_ = dataset.end
 
     def score_items(self, query: Query, items: Indices | None = None) -> Floats:
         """Return every item's popularity, float32 (n_items,)."""
@@ -53,18 +56,28 @@ class Popularity(OnlineRecommender):
 
     def _learn(self, rows: Interactions) -> None:
         weight = np.where(rows.event == RETURN, 0, rows.weight.astype(np.float64))
-        half_life = self._half_life_ms()
-        if half_life is not None and self.end_ is not None and rows.timestamp is not None:
-            known = rows.timestamp != MISSING_TIME
-            # Relative to the end of what was fitted, an event that came later weighs more than one.
-            weight[known] *= np.exp2((rows.timestamp[known] - self.end_) / half_life)
         missing = len(self.items_) - len(self.popularity_)
         if missing > 0 or not self.popularity_.flags.writeable:
             self.popularity_ = np.append(self.popularity_, np.zeros(missing, np.float32))
+        half_life = self._half_life_ms()
+        if half_life is not None and self.as_of_ is not None and rows.timestamp is not None:
+            known = rows.timestamp != MISSING_TIME
+            self._move_on(int(rows.timestamp.max()), self.as_of_, half_life)
+            # Relative to a fixed moment, an event that came later weighs more than one.
+            weight[known] *= np.exp2((rows.timestamp[known] - self.as_of_) / half_life)
         np.add.at(self.popularity_, rows.items, weight)
+
+    def _move_on(self, latest: int, before: int, half_life: int) -> None:
+        """Make a later moment the one to compare with, before weights outgrow their type."""
+        if latest - before > _HALF_LIVES_AHEAD * half_life:
+            self.popularity_ *= np.float32(np.exp2((before - latest) / half_life))
+            self.as_of_ = latest
 
     def _explain(self, query: Query, item: int) -> list[tuple[str, Id | None, float]]:
         return [("popularity", None, float(self._padded(self.popularity_)[item]))]
 
     def _half_life_ms(self) -> int | None:
         return None if self.half_life is None else duration_ms(self.half_life)
+
+
+_HALF_LIVES_AHEAD = 20  # a weight of a million: float32 holds it beside a weight of one

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -81,13 +81,17 @@ def as_predicates(rules: Any) -> list[Predicate]:
     ParameterError
         If one is not a function of ``(items)`` or ``(query, items)``.
     """
-    listed = [] if rules is None else [rules] if callable(rules) else list(rules)
+    listed: list[Any] = [] if rules is None else [rules] if _is_one(rules) else list(rules)
     for rule in listed:
-        if isinstance(rule, str) or not callable(rule) or _takes(rule) not in (1, 2):
+        if not callable(rule) or _takes(rule) not in (1, 2):
             raise ParameterError(
                 f"Pipeline: rules must be functions of (items) or (query, items), got {rule!r}."
             )
     return listed
+
+
+def _is_one(rules: Any) -> bool:
+    return callable(rules) or not isinstance(rules, Iterable) or isinstance(rules, str)
 
 
 def name_of(rule: Predicate) -> str:
@@ -110,10 +114,11 @@ def _evaluate(rule: Predicate, arguments: tuple[Any, ...], n_items: int) -> Mask
         known = list(arguments[-1].columns)
         hint = did_you_mean(column, known) or f"; there are {', '.join(known) or 'none'}."
         raise ColumnError(f"rule {name_of(rule)}: no item column {column!r}{hint}") from None
-    values = pd.array(answer, dtype="boolean") if np.ndim(answer) == 1 else None
+    values: Any = pd.array(answer, dtype="boolean") if np.ndim(answer) == 1 else None
     if values is None or len(values) != n_items:
         raise DataError(
             f"rule {name_of(rule)} must return true or false for each of the {n_items} items, "
             f"got {type(answer).__name__} of shape {np.shape(answer)}."
         )
-    return values.fillna(False).to_numpy(dtype=np.bool_)
+    allowed: Mask = values.fillna(False).to_numpy(dtype=np.bool_)
+    return allowed

@@ -13,7 +13,9 @@ SMOOTHING = 60.0
 """The constant of reciprocal-rank fusion; 60 as in the paper."""
 
 
-def fuse(lists: Sequence[Ranking], names: tuple[str, ...], weights: Sequence[float], ids: IdMap) -> Ranking:
+def fuse(
+    lists: Sequence[Ranking], names: tuple[str, ...], weights: Sequence[float], ids: IdMap
+) -> Ranking:
     r"""Merge lists by weighted reciprocal rank.
 
     .. math:: s_i = \sum_m \frac{w_m}{60 + rank_m(i)}

@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 from sklearn.base import clone
 
-from recopersona.base.parameters import Bound, optional, param, whole
+from recopersona.base.parameters import Bound, check, optional, param, real, whole
 from recopersona.base.recommender import NO_OPINION, OnlineRecommender, Recommender
 from recopersona.base.stage import Stage
 from recopersona.data.dataset import Dataset
@@ -30,12 +30,16 @@ def _are_models(value: Any) -> bool:
     return bool(value) and all(isinstance(model, Recommender) for _, model in named(value))
 
 
+_MODELS = Bound("a list of models or (name, model) pairs, at least one", _are_models)
+_STAGE = Bound("a function (query, ranking) -> ranking", callable)
+
+
 class Pipeline(OnlineRecommender):
     """Several models' candidates, filtered by rules, merged, ranked and re-ranked.
 
-    Rules are asked **before** the candidates are picked, so filtering never shortens a list. Without
-    a ranker the lists are merged by weighted reciprocal rank. What the models cannot fill is filled
-    with popular items that the rules allow; every item says where it came from.
+    Rules are asked **before** the candidates are picked, so filtering never shortens a list.
+    Without a ranker the lists are merged by weighted reciprocal rank. What the models cannot fill
+    is filled with popular items that the rules allow; every item says where it came from.
 
     Parameters
     ----------
@@ -79,17 +83,13 @@ class Pipeline(OnlineRecommender):
     5
     """
 
-    candidates: Sequence[Any] = param(
-        (), Bound("a list of models or (name, model) pairs, at least one", _are_models)
-    )
-    rules: Any = param(None)
-    ranker: Stage | None = param(None, optional(Bound("a function (query, ranking) -> ranking", callable)))
-    reranker: Stage | None = param(
-        None, optional(Bound("a function (query, ranking) -> ranking", callable))
-    )
-    weights: Mapping[str, float] | None = param(None)
-    pool: int = param(200, whole(at_least=1))
-    decision_log: int = param(10_000, whole(at_least=0))
+    candidates: Sequence[Any] = param(_MODELS, default=())
+    rules: Any = param(default=None)
+    ranker: Stage | None = param(optional(_STAGE), default=None)
+    reranker: Stage | None = param(optional(_STAGE), default=None)
+    weights: Mapping[str, float] | None = param(default=None)
+    pool: int = param(whole(at_least=1), default=200)
+    decision_log: int = param(whole(at_least=0), default=10_000)
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the parameters; with ``deep``, also the models' as ``name__parameter``."""
@@ -97,7 +97,9 @@ class Pipeline(OnlineRecommender):
         if deep and _are_models(self.candidates):
             for name, model in named(self.candidates):
                 params[name] = model
-                params.update({f"{name}__{key}": value for key, value in model.get_params().items()})
+                params.update(
+                    {f"{name}__{key}": value for key, value in model.get_params().items()}
+                )
         return params
 
     def set_params(self, **params: Any) -> Self:
@@ -115,13 +117,16 @@ class Pipeline(OnlineRecommender):
                 models[name] = value
                 self.candidates = list(models.items())
             else:
-                hint = did_you_mean(key, [*own, *models]) or f"; there are {', '.join([*own, *models])}."
+                hint = (
+                    did_you_mean(key, [*own, *models])
+                    or f"; there are {', '.join([*own, *models])}."
+                )
                 raise ParameterError(f"Pipeline has no parameter {key!r}{hint}")
         return self
 
     def _fit(self, dataset: Dataset) -> None:
         models = dict(named(self.candidates))
-        self._weights = _fusion_weights(self.weights, tuple(models))
+        _fusion_weights(self.weights, tuple(models))
         as_predicates(self.rules)
         self.item_features_ = dataset.item_features.copy(self.items_)
         self.user_features_ = dataset.user_features.copy(self.users_)
@@ -129,17 +134,19 @@ class Pipeline(OnlineRecommender):
         for name, model in models.items():
             self.candidates_[name] = clone(model).fit(dataset)
             self._share_memory(self.candidates_[name])
-        self.ranker_, self.reranker_ = (_fitted(stage, dataset) for stage in (self.ranker, self.reranker))
+        self.ranker_, self.reranker_ = (
+            _fitted(stage, dataset) for stage in (self.ranker, self.reranker)
+        )
         self.decisions_: dict[str, Decision] = {}
         self.feedback_counts_ = {"taught": 0, "repeated": 0, "unknown": 0}
-        self._filters_kept = None
+        self._filters_kept: Filters | None = None
 
     def _share_memory(self, model: Recommender) -> None:
         """One set of ids and one past for all parts: an event is taken in once."""
         model.users_, model.items_, model.past_ = self.users_, self.items_, self.past_
 
     def recommend(self, asked: Any, n: int = 10, *, seen: str | Sequence[str] = "drop") -> Ranking:
-        """Return the best ``n`` items for one visitor, and remember the decision for `feedback`.
+        """Return the best ``n`` items for one visitor; the decision is remembered for `feedback`.
 
         See `Recommender.recommend`. The ranking carries the query's ``decision_id``, or a new one.
         """
@@ -186,9 +193,9 @@ class Pipeline(OnlineRecommender):
         if decision is None or decision.outcome is not None:
             self.feedback_counts_["unknown" if decision is None else "repeated"] += 1
             return False
-        happened = {
-            **dict.fromkeys(clicked, "click"), **dict.fromkeys(purchased, "purchase"), **(outcome or {})
-        }  # fmt: skip
+        happened: dict[Id, str] = dict.fromkeys(clicked, "click")
+        happened.update(dict.fromkeys(purchased, "purchase"))
+        happened.update(outcome or {})
         for item, event in happened.items():
             event_code(event)
             if item not in decision.shown:
@@ -202,7 +209,7 @@ class Pipeline(OnlineRecommender):
         return True
 
     def update_items(self, frame: Any) -> Self:
-        """Take in new or changed rows of the catalogue: stock and prices count from the next query."""
+        """Take in new or changed rows of the catalogue; they count from the next query."""
         self._check_fitted()
         self.item_features_.update(frame, "item_id")
         self._filters.catalogue_changed()
@@ -239,7 +246,9 @@ class Pipeline(OnlineRecommender):
         ids = {self.users_.ids[user] for user in users}
         self.user_features_.forget(users.tolist())
         self.decisions_ = {
-            key: decision for key, decision in self.decisions_.items() if decision.user_id not in ids
+            key: decision
+            for key, decision in self.decisions_.items()
+            if decision.user_id not in ids
         }
         for model in self.candidates_.values():
             model._forget_users(users)
@@ -338,7 +347,9 @@ def named(candidates: Any) -> list[tuple[str, Any]]:
         given = isinstance(entry, tuple) and len(entry) == 2 and isinstance(entry[0], str)
         name, model = entry if given else (type(entry).__name__.lower(), entry)
         if given and (name in taken or "__" in name or not re.fullmatch(r"\w+", name)):
-            raise ParameterError(f"Pipeline: {name!r} cannot name a model; use distinct plain words.")
+            raise ParameterError(
+                f"Pipeline: {name!r} cannot name a model; use distinct plain words."
+            )
         base, number = name, 2
         while name in taken:
             name, number = f"{base}{number}", number + 1
@@ -352,8 +363,7 @@ def _fusion_weights(weights: Mapping[str, float] | None, names: tuple[str, ...])
         if name not in names:
             hint = did_you_mean(name, names) or f"; there are {', '.join(names)}."
             raise ParameterError(f"Pipeline: weights name {name!r}, which is no candidate{hint}")
-        if not isinstance(weight, (int, float, np.number)) or not 0 < weight < np.inf:
-            raise ParameterError(f"Pipeline: weights[{name!r}] must be above 0, got {weight!r}.")
+        check(weight, real(above=0), "Pipeline", f"weights[{name!r}]")
     return [float((weights or {}).get(name, 1.0)) for name in names]
 
 

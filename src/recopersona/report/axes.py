@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from recopersona.data.types import Array
-from recopersona.report.numerals import MONTHS, Format, formatted, tick_writer
+from recopersona.report.numerals import MONTHS, Format, formatted, text_of, tick_writer
 
 _HOUR, _DAY = 3_600_000, 86_400_000
 _MOST_TICKS = 7
@@ -92,6 +92,27 @@ def number_axis(
     )
 
 
+def tight_axis(values: Array) -> Axis:
+    """Return an axis for numbers that ends where the numbers end.
+
+    Parameters
+    ----------
+    values : float64 (n,)
+        Finite, at least one.
+
+    Examples
+    --------
+    >>> axis = tight_axis(np.array([1.0, 20.0]))
+    >>> axis.low, axis.high, [text for _, text in axis.ticks]
+    (1.0, 20.0, ['5', '10', '15', '20'])
+    """
+    low, high = float(values.min()), float(values.max())
+    wide = number_axis(values)
+    if low == high:
+        return Axis(wide.low, wide.high, ((low, text_of(low)),))
+    return Axis(low, high, tuple(tick for tick in wide.ticks if low <= tick[0] <= high))
+
+
 def log_axis(low: float, high: float) -> Axis:
     """Return an axis of powers of ten from one number above zero to another.
 
@@ -131,7 +152,8 @@ def time_axis(moments: Array) -> Axis:
     """
     low, high = int(moments.min()), int(moments.max())
     if low == high:
-        low, high = low - _DAY // 2, high + _DAY // 2
+        only = (float(low), text_of(pd.Timestamp(low, unit="ms")))
+        return Axis(low - _HOUR, high + _HOUR, (only,))
     marks, freq = _calendar_marks(low, high)
     ticks = (
         (float(moment), _calendar_text(mark, freq, first=place == 0))

@@ -60,12 +60,13 @@ stroke-linecap:round;vector-effect:non-scaling-stroke}}
 .rp-chart .rp-label{{text-anchor:end;transform:translate(-12px,4.5px)}}
 .rp-chart .rp-right{{transform:translate(12px,4.5px)}}
 .rp-chart .rp-after{{transform:translate(7px,4.5px)}}
+.rp-chart .rp-led{{transform:translate(20px,4.5px)}}
 .rp-chart .rp-before{{text-anchor:end;transform:translate(-7px,4.5px)}}
 @media (max-width:560px){{
 .rp-chart{{--rp-l:var(--rp-left-narrow);--rp-r:var(--rp-right-narrow)}}
 .rp-chart .rp-wide{{display:none}}
-.rp-chart .rp-label{{text-anchor:start;transform:translate(calc(-1*var(--rp-l)),-12px)}}
-.rp-chart .rp-right{{text-anchor:end;transform:translate(var(--rp-r),-12px)}}
+.rp-chart .rp-label{{text-anchor:start;transform:translate(calc(-1*var(--rp-l)),-11px)}}
+.rp-chart .rp-right{{text-anchor:end;transform:translate(var(--rp-r),-11px)}}
 }}
 @media screen and (prefers-color-scheme:dark){{
 .rp-chart{{{_DARK}}}
@@ -102,10 +103,11 @@ margin:24px 0 0}}
 font-variant-numeric:tabular-nums}}
 .facts div{{display:flex;flex-direction:column-reverse;justify-content:flex-end}}
 figure{{margin:28px 0 0}}
-figcaption{{margin-bottom:10px;font-size:14px;color:var(--rp-muted);max-width:76ch}}
+figcaption{{margin-bottom:8px;font-size:14px;line-height:1.45;color:var(--rp-muted);max-width:76ch}}
+svg+figcaption{{margin:8px 0 0}}
 .scroll{{overflow-x:auto}}
 table{{border-collapse:collapse;font-size:14px;line-height:1.4;
-font-variant-numeric:tabular-nums;min-width:min(100%,360px)}}
+font-variant-numeric:tabular-nums;width:100%}}
 th,td{{padding:7px 20px 7px 0;text-align:left;vertical-align:top;
 border-bottom:1px solid var(--rp-grid)}}
 th:last-child,td:last-child{{padding-right:4px}}
@@ -114,6 +116,7 @@ border-bottom:1px solid var(--rp-axis)}}
 tbody th{{font-weight:500;position:sticky;left:0;background:var(--rp-ground);max-width:22em}}
 td{{max-width:26em}}
 .num{{text-align:right;white-space:nowrap}}
+.words{{min-width:11em}}
 .gap{{color:var(--rp-muted)}}
 .best{{font-weight:700;color:var(--rp-accent)}}
 .more{{color:var(--rp-muted);font-size:13px}}

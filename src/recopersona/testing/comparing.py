@@ -14,7 +14,7 @@ from recopersona.data.feature_table import FeatureTable
 from recopersona.data.ids import IdMap
 from recopersona.data.query import Query
 from recopersona.data.ranking import Ranking
-from recopersona.data.types import Array, Id
+from recopersona.data.types import Array
 from recopersona.errors import DataError
 
 STRANGER = "nobody we know"
@@ -39,7 +39,7 @@ def fitted(model: Recommender, data: Any) -> bool:
     return True
 
 
-def questions(users: Sequence[Id], items: Sequence[Id]) -> list[Query]:
+def questions(users: Any, items: Any) -> list[Query]:
     """Return questions of every kind: by customers, by strangers, on every kind of page."""
     first, second, third = items[0], items[1], items[2]
     return [
@@ -68,7 +68,9 @@ def expect_equal(first: pd.DataFrame, second: pd.DataFrame, sentence: str) -> No
 def expect_close(first: Sequence[Ranking], second: Sequence[Ranking], sentence: str) -> None:
     """Check that rankings agree, but for items whose scores are as good as tied."""
     for one, other in zip(first, second, strict=True):
-        expect(len(one) == len(other), f"{sentence}; the lists have {len(one)} and {len(other)} items.")
+        expect(
+            len(one) == len(other), f"{sentence}; the lists have {len(one)} and {len(other)} items."
+        )
         near = TOLERANCE * max(1e-30, float(np.abs(one.scores).max(initial=0)))
         apart = np.abs(one.scores - other.scores) > near
         if apart.any():
@@ -100,9 +102,7 @@ def contents(dataset: Dataset) -> dict[str, Array]:
     }  # fmt: skip
 
 
-def expect_same_contents(
-    before: dict[str, Array], after: dict[str, Array], sentence: str
-) -> None:
+def expect_same_contents(before: dict[str, Array], after: dict[str, Array], sentence: str) -> None:
     """Check that nothing which a dataset holds has changed."""
     expect(before.keys() == after.keys(), f"{sentence}: columns came or went.")
     for name, column in before.items():

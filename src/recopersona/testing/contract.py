@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import partial
+from copy import deepcopy
+from functools import cache, partial
+from typing import Any
 
 from sklearn.base import clone
 
 from recopersona.base.recommender import OnlineRecommender, Recommender
+from recopersona.kernels.blocks import limit_threads
 from recopersona.testing import answering, keeping, learning, online
-
-Check = Callable[[Recommender], None]
+from recopersona.testing.shops import small_shop
 
 
 def check_recommender(model: Recommender) -> None:
     """Check that a model keeps every promise of `recopersona.Recommender`.
 
-    The model itself is left alone: each check works on a clone, on a shop of 60 users and 25
+    The model itself is left alone: each check works on a clone, with a shop of 60 users and 25
     items. A ``random_state`` that is not an integer is set to 0, for answers must be comparable.
 
     Parameters
@@ -57,25 +59,31 @@ def recommender_checks(model: Recommender) -> Iterator[tuple[str, Callable[[], N
     >>> checks = dict(recommender_checks(Popularity()))
     >>> checks["fit_returns_the_model"]()
     """
-    for check in checks_for(model):
-        yield check.__name__, partial(_run, check, model)
+
+    def unfitted() -> Recommender:
+        return _seeded(clone(model))
+
+    # Fitted once for all questions: a copy each, so that no check sees what another one did.
+    fitted = cache(lambda: unfitted().fit(small_shop()))
+    online_too = online.CHECKS if isinstance(model, OnlineRecommender) else ()
+    for check in (*learning.CHECKS, *keeping.CHECKS, *online_too):
+        yield check.__name__, partial(_run, check, unfitted, type(model).__name__)
+    for check in answering.CHECKS:
+        yield check.__name__, partial(_run, check, lambda: deepcopy(fitted()), type(model).__name__)
 
 
-def checks_for(model: Recommender) -> tuple[Check, ...]:
-    """Return what is checked: more of a model that learns online."""
-    checks = (*learning.CHECKS, *answering.CHECKS, *keeping.CHECKS)
-    return (*checks, *online.CHECKS) if isinstance(model, OnlineRecommender) else checks
-
-
-def _run(check: Check, model: Recommender) -> None:
-    """Run one check on a fresh clone; whatever goes wrong is told as one sentence."""
-    failed = f"{type(model).__name__} fails {check.__name__}"
+def _run(check: Callable[[Any], None], prepare: Callable[[], Recommender], name: str) -> None:
+    """Run one check; whatever goes wrong is told as one sentence."""
+    failed = f"{name} fails {check.__name__}"
     try:
-        check(_seeded(clone(model)))
+        with limit_threads(1):  # handing out so little work would take longer than to do it
+            check(prepare())
     except AssertionError as problem:
         raise AssertionError(f"{failed}: {problem}") from None
     except Exception as problem:
-        raise AssertionError(f"{failed}: it raised {type(problem).__name__}: {problem}") from problem
+        raise AssertionError(
+            f"{failed}: it raised {type(problem).__name__}: {problem}"
+        ) from problem
 
 
 def _seeded(model: Recommender) -> Recommender:
