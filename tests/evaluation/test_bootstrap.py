@@ -49,6 +49,7 @@ def test_the_number_of_threads_changes_nothing(monkeypatch):
         with limit_threads(threads):
             by_threads.append(bootstrap_means(values, np.ones(70), 200, 9))
     np.testing.assert_array_equal(*by_threads)
+    assert len(np.unique(by_threads[0][:, 0])) > 190, "every block draws users of its own"
 
 
 def test_the_seed_decides():

@@ -78,6 +78,14 @@ def test_parts_that_were_read_apart_are_matched_by_their_ids():
     assert counts == found("drop")[1]
 
 
+def test_an_item_that_training_lacks_is_never_taken_for_one_that_was_seen():
+    columns = ["user_id", "item_id"]
+    train = pd.DataFrame([("anna", "tea"), ("ben", "tea")], columns=columns)
+    test = pd.DataFrame([("ben", "new")], columns=columns)
+    task = relevant_items(Split(Dataset.from_frames(train), Dataset.from_frames(test)), "drop")
+    assert task.items.tolist() == [-1]
+
+
 def test_a_test_part_with_nothing_new_is_an_error_that_says_what_to_do():
     train, _ = parts(apart=False)
     with pytest.raises(DataError, match=r"no user anything new to find; .* use seen='keep'"):

@@ -14,7 +14,8 @@ from recopersona.data.dataset import Dataset
 from recopersona.data.event import EVENT_TYPES
 from recopersona.errors import ColumnError, DataError, ParameterError, RecopersonaError
 from recopersona.events.cleaning import clean
-from recopersona.events.cleaning_report import REASONS, REPAIRSfrom recopersona.events.reading import read_events
+from recopersona.events.cleaning_report import REASONS, REPAIRS
+from recopersona.events.reading import read_events
 
 NOW = "2026-02-01"
 AT = pd.Timestamp("2026-01-31 10:00", tz="UTC")

@@ -150,7 +150,11 @@ def load(
 
 
 class _Writer:
-    """Turns a model into a JSON tree, and collects its arrays; shared objects are written once."""
+    """Turns a model into a JSON tree, and collects its arrays; shared objects are written once.
+
+    Parts are encoded in the order in which `_Reader` decodes them, so that an object stands in
+    full before it is named again.
+    """
 
     def __init__(self) -> None:
         self.arrays: list[Array] = []
@@ -193,8 +197,9 @@ class _Writer:
             arrays = self.encode(value.arrays(), where)
             return {"$": "History", "arrays": arrays, "limit": value.limit}
         if isinstance(value, FeatureTable):
+            ids = self.encode(value.ids, where)
             columns = self.encode({name: value.column(name) for name in value.names}, where)
-            return {"$": "FeatureTable", "ids": self.encode(value.ids, where), "columns": columns}
+            return {"$": "FeatureTable", "ids": ids, "columns": columns}
         if isinstance(value, sparse.csr_array):
             parts = self.encode((value.data, value.indices, value.indptr, value.shape), where)
             return {"$": "csr", "parts": parts}
@@ -211,14 +216,14 @@ class _Writer:
         )
 
     def _recommender(self, model: Recommender, where: str) -> dict[str, Any]:
+        parameters = {
+            name: self.encode(value, f"{where}.{name}")
+            for name, value in model.get_params(deep=False).items()
+        }
         learned = {
             name: self.encode(value, f"{where}.{name}")
             for name, value in vars(model).items()
             if name.endswith("_")
-        }
-        parameters = {
-            name: self.encode(value, f"{where}.{name}")
-            for name, value in model.get_params(deep=False).items()
         }
         return {
             "$": "recommender",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
 from typing import Any, ClassVar, Self, dataclass_transform
@@ -20,7 +21,7 @@ from recopersona.base.parameters import (
 )
 from recopersona.data.columns import as_pandas, require_columns
 from recopersona.data.dataset import Dataset, index_events
-from recopersona.data.event import EVENT_TYPES, Event, event_bits, event_code
+from recopersona.data.event import EVENT_TYPES, RETURN, Event, event_bits, event_code
 from recopersona.data.history import History
 from recopersona.data.ids import UNKNOWN, IdMap
 from recopersona.data.intake import read_columns
@@ -367,7 +368,7 @@ class Recommender(BaseEstimator):
         self.users_, self.items_ = dataset.users.copy(), dataset.items.copy()
         self.past_ = dataset.history()
         self.event_weights_ = dataset.event_weights
-        self.end_ = dataset.end
+        self.half_life_, self.end_ = dataset.half_life, dataset.end
         rows = dataset.interactions
         weight = rows.decayed_weight(dataset.half_life, dataset.end)
         totals = np.bincount(rows.items, weight, minlength=len(self.items_))
@@ -452,7 +453,7 @@ class Recommender(BaseEstimator):
         return np.array(known, dtype=np.int32)
 
     def _given_history(self, history: Any) -> tuple[Indices, Floats]:
-        weighted = history if isinstance(history, dict) else dict.fromkeys(history, 1.0)
+        weighted = history if isinstance(history, Mapping) else Counter(history)
         known = [(self.items_.index(item), weight) for item, weight in weighted.items()]
         counted = [(item, weight) for item, weight in known if item != UNKNOWN and weight > 0]
         items = np.array([item for item, _ in counted], dtype=np.int32)
@@ -486,7 +487,8 @@ class OnlineRecommender(Recommender):
         Parameters
         ----------
         events : frame, `Event`, or iterable of `Event`
-            Taken in their order. On a model not yet fitted this is ``fit``.
+            Taken in their order. On a model not yet fitted this is ``fit``. A return teaches
+            nothing here, and what it undoes counts until the next ``fit``.
         y : ignored
         """
         if not self.__sklearn_is_fitted__():
@@ -506,27 +508,39 @@ class OnlineRecommender(Recommender):
     def _take_in_one(self, event: Event) -> Interactions:
         code = event_code(event.event)
         time = MISSING_TIME if event.timestamp is None else moment_ms(event.timestamp, "timestamp")
-        rows = Interactions(
-            np.array([self.users_.append(event.user_id)], np.int32),
-            np.array([self.items_.append(event.item_id)], np.int32),
-            np.array([code], np.int8),
-            self.event_weights_[code : code + 1],
-            np.array([time]),
+        rows = Interactions.one(
+            self.users_.append(event.user_id),
+            self.items_.append(event.item_id),
+            code,
+            self.event_weights_[code],
+            time,
         )
         self._remember(rows)
         return rows
 
     def _remember(self, rows: Interactions) -> None:
-        remember(self.past_, rows)
-        self.fallback_ = self._padded(self.fallback_, np.float32(0))
-        if not self.fallback_.flags.writeable:
-            self.fallback_ = self.fallback_.copy()
-        np.add.at(self.fallback_, rows.items, _counted(rows))
+        weight = counted_weight(rows, self.half_life_, self.end_)
+        remember(self.past_, rows, weight)
+        if len(self.fallback_) < len(self.items_) or not self.fallback_.flags.writeable:
+            self.fallback_ = self._padded(self.fallback_, np.float32(0)).copy()
+        np.add.at(self.fallback_, rows.items, weight)
 
 
-def remember(past: History, rows: Interactions) -> None:
+def counted_weight(rows: Interactions, half_life: int | None, end: int | None) -> Floats:
+    """Return what new events weigh beside those fitted, whose weights decayed up to ``end``.
+
+    A return is an event but never an interaction. Seen from ``end``, what comes a half-life later
+    weighs twice; beyond 2**30 it no longer grows, and a new ``fit`` is long due.
+    """
+    weight = np.where(rows.event == RETURN, np.float32(0), rows.weight)
+    if half_life is None or end is None or rows.timestamp is None:
+        return weight
+    later = np.where(rows.timestamp == MISSING_TIME, 0.0, (rows.timestamp - end) / half_life)
+    return (weight * np.exp2(np.minimum(later, 30.0))).astype(np.float32)
+
+
+def remember(past: History, rows: Interactions, weight: Floats) -> None:
     """Add rows to a past: one by one while they are few, else all at once."""
-    weight = _counted(rows)
     if len(rows) > _FEW_ROWS:
         past.extend(rows, weight)
         return
@@ -551,11 +565,6 @@ def frame_ids(frame: Any, id_column: str) -> pd.Series:
     return rows[id_column]
 
 
-def _counted(rows: Interactions) -> Floats:
-    """A return is an event but never an interaction."""
-    return np.where(rows.event == event_code("return"), np.float32(0), rows.weight)
-
-
 def _seen_kinds(seen: str | Sequence[str]) -> Sequence[str] | None:
     """Return None to keep seen items, an empty list to drop all, or the kinds that count."""
     if isinstance(seen, str):
@@ -578,7 +587,9 @@ def _long_frame(
 ) -> pd.DataFrame:
     sizes = [len(ranking) for ranking in rankings]
     users = np.repeat(np.arange(len(queries)), sizes)
-    who = pd.Series([query.user_id for query in queries])
+    who = pd.Series([query.user_id for query in queries], dtype=object)
+    if who.notna().all():  # beside a visitor without an id, pandas would turn integers into floats
+        who = who.infer_objects()
     source = [name for ranking in rankings for name in ranking.sources]
     empty: list[Array] = [np.empty(0, np.int32)]
     return pd.DataFrame(

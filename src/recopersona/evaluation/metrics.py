@@ -68,7 +68,7 @@ def recall_capped(hits: Mask, n_relevant: Array) -> Values:
 
     References
     ----------
-    Liang et al. (2018), "Variational Autoencoders for Collaborative Filtering", section 4.3.
+    Liang et al. (2018), "Variational Autoencoders for Collaborative Filtering", section 4.2.
 
     Examples
     --------
@@ -126,7 +126,7 @@ def ndcg(hits: Mask, n_relevant: Array) -> Values:
 
     References
     ----------
-    Järvelin & Kekäläinen (2002), "Cumulated gain-based evaluation of IR techniques", section 2.2;
+    Järvelin & Kekäläinen (2002), "Cumulated gain-based evaluation of IR techniques";
     with the discount of trec_eval, measure ``ndcg_cut``.
 
     Examples
@@ -184,7 +184,7 @@ def average_precision_capped(hits: Mask, n_relevant: Array) -> Values:
 
     References
     ----------
-    McFee et al. (2012), "The Million Song Dataset Challenge", section 3.2.
+    McFee et al. (2012), "The Million Song Dataset Challenge".
 
     Examples
     --------
@@ -214,7 +214,7 @@ def reciprocal_rank(hits: Mask, n_relevant: Array) -> Values:  # noqa: ARG001 - 
 
     References
     ----------
-    Voorhees (1999), "The TREC-8 Question Answering Track Report", section 3; trec_eval, measure
+    Voorhees (1999), "The TREC-8 Question Answering Track Report"; trec_eval, measure
     ``recip_rank``.
 
     Examples
@@ -243,7 +243,7 @@ def hit_rate(hits: Mask, n_relevant: Array) -> Values:  # noqa: ARG001 - as abov
 
     References
     ----------
-    Deshpande & Karypis (2004), "Item-based top-N recommendation algorithms", section 6.1;
+    Deshpande & Karypis (2004), "Item-based top-N recommendation algorithms";
     trec_eval, measure ``success``.
 
     Examples
@@ -278,8 +278,9 @@ def novelty(lists: Indices, holders: Array, n_users: int) -> Values:
 
     References
     ----------
-    Zhou et al. (2010), "Solving the apparent diversity-accuracy dilemma of recommender systems",
-    section "Surprisal"; Vargas & Castells (2011), section 3.
+    Zhou et al. (2010), "Solving the apparent diversity-accuracy dilemma of recommender systems"
+    (surprisal); Vargas & Castells (2011), "Rank and relevance in novelty and diversity metrics for
+    recommender systems" (inverse user frequency).
 
     Examples
     --------
@@ -312,7 +313,7 @@ def coverage(lists: Indices, n_items: int) -> float:
     References
     ----------
     Ge, Delgado-Battenfeld & Jannach (2010), "Beyond accuracy: evaluating recommender systems by
-    coverage and serendipity", section 3.1 (catalogue coverage).
+    coverage and serendipity" (catalogue coverage).
 
     Examples
     --------

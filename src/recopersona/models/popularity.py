@@ -7,12 +7,11 @@ from datetime import timedelta
 import numpy as np
 
 from recopersona.base.parameters import duration, optional, param
-from recopersona.base.recommender import OnlineRecommender
+from recopersona.base.recommender import OnlineRecommender, counted_weight
 from recopersona.data.dataset import Dataset
-from recopersona.data.event import RETURN
 from recopersona.data.interactions import Interactions
 from recopersona.data.query import Query
-from recopersona.data.times import MISSING_TIME, duration_ms
+from recopersona.data.times import duration_ms
 from recopersona.data.types import Floats, Id, Indices
 
 
@@ -55,23 +54,11 @@ class Popularity(OnlineRecommender):
         return self.popularity_
 
     def _learn(self, rows: Interactions) -> None:
-        weight = np.where(rows.event == RETURN, 0, rows.weight.astype(np.float64))
         missing = len(self.items_) - len(self.popularity_)
         if missing > 0 or not self.popularity_.flags.writeable:
             self.popularity_ = np.append(self.popularity_, np.zeros(missing, np.float32))
-        half_life = self._half_life_ms()
-        if half_life is not None and self.as_of_ is not None and rows.timestamp is not None:
-            known = rows.timestamp != MISSING_TIME
-            self._move_on(int(rows.timestamp.max()), self.as_of_, half_life)
-            # Relative to a fixed moment, an event that came later weighs more than one.
-            weight[known] *= np.exp2((rows.timestamp[known] - self.as_of_) / half_life)
-        np.add.at(self.popularity_, rows.items, weight)
-
-    def _move_on(self, latest: int, before: int, half_life: int) -> None:
-        """Make a later moment the one to compare with, before weights outgrow their type."""
-        if latest - before > _HALF_LIVES_AHEAD * half_life:
-            self.popularity_ *= np.float32(np.exp2((before - latest) / half_life))
-            self.as_of_ = latest
+        half_life = self._half_life_ms() or self.half_life_
+        np.add.at(self.popularity_, rows.items, counted_weight(rows, half_life, self.end_))
 
     def _explain(self, query: Query, item: int) -> list[tuple[str, Id | None, float]]:
         return [("popularity", None, float(self._padded(self.popularity_)[item]))]

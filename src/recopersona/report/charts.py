@@ -8,10 +8,12 @@ legibility: on a phone the words keep their size.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.optimize import isotonic_regression
 
 from recopersona.data.columns import numbers
 from recopersona.data.times import MISSING_TIME, to_ms
@@ -31,7 +33,7 @@ from recopersona.report.drawing import (
     words,
 )
 from recopersona.report.markup import Markup, element, together
-from recopersona.report.numerals import MISSING, Format, number_writer, text_of
+from recopersona.report.numerals import Format, number_writer, text_of
 from recopersona.report.style import SERIES
 
 MOST_ROWS = 60
@@ -425,7 +427,7 @@ def _thin(values: Array) -> Array:
         return np.arange(len(values))
     edges = np.linspace(0, len(values), MOST_POINTS // 2 + 1).astype(int)
     kept = [0, len(values) - 1]
-    for start, stop in zip(edges[:-1], edges[1:], strict=True):
+    for start, stop in pairwise(edges.tolist()):
         part = values[start:stop]
         kept += [start + int(part.argmin()), start + int(part.argmax())]
     return np.unique(kept)
@@ -437,16 +439,13 @@ def _log_spaced(n: int) -> Array:
 
 
 def _apart(heights: Mapping[str, float], least: float = 16) -> dict[str, float]:
-    """Move labels down, then up from the bottom, until none covers another."""
+    """Move labels as little as it takes until none covers another and all are on the plot."""
     order = sorted(heights, key=lambda name: heights[name])
-    placed: list[float] = []
-    for name in order:
-        placed.append(max(heights[name], placed[-1] + least) if placed else heights[name])
-    floor = max(_TALL, least * (len(order) - 1))
-    for place in reversed(range(len(placed))):
-        placed[place] = min(placed[place], floor)
-        floor = placed[place] - least
-    return dict(zip(order, placed, strict=True))
+    # With the distances taken off, "at least so far apart" is "in order".
+    steps = least * np.arange(len(order))
+    free = isotonic_regression(np.array([heights[name] for name in order]) - steps).x
+    room = max(0.0, _TALL - least * (len(order) - 1))
+    return dict(zip(order, (free.clip(0, room) + steps).tolist(), strict=True))
 
 
 def _horizontal(x: Any) -> tuple[Array, Callable[[Array], Axis]]:

@@ -18,7 +18,7 @@ from recopersona.report.style import CHART_STYLE
 
 _LINE = 18
 _WRAP = 46
-_PHONE = 140  # pixels of ticks for which the narrowest plot has room
+_PHONE = 160  # pixels of ticks for which the narrowest plot has room
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def words(text: object, x: float, y: float, look: str, full: str | None = None) 
 def across(axis: Axis, height: float, *, grid: bool = True) -> Markup:
     """Return the ticks of an axis under the plot; where it is narrow, every other one of many."""
     parts = []
-    crowded = sum(width_of(text) for _, text in axis.ticks) > _PHONE
+    crowded = sum(width_of(text) + 12 for _, text in axis.ticks) > _PHONE
     for place, (value, text) in enumerate(axis.ticks):
         x = axis.place(value)
         look = "rp-axis" if grid and value == 0 and not axis.log else "rp-grid"

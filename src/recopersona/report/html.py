@@ -57,11 +57,11 @@ class Report:
         self._sections: list[str] = []
 
     def section(self, title: str, text: str = "") -> Report:
-        """Begin a section; an empty line in the text begins a new paragraph.
+        r"""Begin a section; an empty line in the text begins a new paragraph.
 
         Examples
         --------
-        >>> "<p>Two.</p>" in Report("A").section("B", "One.\\n\\nTwo.").to_html()
+        >>> "<p>Two.</p>" in Report("A").section("B", "One.\n\nTwo.").to_html()
         True
         """
         self._sections.append(title)
@@ -120,7 +120,7 @@ class Report:
         self._parts.append(element("figure", _caption(caption), scroll, more, class_=long))
         return self
 
-    def chart(self, svg: Markup, caption: str = "") -> Report:
+    def chart(self, svg: str, caption: str = "") -> Report:
         """Add a chart made by `recopersona.report.charts`.
 
         Raises
@@ -226,7 +226,7 @@ class Report:
                 file.write(self.to_html())
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(temporary, target)
+            temporary.replace(target)
         finally:
             temporary.unlink(missing_ok=True)
         return target

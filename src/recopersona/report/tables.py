@@ -94,7 +94,7 @@ def left_out(frame: Any) -> int:
 def _flat(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the frame with its index as columns, where that says anything, and flat names."""
     told = not isinstance(frame.index, pd.RangeIndex) or frame.index.name is not None
-    columns = [frame.iloc[:, place] for place in range(frame.shape[1])]
+    columns = [frame.iloc[:, place].infer_objects() for place in range(frame.shape[1])]
     names = [_flat_name(name) for name in frame.columns]
     if told:
         levels = [frame.index.get_level_values(level) for level in range(frame.index.nlevels)]
@@ -105,7 +105,11 @@ def _flat(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _flat_name(name: object) -> str:
-    return " · ".join(str(part) for part in name if part) if isinstance(name, tuple) else str(name)
+    return (
+        " · ".join(str(part) for part in name if str(part))
+        if isinstance(name, tuple)
+        else str(name)
+    )
 
 
 def _directions(highlight: Highlight, names: list[str]) -> dict[str, str]:
@@ -184,4 +188,5 @@ def _best(name: str, column: pd.Series, direction: str | None) -> Array:
     there = values[~np.isnan(values)]
     if not len(there):
         return np.zeros(len(column), np.bool_)
-    return values == (there.max() if direction == "max" else there.min())
+    best = float(there.max() if direction == "max" else there.min())
+    return np.asarray(values == best)
