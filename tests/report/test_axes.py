@@ -14,7 +14,7 @@ numbers = st.floats(-1e200, 1e200, allow_subnormal=False).filter(
 
 
 def moments(*texts):
-    return pd.to_datetime(list(texts)).as_unit("ms").asi8
+    return pd.to_datetime(list(texts), format="ISO8601").as_unit("ms").asi8
 
 
 @given(st.lists(numbers, min_size=1, max_size=5))
@@ -60,6 +60,7 @@ def test_equal_ratios_are_equal_steps_on_a_log_axis():
 @pytest.mark.parametrize(
     ("start", "end", "ticks"),
     [
+        ("2026-01-01 10:03", "2026-01-01 10:31", "10:05|10:10|10:15|10:20|10:25|10:30"),
         ("2026-01-01 00:00", "2026-01-01 05:00", "1 Jan 2026|01:00|02:00|03:00|04:00|05:00"),
         ("2026-01-01", "2026-01-02 23:00", "1 Jan 2026|12:00|2 Jan|12:00"),
         ("2026-01-01", "2026-01-31", "5 Jan 2026|12 Jan|19 Jan|26 Jan"),
@@ -77,9 +78,8 @@ def test_time_is_marked_where_the_calendar_turns(start, end, ticks):
 @given(st.integers(0, 4 * 10**12), st.integers(1_000, 10**13))
 def test_any_stretch_of_time_has_a_handful_of_ticks_inside(start, length):
     axis = time_axis(np.array([start, start + length]))
-    assert len(axis.ticks) <= 7
     assert all(0 <= axis.place(moment) <= 100 for moment, _ in axis.ticks)
-    assert len(axis.ticks) >= 1 or length < 3_600_000
+    assert 1 <= len(axis.ticks) <= 7 or length < 60_000
 
 
 def test_one_moment_and_one_number_are_marked_themselves():

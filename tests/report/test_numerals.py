@@ -32,10 +32,6 @@ def test_numbers_that_stand_together_have_the_same_decimals(values, texts):
     assert [write(value) for value in values] == texts
 
 
-def test_a_whole_number_keeps_all_its_digits():
-    assert number_writer([2**53 + 1])(2**53 + 1) == "9,007,199,254,740,993"
-
-
 def test_a_negative_number_rounded_to_zero_has_no_sign():
     assert number_writer([-0.0001, 5.5])(-0.0001) == "0.00"
     assert formatted(-0.001, ".0%") == "0%"

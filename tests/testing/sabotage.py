@@ -325,7 +325,7 @@ class WritesIntoItsFiles(Honest):
         if len(self.items_) > len(self.totals_):
             super()._learn(rows)
         else:
-            np.add.at(self.totals_, rows.items, rows.weight)
+            self.totals_[rows.items] += rows.weight
 
 
 @caught_by("a_far_later_event_keeps_scores_finite")

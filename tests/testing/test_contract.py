@@ -90,7 +90,7 @@ def test_no_check_is_forgotten(chapter):
         for name, kind in vars(chapter).items()
         if inspect.isfunction(kind) and kind.__module__ == chapter.__name__ and name[0] != "_"
     }
-    assert written == set(chapter.CHECKS)
+    assert written - {keeping.functions_of} == set(chapter.CHECKS)
 
 
 def test_every_check_says_in_one_sentence_what_it_checks():

@@ -216,6 +216,7 @@ class _Writer:
         )
 
     def _recommender(self, model: Recommender, where: str) -> dict[str, Any]:
+        # Parameters first, as they are read: what both share is written where it is read first.
         parameters = {
             name: self.encode(value, f"{where}.{name}")
             for name, value in model.get_params(deep=False).items()

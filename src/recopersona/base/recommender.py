@@ -19,20 +19,17 @@ from recopersona.base.parameters import (
     param,
     whole,
 )
+from recopersona.base.quality import held_out_ndcg
 from recopersona.data.columns import as_pandas, require_columns
-from recopersona.data.dataset import Dataset, index_events
-from recopersona.data.event import EVENT_TYPES, RETURN, Event, event_bits, event_code
-from recopersona.data.history import History
-from recopersona.data.ids import UNKNOWN, IdMap
-from recopersona.data.intake import read_columns
-from recopersona.data.interactions import Interactions
+from recopersona.data.dataset import Dataset
+from recopersona.data.event import event_bits, event_code
+from recopersona.data.ids import UNKNOWN
 from recopersona.data.query import Query
-from recopersona.data.ranking import Ranking
-from recopersona.data.times import MISSING_TIME, moment_ms
-from recopersona.data.types import Array, Floats, Id, Indices, Mask
+from recopersona.data.ranking import Ranking, long_frame
+from recopersona.data.times import moment_ms
+from recopersona.data.types import Floats, Id, Indices, Mask
 from recopersona.errors import DataError, NotFittedError, ParameterError
 from recopersona.kernels.blocks import cut, run_blocks
-from recopersona.kernels.metrics import discounted_gain, mark_hits
 from recopersona.kernels.topn import select_top
 
 NO_OPINION = np.float32(-np.inf)
@@ -183,7 +180,7 @@ class Recommender(BaseEstimator):
         check(n, whole(at_least=1), "recommend_many", "n")
         queries = [Query.of(one) for one in asked]
         rankings = self.rank_many(queries, n, seen=seen)
-        return _long_frame(queries, rankings, self.items_)
+        return long_frame([query.user_id for query in queries], rankings, self.items_)
 
     def rank_many(
         self, queries: Sequence[Query], n: int = 10, *, seen: str | Sequence[str] = "drop"
@@ -262,28 +259,7 @@ class Recommender(BaseEstimator):
         y : ignored
         """
         self._check_fitted()
-        held_out = as_dataset(dataset)
-        users = held_out.users.ids
-        items = self.items_.indices(held_out.items.ids)
-        matrix = held_out.matrix()
-        queries, wanted = [], []
-        for row in range(matrix.shape[0]):
-            chosen = items[matrix.indices[matrix.indptr[row] : matrix.indptr[row + 1]]]
-            known = self.users_.index(users[row])
-            fresh = chosen[~np.isin(chosen, self.past_.seen(known))] if known >= 0 else chosen
-            if len(fresh):
-                queries.append(Query(user_id=users[row]))
-                wanted.append(fresh)
-        if not queries:
-            raise DataError("score needs a user with a held-out item that training did not have.")
-        lists = np.full((len(queries), 10), UNKNOWN, dtype=np.int32)
-        for row, ranking in enumerate(self.rank_many(queries, 10)):
-            lists[row, : len(ranking)] = ranking.items
-        hits = np.zeros(lists.shape, dtype=np.bool_)
-        sizes = np.array([len(fresh) for fresh in wanted])
-        bounds = np.concatenate([[0], np.cumsum(sizes)])
-        mark_hits(hits, lists, bounds, np.concatenate([np.sort(fresh) for fresh in wanted]))
-        return float(discounted_gain(hits, sizes).mean())
+        return held_out_ndcg(self, as_dataset(dataset))
 
     def update_items(self, frame: Any) -> Self:
         """Take in new or changed rows of the catalogue; new items can be recommended at once."""
@@ -471,88 +447,6 @@ class Recommender(BaseEstimator):
         return tuple(unknown)
 
 
-class OnlineRecommender(Recommender):
-    """A recommender that also learns from events as they come.
-
-    A subclass writes a third method, ``_learn(rows)``: the rows' user and item indices may lie
-    beyond what was fitted, and the model grows.
-    """
-
-    def _learn(self, rows: Interactions) -> None:
-        raise NotImplementedError(f"{type(self).__name__} must write _learn(self, rows).")
-
-    def partial_fit(self, events: Any, y: None = None) -> Self:
-        """Continue learning: new users and new items are welcome.
-
-        Parameters
-        ----------
-        events : frame, `Event`, or iterable of `Event`
-            Taken in their order. On a model not yet fitted this is ``fit``. A return teaches
-            nothing here, and what it undoes counts until the next ``fit``.
-        y : ignored
-        """
-        if not self.__sklearn_is_fitted__():
-            return self.fit(events)
-        rows = self._take_in(events)
-        self._learn(rows)
-        return self
-
-    def _take_in(self, events: Any) -> Interactions:
-        """Number events by the grown maps, and remember them in the past and the fallback."""
-        if isinstance(events, Event):
-            return self._take_in_one(events)
-        rows = index_events(read_columns(events), self.users_, self.items_, self.event_weights_)
-        self._remember(rows)
-        return rows
-
-    def _take_in_one(self, event: Event) -> Interactions:
-        code = event_code(event.event)
-        time = MISSING_TIME if event.timestamp is None else moment_ms(event.timestamp, "timestamp")
-        rows = Interactions.one(
-            self.users_.append(event.user_id),
-            self.items_.append(event.item_id),
-            code,
-            self.event_weights_[code],
-            time,
-        )
-        self._remember(rows)
-        return rows
-
-    def _remember(self, rows: Interactions) -> None:
-        weight = counted_weight(rows, self.half_life_, self.end_)
-        remember(self.past_, rows, weight)
-        if len(self.fallback_) < len(self.items_) or not self.fallback_.flags.writeable:
-            self.fallback_ = self._padded(self.fallback_, np.float32(0)).copy()
-        np.add.at(self.fallback_, rows.items, weight)
-
-
-def counted_weight(rows: Interactions, half_life: int | None, end: int | None) -> Floats:
-    """Return what new events weigh beside those fitted, whose weights decayed up to ``end``.
-
-    A return is an event but never an interaction. Seen from ``end``, what comes a half-life later
-    weighs twice; beyond 2**30 it no longer grows, and a new ``fit`` is long due.
-    """
-    weight = np.where(rows.event == RETURN, np.float32(0), rows.weight)
-    if half_life is None or end is None or rows.timestamp is None:
-        return weight
-    later = np.where(rows.timestamp == MISSING_TIME, 0.0, (rows.timestamp - end) / half_life)
-    return (weight * np.exp2(np.minimum(later, 30.0))).astype(np.float32)
-
-
-def remember(past: History, rows: Interactions, weight: Floats) -> None:
-    """Add rows to a past: one by one while they are few, else all at once."""
-    if len(rows) > _FEW_ROWS:
-        past.extend(rows, weight)
-        return
-    times = np.full(len(rows), MISSING_TIME) if rows.timestamp is None else rows.timestamp
-    columns = (rows.users, rows.items, rows.event, weight, times)
-    for user, item, code, counts, time in zip(*(c.tolist() for c in columns), strict=True):
-        past.add(user, item, EVENT_TYPES[code], counts, time)
-
-
-_FEW_ROWS = 1_000
-
-
 def as_dataset(dataset: Any) -> Dataset:
     """Return a dataset as it is, and an events frame as a dataset."""
     return dataset if isinstance(dataset, Dataset) else Dataset.from_frames(dataset)
@@ -580,24 +474,3 @@ def _seen_kinds(seen: str | Sequence[str]) -> Sequence[str] | None:
 def _own(scores: Floats) -> Floats:
     """Return scores that may be written to: a model may have handed out its own array."""
     return np.array(scores, dtype=np.float32, order="C", copy=True)
-
-
-def _long_frame(
-    queries: Sequence[Query], rankings: Sequence[Ranking], items: IdMap
-) -> pd.DataFrame:
-    sizes = [len(ranking) for ranking in rankings]
-    users = np.repeat(np.arange(len(queries)), sizes)
-    who = pd.Series([query.user_id for query in queries], dtype=object)
-    if who.notna().all():  # beside a visitor without an id, pandas would turn integers into floats
-        who = who.infer_objects()
-    source = [name for ranking in rankings for name in ranking.sources]
-    empty: list[Array] = [np.empty(0, np.int32)]
-    return pd.DataFrame(
-        {
-            "user_id": who.iloc[users].reset_index(drop=True),
-            "item_id": items.ids[np.concatenate([r.items for r in rankings] or empty)],
-            "rank": np.concatenate([np.arange(1, size + 1) for size in sizes] or empty),
-            "score": np.concatenate([r.scores for r in rankings] or empty).astype(np.float32),
-            "source": pd.Series(source, dtype=str),
-        }
-    )

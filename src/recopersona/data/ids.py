@@ -100,7 +100,8 @@ class IdMap:
         if not self._added:
             return self._frozen.ids
         if self._ids is None or len(self._ids) != len(self):
-            self._ids = as_ids([*self._frozen.ids.tolist(), *self._added])
+            together = [*self._frozen.ids.tolist(), *self._added]
+            self._ids = as_ids(np.fromiter(together, dtype=object, count=len(self)))
         return self._ids
 
     def __len__(self) -> int:
@@ -168,9 +169,9 @@ class IdMap:
         Returns int32 (n,).
         """
         codes, distinct = _factorize(values)
-        known = np.fromiter(map(self.append, _plain(distinct)), np.int32, count=len(distinct))
         if (codes < 0).any():
             raise DataError("an id must not be missing (None, NaN).")
+        known = np.fromiter(map(self.append, _plain(distinct)), np.int32, count=len(distinct))
         return known[codes]
 
     def copy(self) -> IdMap:

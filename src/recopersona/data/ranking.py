@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -170,3 +170,28 @@ class Ranking:
         names = (self.sources[row],) if self.parts is None else self.source_names
         frame = pd.DataFrame({"component": names, "contribution": parts})
         return frame.dropna().sort_values("contribution", ascending=False, ignore_index=True)
+
+
+def long_frame(
+    user_ids: Sequence[Id | None], rankings: Sequence[Ranking], ids: IdMap
+) -> pd.DataFrame:
+    """Return many rankings as one frame: ``user_id, item_id, rank, score, source``.
+
+    user_ids  one per ranking, in the order wanted; they come back in their own type
+    """
+    sizes = [len(ranking) for ranking in rankings]
+    users = np.repeat(np.arange(len(user_ids)), sizes)
+    who = pd.Series(list(user_ids), dtype=object)
+    if who.notna().all():  # beside a visitor without an id, pandas would turn integers into floats
+        who = who.infer_objects()
+    source = [name for ranking in rankings for name in ranking.sources]
+    empty: list[Array] = [np.empty(0, np.int32)]
+    return pd.DataFrame(
+        {
+            "user_id": who.iloc[users].reset_index(drop=True),
+            "item_id": ids.ids[np.concatenate([r.items for r in rankings] or empty)],
+            "rank": np.concatenate([np.arange(1, size + 1) for size in sizes] or empty),
+            "score": np.concatenate([r.scores for r in rankings] or empty).astype(np.float32),
+            "source": pd.Series(source, dtype=str),
+        }
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 
 from recopersona.data.event import PURCHASE, RETURN
 from recopersona.data.interactions import Interactions
@@ -47,18 +48,12 @@ def _undone(run: Array, is_return: Mask, quantity: Array) -> Mask:
     """Tell which purchases were wholly sent back, last bought first.
 
     Let the stock in hand rise with purchases and fall with returns, never below zero. A purchase
-    is undone exactly if the stock later falls back to where it was before that purchase. Shifting
-    each run far below the one before lets one accumulation serve all runs.
+    is undone exactly if the stock later falls back to where it was before that purchase.
     """
-    change = np.where(is_return, -quantity, quantity)
-    starts = np.flatnonzero(np.concatenate([[True], run[1:] != run[:-1]]))
-    total = np.cumsum(change)
-    total -= (total[starts] - change[starts])[run]
-    shift = run * (2.0 * np.abs(total).max() + 1.0)
-    lowest = np.minimum.accumulate(total - shift) + shift
-    stock = total - np.minimum(lowest, 0.0)
-    later_low = np.minimum.accumulate((stock + shift)[::-1])[::-1] - shift
-    before = np.concatenate([[0.0], stock[:-1]])
-    before[starts] = 0.0
-    undone: Mask = ~is_return & (later_low <= before)
+    total = pd.Series(np.where(is_return, -quantity, quantity)).groupby(run).cumsum()
+    stock = total - np.minimum(total.groupby(run).cummin(), 0.0)
+    before = stock.groupby(run).shift(fill_value=0.0)
+    later_low = stock[::-1].groupby(run[::-1]).cummin()[::-1]
+    # Thirds of a kilo may not add up to the last bit.
+    undone: Mask = ~is_return & (later_low <= before + 1e-5 * quantity).to_numpy()
     return undone

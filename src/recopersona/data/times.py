@@ -40,6 +40,7 @@ ONE_READING = r"^\s*\d{4}|\d.*[A-Za-z]{3}.*\d{4}|[A-Za-z]{3}.*\d.*\d{4}"
 # An integer timestamp between 1980 and 2200 tells its unit by its size: the ranges do not overlap.
 _FIRST_SECOND, _LAST_SECOND = 315_532_800, 7_258_118_400
 _TICKS_PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+_NUMBERS = ("integer", "floating", "mixed-integer-float")  # what pandas calls a column of objects
 
 
 def duration_ms(value: object, name: str = "duration") -> int:
@@ -141,6 +142,8 @@ def to_ms(values: Any, unit: str = "auto", name: str = "timestamp") -> Array:
     True
     """
     column = values if isinstance(values, pd.Series) else pd.Series(values)
+    if column.dtype == object and pd.api.types.infer_dtype(column, skipna=True) in _NUMBERS:
+        column = _plain_numbers(column)
     if pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_bool_dtype(column.dtype):
         return _numbers_to_ms(column, unit, name)
     if pd.api.types.is_datetime64_any_dtype(column.dtype):
@@ -182,6 +185,13 @@ def from_ms(milliseconds: Array) -> pd.DatetimeIndex:
     """
     # MISSING_TIME and NaT are the same bits, so no masking is needed.
     return pd.DatetimeIndex(np.asarray(milliseconds).view("datetime64[ms]")).tz_localize("UTC")
+
+
+def _plain_numbers(column: pd.Series) -> pd.Series:
+    try:
+        return column.astype("Int64")
+    except (OverflowError, TypeError, ValueError):  # fractions, or beyond any unit
+        return column.astype("Float64")
 
 
 def _numbers_to_ms(column: pd.Series, unit: str, name: str) -> Array:

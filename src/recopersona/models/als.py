@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from recopersona.base.online import OnlineRecommender
 from recopersona.base.parameters import generator, param, real, seed, whole
 from recopersona.base.progress import progress
-from recopersona.base.recommender import NO_OPINION, OnlineRecommender
+from recopersona.base.recommender import NO_OPINION
 from recopersona.data.dataset import Dataset
 from recopersona.data.interactions import Interactions
 from recopersona.data.query import Query

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import numpy as np
 
+from recopersona.base.online import OnlineRecommender, counted_weight
 from recopersona.base.parameters import duration, optional, param
-from recopersona.base.recommender import OnlineRecommender, counted_weight
 from recopersona.data.dataset import Dataset
 from recopersona.data.interactions import Interactions
 from recopersona.data.query import Query
@@ -28,8 +28,6 @@ class Popularity(OnlineRecommender):
     Attributes
     ----------
     popularity_ : float32 (n_items,)
-    as_of_ : int or None
-        The moment, in milliseconds, at which an event weighs its full weight.
 
     Examples
     --------
@@ -47,7 +45,6 @@ class Popularity(OnlineRecommender):
     def _fit(self, dataset: Dataset) -> None:
         totals = dataset.matrix(self._half_life_ms()).sum(axis=0)
         self.popularity_ = np.asarray(totals, dtype=np.float32)
-        self.as_of_ = dataset.end
 
     def score_items(self, query: Query, items: Indices | None = None) -> Floats:
         """Return every item's popularity, float32 (n_items,)."""

@@ -11,8 +11,9 @@ from typing import Any, Self
 import numpy as np
 from sklearn.base import clone
 
+from recopersona.base.online import OnlineRecommender
 from recopersona.base.parameters import Bound, check, optional, param, real, whole
-from recopersona.base.recommender import NO_OPINION, OnlineRecommender, Recommender
+from recopersona.base.recommender import NO_OPINION, Recommender
 from recopersona.base.stage import Stage
 from recopersona.data.dataset import Dataset
 from recopersona.data.decision import Decision

@@ -12,9 +12,10 @@ import pandas as pd
 from recopersona.data.types import Array
 from recopersona.report.numerals import MONTHS, Format, formatted, text_of, tick_writer
 
-_HOUR, _DAY = 3_600_000, 86_400_000
+_MINUTE, _HOUR, _DAY = 60_000, 3_600_000, 86_400_000
 _MOST_TICKS = 7
 _CALENDAR = [
+    *((f"{n}min", n * _MINUTE) for n in (1, 5, 15, 30)),
     *((f"{n}h", n * _HOUR) for n in (1, 3, 6, 12)),
     *((f"{n}D", n * _DAY) for n in (1, 2, 7, 14)),
     *((f"{n}MS", n * 30 * _DAY) for n in (1, 3, 6)),
@@ -196,7 +197,7 @@ def _calendar_marks(low: int, high: int) -> tuple[pd.DatetimeIndex, str]:
 
 def _calendar_start(start: pd.Timestamp, freq: str) -> pd.Timestamp:
     """Return a moment before the start from which steps fall on round dates."""
-    if freq.endswith("h"):
+    if freq.endswith(("min", "h")):
         return start.normalize()
     if freq.endswith("D"):
         weeks = int(freq[:-1]) >= 7

@@ -1,4 +1,4 @@
-"""Charts for people: intervals, bars, lines and the long tail, each one SVG that needs nothing.
+"""Charts for people: intervals, bars, lines and the long tail, each one SVG to put in a page.
 
 Every chart says in words what it shows (its description is read out to those who cannot see it),
 labels things where they are instead of in a legend, and gives up room before it gives up
@@ -43,6 +43,7 @@ MOST_POINTS = 1200
 
 _PITCH, _MIDDLE = 36, 20
 _TALL = 220
+_END = 18  # signs of a name at the end of a line
 _DRAWABLE = 1e300
 
 
@@ -223,21 +224,14 @@ def line_chart(
     if not np.isfinite(everything).any():
         return _empty(title, unit, description)
     horizontal, vertical = axis_of(places), number_axis(everything, ticks=4, how=number_format)
-    ends = {name: found for name, values in lines.items() if (found := _last(values)) is not None}
-    heights = _apart({name: _y(vertical, lines[name][row]) for name, row in ends.items()})
-    drawn: list[object] = [upwards(vertical, _TALL), across(horizontal, _TALL, grid=False)]
-    for place, (name, values) in enumerate(lines.items()):
-        look = f"rp-s{place % SERIES}{' rp-broken' if place % (2 * SERIES) >= SERIES else ''}"
-        drawn.append(_line(places, values, horizontal, vertical, look))
-        if name in ends:
-            end = horizontal.place(places[ends[name]])
-            drawn.append(dot(end, _y(vertical, values[ends[name]]), look, radius=4))
-            drawn.append(leader(_y(vertical, values[ends[name]]), heights[name], look))
-            drawn.append(words(shortened(name, 18), 100, heights[name], "rp-led", name))
     left = max(width_of(text) for _, text in vertical.ticks) + 6
-    right = max(width_of(shortened(name, 18)) for name in lines) + 28
+    right = max(width_of(shortened(name, _END)) for name in lines) + 28
     return sheet(
-        drawn,
+        [
+            upwards(vertical, _TALL),
+            across(horizontal, _TALL, grid=False),
+            *_lines(places, lines, horizontal, vertical),
+        ],
         _TALL,
         Gutters(left, right, left, right),
         title=title,
@@ -283,24 +277,19 @@ def long_tail_chart(
         return _empty(title, unit, f"no {things} with {unit}")
     half = int(np.searchsorted(np.cumsum(tail), tail.sum() / 2)) + 1
     story = [f"half of all {unit}: {half:,} of {len(tail):,} {things} ({half / len(tail):.1%})"]
-    story += [f"{none:,} {things} have none and are not drawn"] if none else []
+    story += [f"left out, without any: {none:,}"] if none else []
     horizontal = log_axis(1, len(tail))
     vertical = log_axis(10.0 ** np.floor(np.log10(tail[-1])), float(tail[0]))
     ranks = _log_spaced(len(tail))
     x = horizontal.place(half)
-    y = _y(vertical, tail[half - 1])
+    side = "rp-before" if x > 60 else "rp-after"
     drawn = [
         upwards(vertical, _TALL),
         across(horizontal, _TALL, grid=False),
         line(x, 0, x, _TALL, "rp-mark"),
         _line(ranks, tail[ranks - 1], horizontal, vertical, "rp-s0"),
-        dot(x, y, "rp-s0"),
-        words(
-            "half of all",
-            x,
-            10,
-            "rp-soft " + ("rp-before" if x > 60 else "rp-after"),
-        ),
+        dot(x, _y(vertical, tail[half - 1]), "rp-s0"),
+        words("half of all", x, 10, f"rp-soft {side}"),
         words(f"{things} by rank, most popular first", 100, _TALL + 38, "rp-soft rp-end"),
     ]
     left = max(width_of(text) for _, text in vertical.ticks) + 6
@@ -387,6 +376,25 @@ def _rows_sheet(
 def _baseline(axis: Axis, value: float, name: str, height: float) -> Markup:
     x = axis.place(value)
     return element("g", element("title", name), line(x, -4, x, height, "rp-mark"))
+
+
+def _lines(
+    places: Array, lines: Mapping[str, Array], horizontal: Axis, vertical: Axis
+) -> list[Markup]:
+    """Return all lines, each with a dot at its end and its name beside it."""
+    ends = {name: row for name, values in lines.items() if (row := _last(values)) is not None}
+    heights = {name: _y(vertical, lines[name][row]) for name, row in ends.items()}
+    beside = _apart(heights)
+    drawn = []
+    for place, (name, values) in enumerate(lines.items()):
+        look = f"rp-s{place % SERIES}{' rp-broken' if place % (2 * SERIES) >= SERIES else ''}"
+        drawn.append(_line(places, values, horizontal, vertical, look))
+        if name in ends:
+            end = horizontal.place(places[ends[name]])
+            drawn.append(dot(end, heights[name], look, radius=4))
+            drawn.append(leader(heights[name], beside[name], look))
+            drawn.append(words(shortened(name, _END), 100, beside[name], "rp-led", name))
+    return drawn
 
 
 def _line(places: Array, values: Array, horizontal: Axis, vertical: Axis, look: str) -> Markup:

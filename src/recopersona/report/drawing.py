@@ -2,7 +2,8 @@
 
 Across, places are percentages of the plot; down, they are pixels from the top of the plot. The
 words around the plot stand in gutters, which are the padding of the SVG: they keep their size
-while the plot takes what width is left.
+while the plot takes what width is left. Only a page has padding; a file of its own would cut the
+words off.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from recopersona.report.markup import Markup, element, together
 from recopersona.report.style import CHART_STYLE
 
 _LINE = 18
-_WRAP = 46
+_WRAP, _SOFT_WRAP = 46, 52  # signs that fit on a phone
 _PHONE = 160  # pixels of ticks for which the narrowest plot has room
 
 
@@ -54,12 +55,13 @@ def sheet(
     heading : sequence of str
         Softer lines under the title.
     """
-    lines = [(line, "rp-head rp-title") for line in textwrap.wrap(title, _WRAP)]
-    lines += [(line, "rp-head rp-soft") for text in heading for line in textwrap.wrap(text, _WRAP)]
+    lines = [(text, "rp-head rp-title") for text in textwrap.wrap(title, _WRAP)]
+    for long in heading:
+        lines += [(text, "rp-head rp-soft") for text in textwrap.wrap(long, _SOFT_WRAP)]
     top = len(lines) * _LINE + (12 if lines else 10)
     head = [
-        element("text", line, x=0, y=place * _LINE + 14 - top, class_=look)
-        for place, (line, look) in enumerate(lines)
+        element("text", text, x=0, y=place * _LINE + 14 - top, class_=look)
+        for place, (text, look) in enumerate(lines)
     ]
     sides = {
         "top": top,

@@ -80,7 +80,7 @@ class Report:
 
         Numbers of one column get the same decimals and stand right; numbers that are names (a
         column such as ``customer_id``, ``InvoiceNo`` or ``year``) stay as they are. An index with
-        a name, or with other labels than row numbers, comes first. After 500 rows the rest is
+        a name, or with other labels than numbers, comes first. After 500 rows the rest is
         counted instead of shown.
 
         Parameters

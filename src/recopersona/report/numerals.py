@@ -144,9 +144,7 @@ def _decimals(values: np.ndarray[Any, np.dtype[np.float64]]) -> int:
 
 def _number(value: Any, decimals: int) -> str:
     if decimals >= 0:
-        # An int is written from its own digits: a float has only 15 of them.
-        whole = isinstance(value, (int, np.integer)) and decimals == 0
-        return _with_minus(f"{value:,}" if whole else f"{value:,.{decimals}f}")
+        return _with_minus(f"{value:,.{decimals}f}")
     if value == 0:
         return "0"
     digits, power = f"{value:.2e}".split("e")

@@ -1,6 +1,6 @@
 """How pages and charts look: light and dark, wide and narrow, on the screen and on paper.
 
-A chart carries its own style, so that it looks the same in a report, in a notebook and as a file.
+A chart carries its own style, so that it looks the same in a report and in any other page.
 Colours follow Okabe and Ito (2008), "Color Universal Design", which readers of every colour vision
 tell apart; on a dark ground they are lighter. Places are percentages and text has a fixed size, so
 a narrow screen squeezes the picture and not the words.
@@ -136,7 +136,7 @@ nav{{display:none}}
 body{{font-size:11pt}}
 h2{{break-after:avoid;margin-top:28px}}
 figure,.note,.facts,tr{{break-inside:avoid}}
-figcaption{{break-after:avoid}}
+figcaption:first-child,h2+p{{break-after:avoid}}
 figure.long{{break-inside:auto}}
 .scroll{{overflow:visible}}
 tbody th{{position:static}}

@@ -24,7 +24,7 @@ Highlight: TypeAlias = str | Iterable[str] | Mapping[str, str] | None
 _PROSE = 24  # signs; longer texts keep a readable width on a phone
 
 # Columns whose numbers are names: customer_id, InvoiceNo, StockCode, year.
-_NAMES_THINGS = re.compile(r"(?:\b|_)(?:id|ids|idx|no|code|year)$|[a-z](?:ID|Id|No|Code)$")
+_NAMES_THINGS = re.compile(r"(?:\b|_)(?i:ids?|idx|no|code|year)$|[a-z](?:ID|Id|No|Code)$")
 
 
 def table(
@@ -33,7 +33,7 @@ def table(
     """Return a frame as a table.
 
     Numbers of one column have the same decimals and stand right; ids and years are never cut into
-    thousands; an index with a name, or with other labels than row numbers, comes first.
+    thousands; an index with a name, or with other labels than numbers, comes first.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ def left_out(frame: Any) -> int:
 
 def _flat(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the frame with its index as columns, where that says anything, and flat names."""
-    told = not isinstance(frame.index, pd.RangeIndex) or frame.index.name is not None
+    told = frame.index.name is not None or not pd.api.types.is_integer_dtype(frame.index.dtype)
     columns = [frame.iloc[:, place].infer_objects() for place in range(frame.shape[1])]
     names = [_flat_name(name) for name in frame.columns]
     if told:

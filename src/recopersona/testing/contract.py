@@ -9,7 +9,8 @@ from typing import Any
 
 from sklearn.base import clone
 
-from recopersona.base.recommender import OnlineRecommender, Recommender
+from recopersona.base.online import OnlineRecommender
+from recopersona.base.recommender import Recommender
 from recopersona.kernels.blocks import limit_threads
 from recopersona.testing import answering, keeping, learning, online
 from recopersona.testing.shops import small_shop

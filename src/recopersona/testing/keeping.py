@@ -24,7 +24,7 @@ def a_loaded_model_answers_the_same(model: Recommender) -> None:
     with tempfile.TemporaryDirectory() as folder:
         model.save(f"{folder}/model")
         for mmap in (False, True):
-            loaded = load(f"{folder}/model", functions=_functions(model), mmap=mmap, verify=True)
+            loaded = load(f"{folder}/model", functions=functions_of(model), mmap=mmap, verify=True)
             expect(repr(loaded) == repr(model), f"parameters must survive, got {loaded!r}.")
             expect_equal(before, answers(loaded, asked), f"load(mmap={mmap}) must answer the same")
             del loaded
@@ -55,7 +55,7 @@ def a_forgotten_user_is_in_no_file(model: Recommender) -> None:
             expect(not held, f"{path.name} still holds the forgotten id.")
 
 
-def _functions(model: Recommender) -> list[Callable[..., Any]]:
+def functions_of(model: Recommender) -> list[Callable[..., Any]]:
     """Plain functions among the parameters: a file only names them."""
     values = model.get_params(deep=False).values()
     listed = [part for value in values for part in (value if isinstance(value, list) else [value])]

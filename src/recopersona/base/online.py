@@ -1,0 +1,97 @@
+"""Learning as events come: the third method, and what every online learner remembers."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+
+from recopersona.base.recommender import Recommender
+from recopersona.data.dataset import index_events
+from recopersona.data.event import EVENT_TYPES, RETURN, Event, event_code
+from recopersona.data.history import History
+from recopersona.data.intake import read_columns
+from recopersona.data.interactions import Interactions
+from recopersona.data.times import MISSING_TIME, moment_ms
+from recopersona.data.types import Floats
+
+_FEW_ROWS = 1_000  # up to here adding events one by one is cheaper than merging arrays
+
+
+class OnlineRecommender(Recommender):
+    """A recommender that also learns from events as they come.
+
+    A subclass writes a third method, ``_learn(rows)``: the rows' user and item indices may lie
+    beyond what was fitted, and the model grows.
+    """
+
+    def _learn(self, rows: Interactions) -> None:
+        raise NotImplementedError(f"{type(self).__name__} must write _learn(self, rows).")
+
+    def partial_fit(self, events: Any, y: None = None) -> Self:
+        """Continue learning: new users and new items are welcome.
+
+        Parameters
+        ----------
+        events : frame, `Event`, or iterable of `Event`
+            Taken in their order. On a model not yet fitted this is ``fit``. A return teaches
+            nothing here, and what it undoes counts until the next ``fit``.
+        y : ignored
+        """
+        if not self.__sklearn_is_fitted__():
+            return self.fit(events)
+        rows = self._take_in(events)
+        self._learn(rows)
+        return self
+
+    def _take_in(self, events: Any) -> Interactions:
+        """Number events by the grown maps, and remember them in the past and the fallback."""
+        if isinstance(events, Event):
+            return self._take_in_one(events)
+        rows = index_events(read_columns(events), self.users_, self.items_, self.event_weights_)
+        self._remember(rows)
+        return rows
+
+    def _take_in_one(self, event: Event) -> Interactions:
+        code = event_code(event.event)
+        time = MISSING_TIME if event.timestamp is None else moment_ms(event.timestamp, "timestamp")
+        rows = Interactions.one(
+            self.users_.append(event.user_id),
+            self.items_.append(event.item_id),
+            code,
+            self.event_weights_[code],
+            time,
+        )
+        self._remember(rows)
+        return rows
+
+    def _remember(self, rows: Interactions) -> None:
+        weight = counted_weight(rows, self.half_life_, self.end_)
+        remember(self.past_, rows, weight)
+        if len(self.fallback_) < len(self.items_) or not self.fallback_.flags.writeable:
+            self.fallback_ = self._padded(self.fallback_, np.float32(0)).copy()
+        np.add.at(self.fallback_, rows.items, weight)
+
+
+def counted_weight(rows: Interactions, half_life: int | None, end: int | None) -> Floats:
+    """Return what new events weigh beside those fitted, whose weights decayed up to ``end``.
+
+    A return is an event but never an interaction. Seen from ``end``, what comes a half-life later
+    weighs twice; beyond 2**30 it no longer grows, and a new ``fit`` is long due.
+    """
+    weight = np.where(rows.event == RETURN, np.float32(0), rows.weight)
+    if half_life is None or end is None or rows.timestamp is None:
+        return weight
+    later = np.where(rows.timestamp == MISSING_TIME, 0.0, (rows.timestamp - end) / half_life)
+    return (weight * np.exp2(np.minimum(later, 30.0))).astype(np.float32)
+
+
+def remember(past: History, rows: Interactions, weight: Floats) -> None:
+    """Add rows to a past: one by one while they are few, else all at once."""
+    if len(rows) > _FEW_ROWS:
+        past.extend(rows, weight)
+        return
+    times = np.full(len(rows), MISSING_TIME) if rows.timestamp is None else rows.timestamp
+    columns = (rows.users, rows.items, rows.event, weight, times)
+    for user, item, code, counts, time in zip(*(c.tolist() for c in columns), strict=True):
+        past.add(user, item, EVENT_TYPES[code], counts, time)
