@@ -62,12 +62,24 @@ class Story:
             "Quality",
             f"The last {held_out} were held out. Higher is better; the line is a 95 % interval.",
         )
-        metric = table["ndcg@10"]
-        chart = interval_chart(
-            list(table.index), metric, table["ndcg@10 low"], table["ndcg@10 high"], title="NDCG@10"
+        low, high = table["ndcg@10 low"], table["ndcg@10 high"]
+        self._report.chart(
+            interval_chart(
+                table.index,
+                table["ndcg@10"],
+                low,
+                high,
+                title="NDCG@10",
+                unit="mean over customers, 95 % interval",
+                baseline=table.index[0],
+            )
         )
-        self._report.chart(chart)
-        self._report.table(_quality_in_words(table).reset_index(names="model"))
+        shown = ["ndcg@10", "ndcg@10 gain", "recall@10", "mrr@10", "coverage@10", "fit_s"]
+        self._report.table(
+            table[shown].reset_index(),
+            highlight=["ndcg@10", "recall@10", "mrr@10", "coverage@10"],
+            formats={"ndcg@10 gain": "+.4f", "coverage@10": ".1%", "fit_s": ".2f"},
+        )
 
     def show_ranking(self, title: str, past: str, table: pd.DataFrame) -> None:
         """Show one visitor's recommendations."""
@@ -94,7 +106,7 @@ class Story:
         self._report.section("The log", f"{name}: {dataset!r}.")
         self._report.chart(_events_per_day(dataset))
         items = np.bincount(dataset.interactions.items, minlength=len(dataset.items))
-        self._report.chart(long_tail_chart(items))
+        self._report.chart(long_tail_chart(items, title="How events spread over items"))
         print(f"Report: {self._report.write(path)}")
 
 
@@ -118,10 +130,10 @@ def _events_per_day(dataset: Dataset) -> Markup:
     rows = dataset.interactions
     days = np.asarray(rows.timestamp) // _DAY_MS
     first = int(days.min())
+    n_days = int(days.max()) - first + 1
     series = {"events": np.bincount(days - first)}
-    if (rows.event == PURCHASE).any():
-        series["purchases"] = np.bincount(
-            days[rows.event == PURCHASE] - first, minlength=int(days.max()) - first + 1
-        )
-    when = from_ms((first + np.arange(len(series["events"]))) * _DAY_MS)
+    bought = days[rows.event == PURCHASE]
+    if 0 < len(bought) < len(days):
+        series["purchases"] = np.bincount(bought - first, minlength=n_days)
+    when = from_ms((first + np.arange(n_days)) * _DAY_MS)
     return line_chart(when, series, title="Events per day")
