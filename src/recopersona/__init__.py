@@ -14,7 +14,10 @@ __all__ = [*sorted(PUBLIC_NAMES), "warmup"]
 
 def __getattr__(name: str) -> object:
     if name not in PUBLIC_NAMES:
-        raise AttributeError(f"module 'recopersona' has no attribute {name!r}")
+        from recopersona.errors import did_you_mean
+
+        near = did_you_mean(name, PUBLIC_NAMES)
+        raise AttributeError(f"module 'recopersona' has no attribute {name!r}{near}")
     value = globals()[name] = resolve(name)
     return value
 

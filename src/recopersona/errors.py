@@ -51,15 +51,46 @@ class MissingExtraError(RecopersonaError, ImportError):
         super().__init__(f'{what} needs an extra: pip install "recopersona[{extra}]"')
 
 
+def nearest(word: object, choices: Iterable[object]) -> str | None:
+    """Return the choice that is spelt most like a word, whatever the case of either, or None.
+
+    Examples
+    --------
+    >>> nearest("PRISE", ["stock", "Price"])
+    'Price'
+    """
+    spelt: dict[str, str] = {}
+    for choice in choices:
+        spelt.setdefault(str(choice).lower(), str(choice))
+    near = get_close_matches(str(word).lower(), spelt, n=1)
+    return spelt[near[0]] if near else None
+
+
 def did_you_mean(word: object, choices: Iterable[object]) -> str:
     """Return ``"; did you mean 'price'?"``, or an empty string when nothing is near.
 
     Examples
     --------
-    >>> did_you_mean("prise", ["stock", "price"])
+    >>> did_you_mean("Prise", ["stock", "price"])
     "; did you mean 'price'?"
     >>> did_you_mean("weather", ["stock", "price"])
     ''
     """
-    near = get_close_matches(str(word), [str(choice) for choice in choices], n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    near = nearest(word, choices)
+    return "" if near is None else f"; did you mean {near!r}?"
+
+
+def hint(word: object, choices: Iterable[object], lead: str = "there are") -> str:
+    """Return the end of a sentence about an unknown word: the nearest choice, or all of them.
+
+    Examples
+    --------
+    >>> hint("prise", ["stock", "price"])
+    "; did you mean 'price'?"
+    >>> hint("weather", ["stock", "price"])
+    '; there are stock, price.'
+    >>> hint("weather", [], "its columns are")
+    '; its columns are none.'
+    """
+    listed = [str(choice) for choice in choices]
+    return did_you_mean(word, listed) or f"; {lead} {', '.join(listed) or 'none'}."

@@ -53,9 +53,9 @@ def test_every_kind_of_frame_is_read_the_same(kind):
 @pytest.mark.parametrize("storage", ["python", "pyarrow"])
 def test_both_kinds_of_pandas_text_are_read_the_same(storage):
     kind = pd.StringDtype(storage, na_value=np.nan)
-    text = {name: kind for name in ("user_id", "item_id", "event")}
+    text = dict.fromkeys(("user_id", "item_id", "event"), kind)
     shop = read(shop_log().astype(text))
-    assert same(shop, read(shop_log().astype({name: object for name in text})))
+    assert same(shop, read(shop_log().astype(dict.fromkeys(text, object))))
     assert {type(identifier) for identifier in shop.users} == {str}
 
 
@@ -102,7 +102,9 @@ def test_numbers_of_any_unit_are_the_same_times(factor):
 
 
 def test_the_order_of_columns_and_the_index_do_not_matter():
-    frame = shop_log()[["event", "timestamp", "item_id", "user_id"]].set_index(pd.Index(list("zyxw")))
+    frame = shop_log()[["event", "timestamp", "item_id", "user_id"]].set_index(
+        pd.Index(list("zyxw"))
+    )
     assert same(read(frame), read(shop_log()))
 
 
@@ -234,7 +236,7 @@ BAD_EVENTS = {
         r"^events: the column 'timestamp' holds no value at all\.$"),
     "a missing id": (
         lambda log: log.assign(user_id=["anna", None, "ben", None]), DataError,
-        r"^2 of 4 events have no user_id; rp\.clean\(events\) sets such rows aside and counts them"),
+        r"^2 of 4 events have no user_id; rp\.clean\(events\) sets such rows aside"),
     "a missing time": (
         lambda log: log.assign(timestamp=log["timestamp"].mask(log["user_id"] == "ben")), DataError,
         r"^1 of 4 events have no timestamp; rp\.clean\(events\) sets such rows aside, or drop"),
@@ -258,7 +260,7 @@ BAD_EVENTS = {
         r"^weight must be a finite number of at least 0, got inf in row 0"),
     "a negative quantity": (
         lambda log: log.assign(quantity=[1, -2, 1, 1]), DataError,
-        r"^quantity must be above 0, got -2 in row 1; rp\.clean\(events\) turns negative purchases"),
+        r"^quantity must be above 0, got -2 in row 1; rp\.clean\(events\) turns negative"),
     "a time to come": (
         lambda log: log.assign(timestamp=log["timestamp"] + pd.DateOffset(years=50)), DataError,
         r"^4 events lie in the future \(row 0: 2076-01-01 00:00:00\+00:00\); rp\.clean\(events\)"),
@@ -298,12 +300,12 @@ BAD_OPTIONS = {
     "no half-life": ({"half_life": "0d"}, ParameterError, "half_life must be longer than nothing"),
     "a half-life without unit": ({"half_life": 30}, ParameterError, "half_life must be a duration"),
     "a weight of no event": (
-        {"event_weights": {"buy": 3}}, DataError, "unknown event 'buy'; expected one of impression,"),
+        {"event_weights": {"buy": 3}}, DataError, "unknown event 'buy'; expected one of"),
     "a negative event weight": (
         {"event_weights": {"cart": -1}}, ParameterError,
         r"event_weights\['cart'\] must be a number of at least 0, got -1\."),
     "a NaN event weight": (
-        {"event_weights": {"cart": float("nan")}}, ParameterError, r"event_weights\['cart'\] must be"),
+        {"event_weights": {"cart": float("nan")}}, ParameterError, "cart.* must be a number"),
     "a weight of returns": (
         {"event_weights": {"return": 1}}, ParameterError, "'return' undoes a purchase and never"),
     "a catalogue with a repeated item": (

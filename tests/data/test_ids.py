@@ -173,6 +173,8 @@ def test_a_refused_column_leaves_the_map_as_it_was():
 def test_a_repeated_id_is_named():
     with pytest.raises(DataError, match="ids must be distinct, got 'tea' more than once"):
         IdMap(["salt", "tea", "tea"])
+    with pytest.raises(DataError, match="ids must be distinct, got 7 more than once"):
+        IdMap([7, 7])
 
 
 def test_what_cannot_be_hashed_is_no_id():

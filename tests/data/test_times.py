@@ -41,14 +41,18 @@ def test_mixed_units_are_refused_and_named(moments, first, second):
     if first == second:
         assert len(to_ms(column)) == len(column)
         return
-    with pytest.raises(DataError, match=r"timestamp mixes units \(.*\); rp\.clean\(events\)") as caught:
+    with pytest.raises(
+        DataError, match=r"timestamp mixes units \(.*\); rp\.clean\(events\)"
+    ) as caught:
         to_ms(column)
     assert all(f" {unit}" in str(caught.value).replace("(", " ") for unit in (first, second))
 
 
 @pytest.mark.parametrize("number", [0, 20_260_131, -5, 10**20])
 def test_a_number_of_no_unit_is_refused(number):
-    with pytest.raises(DataError, match="fits no unit between the years 1980 and 2200; give datetimes"):
+    with pytest.raises(
+        DataError, match="fits no unit between the years 1980 and 2200; give datetimes"
+    ):
         to_ms(np.array([1_700_000_000, number]))
 
 
@@ -79,7 +83,9 @@ def test_zones_may_be_mixed():
     texts = pd.Series(["2026-01-01T12:00:00Z", "2026-01-01T13:00:00+01:00", "2026-01-01 12:00"])
     assert to_ms(texts).tolist() == [NOON] * 3
     zone = timezone(timedelta(hours=1))
-    objects = pd.Series([datetime(2026, 1, 1, 12, tzinfo=UTC), datetime(2026, 1, 1, 13, tzinfo=zone)])
+    objects = pd.Series(
+        [datetime(2026, 1, 1, 12, tzinfo=UTC), datetime(2026, 1, 1, 13, tzinfo=zone)]
+    )
     assert to_ms(objects.astype(object)).tolist() == [NOON] * 2
 
 
@@ -96,14 +102,19 @@ def test_text_with_one_reading_is_read_whatever_its_form():
 
 @pytest.mark.parametrize("text", ["yesterday", "01/02/2026", "12:30"])
 def test_text_that_is_no_one_time_is_named_with_its_row(text):
-    with pytest.raises(DataError, match=rf"timestamp must hold times, got '{text}' in row 1; write"):
+    with pytest.raises(
+        DataError, match=rf"timestamp must hold times, got '{text}' in row 1; write"
+    ):
         to_ms(pd.Series(["2026-01-01", text]))
 
 
 def test_missing_times_stay_missing():
     assert to_ms(pd.Series([1_700_000_000.0, np.nan])).tolist() == [1_700_000_000_000, MISSING_TIME]
     assert to_ms(pd.Series([1_700_000_000, None], dtype="Int64"))[1] == MISSING_TIME
-    assert to_ms(pd.Series([pd.NaT, pd.Timestamp("2026-01-01 12:00")])).tolist() == [MISSING_TIME, NOON]
+    assert to_ms(pd.Series([pd.NaT, pd.Timestamp("2026-01-01 12:00")])).tolist() == [
+        MISSING_TIME,
+        NOON,
+    ]
 
 
 def test_an_empty_column_is_read():
@@ -157,7 +168,14 @@ def test_what_is_no_duration_is_refused(said, words):
 
 
 def test_a_moment_is_a_number_of_milliseconds():
-    for moment in (NOON, "2026-01-01T12:00Z", datetime(2026, 1, 1, 12), np.datetime64("2026-01-01T12")):  # noqa: DTZ001
+    noon = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    for moment in (
+        NOON,
+        "2026-01-01T12:00Z",
+        noon,
+        np.datetime64("2026-01-01T12"),
+        "2026-01-01 12",
+    ):
         assert moment_ms(moment) == NOON
 
 

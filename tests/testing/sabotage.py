@@ -220,7 +220,7 @@ class CountsEveryKindAsSeen(Honest):
 class KnowsOnlyItsUsers(Honest):
     def score_items(self, query, items=None):
         if query.user_id is not None:
-            _ = {user: None for user in self.users_}[query.user_id]
+            _ = dict.fromkeys(self.users_)[query.user_id]
         return self.totals_
 
 
@@ -332,5 +332,5 @@ class WritesIntoItsFiles(Honest):
 class GrowsWithoutEnd(Honest):
     def _learn(self, rows):
         super()._learn(rows)
-        days = (int(rows.timestamp[-1]) - self.end_) / 86_400_000
+        days = (int(rows.timestamp[-1]) - self.decayed_to_) / 86_400_000
         self.totals_[-1] = np.float32(np.exp2(min(days, 1_000)))

@@ -39,7 +39,9 @@ def test_a_new_model_keeps_the_contract():
 
 
 def test_a_new_model_recommends_what_goes_together():
-    events = [rp.Event(u, i) for u, i in [(1, "tea"), (1, "cup"), (2, "tea"), (2, "cup"), (3, "tea")]]
+    events = [
+        rp.Event(u, i) for u, i in [(1, "tea"), (1, "cup"), (2, "tea"), (2, "cup"), (3, "tea")]
+    ]
     model = BoughtTogether().fit([*events, rp.Event(4, "salt")])
     assert model.recommend(3, n=1).item_ids == ["cup"]
     assert model.recommend(3, n=1).sources == ["BoughtTogether"]

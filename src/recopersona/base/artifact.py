@@ -89,7 +89,7 @@ def save(model: Recommender, path: str | PathLike[str]) -> None:
     writer = _Writer()
     tree = writer.encode(model, type(model).__name__)
     target.mkdir(parents=True, exist_ok=True)
-    token = f"arrays-{uuid.uuid4().hex}"
+    token, before = f"arrays-{uuid.uuid4().hex}", _named_arrays(target)
     try:
         files = _write_arrays(writer.arrays, target, token)
         manifest = {
@@ -103,9 +103,10 @@ def save(model: Recommender, path: str | PathLike[str]) -> None:
         }
         _replace_text(target / _MANIFEST, json.dumps(manifest, allow_nan=True))
     except BaseException:
-        shutil.rmtree(target / token, ignore_errors=True)
+        if _named_arrays(target) != token:  # else the new model is in place already
+            shutil.rmtree(target / token, ignore_errors=True)
         raise
-    _sweep(target, keep=token)
+    _sweep(target, before)
 
 
 def load(
@@ -423,7 +424,7 @@ def _write_array(path: Path, array: Array) -> dict[str, Any]:
 
 
 def _replace_text(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
         with temporary.open("w", encoding="utf-8") as file:
             file.write(text)
@@ -450,20 +451,50 @@ def _sha256(path: Path) -> str:
 
 
 def _is_ours(folder: Path) -> bool:
-    return (folder / _MANIFEST).is_file() or not any(
-        entry for entry in folder.iterdir() if not entry.name.startswith(".tmp-")
-    )
+    """Tell a saved model, or what is left of one whose first save was cut short, from all else."""
+    if (folder / _MANIFEST).is_file():
+        return _named_arrays(folder) is not None
+    return all(_is_part(entry.name) for entry in folder.iterdir())
 
 
-def _sweep(folder: Path, keep: str) -> None:
-    """Remove what earlier saves left behind; open memory maps of it stay valid."""
+def _is_part(name: str) -> bool:
+    return bool(_ARRAYS.fullmatch(name)) or name.startswith((".tmp-", f".{_MANIFEST}."))
+
+
+def _named_arrays(folder: Path) -> str | None:
+    """Return which arrays the manifest names, or None where there is no manifest of ours."""
+    try:
+        arrays: str = _read_manifest(folder)["arrays"]
+    except ArtifactError:
+        return None
+    return arrays
+
+
+def _sweep(folder: Path, before: str | None) -> None:
+    """Remove the model that was replaced, and what others left long ago.
+
+    Whoever saves at the same time keeps what is new; open memory maps of old arrays stay valid.
+    """
+    now = _named_arrays(folder)
     for entry in folder.iterdir():
-        old = _ARRAYS.fullmatch(entry.name) and entry.name != keep
-        abandoned = (
-            entry.name.startswith(".tmp-") and time.time() - entry.stat().st_mtime > _STALE_AFTER_S
-        )
-        if old or abandoned:
-            shutil.rmtree(entry, ignore_errors=True)
+        if not _is_part(entry.name) or entry.name == now:
+            continue
+        if entry.name == before or _is_stale(entry):
+            _remove(entry)
+
+
+def _is_stale(entry: Path) -> bool:
+    try:
+        return time.time() - entry.stat().st_mtime > _STALE_AFTER_S
+    except FileNotFoundError:  # somebody else swept it
+        return False
+
+
+def _remove(entry: Path) -> None:
+    if entry.is_dir():
+        shutil.rmtree(entry, ignore_errors=True)
+    else:
+        entry.unlink(missing_ok=True)
 
 
 def _read_manifest(folder: Path) -> dict[str, Any]:

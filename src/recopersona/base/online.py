@@ -8,11 +8,12 @@ import numpy as np
 
 from recopersona.base.recommender import Recommender
 from recopersona.data.dataset import index_events
-from recopersona.data.event import EVENT_TYPES, RETURN, Event, event_code
+from recopersona.data.event import EVENT_TYPES, RETURN, Event
+from recopersona.data.growing import with_room
 from recopersona.data.history import History
-from recopersona.data.intake import read_columns
+from recopersona.data.intake import read_columns, read_one
 from recopersona.data.interactions import Interactions
-from recopersona.data.times import MISSING_TIME, moment_ms
+from recopersona.data.times import MISSING_TIME
 from recopersona.data.types import Floats
 
 _FEW_ROWS = 1_000  # up to here adding events one by one is cheaper than merging arrays
@@ -53,36 +54,32 @@ class OnlineRecommender(Recommender):
         return rows
 
     def _take_in_one(self, event: Event) -> Interactions:
-        code = event_code(event.event)
-        time = MISSING_TIME if event.timestamp is None else moment_ms(event.timestamp, "timestamp")
-        rows = Interactions.one(
-            self.users_.append(event.user_id),
-            self.items_.append(event.item_id),
-            code,
-            self.event_weights_[code],
-            time,
-        )
+        user_id, item_id, code, time = read_one(event)
+        user, item = self.users_.append(user_id), self.items_.append(item_id)
+        rows = Interactions.one(user, item, code, self.event_weights_[code], time)
         self._remember(rows)
         return rows
 
     def _remember(self, rows: Interactions) -> None:
-        weight = counted_weight(rows, self.half_life_, self.end_)
+        weight = counted_weight(rows, self.half_life_, self.decayed_to_)
+        last = MISSING_TIME if rows.end is None else rows.end
+        if self.end_ is None or last > self.end_:
+            self.end_ = None if last == MISSING_TIME else last
         remember(self.past_, rows, weight)
-        if len(self.fallback_) < len(self.items_) or not self.fallback_.flags.writeable:
-            self.fallback_ = self._padded(self.fallback_, np.float32(0)).copy()
+        self.fallback_ = with_room(self.fallback_, len(self.items_))
         np.add.at(self.fallback_, rows.items, weight)
 
 
-def counted_weight(rows: Interactions, half_life: int | None, end: int | None) -> Floats:
-    """Return what new events weigh beside those fitted, whose weights decayed up to ``end``.
+def counted_weight(rows: Interactions, half_life: int | None, decayed_to: int | None) -> Floats:
+    """Return what new events weigh beside those fitted, whose weights decayed up to a moment.
 
-    A return is an event but never an interaction. Seen from ``end``, what comes a half-life later
-    weighs twice; beyond 2**30 it no longer grows, and a new ``fit`` is long due.
+    A return is an event but never an interaction. What comes a half-life after the moment weighs
+    twice; beyond 2**30 it no longer grows, and a new ``fit`` is long due.
     """
     weight = np.where(rows.event == RETURN, np.float32(0), rows.weight)
-    if half_life is None or end is None or rows.timestamp is None:
+    if half_life is None or decayed_to is None or rows.timestamp is None:
         return weight
-    later = np.where(rows.timestamp == MISSING_TIME, 0.0, (rows.timestamp - end) / half_life)
+    later = np.where(rows.timestamp == MISSING_TIME, 0.0, (rows.timestamp - decayed_to) / half_life)
     return (weight * np.exp2(np.minimum(later, 30.0))).astype(np.float32)
 
 

@@ -50,6 +50,8 @@ def param(bound: Bound | None = None, *, default: T) -> T:
     >>> Constant(level=2.0)
     Constant(level=2.0)
     """
+    if not isinstance(bound, Bound | None):
+        raise TypeError(f"param takes a bound such as whole(at_least=1) first, got {bound!r}.")
     field: T = dataclasses.field(default=default, metadata={"bound": bound})
     return field
 
@@ -103,7 +105,7 @@ def duration() -> Bound:
         except ParameterError:
             return False
 
-    return Bound("a duration such as '30min' or '7d' or a timedelta", holds)
+    return Bound("a duration such as '30min', '12h', '7d' or '2w', or a timedelta", holds)
 
 
 def switch() -> Bound:
@@ -187,4 +189,6 @@ def _holds(bound: Bound, value: Any) -> bool:
 
 def _limits(limits: list[tuple[str, float | None]]) -> str:
     said = [f"{words} {limit:g}" for words, limit in limits if limit is not None]
-    return f" of {' and '.join(said)}" if said else ""
+    if not said:
+        return ""
+    return f" {' and '.join(said)}" if said[0].startswith("above") else f" of {' and '.join(said)}"

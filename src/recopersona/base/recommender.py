@@ -6,29 +6,24 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
-from typing import Any, ClassVar, Self, dataclass_transform
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator
 
-from recopersona.base.parameters import (
-    check,
-    check_parameters,
-    declare_parameters,
-    param,
-    whole,
-)
+from recopersona.base.parameters import check, check_parameters, optional, whole
+from recopersona.base.part import Part
 from recopersona.base.quality import held_out_ndcg
 from recopersona.data.columns import as_pandas, require_columns
 from recopersona.data.dataset import Dataset
-from recopersona.data.event import event_bits, event_code
-from recopersona.data.ids import UNKNOWN
+from recopersona.data.event import EVENT_TYPES, VIEW, seen_bits
+from recopersona.data.history import History
+from recopersona.data.ids import UNKNOWN, IdMap
 from recopersona.data.query import Query
 from recopersona.data.ranking import Ranking, long_frame
 from recopersona.data.times import moment_ms
 from recopersona.data.types import Floats, Id, Indices, Mask
-from recopersona.errors import DataError, NotFittedError, ParameterError
+from recopersona.errors import DataError
 from recopersona.kernels.blocks import cut, run_blocks
 from recopersona.kernels.topn import select_top
 
@@ -41,8 +36,7 @@ FALLBACK = "fallback: popularity"
 _SCORES_PER_BLOCK = 1 << 22  # 16 MB of float32 per block, whatever the catalogue
 
 
-@dataclass_transform(kw_only_default=True, field_specifiers=(param,))
-class Recommender(BaseEstimator):
+class Recommender(Part):
     """What every model and every pipeline can do.
 
     A subclass declares its parameters with `param` and writes two methods:
@@ -78,10 +72,6 @@ class Recommender(BaseEstimator):
     repeats: ClassVar[bool] = False
     """Whether items of the current session may be recommended again."""
 
-    def __init_subclass__(cls, **options: Any) -> None:
-        super().__init_subclass__(**options)
-        declare_parameters(cls)
-
     # -- what a model writes -----------------------------------------------------------------
 
     def _fit(self, dataset: Dataset) -> None:
@@ -108,6 +98,23 @@ class Recommender(BaseEstimator):
 
     def _forget_users(self, users: Indices) -> None:
         """Blank what was learned about single users, beyond what the base keeps."""
+
+    def _check_learned(self) -> None:
+        """Refuse what was read from a file and does not fit together: kernels check no bounds."""
+        n_items = len(self.items_)
+        require_array(self.fallback_, np.float32, (None,), "fallback_")
+        require_array(self.event_weights_, np.float32, (len(EVENT_TYPES),), "event_weights_")
+        for name in ("half_life_", "decayed_to_", "end_"):
+            check(getattr(self, name), optional(whole()), type(self).__name__, name)
+        check(self.n_fitted_items_, whole(0, n_items), type(self).__name__, "n_fitted_items_")
+        past: Any = self.past_
+        fits = isinstance(past, History) and past.fits(len(self.users_), n_items)
+        if not fits or len(self.fallback_) > n_items:
+            raise DataError(f"{type(self).__name__}: the past does not fit the users and items.")
+
+    def _adopt(self, users: IdMap, items: IdMap, past: History) -> None:
+        """Share ids and past with the pipeline this model is part of: events are taken in once."""
+        self.users_, self.items_, self.past_ = users, items, past
 
     # -- the verbs ---------------------------------------------------------------------------
 
@@ -159,8 +166,7 @@ class Recommender(BaseEstimator):
         """
         self._check_fitted()
         check(n, whole(at_least=1), "recommend", "n")
-        query = Query.of(asked)
-        return self._rank([query], n, _seen_kinds(seen))[0]
+        return self._rank([Query.of(asked)], n, seen_bits(seen))[0]
 
     def recommend_many(
         self, asked: Iterable[Any], n: int = 10, *, seen: str | Sequence[str] = "drop"
@@ -177,20 +183,21 @@ class Recommender(BaseEstimator):
         DataFrame with columns ``user_id, item_id, rank, score, source``.
         """
         self._check_fitted()
-        check(n, whole(at_least=1), "recommend_many", "n")
-        queries = [Query.of(one) for one in asked]
+        queries = [Query.of(one) for one in listed(asked, "recommend_many")]
         rankings = self.rank_many(queries, n, seen=seen)
         return long_frame([query.user_id for query in queries], rankings, self.items_)
 
     def rank_many(
-        self, queries: Sequence[Query], n: int = 10, *, seen: str | Sequence[str] = "drop"
+        self, asked: Iterable[Any], n: int = 10, *, seen: str | Sequence[str] = "drop"
     ) -> list[Ranking]:
-        """Return one `Ranking` per query, in the order asked."""
+        """Return one `Ranking` per visitor, in the order asked; see `recommend`."""
         self._check_fitted()
-        kinds = _seen_kinds(seen)
+        check(n, whole(at_least=1), "recommend", "n")
+        bits = seen_bits(seen)
+        queries = [Query.of(one) for one in listed(asked, "rank_many")]
         rows = max(1, min(256, _SCORES_PER_BLOCK // max(1, len(self.items_))))
         blocks = cut(len(queries), rows)
-        parts = run_blocks(lambda a, b: self._rank(queries[a:b], n, kinds), blocks)
+        parts = run_blocks(lambda a, b: self._rank(queries[a:b], n, bits), blocks)
         return [ranking for part in parts for ranking in part]
 
     def similar_items(self, item_id: Id, n: int = 10) -> Ranking:
@@ -279,7 +286,7 @@ class Recommender(BaseEstimator):
         What they taught about items stays until the next ``fit`` without them.
         """
         self._check_fitted()
-        wanted = list(user_ids)
+        wanted = listed(user_ids, "forget")
         known = self.users_.indices(wanted)
         gone = known[known != UNKNOWN]
         self._forget_users(gone)
@@ -306,7 +313,8 @@ class Recommender(BaseEstimator):
         """Return what speaks for the visitor: distinct items, ascending, and their weights.
 
         The past that the query brings, else the one that is stored; and the current session and
-        the seed items, a view's weight each.
+        the seed items, with a view's weight each (1 where views weigh nothing). In time order they
+        are only in `session_of`.
         """
         if query.history is not None:
             items, weights = self._given_history(query.history)
@@ -315,7 +323,7 @@ class Recommender(BaseEstimator):
         lately = self._known_items((*query.session, *query.page_items))
         if query.history is None and not len(lately):
             return items, weights
-        view = self.event_weights_[event_code("view")]
+        view = self.event_weights_[VIEW] or np.float32(1)
         together = np.concatenate([items, lately])
         distinct, place = np.unique(together, return_inverse=True)
         summed = np.zeros(len(distinct), dtype=np.float32)
@@ -323,28 +331,18 @@ class Recommender(BaseEstimator):
         return distinct, summed
 
     def now_of(self, query: Query) -> int | None:
-        """Return when the question is asked, else the end of the data, in milliseconds."""
+        """Return when the question is asked, else when the last event was, in milliseconds."""
         return self.end_ if query.now is None else moment_ms(query.now)
 
     # -- below this line the base talks to itself --------------------------------------------
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return "items_" in vars(self)
-
-    def _check_fitted(self) -> None:
-        if not self.__sklearn_is_fitted__():
-            name = type(self).__name__
-            raise NotFittedError(f"this {name} has learned nothing yet; call {name}.fit first.")
-
-    def _unfit(self) -> None:
-        for name in [name for name in vars(self) if name.endswith("_") and name[0] != "_"]:
-            delattr(self, name)
 
     def _begin(self, dataset: Dataset) -> None:
         self.users_, self.items_ = dataset.users.copy(), dataset.items.copy()
         self.past_ = dataset.history()
         self.event_weights_ = dataset.event_weights
-        self.half_life_, self.end_ = dataset.half_life, dataset.end
+        self.half_life_, self.decayed_to_ = dataset.half_life, dataset.end
+        self.end_ = dataset.end
+        self.n_fitted_items_ = len(self.items_)
         rows = dataset.interactions
         weight = rows.decayed_weight(dataset.half_life, dataset.end)
         totals = np.bincount(rows.items, weight, minlength=len(self.items_))
@@ -354,12 +352,12 @@ class Recommender(BaseEstimator):
         self,
         queries: Sequence[Query],
         n: int,
-        kinds: Sequence[str] | None,
+        seen: int,
         eligible: Mask | None = None,
         fill: bool = True,
     ) -> list[Ranking]:
-        """Score, leave out, take the best, fill up."""
-        excluded = [self._excluded(query, kinds) for query in queries]
+        """Score, leave out what was seen (by kinds of events, as bits), take the best, fill up."""
+        excluded = [self._excluded(query, seen) for query in queries]
         blocked = np.zeros(len(self.items_), np.bool_) if eligible is None else ~eligible
         best = self._best(self._score_queries(queries), excluded, n, blocked)
         if fill:
@@ -373,6 +371,9 @@ class Recommender(BaseEstimator):
         self, scores: Floats, excluded: Sequence[Indices], n: int, blocked: Mask
     ) -> list[Ranking]:
         """Return each row's best items, as many as have a score, up to ``n``."""
+        if scores.shape != (len(excluded), len(blocked)):
+            name, due = type(self).__name__, (len(excluded), len(blocked))
+            raise DataError(f"{name} must return scores of shape {due}, got {scores.shape}.")
         n_rows, n_items = scores.shape
         items = np.empty((n_rows, min(n, n_items)), np.int32)
         best = np.empty(items.shape, np.float32)
@@ -397,18 +398,17 @@ class Recommender(BaseEstimator):
         share = more.scores / max(popular.max(), np.float32(1e-30))
         if len(ranking):
             # Popularity is on a scale of its own: keep its order, below the model's last.
-            low = ranking.scores[-1]
-            share = low - (1 - share) * max(np.float32(1), abs(low)) / 2
+            low = ranking.scores.min()
+            share = low - (2 - share) * max(np.float32(1), abs(low)) / 2
         return ranking.followed_by(more.items, share, FALLBACK)
 
-    def _excluded(self, query: Query, kinds: Sequence[str] | None) -> Indices:
+    def _excluded(self, query: Query, seen: int) -> Indices:
         """Return the items to leave out: seen ones, and those of this visit and this page."""
-        if kinds is None:
-            return self._known_items(query.page_items)
-        past = self.past_.seen(self.user_of(query), kinds or None)
-        visit = () if self.repeats or kinds else query.session
-        told = () if query.history is None or kinds else query.history
-        return np.concatenate([past, self._known_items((*visit, *told, *query.page_items))])
+        past = self.past_.seen_with(self.user_of(query), seen)
+        viewed: list[Id] = list(query.page_items)
+        if seen >> VIEW & 1:
+            viewed += [*(() if self.repeats else query.session), *(query.history or ())]
+        return np.concatenate([past, self._known_items(viewed)])
 
     def _full_scores(self, query: Query) -> Floats:
         return self._padded(self.score_items(query))
@@ -417,7 +417,7 @@ class Recommender(BaseEstimator):
         """Lengthen scores to the catalogue: items that came after the model have no score yet."""
         values = np.asarray(scores, dtype=np.float32)
         missing = len(self.items_) - len(values)
-        if values.ndim != 1 or missing < 0:
+        if values.ndim != 1 or missing < 0 or len(values) < self.n_fitted_items_:
             raise DataError(
                 f"{type(self).__name__}.score_items must return ({len(self.items_)},) scores, "
                 f"got shape {values.shape}."
@@ -443,7 +443,7 @@ class Recommender(BaseEstimator):
             if self.items_.index(item) == UNKNOWN
         ]
         if query.user_id is not None and self.user_of(query) == UNKNOWN:
-            unknown.insert(0, f"unknown user {query.user_id!r}")
+            unknown.insert(0, f"unknown user {query.user_id!r}{_as_known(query, self.users_)}")
         return tuple(unknown)
 
 
@@ -459,16 +459,48 @@ def frame_ids(frame: Any, id_column: str) -> pd.Series:
     return rows[id_column]
 
 
-def _seen_kinds(seen: str | Sequence[str]) -> Sequence[str] | None:
-    """Return None to keep seen items, an empty list to drop all, or the kinds that count."""
-    if isinstance(seen, str):
-        if seen not in ("drop", "keep"):
-            raise ParameterError(
-                f"seen must be 'drop', 'keep' or a list of event types, got {seen!r}."
-            )
-        return None if seen == "keep" else ()
-    event_bits(seen)
-    return tuple(seen) or None
+def require_array(
+    array: Any, dtype: type[np.generic], shape: tuple[int | None, ...], name: str
+) -> None:
+    """Check the type and the shape of an array that came from a file; None is any length.
+
+    Raises
+    ------
+    DataError
+        If it is something else.
+    """
+    fits = (
+        isinstance(array, np.ndarray)
+        and array.dtype == dtype
+        and array.ndim == len(shape)
+        and all(want is None or want == got for want, got in zip(shape, array.shape, strict=True))
+    )
+    if not fits:
+        got = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else type(array)
+        raise DataError(f"{name} must be {np.dtype(dtype)} {shape}, got {got}.")
+
+
+def listed(ids: Any, verb: str) -> list[Any]:
+    """Return several ids or queries as a list.
+
+    Raises
+    ------
+    DataError
+        If it is one id, a frame, or nothing that can be walked.
+    """
+    if isinstance(ids, pd.DataFrame):
+        raise DataError(f"{verb} needs a list of ids, got a frame; pass frame['user_id'].")
+    one = isinstance(ids, (str, bytes, Query, Mapping)) or not isinstance(ids, Iterable)
+    if one:
+        raise DataError(f"{verb} needs a list of ids, got {ids!r}; write [{ids!r}].")
+    return list(ids)
+
+
+def _as_known(query: Query, users: IdMap) -> str:
+    """Say so where an id is known as a text but was asked for as a number, or the other way."""
+    asked = query.user_id
+    twin: Any = int(asked) if isinstance(asked, str) and asked.isdecimal() else str(asked)
+    return f"; did you mean {twin!r}?" if users.index(twin) != UNKNOWN else ""
 
 
 def _own(scores: Floats) -> Floats:

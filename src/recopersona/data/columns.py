@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import narwhals as nw
 import numpy as np
 import pandas as pd
 
-from recopersona.errors import ColumnError, DataError, did_you_mean
+from recopersona.errors import ColumnError, DataError, hint
 
 
 def as_pandas(frame: Any, what: str = "events") -> pd.DataFrame:
@@ -21,6 +22,8 @@ def as_pandas(frame: Any, what: str = "events") -> pd.DataFrame:
     ------
     DataError
         If it is not a dataframe.
+    ColumnError
+        If a column is there twice, in a frame other than a pandas one.
 
     Examples
     --------
@@ -35,10 +38,27 @@ def as_pandas(frame: Any, what: str = "events") -> pd.DataFrame:
         native = nw.from_native(frame)
     except TypeError:
         raise DataError(
-            f"{what} must be a dataframe (pandas, polars, Arrow), got {type(frame).__name__}."
+            f"{what} must be a dataframe (pandas, polars, Arrow), "
+            f"got {type(frame).__name__}{_way_to_a_frame(frame, what)}."
         ) from None
-    eager = native.collect() if isinstance(native, nw.LazyFrame) else native
-    return pd.DataFrame({name: _as_pandas_column(eager[name]) for name in eager.columns})
+    try:
+        eager = native.collect() if isinstance(native, nw.LazyFrame) else native
+        names = eager.columns
+    except nw.exceptions.DuplicateError:
+        raise ColumnError(f"{what}: a column is there twice; keep one.") from None
+    return pd.DataFrame({name: _as_pandas_column(eager[name]) for name in names})
+
+
+def _way_to_a_frame(value: Any, what: str) -> str:
+    """What to type where something was given that a frame can be made of."""
+    if isinstance(value, (str, os.PathLike)):
+        reader = "rp.read_events" if what == "events" else "pd.read_csv"
+        return f"; read a file with {reader}(path)"
+    if isinstance(value, Mapping):
+        return "; make one with pd.DataFrame(...)"
+    if isinstance(value, pd.Series):
+        return "; pass the whole frame in place of one column"
+    return ""
 
 
 def like(result: pd.DataFrame, original: Any) -> Any:
@@ -66,10 +86,8 @@ def require_columns(frame: pd.DataFrame, names: Iterable[str], what: str = "even
     present = [str(name) for name in frame.columns]
     for name in names:
         if name not in present:
-            near = did_you_mean(name, present)
-            fix = near or f"; its columns are {', '.join(present) or 'none'}"
             raise ColumnError(
-                f"{what} need a column {name!r}{fix.rstrip('?.')}{'?' if near else '.'}"
+                f"{what} need a column {name!r}{hint(name, present, 'its columns are')}"
             )
         if present.count(name) > 1:
             raise ColumnError(
@@ -87,9 +105,9 @@ def numbers(column: pd.Series, what: str) -> np.ndarray[Any, np.dtype[np.float64
     DataError
         If it holds something that is not a number; the first one is named.
     """
-    if pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_complex_dtype(
-        column.dtype
-    ):
+    if column.dtype.kind in "cmM":  # complex numbers, durations and moments are no amounts
+        raise DataError(f"{what} must be numbers, got a column of {column.dtype}.")
+    if pd.api.types.is_numeric_dtype(column.dtype):
         return column.to_numpy(dtype=np.float64, na_value=np.nan)
     parsed = pd.to_numeric(column, errors="coerce")
     bad = (parsed.isna() & column.notna()).to_numpy()
@@ -112,7 +130,7 @@ def _as_pandas_column(column: Any) -> pd.Series:
         # Through floats, an id above 2**53 would become another one.
         whole = column.fill_null(0).to_numpy()
         return pd.Series(pd.arrays.IntegerArray(whole, column.is_null().to_numpy().copy()))
-    if isinstance(column.dtype, nw.List):
+    if column.dtype.is_nested():
         return pd.Series(column.to_list(), dtype=object)
     return pd.Series(column.to_numpy())
 

@@ -28,7 +28,9 @@ from recopersona.errors import DataError
 class Dataset:
     """Interactions with their ids and attributes.
 
-    Built by `from_frames` or `from_matrix`; the constructor takes parts that fit already.
+    Built by `from_frames` or `from_matrix`; the constructor takes parts that fit already. Frozen
+    but for its ids: maps may be appended to, never otherwise changed, so that whatever has an index
+    keeps it; models copy the maps before they grow them.
 
     Parameters
     ----------
@@ -88,7 +90,8 @@ class Dataset:
             ``user_id`` and ``item_id`` required. Without ``event`` every row is a view; without
             ``timestamp`` whatever needs time refuses by name.
         items, users : dataframe or FeatureTable, optional
-            One row per ``item_id`` or ``user_id``, with any attributes.
+            One row per ``item_id`` or ``user_id``, with any attributes. A catalogue of which not
+            one item occurs in the events is refused: its ids are written in another way.
         event_weights : mapping from event type to a number of at least 0, optional
             1 for kinds that are not named. Returns undo purchases and never count.
         half_life : duration, optional
@@ -112,6 +115,7 @@ class Dataset:
         user_features = _feature_table(users, "user_id")
         described = len(item_features.ids), len(user_features.ids)
         log = index_events(columns, user_features.ids, item_features.ids, weights)
+        _require_common_items(log, item_features.ids, described[0])
         counts = {
             "items_without_attributes": len(item_features.ids) - described[0]
             if items is not None
@@ -134,32 +138,34 @@ class Dataset:
         Parameters
         ----------
         matrix : scipy sparse array or matrix, or dense array (n_users, n_items)
-            Finite, at least 0. Every stored positive value is one view of that weight.
+            Finite, at least 0. Every positive value is one view of that weight.
         user_ids, item_ids : sequence of distinct ids, optional
         items : dataframe or FeatureTable, optional
 
         Raises
         ------
         DataError
-            If a value is negative or not finite, or a number of ids does not match.
+            If it is not a matrix of numbers, a value is negative or not finite, or the number of
+            ids does not match.
 
         Examples
         --------
         >>> Dataset.from_matrix(np.eye(2), user_ids=["anna", "ben"])
         Dataset(2 interactions of 2 users with 2 items)
         """
-        coo = sparse.coo_array(matrix)
-        if not (np.isfinite(coo.data).all() and (coo.data >= 0).all()):
-            raise DataError("the matrix must hold finite values of at least 0.")
+        coo = _as_coo(matrix)
         user_map = _ids_for(user_ids, coo.shape[0], "user_ids")
         item_map = _ids_for(item_ids, coo.shape[1], "item_ids")
-        rows, columns = coo.coords
+        counts = coo.data > 0
+        rows, columns = (places[counts] for places in coo.coords)
         events = np.full(len(rows), VIEW, np.int8)
         features = FeatureTable(item_map)
-        if items is not None:
+        if isinstance(items, FeatureTable):
+            features.merge(items)
+        elif items is not None:
             features.update(items, "item_id")
         return cls(
-            Interactions(rows, columns, events, coo.data), user_map, item_map,
+            Interactions(rows, columns, events, coo.data[counts]), user_map, item_map,
             FeatureTable(user_map), features,
         )  # fmt: skip
 
@@ -200,11 +206,9 @@ class Dataset:
         weight = rows.decayed_weight(self.half_life if half_life is None else half_life, self.end)
         return rows.to_csr(self.shape, weight)
 
-    def history(self, half_life: int | None = None) -> History:
+    def history(self) -> History:
         """Return every user's past; what it holds is shared with other callers until updated."""
-        if half_life is None or half_life == self.half_life:
-            return self._history.copy()
-        return self._make_history(half_life)
+        return self._history.copy()
 
     def take(self, rows: Array) -> Self:
         """Return a dataset of some rows of the log, with the same ids and attributes.
@@ -220,10 +224,7 @@ class Dataset:
 
     @cached_property
     def _history(self) -> History:
-        return self._make_history(self.half_life)
-
-    def _make_history(self, half_life: int | None) -> History:
-        weight = self.log.decayed_weight(half_life, self.end)
+        weight = self.log.decayed_weight(self.half_life, self.end)
         if self._kept is not None:
             weight = np.where(self._kept, weight, np.float32(0))
         return History(self.log, weight)
@@ -255,9 +256,44 @@ def _feature_table(frame: Any, id_column: str) -> FeatureTable:
     return FeatureTable.from_frame(frame, IdMap(), id_column)
 
 
+def _require_common_items(log: Interactions, ids: IdMap, described: int) -> None:
+    """Refuse a catalogue whose ids, the first ones of the map, no event has."""
+    if described and len(log) and int(log.items.min()) >= described:
+        ours, theirs = ids.ids[[0, int(log.items[0])]].tolist()
+        raise DataError(
+            f"not one item_id of the frame of items occurs in the events: it has {ours!r} "
+            f"({type(ours).__name__}), they have {theirs!r} ({type(theirs).__name__}); "
+            "write both in the same way."
+        )
+
+
+def _as_coo(matrix: Any) -> sparse.coo_array:
+    """Read a matrix of finite numbers of at least 0."""
+    try:
+        coo = sparse.coo_array(matrix)
+    except (TypeError, ValueError):
+        raise DataError(
+            f"expected a users x items matrix of numbers, got {type(matrix).__name__}."
+        ) from None
+    if coo.ndim != 2 or coo.data.dtype.kind not in "biuf":
+        raise DataError(
+            "expected a users x items matrix of numbers, "
+            f"got {coo.ndim} dimensions of {coo.data.dtype}."
+        )
+    if not ((coo.data >= 0) & (coo.data <= np.finfo(np.float32).max)).all():
+        raise DataError("the matrix must hold finite values of at least 0.")
+    return coo
+
+
 def _ids_for(ids: Any, n: int, name: str) -> IdMap:
     if ids is None:
         return IdMap(range(n))
-    if len(ids) != n:
-        raise DataError(f"{name} must name the {n} rows or columns of the matrix, got {len(ids)}.")
-    return IdMap(ids)
+    try:
+        named = IdMap(ids)
+    except DataError as problem:
+        raise DataError(f"{name}: {problem}") from None
+    if len(named) != n:
+        raise DataError(
+            f"{name} must name the {n} rows or columns of the matrix, got {len(named)}."
+        )
+    return named

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from recopersona.data.types import Floats, Id
-from recopersona.errors import DataError, ParameterError, did_you_mean
+from recopersona.errors import DataError, ParameterError, hint
 
 EVENT_TYPES = (
     "impression",
@@ -28,6 +28,9 @@ EVENT_TYPES = (
 
 EVENT_CODES: Mapping[str, int] = {name: code for code, name in enumerate(EVENT_TYPES)}
 VIEW, PURCHASE, RETURN = (EVENT_CODES[name] for name in ("view", "purchase", "return"))
+
+ALL_EVENTS = (1 << len(EVENT_TYPES)) - 1
+"""The bit mask of every kind of event."""
 
 EVENT_COLUMNS = (
     "user_id",
@@ -65,7 +68,8 @@ class Event(NamedTuple):
     event : str
         One of `EVENT_TYPES`.
     timestamp : datetime, str or int, optional
-        Integers are milliseconds since 1970 UTC.
+        Integers since 1970 UTC, in seconds, milliseconds, microseconds or nanoseconds: their size
+        tells which.
     quantity, price : float, optional
     event_id, session_id : id, optional
 
@@ -99,23 +103,55 @@ def event_code(name: object) -> int:
     'cart'
     >>> event_code("purchse")
     Traceback (most recent call last):
-    recopersona.errors.DataError: unknown event 'purchse'; did you mean 'purchase'?
+    recopersona.errors.DataError: unknown event 'purchse'; did you mean 'purchase'? \
+rp.clean(events) translates other spellings (VIEW, add_to_cart).
     """
     try:
         return EVENT_CODES[name]  # type: ignore[index]
     except (KeyError, TypeError):
-        hint = did_you_mean(name, EVENT_TYPES) or f"; expected one of {', '.join(EVENT_TYPES)}."
-        raise DataError(f"unknown event {name!r}{hint}") from None
+        raise DataError(
+            f"unknown event {name!r}{hint(name, EVENT_TYPES, 'expected one of')} "
+            "rp.clean(events) translates other spellings (VIEW, add_to_cart)."
+        ) from None
 
 
-def event_bits(kinds: Iterable[str]) -> int:
-    """Return a bit mask with bit ``c`` set for every kind of code ``c``."""
-    if isinstance(kinds, str):
-        raise ParameterError(f"expected a list of event types, got {kinds!r}; write [{kinds!r}].")
+def event_bits(kinds: Any) -> int:
+    """Return a bit mask with bit ``c`` set for every kind of code ``c`` in a list of kinds."""
+    if isinstance(kinds, str) or not isinstance(kinds, Iterable):
+        listed = [kinds] if isinstance(kinds, str) else ["purchase"]
+        raise ParameterError(f"expected a list of event types, got {kinds!r}; write {listed!r}.")
     return sum(1 << code for code in {event_code(kind) for kind in kinds})
 
 
-def event_weight_table(event_weights: Mapping[str, Any] | None) -> Floats:
+def seen_bits(seen: Any) -> int:
+    """Return the kinds of events that make an item a seen one, as a bit mask.
+
+    Parameters
+    ----------
+    seen : "drop", "keep" or iterable of event types
+        All kinds, none, or those named.
+
+    Raises
+    ------
+    ParameterError, DataError
+        If it is none of the three, or names an unknown kind.
+
+    Examples
+    --------
+    >>> seen_bits("keep"), seen_bits("drop") == ALL_EVENTS, bin(seen_bits(["click", "view"]))
+    (0, True, '0b110')
+    """
+    if isinstance(seen, str) and seen in _SEEN:
+        return _SEEN[seen]
+    if isinstance(seen, (str, bytes)) or not isinstance(seen, Iterable):
+        raise ParameterError(f"seen must be 'drop', 'keep' or a list of event types, got {seen!r}.")
+    return event_bits(seen)
+
+
+_SEEN = {"drop": ALL_EVENTS, "keep": 0}
+
+
+def event_weight_table(event_weights: Any) -> Floats:
     """Return the weight of every kind by code, 1 where nothing is said.
 
     Parameters
@@ -127,21 +163,40 @@ def event_weight_table(event_weights: Mapping[str, Any] | None) -> Floats:
     -------
     float32 (n_event_types,)
 
+    Raises
+    ------
+    ParameterError, DataError
+        If it is no mapping, or a weight or a kind in it cannot be used.
+
     Examples
     --------
     >>> event_weight_table({"purchase": 10})[event_code("purchase")]
     np.float32(10.0)
     """
     table = np.ones(len(EVENT_TYPES), dtype=np.float32)
-    for name, weight in (event_weights or {}).items():
+    if event_weights is None:
+        return table
+    if not isinstance(event_weights, Mapping):
+        raise ParameterError(
+            f"event_weights must be a mapping such as {{'purchase': 10}}, got {event_weights!r}."
+        )
+    for name, weight in event_weights.items():
         code = event_code(name)
-        if not (isinstance(weight, Real) and 0 <= float(weight) < np.inf):
+        if not is_weight(weight):
             raise ParameterError(
                 f"event_weights[{name!r}] must be a number of at least 0, got {weight!r}."
             )
         table[code] = weight
-    if event_weights and event_weights.get("return"):
+    if event_weights.get("return"):
         raise ParameterError(
             "event_weights: 'return' undoes a purchase and never counts; leave it out."
         )
     return table
+
+
+def is_weight(value: object) -> bool:
+    """Tell whether a value is a number of at least 0 that float32 can hold."""
+    return isinstance(value, Real) and bool(0 <= value <= _LARGEST_WEIGHT)  # type: ignore[operator]
+
+
+_LARGEST_WEIGHT = float(np.finfo(np.float32).max)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from numbers import Real
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
 
-from recopersona.data.columns import as_pandas, numbers, require_columns
-from recopersona.data.ids import UNKNOWN, IdMap
+from recopersona.data.columns import as_pandas, numbers
+from recopersona.data.ids import UNKNOWN, IdMap, as_ids, is_missing
 from recopersona.data.times import MISSING_TIME, from_ms, to_ms
 from recopersona.data.types import Array, Indices
-from recopersona.errors import ColumnError, DataError, ParameterError, did_you_mean
+from recopersona.errors import ColumnError, DataError, ParameterError, hint
 
 RESERVED_KINDS: Mapping[str, str] = {
     "stock": "number",
@@ -29,45 +31,85 @@ RESERVED_KINDS: Mapping[str, str] = {
 """Item columns with a fixed meaning, and the kind each must have."""
 
 
+class Column(ABC):
+    """One attribute of every row; frozen, so that tables may share it."""
+
+    kind: ClassVar[str]
+
+    @classmethod
+    @abstractmethod
+    def read(cls, column: pd.Series, name: str) -> Self:
+        """Read a frame's column."""
+
+    @classmethod
+    @abstractmethod
+    def unknown(cls, n: int) -> Self:
+        """Return a column of which nothing is known."""
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def put(self, rows: Array, other: Self) -> Self:
+        """Return the column with some rows overwritten by those of another."""
+
+    @abstractmethod
+    def grown(self, n: int) -> Self:
+        """Return the column with ``n`` unknown rows at its end."""
+
+    @abstractmethod
+    def series(self) -> pd.Series:
+        """Return the column as pandas knows it."""
+
+
 @dataclass(frozen=True, eq=False)
-class NumberColumn:
-    """Numbers: float64 (n,), NaN where unknown."""
+class _PlainColumn(Column):
+    """One value per row in one array (n,)."""
 
     values: Array
-    kind: ClassVar[str] = "number"
 
-    @classmethod
-    def read(cls, column: pd.Series, name: str) -> NumberColumn:
-        return cls(numbers(column, name))
+    def __len__(self) -> int:
+        return len(self.values)
 
-    @classmethod
-    def unknown(cls, n: int) -> NumberColumn:
-        return cls(np.full(n, np.nan))
-
-    def put(self, rows: Array, other: NumberColumn) -> NumberColumn:
+    def put(self, rows: Array, other: Self) -> Self:
         values = self.values.copy()
         values[rows] = other.values
         return replace(self, values=values)
 
-    def grown(self, n: int) -> NumberColumn:
-        return replace(self, values=np.append(self.values, type(self).unknown(n).values))
+    def grown(self, n: int) -> Self:
+        return replace(self, values=np.append(self.values, self.unknown(n).values))
 
     def series(self) -> pd.Series:
         return pd.Series(self.values)
 
 
 @dataclass(frozen=True, eq=False)
-class TimeColumn(NumberColumn):
+class NumberColumn(_PlainColumn):
+    """Numbers: float64 (n,), NaN where unknown."""
+
+    kind: ClassVar[str] = "number"
+
+    @classmethod
+    def read(cls, column: pd.Series, name: str) -> Self:
+        return cls(numbers(column, name))
+
+    @classmethod
+    def unknown(cls, n: int) -> Self:
+        return cls(np.full(n, np.nan))
+
+
+@dataclass(frozen=True, eq=False)
+class TimeColumn(_PlainColumn):
     """Moments: int64 (n,) milliseconds UTC, `MISSING_TIME` where unknown."""
 
     kind: ClassVar[str] = "time"
 
     @classmethod
-    def read(cls, column: pd.Series, name: str) -> TimeColumn:
+    def read(cls, column: pd.Series, name: str) -> Self:
         return cls(to_ms(column, name=name))
 
     @classmethod
-    def unknown(cls, n: int) -> TimeColumn:
+    def unknown(cls, n: int) -> Self:
         return cls(np.full(n, MISSING_TIME, dtype=np.int64))
 
     def series(self) -> pd.Series:
@@ -75,21 +117,22 @@ class TimeColumn(NumberColumn):
 
 
 @dataclass(frozen=True, eq=False)
-class FlagColumn(NumberColumn):
+class FlagColumn(_PlainColumn):
     """Yes or no: int8 (n,), 1, 0, or -1 where unknown."""
 
     kind: ClassVar[str] = "flag"
 
     @classmethod
-    def read(cls, column: pd.Series, name: str) -> FlagColumn:
+    def read(cls, column: pd.Series, name: str) -> Self:
         objects = column.astype(object)
         known = objects.notna()
-        if not objects[known].isin([True, False]).all():
-            raise DataError(f"{name} must hold true or false, got {objects[known].iloc[0]!r}.")
+        wrong = [value for value in objects[known] if not _is_flag(value)]
+        if wrong:
+            raise DataError(f"{name} must hold true or false, got {wrong[0]!r}.")
         return cls(objects.where(known, UNKNOWN).astype(np.int8).to_numpy())
 
     @classmethod
-    def unknown(cls, n: int) -> FlagColumn:
+    def unknown(cls, n: int) -> Self:
         return cls(np.full(n, UNKNOWN, dtype=np.int8))
 
     def series(self) -> pd.Series:
@@ -99,23 +142,23 @@ class FlagColumn(NumberColumn):
 
 
 @dataclass(frozen=True, eq=False)
-class TextColumn(NumberColumn):
+class TextColumn(_PlainColumn):
     """Free text: an object array (n,) of str, None where unknown."""
 
     kind: ClassVar[str] = "text"
 
     @classmethod
-    def read(cls, column: pd.Series, name: str) -> TextColumn:
+    def read(cls, column: pd.Series, name: str) -> Self:
         objects = column.astype(object)
         return cls(objects.map(str, na_action="ignore").where(objects.notna(), None).to_numpy())
 
     @classmethod
-    def unknown(cls, n: int) -> TextColumn:
+    def unknown(cls, n: int) -> Self:
         return cls(np.full(n, None, dtype=object))
 
 
 @dataclass(frozen=True, eq=False)
-class CategoryColumn:
+class CategoryColumn(Column):
     """One value of a few: int32 codes (n,), -1 where unknown, and the values by code."""
 
     values: Indices
@@ -123,29 +166,41 @@ class CategoryColumn:
     kind: ClassVar[str] = "category"
 
     @classmethod
-    def read(cls, column: pd.Series, name: str) -> CategoryColumn:
-        categories, codes = IdMap.from_values(column)
+    def read(cls, column: pd.Series, name: str) -> Self:
+        categories, codes = _coded(column, name)
         return cls(codes, categories)
 
     @classmethod
-    def unknown(cls, n: int) -> CategoryColumn:
+    def unknown(cls, n: int) -> Self:
         return cls(np.full(n, UNKNOWN, dtype=np.int32), IdMap())
 
-    def put(self, rows: Array, other: CategoryColumn) -> CategoryColumn:
+    def put(self, rows: Array, other: Self) -> Self:
         values, categories = self.values.copy(), self.categories.copy()
         values[rows] = np.append(categories.extend(other.categories.ids), UNKNOWN)[other.values]
-        return CategoryColumn(values, categories)
+        return replace(self, values=values, categories=categories)
 
-    def grown(self, n: int) -> CategoryColumn:
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def grown(self, n: int) -> Self:
         return replace(self, values=np.append(self.values, np.full(n, UNKNOWN, np.int32)))
 
+    def without_unused(self) -> Self:
+        """Blank the values that no row has: an address may tell who was there."""
+        categories = self.categories.copy()
+        unused = ~np.isin(np.arange(len(categories)), self.values)
+        categories.forget(categories.ids[unused].tolist())
+        return replace(self, categories=categories)
+
     def series(self) -> pd.Series:
-        values: Any = self.categories.ids
-        return pd.Series(pd.Categorical.from_codes(self.values, values))
+        kept = pd.notna(self.categories.ids)
+        place = np.append(np.cumsum(kept) - 1, UNKNOWN)
+        values: Any = as_ids(self.categories.ids[kept])
+        return pd.Series(pd.Categorical.from_codes(place[self.values], values))
 
 
 @dataclass(frozen=True, eq=False)
-class SetColumn:
+class SetColumn(Column):
     """Several values each: codes of row ``r`` are ``codes[starts[r]:starts[r + 1]]``."""
 
     starts: Array
@@ -154,23 +209,26 @@ class SetColumn:
     kind: ClassVar[str] = "set"
 
     @classmethod
-    def read(cls, column: pd.Series, name: str) -> SetColumn:
+    def read(cls, column: pd.Series, name: str) -> Self:
         values = [_members(value) for value in column]
-        starts = np.concatenate([[0], np.cumsum([len(value) for value in values])])
-        flat = [member for value in values for member in value]
-        categories, codes = IdMap.from_values(flat)
-        return cls(starts.astype(np.int64), codes, categories)
+        starts = np.cumsum([0, *map(len, values)])
+        categories, codes = _coded([member for value in values for member in value], name)
+        known_before = np.cumsum([0, *(codes != UNKNOWN)])
+        return cls(known_before[starts], codes[codes != UNKNOWN], categories)
 
     @classmethod
-    def unknown(cls, n: int) -> SetColumn:
+    def unknown(cls, n: int) -> Self:
         return cls(np.zeros(n + 1, np.int64), np.empty(0, np.int32), IdMap())
 
-    def put(self, rows: Array, other: SetColumn) -> SetColumn:
+    def put(self, rows: Array, other: Self) -> Self:
         values = self.series().to_numpy().copy()
         values[rows] = other.series().to_numpy()
-        return SetColumn.read(pd.Series(values, dtype=object), "")
+        return self.read(pd.Series(values, dtype=object), "")
 
-    def grown(self, n: int) -> SetColumn:
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    def grown(self, n: int) -> Self:
         return replace(self, starts=np.append(self.starts, np.full(n, self.starts[-1])))
 
     def series(self) -> pd.Series:
@@ -179,7 +237,6 @@ class SetColumn:
         return pd.Series([tuple(members[start:end]) for start, end in bounds], dtype=object)
 
 
-Column = NumberColumn | CategoryColumn | SetColumn
 COLUMN_KINDS: Mapping[str, type[Column]] = {
     kind.kind: kind
     for kind in (NumberColumn, FlagColumn, TimeColumn, TextColumn, CategoryColumn, SetColumn)
@@ -194,6 +251,11 @@ class FeatureTable:
     ids : IdMap
         Row ``r`` describes the id of index ``r``.
     columns : mapping from name to column
+
+    Raises
+    ------
+    DataError
+        If a column has more rows than there are ids.
 
     Examples
     --------
@@ -210,6 +272,12 @@ class FeatureTable:
     def __init__(self, ids: IdMap, columns: Mapping[str, Column] | None = None) -> None:
         self.ids = ids
         self.columns: dict[str, Column] = dict(columns or {})
+        for name, column in self.columns.items():
+            if len(column) > len(ids):
+                raise DataError(
+                    f"the column {name!r} must have one row for each of the {len(ids)} ids, "
+                    f"got {len(column)}."
+                )
         self._frame: pd.DataFrame | None = None
 
     @classmethod
@@ -233,9 +301,13 @@ class FeatureTable:
         ------
         DataError
             If an id is missing or there twice, or a column does not hold what its kind needs.
+        ColumnError
+            If the column of ids is missing, or a column is there twice.
+        ParameterError
+            If there is no such kind.
         """
         table = cls(ids)
-        table._write(as_pandas(frame, f"rows with {id_column}"), id_column, kinds or {})
+        table._write(frame, id_column, {} if kinds is None else kinds)
         return table
 
     @property
@@ -261,14 +333,10 @@ class FeatureTable:
         ColumnError
             If there is none of this name.
         """
-        if name not in self.columns:
-            hint = (
-                did_you_mean(name, self.columns)
-                or f"; there are {', '.join(self.names) or 'none'}."
-            )
-            raise ColumnError(f"no column {name!r}{hint}")
+        if not isinstance(name, str) or name not in self.columns:
+            raise ColumnError(f"no column {name!r}{hint(name, self.columns)}")
         column = self.columns[name]
-        missing = len(self.ids) - _length(column)
+        missing = len(self.ids) - len(column)
         if missing:
             column = self.columns[name] = column.grown(missing)
         return column
@@ -291,38 +359,67 @@ class FeatureTable:
         """Overwrite the rows and columns that a frame names; return how many ids are new."""
         before = len(self.ids)
         kinds = {name: column.kind for name, column in self.columns.items()}
-        self._write(as_pandas(frame, f"rows with {id_column}"), id_column, kinds)
+        self._write(frame, id_column, kinds)
         return len(self.ids) - before
+
+    def merge(self, other: FeatureTable) -> None:
+        """Overwrite the rows and columns that another table has."""
+        self._put(self.ids.extend(other.ids.ids), {n: other.column(n) for n in other.names})
 
     def forget(self, indices: Iterable[int]) -> None:
         """Make every attribute of some rows unknown."""
         rows = np.fromiter(indices, dtype=np.int64)
         for name in self.columns:
             column = self.column(name)
-            self.columns[name] = column.put(rows, type(column).unknown(len(rows)))  # type: ignore[arg-type]
+            blank = column.put(rows, column.unknown(len(rows)))
+            if isinstance(blank, CategoryColumn):
+                blank = blank.without_unused()
+            self.columns[name] = blank
         self._frame = None
 
-    def _write(self, frame: pd.DataFrame, id_column: str, kinds: Mapping[str, str]) -> None:
-        require_columns(frame, [id_column], f"rows with {id_column}")
+    def _write(self, given: Any, id_column: str, kinds: Mapping[str, str]) -> None:
+        what = f"the frame of {_PLURALS.get(id_column, 'rows')}"
+        frame = as_pandas(given, what)
+        _require_columns(frame, id_column, what)
         _require_distinct(frame[id_column], id_column)
+        if not isinstance(kinds, Mapping):
+            raise ParameterError(
+                f"kinds must be a mapping such as {{'name': 'text'}}, got {kinds!r}."
+            )
         for name in kinds:
             if name not in frame.columns and name not in self.columns:
-                raise ColumnError(f"no column {name!r}{did_you_mean(name, frame.columns)}")
+                raise ColumnError(f"{what} has no column {name!r}{hint(name, frame.columns)}")
         columns = {
             str(name): _read_column(frame[name], str(name), kinds)
             for name in frame.columns
             if name != id_column
         }
-        rows = self.ids.extend(frame[id_column])
+        self._put(self.ids.extend(frame[id_column]), columns)
+
+    def _put(self, rows: Array, columns: Mapping[str, Column]) -> None:
         for name, fresh in columns.items():
             if name not in self.columns:
-                self.columns[name] = type(fresh).unknown(len(self.ids))
-            self.columns[name] = self.column(name).put(rows, fresh)  # type: ignore[arg-type]
+                self.columns[name] = fresh.unknown(len(self.ids))
+            self.columns[name] = self.column(name).put(rows, fresh)
         self._frame = None
 
 
-def _length(column: Column) -> int:
-    return len(column.starts) - 1 if isinstance(column, SetColumn) else len(column.values)
+_PLURALS = {"item_id": "items", "user_id": "users"}
+
+
+def _require_columns(frame: pd.DataFrame, id_column: str, what: str) -> None:
+    names = [str(name) for name in frame.columns]
+    if id_column not in names:
+        at_the_side = id_column in frame.index.names
+        fix = "; it is the index, call reset_index()." if at_the_side else ""
+        raise ColumnError(
+            f"{what} needs a column {id_column!r}{fix or hint(id_column, names, 'its columns are')}"
+        )
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ColumnError(
+            f"{what} has {names.count(twice)} columns named {twice!r}; keep one or rename them."
+        )
 
 
 def _require_distinct(ids: pd.Series, id_column: str) -> None:
@@ -331,14 +428,14 @@ def _require_distinct(ids: pd.Series, id_column: str) -> None:
     repeated = ids[ids.duplicated()]
     if len(repeated):
         raise DataError(
-            f"{id_column} must be distinct, got {repeated.iloc[0]!r} more than once "
+            f"{id_column} must be distinct, got {repeated.tolist()[0]!r} more than once "
             f"({len(repeated)} rows too many); try frame.drop_duplicates({id_column!r})."
         )
 
 
 def _read_column(column: pd.Series, name: str, kinds: Mapping[str, str]) -> Column:
     kind = kinds.get(name) or RESERVED_KINDS.get(name) or _kind_of(column)
-    if kind not in COLUMN_KINDS:
+    if not isinstance(kind, str) or kind not in COLUMN_KINDS:
         known = ", ".join(COLUMN_KINDS)
         raise ParameterError(f"kind of {name!r} must be one of {known}, got {kind!r}.")
     return COLUMN_KINDS[kind].read(column, name)
@@ -357,15 +454,32 @@ def _kind_of(column: pd.Series) -> str:
     if len(present) and isinstance(present.iloc[0], (list, tuple, set, frozenset, np.ndarray)):
         return "set"
     if len(present) and not isinstance(column.dtype, pd.CategoricalDtype):
-        words = present.astype(str).str.contains(" ", regex=False)
-        if words.mean() > 0.5 and present.nunique() > 0.5 * len(present):
+        texts = present.astype(str)
+        words = texts.str.contains(" ", regex=False)
+        if words.mean() > 0.5 and texts.nunique() > 0.5 * len(present):
             return "text"
     return "category"
 
 
+def _is_flag(value: object) -> bool:
+    return isinstance(value, (Real, np.bool_)) and value in (True, False)
+
+
 def _members(value: Any) -> list[Any]:
-    if isinstance(value, (list, tuple, np.ndarray)):
+    if isinstance(value, np.ndarray):
+        return list(np.atleast_1d(value).tolist())
+    if isinstance(value, (list, tuple)):
         return list(value)
     if isinstance(value, (set, frozenset)):
         return sorted(value, key=str)
-    return [] if value is None or value != value else [value]
+    return [] if is_missing(value) else [value]
+
+
+def _coded(values: Any, name: str) -> tuple[IdMap, Indices]:
+    try:
+        return IdMap.from_values(values)
+    except DataError:
+        raise DataError(
+            f"{name} must hold text, numbers or lists of them, got values that cannot be hashed "
+            "(dicts); give each part a column of its own."
+        ) from None

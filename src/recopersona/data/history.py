@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from recopersona.data.event import event_bits, event_code
+from recopersona.data.event import ALL_EVENTS, EVENT_TYPES, event_bits, event_code
 from recopersona.data.interactions import Interactions
 from recopersona.data.times import MISSING_TIME
 from recopersona.data.types import Array, Floats, Indices
+from recopersona.errors import DataError, ParameterError
 
 DEFAULT_LIMIT = 200
 """How many recent events a history keeps per user."""
@@ -35,8 +36,8 @@ class History:
     as a bit mask, and the pair's weight; this is exact and never forgets. And the last ``limit``
     events of every user in order, for questions about time and for the session so far.
 
-    Memory: 10 bytes a pair and 13 bytes a recent event, 8 + 8 bytes a user; about 300 bytes for
-    each of the latest events added one by one, which are folded into the arrays now and then.
+    Memory: 10 bytes a pair, 13 bytes a recent event and 16 bytes a user; about 300 bytes for each
+    of the latest events added one by one, which are folded into the arrays now and then.
 
     Parameters
     ----------
@@ -62,28 +63,23 @@ class History:
         self, log: Interactions, weight: Floats | None = None, limit: int = DEFAULT_LIMIT
     ) -> None:
         self.limit = limit
-        self._past = _Past(_pair_rows(log, weight), _event_rows(log), limit)
-        self._start_adding()
-
-    def _start_adding(self) -> None:
-        self._n_added = 0
-        self._pairs: dict[int, dict[int, tuple[int, float]]] = {}
-        self._recent: dict[int, deque[tuple[int, int, int]]] = {}
+        self._state = _State(_Past(log, log.weight if weight is None else weight, limit))
 
     def copy(self) -> History:
         """Return a history that can be updated alone; what was fitted is shared."""
         self._fold()
-        twin = History.__new__(History)
-        twin.limit, twin._past = self.limit, self._past
-        twin._start_adding()
-        return twin
+        return self._made(self._state.past, self.limit)
 
     def seen(self, user: int, kinds: Iterable[str] | None = None) -> Indices:
         """Return the items a user has events with, ascending; ``kinds`` names those that count."""
-        items, bits, _ = self._row(user)
-        if kinds is None:
+        return self.seen_with(user, ALL_EVENTS if kinds is None else event_bits(kinds))
+
+    def seen_with(self, user: int, bits: int) -> Indices:
+        """Return the items a user has events with, of the kinds whose bits are set, ascending."""
+        items, kinds, _ = self._row(user)
+        if bits == ALL_EVENTS:
             return items
-        chosen: Indices = items[(bits & event_bits(kinds)) != 0]
+        chosen: Indices = items[(kinds & bits) != 0]
         return chosen
 
     def taste(self, user: int) -> tuple[Indices, Floats]:
@@ -94,14 +90,13 @@ class History:
 
     def recent(self, user: int) -> RecentEvents:
         """Return a user's last events, oldest first."""
-        past = self._past.recent(user)
-        if user not in self._recent:
+        state = self._state
+        past = RecentEvents(*state.past.events.run(user))
+        added = list(state.recent.get(user, ()))
+        if not added:
             return past
-        items, events, timestamps = zip(*self._recent[user], strict=True)
-        added = RecentEvents(
-            np.array(items, np.int32), np.array(events, np.int8), np.array(timestamps, np.int64)
-        )
-        joined = (np.concatenate(pair)[-self.limit :] for pair in zip(past, added, strict=True))
+        latest = RecentEvents(*_as_rows(added, _EVENT_TYPES))
+        joined = (np.concatenate(pair)[-self.limit :] for pair in zip(past, latest, strict=True))
         return RecentEvents(*joined)
 
     def did(
@@ -125,7 +120,14 @@ class History:
             the recent events.
         at_least : int
             How often per item. More than once is answered from the recent events.
+
+        Raises
+        ------
+        ParameterError
+            If only one of ``within`` and ``now`` is given.
         """
+        if (within is None) != (now is None):
+            raise ParameterError("did needs within and now together, or neither.")
         if within is None and at_least <= 1:
             return self.seen(user, [event])
         recent = self.recent(user)
@@ -140,54 +142,89 @@ class History:
         self, user: int, item: int, event: str, weight: float, timestamp: int = MISSING_TIME
     ) -> None:
         """Add one event in constant time."""
-        code = event_code(event)
-        pairs = self._pairs.setdefault(user, {})
+        code, state = event_code(event), self._state
+        pairs = state.pairs.setdefault(user, {})
         bits, before = pairs.get(item, (0, 0.0))
         pairs[item] = (bits | 1 << code, before + weight)
-        if user not in self._recent:
-            self._recent[user] = deque(maxlen=self.limit)
-        self._recent[user].append((item, code, timestamp))
-        self._n_added += 1
-        if self._n_added >= _FOLD_AFTER:
+        if user not in state.recent:
+            state.recent[user] = deque(maxlen=self.limit)
+        state.recent[user].append((item, code, timestamp))
+        state.n_added += 1
+        if state.n_added >= _FOLD_AFTER:
             self._fold()
 
     def extend(self, log: Interactions, weight: Floats | None = None) -> None:
-        """Add many events at once, after all that came before."""
+        """Add many events at once, in order of time and after all that came before."""
         self._fold()
-        self._past = self._past.joined(_pair_rows(log, weight), _event_rows(log))
+        past = self._state.past
+        pairs = past.pairs.added(*_pair_columns(log, log.weight if weight is None else weight))
+        users, *columns = _event_columns(log)
+        order = np.lexsort((columns[-1], users))
+        events = past.events.followed_by(users[order], [column[order] for column in columns])
+        self._state = _State(_Past.of(pairs, events.last(self.limit)))
 
     def forget(self, users: Iterable[int]) -> None:
         """Drop everything known of some users."""
         self._fold()
-        self._past = self._past.without(list(users))
+        gone, past = list(users), self._state.past
+        self._state = _State(_Past.of(past.pairs.without(gone), past.events.without(gone)))
+
+    def fits(self, n_users: int, n_items: int) -> bool:
+        """Tell whether every user and item is within so many."""
+        self._fold()
+        past = self._state.past
+        return all(
+            len(runs.bounds) - 1 <= n_users and runs.columns[0].max(initial=-1) < n_items
+            for runs in (past.pairs, past.events)
+        )
 
     def arrays(self) -> dict[str, Array]:
         """Return everything held, as arrays that `from_arrays` takes back."""
         self._fold()
-        return self._past.arrays()
+        past = self._state.past
+        pairs = dict(zip(_PAIR_NAMES, (past.pairs.bounds, *past.pairs.columns), strict=True))
+        events = dict(zip(_EVENT_NAMES, (past.events.bounds, *past.events.columns), strict=True))
+        return pairs | events
 
     @classmethod
-    def from_arrays(cls, arrays: dict[str, Array], limit: int) -> History:
-        """Rebuild a history from its arrays."""
-        history = cls.__new__(cls)
-        history.limit = limit
-        history._past = _Past(
-            tuple(arrays[f"pair_{name}"] for name in ("users", "items", "bits", "weights")),
-            tuple(arrays[f"event_{name}"] for name in ("users", "items", "codes", "times")),
-            limit,
+    def from_arrays(cls, arrays: Mapping[str, Any], limit: Any) -> History:
+        """Rebuild a history from its arrays, which stay as they are, in memory or on disk.
+
+        Raises
+        ------
+        DataError
+            If they do not describe a history.
+        """
+        if not isinstance(limit, int) or limit < 1:
+            raise DataError(f"a history's limit must be an integer of at least 1, got {limit!r}.")
+        pairs = _Pairs.checked([arrays.get(name) for name in _PAIR_NAMES], _PAIR_TYPES)
+        events = _Runs.checked([arrays.get(name) for name in _EVENT_NAMES], _EVENT_TYPES)
+        codes, (items, _, weights) = events.columns[1], pairs.columns
+        good = (
+            ((codes >= 0) & (codes < len(EVENT_TYPES))).all()
+            and (np.isfinite(weights) & (weights >= 0)).all()
+            and _ascending_in_runs(pairs.bounds, items)
         )
-        history._start_adding()
+        if not good:
+            raise DataError("the arrays of a history hold values that no history has.")
+        return cls._made(_Past.of(pairs, events), limit)
+
+    @classmethod
+    def _made(cls, past: _Past, limit: int) -> History:
+        history = cls.__new__(cls)
+        history.limit, history._state = limit, _State(past)
         return history
 
     def _row(self, user: int) -> tuple[Indices, Array, Floats]:
-        items, bits, weights = self._past.row(user)
-        added = self._pairs.get(user)
+        state = self._state
+        items, bits, weights = state.past.pairs.run(user)
+        added = list(state.pairs.get(user, {}).items())
         if not added:
             return items, bits, weights
         merged = dict(
             zip(items.tolist(), zip(bits.tolist(), weights.tolist(), strict=True), strict=True)
         )
-        for item, (more_bits, more_weight) in added.items():
+        for item, (more_bits, more_weight) in added:
             before_bits, before_weight = merged.get(item, (0, 0.0))
             merged[item] = (before_bits | more_bits, before_weight + more_weight)
         order = sorted(merged)
@@ -199,118 +236,194 @@ class History:
 
     def _fold(self) -> None:
         """Move what was added one by one into the arrays."""
-        if not self._n_added:
+        state = self._state
+        if not state.n_added:
             return
-        pairs = [
-            (user, item, bits, weight)
-            for user, row in self._pairs.items()
-            for item, (bits, weight) in row.items()
+        users = sorted(state.pairs)
+        pairs = [(user, item, *row) for user in users for item, row in state.pairs[user].items()]
+        events = [(user, *event) for user in users for event in state.recent[user]]
+        user_of_pair, *pair_columns = _as_rows(pairs, (np.int32, *_PAIR_TYPES))
+        user_of_event, *event_columns = _as_rows(events, (np.int32, *_EVENT_TYPES))
+        folded = state.past.events.followed_by(user_of_event, event_columns)
+        self._state = _State(
+            _Past.of(state.past.pairs.added(user_of_pair, *pair_columns), folded.last(self.limit))
+        )
+
+
+_PAIR_TYPES = (np.int32, np.uint16, np.float32)  # item, kinds as bits, weight
+_EVENT_TYPES = (np.int32, np.int8, np.int64)  # item, kind, time
+_PAIR_NAMES = ("pair_bounds", "pair_items", "pair_bits", "pair_weights")
+_EVENT_NAMES = ("event_bounds", "event_items", "event_codes", "event_times")
+
+
+class _State:
+    """The arrays, and what was added to them one by one: read together, replaced together.
+
+    A reader on another thread takes one state and copies from it what it walks.
+    """
+
+    def __init__(self, past: _Past) -> None:
+        self.past = past
+        self.n_added = 0
+        self.pairs: dict[int, dict[int, tuple[int, float]]] = {}
+        self.recent: dict[int, deque[tuple[int, int, int]]] = {}
+
+
+class _Runs:
+    """Columns of rows in runs, one run per user: user u's rows are ``bounds[u]:bounds[u + 1]``."""
+
+    def __init__(self, bounds: Array, columns: Sequence[Array]) -> None:
+        self.bounds, self.columns = bounds, tuple(columns)
+
+    @classmethod
+    def checked(cls, arrays: list[Any], types: Sequence[type]) -> Any:
+        """Make runs of arrays that came from a file: bounds, then columns that start with items."""
+        for array, dtype in zip(arrays, (np.int64, *types), strict=True):
+            if not isinstance(array, np.ndarray) or array.dtype != dtype or array.ndim != 1:
+                raise DataError(
+                    f"a history needs its arrays of {np.dtype(dtype)} in one dimension."
+                )
+        bounds, *columns = arrays
+        whole = len(bounds) and bounds[0] == 0 and (np.diff(bounds) >= 0).all()
+        if not whole or {len(column) for column in columns} != {int(bounds[-1])}:
+            raise DataError("the bounds of a history do not fit its columns.")
+        if columns[0].min(initial=0) < 0:
+            raise DataError("a history's items must not be negative.")
+        return cls(bounds, columns)
+
+    def run(self, user: int) -> tuple[Array, ...]:
+        known = 0 <= user < len(self.bounds) - 1
+        rows = slice(self.bounds[user], self.bounds[user + 1]) if known else slice(0, 0)
+        return tuple(column[rows] for column in self.columns)
+
+    def without(self, users: list[int]) -> Any:
+        """Return the runs with those of some users emptied."""
+        sizes = np.diff(self.bounds)
+        keep = np.ones(len(self.columns[0]), dtype=np.bool_)
+        for user in users:
+            if 0 <= user < len(sizes):
+                keep[self.bounds[user] : self.bounds[user + 1]] = False
+                sizes[user] = 0
+        return type(self)(_starts(sizes), [column[keep] for column in self.columns])
+
+    def followed_by(self, users: Indices, columns: Sequence[Array]) -> _Runs:
+        """Return the runs with rows, sorted by user, at the end of their users' runs."""
+        sizes = np.bincount(users, minlength=len(self.bounds) - 1)
+        ends = _lengthened(self.bounds, len(sizes))[1:]
+        joined = [
+            np.insert(old, ends[users], new) for old, new in zip(self.columns, columns, strict=True)
         ]
-        events = [(user, *event) for user, row in self._recent.items() for event in row]
-        self._past = self._past.joined(_as_rows(pairs, _PAIR_TYPES), _as_rows(events, _EVENT_TYPES))
-        self._start_adding()
+        return _Runs(np.concatenate([[0], ends + np.cumsum(sizes)]), joined)
+
+    def last(self, limit: int) -> _Runs:
+        """Return the runs with at most so many rows each, the latest."""
+        sizes = np.diff(self.bounds)
+        if sizes.max(initial=0) <= limit:
+            return self
+        from_end = np.repeat(self.bounds[1:], sizes) - np.arange(self.bounds[-1])
+        kept = from_end <= limit
+        return _Runs(_starts(np.minimum(sizes, limit)), [column[kept] for column in self.columns])
 
 
-Rows = tuple[Array, ...]
-_PAIR_TYPES = (np.int32, np.int32, np.uint16, np.float32)  # user, item, kinds as bits, weight
-_EVENT_TYPES = (np.int32, np.int32, np.int8, np.int64)  # user, item, kind, time
+class _Pairs(_Runs):
+    """Runs of (item, kinds, weight), items ascending, each once."""
+
+    def added(self, users: Indices, items: Indices, bits: Array, weights: Floats) -> _Pairs:
+        """Return the pairs with more, in any order; repeats add up."""
+        keys, bits, weights = _summed(_keys(users, items), bits, weights)
+        if not len(self.columns[0]):
+            return _Pairs.of(keys, bits, weights)
+        sizes = np.diff(self.bounds)
+        old_items, old_bits, old_weights = self.columns
+        old_keys = _keys(np.repeat(np.arange(len(sizes)), sizes), old_items)
+        place = np.searchsorted(old_keys, keys)
+        known = old_keys[np.minimum(place, len(old_keys) - 1)] == keys
+        old_bits, old_weights = old_bits.copy(), old_weights.copy()
+        old_bits[place[known]] |= bits[known]
+        old_weights[place[known]] += weights[known]
+        new, where = ~known, place[~known]
+        return _Pairs.of(
+            np.insert(old_keys, where, keys[new]),
+            np.insert(old_bits, where, bits[new]),
+            np.insert(old_weights, where, weights[new]),
+        )
+
+    @classmethod
+    def of(cls, keys: Array, bits: Array, weights: Floats) -> _Pairs:
+        """Make runs of distinct ascending keys."""
+        users = keys >> 32
+        items = (keys & 0xFFFFFFFF).astype(np.int32)
+        return cls(_starts(np.bincount(users)), (items, bits, weights))
 
 
 class _Past:
-    """The part that copies share: rows, put in order when first asked for.
+    """The part that copies share, put in order when first asked for."""
 
-    pair_rows   users, items, bits, weights; repeats of a pair add up
-    event_rows  users, items, codes, times; the later of two equal times came later
-    """
+    def __init__(self, log: Interactions, weight: Floats, limit: int) -> None:
+        self._log, self._weight, self._limit = log, weight, limit
 
-    def __init__(self, pair_rows: Rows, event_rows: Rows, limit: int) -> None:
-        self._pair_rows, self._event_rows, self._limit = pair_rows, event_rows, limit
-
-    def row(self, user: int) -> tuple[Indices, Array, Floats]:
-        bounds, (_, items, bits, weights) = self._pairs
-        span = _span(bounds, user)
-        return items[span], bits[span], weights[span]
-
-    def recent(self, user: int) -> RecentEvents:
-        bounds, (_, items, codes, times) = self._events
-        span = _span(bounds, user)
-        return RecentEvents(items[span], codes[span], times[span])
-
-    def joined(self, pair_rows: Rows, event_rows: Rows) -> _Past:
-        return _Past(
-            _concatenated(self._pairs[1], pair_rows),
-            _concatenated(self._events[1], event_rows),
-            self._limit,
-        )
-
-    def without(self, users: list[int]) -> _Past:
-        pair_rows, event_rows = (
-            tuple(column[~np.isin(rows[0], users)] for column in rows)
-            for rows in (self._pairs[1], self._events[1])
-        )
-        return _Past(pair_rows, event_rows, self._limit)
-
-    def arrays(self) -> dict[str, Array]:
-        pairs = zip(("users", "items", "bits", "weights"), self._pairs[1], strict=True)
-        events = zip(("users", "items", "codes", "times"), self._events[1], strict=True)
-        return {
-            **{f"pair_{name}": column for name, column in pairs},
-            **{f"event_{name}": column for name, column in events},
-        }
+    @classmethod
+    def of(cls, pairs: _Pairs, events: _Runs) -> _Past:
+        past = cls.__new__(cls)
+        past.pairs, past.events = pairs, events
+        return past
 
     @cached_property
-    def _pairs(self) -> tuple[Array, Rows]:
-        users, items, bits, weights = self._pair_rows
-        order = np.argsort(users.astype(np.int64) << 32 | items, kind="stable")
-        users, items = users[order], items[order]
-        first = np.ones(len(order), dtype=np.bool_)
-        first[1:] = (users[1:] != users[:-1]) | (items[1:] != items[:-1])
-        starts = np.flatnonzero(first)
-        bits, weights = bits[order], weights[order]
-        if len(starts) < len(order):
-            bits = np.bitwise_or.reduceat(bits, starts)
-            weights = np.add.reduceat(weights, starts)
-        rows = users[starts], items[starts], bits, weights
-        self._pair_rows = rows
-        return _bounds(rows[0]), rows
+    def pairs(self) -> _Pairs:
+        users, items, bits, weights = _pair_columns(self._log, self._weight)
+        return _Pairs.of(*_summed(_keys(users, items), bits, weights))
 
     @cached_property
-    def _events(self) -> tuple[Array, Rows]:
-        users, items, codes, times = self._event_rows
-        order = np.lexsort((times, users))
-        bounds = _bounds(users[order])
-        newest_first = bounds[1:][users[order]] - np.arange(len(order))
-        order = order[newest_first <= self._limit]
-        rows = users[order], items[order], codes[order], times[order]
-        self._event_rows = rows
-        return _bounds(rows[0]), rows
+    def events(self) -> _Runs:
+        users, *columns = _event_columns(self._log)
+        order = np.lexsort((columns[-1], users))
+        sizes = np.bincount(users)
+        return _Runs(_starts(sizes), [column[order] for column in columns]).last(self._limit)
 
 
-def _pair_rows(log: Interactions, weight: Floats | None) -> Rows:
-    bits = np.uint16(1) << log.event.astype(np.uint16)
-    return log.users, log.items, bits, log.weight if weight is None else weight
+def _pair_columns(log: Interactions, weight: Floats) -> tuple[Indices, Indices, Array, Floats]:
+    return log.users, log.items, np.uint16(1) << log.event.astype(np.uint16), weight
 
 
-def _event_rows(log: Interactions) -> Rows:
+def _event_columns(log: Interactions) -> tuple[Indices, Indices, Array, Array]:
     times = log.timestamp
     if times is None:
         times = np.full(len(log), MISSING_TIME, np.int64)
     return log.users, log.items, log.event, times
 
 
-def _as_rows(rows: Sequence[tuple[float, ...]], types: tuple[type, ...]) -> Rows:
+def _keys(users: Array, items: Indices) -> Array:
+    """Number (user, item) pairs so that they sort by user, then item."""
+    return users.astype(np.int64) << 32 | items
+
+
+def _summed(keys: Array, bits: Array, weights: Floats) -> tuple[Array, Array, Floats]:
+    """Sort rows by key and add up the repeats."""
+    order = np.argsort(keys, kind="stable")
+    keys, bits, weights = keys[order], bits[order], weights[order]
+    starts = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]])[: len(keys)])
+    if len(starts) < len(keys):
+        bits = np.bitwise_or.reduceat(bits, starts)
+        weights = np.add.reduceat(weights, starts)
+    return keys[starts], bits, weights
+
+
+def _starts(sizes: Array) -> Array:
+    return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+
+
+def _lengthened(bounds: Array, n_users: int) -> Array:
+    """Give bounds to users up to a number: those who are new have empty runs at the end."""
+    return np.append(bounds, np.full(n_users + 1 - len(bounds), bounds[-1]))
+
+
+def _ascending_in_runs(bounds: Array, items: Indices) -> bool:
+    rises = np.diff(items) > 0
+    starts = bounds[1:-1]
+    rises[starts[(starts > 0) & (starts < len(items))] - 1] = True
+    return bool(rises.all())
+
+
+def _as_rows(rows: Sequence[tuple[float, ...]], types: tuple[type, ...]) -> tuple[Array, ...]:
     columns = zip(*rows, strict=True)
     return tuple(np.array(column, kind) for column, kind in zip(columns, types, strict=True))
-
-
-def _concatenated(first: Rows, second: Rows) -> Rows:
-    return tuple(np.concatenate(pair) for pair in zip(first, second, strict=True))
-
-
-def _bounds(users: Indices) -> Array:
-    """Return where each user's run starts and ends in rows sorted by user, up to the last user."""
-    return np.concatenate([[0], np.cumsum(np.bincount(users))]).astype(np.int64)
-
-
-def _span(bounds: Array, user: int) -> slice:
-    return slice(bounds[user], bounds[user + 1]) if 0 <= user < len(bounds) - 1 else slice(0, 0)

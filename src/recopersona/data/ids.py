@@ -31,7 +31,7 @@ class IdMap:
     Raises
     ------
     DataError
-        If an id repeats, is missing (None, NaN) or is not hashable.
+        If they are not many ids, or one repeats, is missing (None, NaN) or is not hashable.
 
     Examples
     --------
@@ -49,11 +49,11 @@ class IdMap:
     __slots__ = ("_added", "_added_index", "_frozen", "_ids")
 
     def __init__(self, ids: Iterable[Id] = ()) -> None:
-        codes, distinct = _factorize(list(ids))
+        codes, distinct = _factorize(list(_many(ids)))
         if (codes < 0).any():
             raise DataError("an id must not be missing (None, NaN).")
         if len(distinct) < len(codes):
-            repeated = distinct[np.argmax(np.bincount(codes) > 1)]
+            repeated = _plain(distinct)[np.argmax(np.bincount(codes) > 1)]
             raise DataError(f"ids must be distinct, got {repeated!r} more than once.")
         self._start(_Frozen(as_ids(distinct)))
 
@@ -154,8 +154,7 @@ class IdMap:
         found = self.index(identifier)
         if found != UNKNOWN:
             return found
-        if identifier is None or identifier != identifier:
-            raise DataError("an id must not be missing (None, NaN).")
+        require_id(identifier)
         new = len(self)
         self._added.append(identifier)
         self._added_index[identifier] = new
@@ -212,6 +211,17 @@ class _Frozen:
 _FEW = 64  # below this many values a dictionary look-up each is quicker than factorizing them
 
 
+def require_id(identifier: Any) -> None:
+    """Refuse a missing id."""
+    if is_missing(identifier):
+        raise DataError("an id must not be missing (None, NaN).")
+
+
+def is_missing(identifier: Any) -> bool:
+    """Tell whether a value stands for no value: None, NaN, NA or NaT."""
+    return bool(pd.api.types.is_scalar(identifier) and pd.isna(identifier))
+
+
 def as_ids(values: Any) -> Array:
     """Return ids as int64 where all are integers, else as an array of objects.
 
@@ -252,7 +262,24 @@ def _factorize(values: Any) -> tuple[Indices, Any]:
 
 
 def _column(values: Any) -> pd.Series:
-    return pd.Series(list(values), dtype=None if len(values) else object)
+    listed = list(_many(values))
+    return pd.Series(listed, dtype=None if listed else object)
+
+
+def _many(values: Any) -> Iterable[Any]:
+    """Refuse what would be read as other ids than were meant: letters, a frame's columns."""
+    if isinstance(values, (str, bytes)) or not isinstance(values, Iterable) or _is_scalar(values):
+        raise DataError(f"expected a list of ids, got {values!r}; write [{values!r}].")
+    if hasattr(values, "columns"):
+        raise DataError(
+            f"expected a list of ids, got a {type(values).__name__}; pass one column, such as "
+            "frame['item_id']."
+        )
+    return values
+
+
+def _is_scalar(values: Any) -> bool:
+    return isinstance(values, np.ndarray) and values.ndim == 0
 
 
 def _plain(distinct: Any) -> list[Id]:

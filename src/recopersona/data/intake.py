@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from recopersona.data.columns import as_pandas, numbers, require_columns
-from recopersona.data.event import EVENT_TYPES, VIEW, Event, event_code
-from recopersona.data.times import MISSING_TIME, from_ms, to_ms
-from recopersona.data.types import Array, Floats
-from recopersona.errors import DataError, did_you_mean
+from recopersona.data.event import EVENT_COLUMNS, EVENT_TYPES, VIEW, Event, event_code
+from recopersona.data.ids import is_missing
+from recopersona.data.times import MISSING_TIME, from_ms, integer_to_ms, to_ms
+from recopersona.data.types import Array, Floats, Id
+from recopersona.errors import DataError
 
 CLOCK_TOLERANCE_MS = 24 * 3_600_000
 """How far ahead of our clock an event may lie: a day covers every time zone mistaken for UTC."""
@@ -70,21 +73,93 @@ def read_columns(events: Any, now: int | None = None) -> EventColumns:
         item_id=frame["item_id"],
         event=_event_column(frame),
         weight=_weight_column(frame),
-        timestamp=_time_column(frame, time.time_ns() // 1_000_000 if now is None else now),
+        timestamp=_time_column(frame, _clock() if now is None else now),
         session_id=frame["session_id"] if "session_id" in frame.columns else None,
         quantity=_quantity_column(frame),
     )
 
 
+def read_one(event: Event, now: int | None = None) -> tuple[Id, Id, int, int]:
+    """Check one event: what `read_columns` makes of a frame of it, without making the frame.
+
+    Parameters
+    ----------
+    event : Event
+    now : int, optional
+        As in `read_columns`.
+
+    Returns
+    -------
+    user_id, item_id, code of the kind, milliseconds UTC (`MISSING_TIME` where there is no time)
+
+    Raises
+    ------
+    ColumnError, DataError
+        As `read_columns`.
+
+    Examples
+    --------
+    >>> read_one(Event("anna", "tea", "view", 1_700_000_000))
+    ('anna', 'tea', 2, 1700000000000)
+    """
+    user_id, item_id = _one_id(event.user_id, "user_id"), _one_id(event.item_id, "item_id")
+    code = event_code(event.event)
+    if not (
+        event.quantity is None or (type(event.quantity) in (int, float) and event.quantity > 0)
+    ):
+        _quantity_column(pd.DataFrame({"quantity": [event.quantity]}))
+    return user_id, item_id, code, _one_time(event.timestamp, _clock() if now is None else now)
+
+
 def is_events(value: Any) -> bool:
     """Tell whether a value is one `Event` or an iterable of them, and not a frame."""
-    return isinstance(value, (Event, list, tuple)) or not hasattr(value, "columns")
+    if isinstance(value, (Event, list, tuple)):
+        return True
+    alone = (str, bytes, Mapping, pd.Series)
+    return (
+        isinstance(value, Iterable)
+        and not isinstance(value, alone)
+        and not hasattr(value, "columns")
+    )
+
+
+def _clock() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _one_id(identifier: Any, name: str) -> Id:
+    if type(identifier) is str or type(identifier) is int:
+        return identifier
+    try:
+        hash(identifier)
+    except TypeError:
+        kind = type(identifier).__name__
+        raise DataError(
+            f"an event's {name} must be a string or an integer, got a {kind}."
+        ) from None
+    if is_missing(identifier):
+        raise DataError(f"an event needs a {name}, got {identifier!r}.")
+    plain = identifier.item() if isinstance(identifier, np.generic) else identifier
+    return int(plain) if isinstance(plain, float) and plain.is_integer() else plain
+
+
+def _one_time(timestamp: Any, now: int) -> int:
+    if timestamp is None:
+        return MISSING_TIME
+    if isinstance(timestamp, (int, np.integer)) and not isinstance(timestamp, bool):
+        milliseconds = integer_to_ms(int(timestamp))
+        if milliseconds is not None and milliseconds <= now + CLOCK_TOLERANCE_MS:
+            return milliseconds
+    if is_missing(timestamp):
+        return MISSING_TIME
+    times = _time_column(pd.DataFrame({"timestamp": [timestamp]}), now)
+    return MISSING_TIME if times is None else int(times[0])
 
 
 def _frame_of_events(events: Any) -> pd.DataFrame:
     if isinstance(events, Event):
         events = [events]
-    if isinstance(events, Iterable) and is_events(events):
+    if is_events(events):
         rows = list(events)
         wrong = next((row for row in rows if not isinstance(row, Event)), None)
         if wrong is not None:
@@ -92,8 +167,11 @@ def _frame_of_events(events: Any) -> pd.DataFrame:
                 f"events must be a dataframe or rp.Event records, got {type(wrong).__name__}."
             )
         frame = pd.DataFrame(rows, columns=list(Event._fields))
-        return frame.drop(columns=[name for name in frame if frame[name].isna().all()])
+        return frame.drop(columns=[name for name in _OPTIONAL if frame[name].isna().all()])
     return as_pandas(events)
+
+
+_OPTIONAL = [name for name, default in Event._field_defaults.items() if default is None]
 
 
 def _event_column(frame: pd.DataFrame) -> Array:
@@ -162,7 +240,20 @@ def _quantity_column(frame: pd.DataFrame) -> Floats | None:
 
 def _refuse_misspelt(frame: pd.DataFrame, name: str) -> None:
     """An optional column that is nearly there is a mistake, not an absence."""
-    known = {"user_id", "item_id", "event_id", *EVENT_TYPES}
-    hint = did_you_mean(name, [str(column) for column in frame.columns if column not in known])
-    if hint:
-        raise DataError(f"events have no column {name!r}{hint} Rename or drop it.")
+    near = next((str(column) for column in frame.columns if _is_spelling(str(column), name)), None)
+    if near is not None:
+        raise DataError(
+            f"events have no column {name!r}; did you mean {near!r}? Rename or drop it."
+        )
+
+
+def _is_spelling(written: str, name: str) -> bool:
+    if written in _NO_MISTAKES:
+        return False
+    bare = _SEPARATORS.sub("", written).casefold()
+    return bare == name or SequenceMatcher(None, bare, name).ratio() >= _ALIKE
+
+
+_NO_MISTAKES = {*EVENT_COLUMNS, *EVENT_TYPES}
+_SEPARATORS = re.compile(r"[\W_]+")
+_ALIKE = 0.85  # "timestmp" and "events" are mistakes, "event_id" and "times" are other columns

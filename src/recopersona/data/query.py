@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
+from recopersona.data.event import is_weight
 from recopersona.data.times import moment_ms
 from recopersona.data.types import Id
 from recopersona.errors import DataError
@@ -23,7 +26,8 @@ class Query:
         The items of the current visit, oldest first.
     history : sequence of item ids, or mapping from item id to weight, optional
         The past of a visitor whom the model does not know but the caller does. It takes the place
-        of whatever the model has stored for ``user_id``.
+        of the taste that the model has stored for ``user_id``; the items stored for that user are
+        still left out as seen. Weights are finite numbers of at least 0.
     seed : item id or sequence of item ids
         The item(s) whose page this is.
     context : mapping
@@ -33,6 +37,11 @@ class Query:
         an answer can be replayed; where it is left out, the end of the model's data is meant.
     decision_id : str, optional
         Names the decision in the log; one is made up where there is none.
+
+    Raises
+    ------
+    DataError
+        If a part is not what it should be, such as one item in place of a list.
 
     Examples
     --------
@@ -52,13 +61,15 @@ class Query:
 
     def __post_init__(self) -> None:
         # Whatever list was given, the question itself cannot be changed afterwards.
-        object.__setattr__(self, "session", _as_tuple(self.session, "session"))
-        seed = self.seed if isinstance(self.seed, (list, tuple)) else (self.seed,)
-        object.__setattr__(self, "seed", tuple(seed))
-        if self.history is not None and not isinstance(self.history, Mapping):
-            object.__setattr__(self, "history", _as_tuple(self.history, "history"))
-        if self.now is not None:
-            object.__setattr__(self, "now", moment_ms(self.now))
+        read = {
+            "session": _item_ids(self.session, "session"),
+            "history": _past(self.history),
+            "seed": _page(self.seed),
+            "context": _context(self.context),
+            "now": None if self.now is None else moment_ms(self.now),
+        }
+        for name, value in read.items():
+            object.__setattr__(self, name, value)
 
     @property
     def page_items(self) -> tuple[Id, ...]:
@@ -67,13 +78,70 @@ class Query:
 
     @classmethod
     def of(cls, asked: Any) -> Query:
-        """Return a query as it is, and anything else as the query of that user."""
-        return asked if isinstance(asked, Query) else cls(user_id=asked)
+        """Return a query as it is, and anything else as the query of that user.
+
+        Raises
+        ------
+        DataError
+            If several are asked about.
+        """
+        if isinstance(asked, Query):
+            return asked
+        if isinstance(asked, Iterable) and not isinstance(asked, (str, bytes)):
+            raise DataError(
+                f"recommend answers one visitor, got a {type(asked).__name__}; "
+                "for several call recommend_many."
+            )
+        return cls(user_id=asked)
 
 
-def _as_tuple(items: Any, name: str) -> tuple[Id, ...]:
-    if isinstance(items, str) or not hasattr(items, "__iter__"):
+def _item_ids(items: Any, name: str) -> tuple[Id, ...]:
+    """Read many item ids; none where there is None."""
+    if type(items) is tuple:
+        return items
+    if items is None:
+        return ()
+    if isinstance(items, (Query, Mapping)) or hasattr(items, "columns"):
+        raise DataError(
+            f"Query: {name} must be a list of item ids, got a {type(items).__name__}; "
+            "pass the ids, such as frame['item_id']."
+        )
+    if isinstance(items, (str, bytes)) or not isinstance(items, Iterable) or _is_0d(items):
         raise DataError(
             f"Query: {name} must be a list of item ids, got {items!r}; write [{items!r}]."
         )
-    return tuple(items)
+    return tuple(items.tolist() if isinstance(items, np.ndarray) else items)
+
+
+def _is_0d(items: Any) -> bool:
+    return isinstance(items, np.ndarray) and items.ndim == 0
+
+
+def _past(history: Any) -> tuple[Id, ...] | dict[Id, float] | None:
+    if history is None:
+        return None
+    if not isinstance(history, Mapping):
+        return _item_ids(history, "history")
+    for item, weight in history.items():
+        if not is_weight(weight):
+            raise DataError(
+                f"Query: history[{item!r}] must be a finite number of at least 0, got {weight!r}."
+            )
+    return dict(history)
+
+
+def _page(seed: Any) -> tuple[Id, ...]:
+    one_id = isinstance(seed, (str, bytes)) or not isinstance(seed, Iterable)
+    if seed is None or not one_id or hasattr(seed, "columns"):
+        return _item_ids(seed, "seed")
+    return (seed,)
+
+
+def _context(context: Any) -> dict[str, Any]:
+    if context is None:
+        return {}
+    if not isinstance(context, Mapping):
+        raise DataError(
+            f"Query: context must be a mapping such as {{'page': 'cart'}}, got {context!r}."
+        )
+    return dict(context)

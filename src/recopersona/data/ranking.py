@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -36,8 +36,6 @@ class Ranking:
     decision_id : str, optional
     propensity : float, optional
         The probability with which this ranking was chosen.
-    explainer : callable, optional
-        Asked by `explain` for the reasons behind one item.
 
     Examples
     --------
@@ -45,6 +43,8 @@ class Ranking:
     >>> ranking = Ranking.of([2, 0], [0.9, 0.4], ids, "Popularity")
     >>> ranking.item_ids
     ['salt', 'tea']
+    >>> ranking[0]
+    'salt'
     >>> ranking.to_frame()
       item_id  rank  score      source
     0    salt     1    0.9  Popularity
@@ -60,7 +60,6 @@ class Ranking:
     effects: tuple[str, ...] = ()
     decision_id: str | None = None
     propensity: float | None = None
-    explainer: Callable[[int], pd.DataFrame] | None = field(default=None, repr=False)
 
     @classmethod
     def of(cls, items: Any, scores: Any, ids: IdMap, source: str) -> Ranking:
@@ -75,6 +74,9 @@ class Ranking:
 
     def __iter__(self) -> Iterator[Id]:
         return iter(self.item_ids)
+
+    def __getitem__(self, place: int) -> Id:
+        return self.item_ids[place]
 
     def __repr__(self) -> str:
         shown = ", ".join(
@@ -163,8 +165,6 @@ class Ranking:
         place = np.flatnonzero(self.items == index)
         if index < 0 or not len(place):
             raise DataError(f"the ranking does not hold {item_id!r}; see ranking.item_ids.")
-        if self.explainer is not None:
-            return self.explainer(index)
         row = int(place[0])
         parts = self.scores[row : row + 1] if self.parts is None else self.parts[row]
         names = (self.sources[row],) if self.parts is None else self.source_names

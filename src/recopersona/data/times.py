@@ -23,7 +23,6 @@ MISSING_TIME = np.iinfo(np.int64).min
 _MS_PER_UNIT = {
     "ms": 1,
     "s": 1_000,
-    "sec": 1_000,
     "m": 60_000,
     "min": 60_000,
     "h": 3_600_000,
@@ -32,7 +31,17 @@ _MS_PER_UNIT = {
     "mo": 30 * 86_400_000,
     "y": 365 * 86_400_000,
 }
-_DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]+)\s*", re.IGNORECASE)
+_WORDS = {
+    "second": "s", "sec": "s", "minute": "min", "min": "min", "hour": "h",
+    "day": "d", "week": "w", "month": "mo", "year": "y",
+}  # fmt: skip
+_UNIT_OF = (
+    {unit: unit for unit in _MS_PER_UNIT}
+    | _WORDS
+    | {f"{word}s": unit for word, unit in _WORDS.items()}
+)
+_NUMBER = r"\d+(?:\.\d+)?"
+_DURATION = re.compile(rf"\s*({_NUMBER})\s*([a-z]+)\s*", re.IGNORECASE)
 
 ONE_READING = r"^\s*\d{4}|\d.*[A-Za-z]{3}.*\d{4}|[A-Za-z]{3}.*\d.*\d{4}"
 """Text that can be read one way: 2011/12/09 and 9 Dec 2011 can; 09/12/2011 and 10:30 cannot."""
@@ -49,8 +58,8 @@ def duration_ms(value: object, name: str = "duration") -> int:
     Parameters
     ----------
     value : str or timedelta
-        A number and a unit (``ms s min h d w mo y``; a month is 30 days, a year 365), or a
-        ``timedelta``. Must be longer than nothing.
+        A number and a unit (``ms s min h d w mo y``, or in words such as ``"2 weeks"``; a month is
+        30 days, a year 365), or a ``timedelta``. Must be longer than nothing.
     name : str
         What the duration is called in an error.
 
@@ -67,8 +76,8 @@ def duration_ms(value: object, name: str = "duration") -> int:
     if isinstance(value, timedelta):
         milliseconds = value / timedelta(milliseconds=1)
     elif isinstance(value, str) and (found := _DURATION.fullmatch(value)):
-        unit = found[2].lower()
-        if unit not in _MS_PER_UNIT:
+        unit = _UNIT_OF.get(found[2].lower())
+        if unit is None:
             known = " ".join(_MS_PER_UNIT)
             raise ParameterError(
                 f"{name}: unknown unit {found[2]!r} in {value!r}; use one of {known}."
@@ -76,11 +85,18 @@ def duration_ms(value: object, name: str = "duration") -> int:
         milliseconds = float(found[1]) * _MS_PER_UNIT[unit]
     else:
         raise ParameterError(
-            f"{name} must be a duration such as '30min' or '7d' or a timedelta, got {value!r}."
+            f"{name} must be a duration such as '30min' or '7d' or a timedelta, "
+            f"got {value!r}{_with_a_unit(value)}."
         )
     if not 1 <= milliseconds < 2**62:
         raise ParameterError(f"{name} must be longer than nothing, got {value!r}.")
     return int(milliseconds)
+
+
+def _with_a_unit(value: object) -> str:
+    """What to type in place of a bare number."""
+    number = str(value).strip()
+    return f"; try '{number}d'" if re.fullmatch(_NUMBER, number) and float(number) > 0 else ""
 
 
 def moment_ms(value: Any, name: str = "now") -> int:
@@ -99,6 +115,8 @@ def moment_ms(value: Any, name: str = "now") -> int:
     (86400000, 0, 5)
     """
     if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
+        if abs(int(value)) >= 2**62:
+            raise DataError(f"{name} must be milliseconds since 1970, got {value!r}.")
         return int(value)
     if isinstance(value, (datetime, np.datetime64, str)):
         try:
@@ -163,6 +181,20 @@ def units_by_size(numbers: Array) -> Array:
         fits = (numbers >= _FIRST_SECOND * float(ticks)) & (numbers <= _LAST_SECOND * float(ticks))
         units[fits] = code
     return units
+
+
+def integer_to_ms(number: int) -> int | None:
+    """Convert one integer whose size tells its unit, as `to_ms` does; None where no unit fits.
+
+    Examples
+    --------
+    >>> integer_to_ms(1_700_000_000), integer_to_ms(1_700_000_000_001_999), integer_to_ms(7)
+    (1700000000000, 1700000000001, None)
+    """
+    for ticks in _TICKS_PER_SECOND.values():
+        if _FIRST_SECOND * ticks <= number <= _LAST_SECOND * ticks:
+            return number * 1_000 // ticks
+    return None
 
 
 def scale_to_ms(numbers: Array, unit: str) -> Array:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import cache
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -33,7 +33,7 @@ def thread_count() -> int:
 
 
 @contextmanager
-def limit_threads(n: int) -> Iterator[None]:
+def limit_threads(n: Any) -> Iterator[None]:
     """Work with ``n`` threads inside a ``with`` block; answers stay the same.
 
     Examples
@@ -42,8 +42,8 @@ def limit_threads(n: int) -> Iterator[None]:
     ...     thread_count()
     1
     """
-    if n < 1:
-        raise ParameterError(f"limit_threads: n must be at least 1, got {n}.")
+    if not isinstance(n, int) or n < 1:
+        raise ParameterError(f"limit_threads: n must be an integer of at least 1, got {n!r}.")
     token = _limit.set(n)
     try:
         yield
@@ -97,11 +97,44 @@ def run_blocks(do: Callable[[int, int], Any], blocks: list[tuple[int, int]]) -> 
 
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
-    """Hold BLAS to one thread, whatever the machine's environment says."""
-    with _blas().limit(limits=1, user_api="blas"):
+    """Hold BLAS to one thread, whatever the machine's environment says.
+
+    The limit is the process's: the first one in sets it, and the last one out lifts it.
+    """
+    _held.enter()
+    try:
         yield
+    finally:
+        _held.leave()
 
 
-@cache
-def _blas() -> ThreadpoolController:
-    return ThreadpoolController()
+class _HeldBlas:
+    """Counts who needs the limit; two that each restored what they found would leave it set."""
+
+    def __init__(self) -> None:
+        self._lock, self._inside = Lock(), 0
+        self._controller: ThreadpoolController | None = None
+        self._limit: Any = None
+
+    def enter(self) -> None:
+        with self._lock:
+            if not self._inside:
+                self._controller = self._controller or ThreadpoolController()
+                self._limit = self._controller.limit(limits=1, user_api="blas")
+                self._release()
+            self._inside += 1
+
+    def leave(self) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                self._limit.restore_original_limits()
+                self._release()
+
+    def _release(self) -> None:
+        """From 3.8 on, threadpoolctl lets no other thread lift a limit unless the first lets go."""
+        for library in self._controller.lib_controllers if self._controller else ():
+            getattr(library, "clear_controlling_thread", lambda: None)()
+
+
+_held = _HeldBlas()

@@ -56,7 +56,13 @@ class Kernel:
     @cached_property
     def compiled(self) -> Callable[..., Any]:
         """The machine code, from the cache on disk where there is any."""
-        compile_now = numba.njit(self.signature, cache=True, nogil=True, error_model="numpy")
+        try:
+            return self._compile(cache=True)
+        except RuntimeError:  # nowhere to write: a sealed container, a function without a file
+            return self._compile(cache=False)
+
+    def _compile(self, cache: bool) -> Callable[..., Any]:
+        compile_now = numba.njit(self.signature, cache=cache, nogil=True, error_model="numpy")
         compiled: Callable[..., Any] = compile_now(self.py_func)
         return compiled
 

@@ -40,8 +40,8 @@ def select_top(top_items, top_scores, counts, scores, bounds, excluded, blocked)
     top_items   (n_rows, n) int32, written; -1 beyond the row's count
     top_scores  (n_rows, n) float32, written; -inf beyond the row's count
     counts      (n_rows,) int64, written: how many were found
-    scores      (n_rows, n_items) float32, written: excluded items become -inf; -inf and NaN are
-                never picked
+    scores      (n_rows, n_items) float32, written: excluded items become -inf; what is not
+                finite is never picked
     bounds      (n_rows + 1,) int64, where each row's excluded items start
     excluded    (n_excluded,) int32
     blocked     (n_items,) bool, for all rows
@@ -57,7 +57,7 @@ def select_top(top_items, top_scores, counts, scores, bounds, excluded, blocked)
         size = 0
         for item in range(n_items):
             score = scores[row, item]
-            if not score > best[0] or blocked[item]:
+            if not best[0] < score < np.inf or blocked[item]:
                 continue
             if size < n:
                 # The heap fills from the back, so that best[0] stays -inf until it is full.
@@ -117,7 +117,8 @@ def select_top_products(
 ):  # fmt: skip
     """Find each item's most similar other items by a sparse product, one row at a time.
 
-    The likeness of items i and j is their product over users, by (norm_i norm_j + shrink).
+    The likeness of items i and j is their product over users, by (norm_i norm_j + shrink); pairs
+    of products that are not above 0 are no neighbours.
 
     neighbors     (n_rows, k) int32, written: best first, -1 beyond the row's count
     values        (n_rows, k) float32, written
@@ -142,17 +143,20 @@ def select_top_products(
             user, weight = row_users[place], row_weights[place]
             for other_place in range(user_bounds[user], user_bounds[user + 1]):
                 other = user_items[other_place]
+                product = weight * user_weights[other_place]
+                if not product > 0:  # of two old, decayed weights, nothing may be left
+                    continue
                 if sums[other] == 0:
                     touched[n_touched] = other
                     n_touched += 1
-                sums[other] += weight * user_weights[other_place]
+                sums[other] += product
         items, best = neighbors[row], values[row]
         items[:] = -1
         best[:] = 0
         size = 0
         for place in range(n_touched):
             other = touched[place]
-            score = sums[other] / (norms[item] * norms[other] + shrink)
+            score = np.float32(sums[other] / (np.float64(norms[item]) * norms[other] + shrink))
             sums[other] = 0
             if other == item or not score > 0:
                 continue

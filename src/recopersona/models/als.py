@@ -11,11 +11,13 @@ from scipy import sparse
 from recopersona.base.online import OnlineRecommender
 from recopersona.base.parameters import generator, param, real, seed, whole
 from recopersona.base.progress import progress
-from recopersona.base.recommender import NO_OPINION
+from recopersona.base.recommender import NO_OPINION, require_array
 from recopersona.data.dataset import Dataset
+from recopersona.data.growing import with_room
 from recopersona.data.interactions import Interactions
 from recopersona.data.query import Query
 from recopersona.data.types import Array, Floats, Id, Indices, Mask
+from recopersona.errors import DataError
 from recopersona.kernels.als import multiply_rows, solve_rows
 from recopersona.kernels.blocks import cut, cut_evenly, run_blocks
 
@@ -155,7 +157,7 @@ class ALS(OnlineRecommender):
         score = float(self._full_scores(query)[item])
         if not np.isfinite(score):
             return []
-        liked, weights = self._scored_taste(query)
+        liked, weights = self._known(*self.taste_of(query))
         seen_from_item = np.linalg.solve(self._system(liked, weights), self.item_factors_[item])
         shares = self.alpha * weights * (self.item_factors_[liked] @ seen_from_item)
         rows: list[tuple[str, Id | None, float]] = [
@@ -166,12 +168,19 @@ class ALS(OnlineRecommender):
         return [*rows, ("approximation", None, score - float(shares.sum()))]
 
     def _learn(self, rows: Interactions) -> None:
-        missing = len(self.users_) - len(self.user_factors_)
-        if missing > 0 or not self.user_factors_.flags.writeable:
-            more = np.zeros((max(missing, 0), self.factors), np.float32)
-            self.user_factors_ = np.concatenate([self.user_factors_, more])
-        for user in np.unique(rows.users):
-            self.user_factors_[user] = self._solved(*self.past_.taste(int(user)))
+        self.user_factors_ = with_room(self.user_factors_, len(self.users_))
+        users = np.unique(rows.users)
+        self.user_factors_[users] = self._solved_together(users)
+
+    def _check_learned(self) -> None:
+        super()._check_learned()
+        n_items = len(self.item_factors_)
+        require_array(self.user_factors_, np.float32, (None, self.factors), "user_factors_")
+        require_array(self.item_factors_, np.float32, (None, self.factors), "item_factors_")
+        require_array(self.item_lengths_, np.float32, (n_items,), "item_lengths_")
+        require_array(self.gram_, np.float32, (self.factors, self.factors), "gram_")
+        if len(self.user_factors_) > len(self.users_) or n_items != self.n_fitted_items_:
+            raise DataError("ALS: there are more factors than users or items.")
 
     def _forget_users(self, users: Indices) -> None:
         factors = self.user_factors_.copy()
@@ -212,15 +221,37 @@ class ALS(OnlineRecommender):
             return vector
         return self._solved(*self.taste_of(query))
 
-    def _scored_taste(self, query: Query) -> tuple[Indices, Floats]:
-        liked, weights = self.taste_of(query)
+    def _known(self, liked: Indices, weights: Floats) -> tuple[Indices, Floats]:
+        """Leave out items that came after the fit: they have no factors."""
         known = liked < len(self.item_factors_)
         return liked[known], weights[known]
 
+    def _solved_together(self, users: Indices) -> Floats:
+        """Solve many users' systems by conjugate gradients, run to the end."""
+        tastes = [self._known(*self.past_.taste(user)) for user in users.tolist()]
+        sizes = np.array([len(liked) for liked, _ in tastes])
+        bounds = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+        liked = np.concatenate([liked for liked, _ in tastes]).astype(np.int32)
+        confidence = self.alpha * np.concatenate([weights for _, weights in tastes])
+        reg = self._row_reg(sizes, len(self.item_factors_))
+        solved = np.zeros((len(users), self.factors), np.float32)
+
+        def block(start: int, end: int) -> None:
+            solve_rows(
+                solved, self.item_factors_, self.gram_, bounds, liked,
+                confidence.astype(np.float32), reg, self.unobserved_weight, 2 * self.factors,
+                start, end,
+            )  # fmt: skip
+
+        if len(users) < _FEW:
+            block(0, len(users))  # handing out so little work would take longer than to do it
+        else:
+            run_blocks(block, cut_evenly(bounds, _BLOCKS))
+        return solved
+
     def _solved(self, liked: Indices, weights: Floats) -> Floats:
         """Fold in: solve one user's system exactly."""
-        known = liked < len(self.item_factors_)
-        liked, weights = liked[known], weights[known]
+        liked, weights = self._known(liked, weights)
         if not len(liked):
             return np.zeros(self.factors, np.float32)
         wanted = self.alpha * weights @ self.item_factors_[liked]

@@ -5,11 +5,14 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
+from recopersona.base.online import OnlineRecommender
 from recopersona.base.parameters import one_of, param, real, whole
-from recopersona.base.recommender import NO_OPINION, Recommender
+from recopersona.base.recommender import NO_OPINION, require_array
 from recopersona.data.dataset import Dataset
+from recopersona.data.interactions import Interactions
 from recopersona.data.query import Query
 from recopersona.data.types import Array, Floats, Id, Indices
+from recopersona.errors import DataError
 from recopersona.kernels.blocks import cut_evenly, run_blocks
 from recopersona.kernels.neighbors import add_neighbors
 from recopersona.kernels.topn import select_top_products
@@ -18,7 +21,7 @@ _BLOCKS = 64
 _BM25_K1, _BM25_B = 1.2, 0.75  # Robertson & Zaragoza (2009), section 3
 
 
-class ItemKNN(Recommender):
+class ItemKNN(OnlineRecommender):
     r"""Score an item by its likeness to what the visitor chose.
 
     .. math:: s_{uj} = \sum_{i \in u} w_{ui} \, sim(i, j), \qquad
@@ -46,6 +49,8 @@ class ItemKNN(Recommender):
 
     Notes
     -----
+    New events count at once for the taste of who caused them; likeness is learned anew by ``fit``.
+
     Memory: 8 bytes for each of at most ``n_items * k`` neighbours. Time: one multiplication for
     each pair of items that share a user, per user.
 
@@ -83,6 +88,20 @@ class ItemKNN(Recommender):
             scores, self.bounds_, self.neighbors_, self.likeness_, liked[known], weights[known]
         )
         return scores
+
+    def _learn(self, rows: Interactions) -> None:
+        """What is new is already in the past that tastes are read from."""
+
+    def _check_learned(self) -> None:
+        super()._check_learned()
+        bounds, neighbors = self.bounds_, self.neighbors_
+        require_array(bounds, np.int64, (self.n_fitted_items_ + 1,), "bounds_")
+        require_array(neighbors, np.int32, (None,), "neighbors_")
+        require_array(self.likeness_, np.float32, neighbors.shape, "likeness_")
+        whole = bounds[0] == 0 and bounds[-1] == len(neighbors) and (np.diff(bounds) >= 0).all()
+        within = not len(neighbors) or 0 <= neighbors.min() <= neighbors.max() < len(bounds) - 1
+        if not (whole and within):
+            raise DataError("ItemKNN: neighbors_ point outside the catalogue.")
 
     def _similar(self, item: int) -> Floats:
         scores = np.full(len(self.bounds_) - 1, NO_OPINION)
@@ -152,7 +171,8 @@ def nearest_items(
     n_items = by_item.shape[0]
     k = min(k, max(1, n_items - 1))
     by_user = sparse.csr_array(by_item.T)
-    norms = np.sqrt(np.asarray(by_item.power(2).sum(axis=1), dtype=np.float32))
+    # Squares of old, decayed weights are too small for float32.
+    norms = np.sqrt(by_item.astype(np.float64).power(2).sum(axis=1)).astype(np.float32)
     rows = _parts(by_item)
     columns = _parts(by_user)
 

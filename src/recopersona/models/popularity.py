@@ -8,11 +8,14 @@ import numpy as np
 
 from recopersona.base.online import OnlineRecommender, counted_weight
 from recopersona.base.parameters import duration, optional, param
+from recopersona.base.recommender import require_array
 from recopersona.data.dataset import Dataset
+from recopersona.data.growing import with_room
 from recopersona.data.interactions import Interactions
 from recopersona.data.query import Query
 from recopersona.data.times import duration_ms
 from recopersona.data.types import Floats, Id, Indices
+from recopersona.errors import DataError
 
 
 class Popularity(OnlineRecommender):
@@ -48,20 +51,23 @@ class Popularity(OnlineRecommender):
 
     def score_items(self, query: Query, items: Indices | None = None) -> Floats:
         """Return every item's popularity, float32 (n_items,)."""
-        return self.popularity_
+        scores = self.popularity_.view()
+        scores.flags.writeable = False
+        return scores
 
     def _learn(self, rows: Interactions) -> None:
-        missing = len(self.items_) - len(self.popularity_)
-        if missing > 0 or not self.popularity_.flags.writeable:
-            self.popularity_ = np.append(self.popularity_, np.zeros(missing, np.float32))
+        self.popularity_ = with_room(self.popularity_, len(self.items_))
         half_life = self._half_life_ms() or self.half_life_
-        np.add.at(self.popularity_, rows.items, counted_weight(rows, half_life, self.end_))
+        np.add.at(self.popularity_, rows.items, counted_weight(rows, half_life, self.decayed_to_))
+
+    def _check_learned(self) -> None:
+        super()._check_learned()
+        require_array(self.popularity_, np.float32, (None,), "popularity_")
+        if not self.n_fitted_items_ <= len(self.popularity_) <= len(self.items_):
+            raise DataError("Popularity: popularity_ does not fit the catalogue.")
 
     def _explain(self, query: Query, item: int) -> list[tuple[str, Id | None, float]]:
         return [("popularity", None, float(self._padded(self.popularity_)[item]))]
 
     def _half_life_ms(self) -> int | None:
         return None if self.half_life is None else duration_ms(self.half_life)
-
-
-_HALF_LIVES_AHEAD = 20  # a weight of a million: float32 holds it beside a weight of one

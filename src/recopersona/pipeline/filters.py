@@ -12,7 +12,7 @@ import pandas as pd
 from recopersona.data.feature_table import FeatureTable
 from recopersona.data.query import Query
 from recopersona.data.types import Mask
-from recopersona.errors import ColumnError, DataError, ParameterError, did_you_mean
+from recopersona.errors import ColumnError, DataError, ParameterError, hint
 
 Predicate = Callable[..., Any]
 
@@ -40,6 +40,7 @@ class Filters:
         self._catalogue = catalogue
         self._of_catalogue = [rule for rule in predicates if _takes(rule) == 1]
         self._of_query = [rule for rule in predicates if _takes(rule) == 2]
+        self._frame: pd.DataFrame | None = None
         self._kept: tuple[Mask, tuple[str, ...]] | None = None
 
     @property
@@ -49,12 +50,27 @@ class Filters:
 
     def eligible(self, query: Query) -> tuple[Mask, tuple[str, ...]]:
         """Return which items may be shown, bool (n_items,), and what each rule did, in words."""
-        if self._kept is None or len(self._kept[0]) != len(self._catalogue):
-            self._kept = self._all_of(self._of_catalogue, ())
+        kept = self.evaluate()
         if not self._of_query:
-            return self._kept
+            return kept
         mask, effects = self._all_of(self._of_query, (query,))
-        return self._kept[0] & mask, self._kept[1] + effects
+        return kept[0] & mask, kept[1] + effects
+
+    def evaluate(self) -> tuple[Mask, tuple[str, ...]]:
+        """Evaluate what depends on the catalogue alone, unless that has been done."""
+        kept = self._kept
+        if kept is None or len(kept[0]) != len(self._catalogue):
+            self._frame = None
+            kept = self._kept = self._all_of(self._of_catalogue, ())
+        return kept
+
+    def refused_by(self, query: Query, item: int) -> str | None:
+        """Return the name of the first rule that leaves an item out, or None."""
+        for rules, before in ((self._of_catalogue, ()), (self._of_query, (query,))):
+            for rule in rules:
+                if not self._allowed(rule, before)[item]:
+                    return name_of(rule)
+        return None
 
     def catalogue_changed(self) -> None:
         """Evaluate everything anew at the next question."""
@@ -67,10 +83,17 @@ class Filters:
         mask = np.ones(n_items, dtype=np.bool_)
         effects = []
         for rule in rules:
-            allowed = _evaluate(rule, (*before, self._catalogue.to_frame()), n_items)
+            allowed = self._allowed(rule, before)
             effects.append(f"{name_of(rule)} left out {n_items - allowed.sum()} of {n_items} items")
             mask &= allowed
         return mask, tuple(effects)
+
+    def _allowed(self, rule: Predicate, before: tuple[Query, ...]) -> Mask:
+        if self._frame is None or len(self._frame) != len(self._catalogue):
+            self._frame = self._catalogue.to_frame()
+            self._frame.insert(0, "item_id", self._catalogue.ids.ids, allow_duplicates=True)
+        # Each rule gets a frame of its own, and may do with it what it likes.
+        return _evaluate(rule, (*before, self._frame.copy(deep=False)))
 
 
 def as_predicates(rules: Any) -> list[Predicate]:
@@ -100,24 +123,45 @@ def name_of(rule: Predicate) -> str:
 
 
 def _takes(rule: Predicate) -> int:
+    """Return how many arguments a rule cannot do without; options of its own do not count."""
     try:
-        return len(inspect.signature(rule).parameters)
+        parameters = inspect.signature(rule).parameters.values()
     except (TypeError, ValueError):
         return 1
+    given_by_place = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return sum(
+        one.kind in given_by_place and one.default is inspect.Parameter.empty for one in parameters
+    )
 
 
-def _evaluate(rule: Predicate, arguments: tuple[Any, ...], n_items: int) -> Mask:
+def _evaluate(rule: Predicate, arguments: tuple[Any, ...]) -> Mask:
+    frame: pd.DataFrame = arguments[-1]
+    columns = [str(name) for name in frame.columns]
     try:
         answer = rule(*arguments)
-    except KeyError as missing:
-        column = missing.args[0] if missing.args else ""
-        known = list(arguments[-1].columns)
-        hint = did_you_mean(column, known) or f"; there are {', '.join(known) or 'none'}."
-        raise ColumnError(f"rule {name_of(rule)}: no item column {column!r}{hint}") from None
-    values: Any = pd.array(answer, dtype="boolean") if np.ndim(answer) == 1 else None
-    if values is None or len(values) != n_items:
+    except (KeyError, AttributeError) as missing:
+        column = getattr(missing, "name", None) or (missing.args or ("",))[0]
+        if column in columns:
+            raise DataError(f"rule {name_of(rule)} failed: {missing!r}.") from missing
+        raise ColumnError(
+            f"rule {name_of(rule)}: no item column {column!r}{hint(column, columns)}"
+        ) from missing
+    except (TypeError, ValueError, IndexError, ArithmeticError) as problem:
+        raise DataError(f"rule {name_of(rule)} failed: {problem}.") from problem
+    return _as_mask(answer, rule, frame)
+
+
+def _as_mask(answer: Any, rule: Predicate, frame: pd.DataFrame) -> Mask:
+    name, n_items = name_of(rule), len(frame)
+    if isinstance(answer, pd.Series) and not answer.index.equals(frame.index):
+        raise DataError(f"rule {name} must keep the order and the index of the items it was given.")
+    try:
+        values: Any = pd.array(np.asarray(answer, dtype=object), dtype="boolean")
+    except (TypeError, ValueError):
+        values = None
+    if values is None or values.shape != (n_items,):
         raise DataError(
-            f"rule {name_of(rule)} must return true or false for each of the {n_items} items, "
+            f"rule {name} must return true or false for each of the {n_items} items, "
             f"got {type(answer).__name__} of shape {np.shape(answer)}."
         )
     allowed: Mask = values.fillna(False).to_numpy(dtype=np.bool_)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,16 +14,18 @@ from sklearn.base import clone
 
 from recopersona.base.online import OnlineRecommender
 from recopersona.base.parameters import Bound, check, optional, param, real, whole
-from recopersona.base.recommender import NO_OPINION, Recommender
+from recopersona.base.recommender import FALLBACK, NO_OPINION, Recommender, listed
 from recopersona.base.stage import Stage
 from recopersona.data.dataset import Dataset
 from recopersona.data.decision import Decision
-from recopersona.data.event import event_code
+from recopersona.data.event import ALL_EVENTS, event_code
+from recopersona.data.history import History
+from recopersona.data.ids import IdMap
 from recopersona.data.interactions import Interactions
 from recopersona.data.query import Query
 from recopersona.data.ranking import Ranking
 from recopersona.data.types import Floats, Id, Indices, Mask
-from recopersona.errors import DataError, ParameterError, did_you_mean
+from recopersona.errors import DataError, ParameterError, hint
 from recopersona.pipeline.filters import Filters, as_predicates
 from recopersona.pipeline.fusion import fuse
 
@@ -30,6 +33,9 @@ from recopersona.pipeline.fusion import fuse
 def _are_models(value: Any) -> bool:
     return bool(value) and all(isinstance(model, Recommender) for _, model in named(value))
 
+
+KEEP_SEEN = 0
+"""The kinds of events, as bits, for which an item counts as seen: none."""
 
 _MODELS = Bound("a list of models or (name, model) pairs, at least one", _are_models)
 _STAGE = Bound("a function (query, ranking) -> ranking", callable)
@@ -105,46 +111,59 @@ class Pipeline(OnlineRecommender):
 
     def set_params(self, **params: Any) -> Self:
         """Set parameters, a model by its name, or a model's own as ``name__parameter``."""
-        models = dict(named(self.candidates)) if _are_models(self.candidates) else {}
         own = super().get_params(deep=False)
-        for key, value in params.items():
+        # What is whole comes before what is inside it, in whatever order it was typed.
+        for key in sorted(params, key=lambda key: (key not in own, "__" in key)):
+            models = dict(named(self.candidates)) if _are_models(self.candidates) else {}
             name, _, inner = key.partition("__")
             if key in own:
-                setattr(self, key, value)
-                models = dict(named(self.candidates)) if key == "candidates" else models
+                setattr(self, key, params[key])
             elif name in models and inner:
-                models[name].set_params(**{inner: value})
+                models[name].set_params(**{inner: params[key]})
             elif name in models:
-                models[name] = value
-                self.candidates = list(models.items())
+                self.candidates = list({**models, name: params[key]}.items())
             else:
-                hint = (
-                    did_you_mean(key, [*own, *models])
-                    or f"; there are {', '.join([*own, *models])}."
+                raise ParameterError(
+                    f"Pipeline has no parameter {key!r}{hint(key, [*own, *models])}"
                 )
-                raise ParameterError(f"Pipeline has no parameter {key!r}{hint}")
         return self
 
     def _fit(self, dataset: Dataset) -> None:
         models = dict(named(self.candidates))
-        _fusion_weights(self.weights, tuple(models))
-        as_predicates(self.rules)
+        self.weights_ = _fusion_weights(self.weights, tuple(models))
+        self.rules_ = as_predicates(self.rules)
         self.item_features_ = dataset.item_features.copy(self.items_)
         self.user_features_ = dataset.user_features.copy(self.users_)
-        self.candidates_: dict[str, Recommender] = {}
-        for name, model in models.items():
-            self.candidates_[name] = clone(model).fit(dataset)
-            self._share_memory(self.candidates_[name])
-        self.ranker_, self.reranker_ = (
-            _fitted(stage, dataset) for stage in (self.ranker, self.reranker)
-        )
+        self._filters_kept: Filters | None = None
+        self._filters.evaluate()
+        self.candidates_ = {name: clone(model).fit(dataset) for name, model in models.items()}
+        self._adopt(self.users_, self.items_, self.past_)
+        self.ranker_ = _fitted(self.ranker, dataset)
+        self.reranker_ = _fitted(self.reranker, dataset)
         self.decisions_: dict[str, Decision] = {}
         self.feedback_counts_ = {"taught": 0, "repeated": 0, "unknown": 0}
-        self._filters_kept: Filters | None = None
 
-    def _share_memory(self, model: Recommender) -> None:
-        """One set of ids and one past for all parts: an event is taken in once."""
-        model.users_, model.items_, model.past_ = self.users_, self.items_, self.past_
+    def _adopt(self, users: IdMap, items: IdMap, past: History) -> None:
+        """One set of ids and one past for all parts, whatever pipeline this one is part of."""
+        super()._adopt(users, items, past)
+        self.item_features_ = self.item_features_.copy(items)
+        self.user_features_ = self.user_features_.copy(users)
+        self._filters_kept = None
+        for model in self.candidates_.values():
+            model._adopt(users, items, past)
+
+    def _check_learned(self) -> None:
+        super()._check_learned()
+        held: Any = self.candidates_
+        parts = list(held.values()) if isinstance(held, dict) else []
+        for model in parts:
+            shared = (model.users_, model.items_, model.past_)
+            if shared != (self.users_, self.items_, self.past_):
+                raise DataError("Pipeline: a candidate has users and items of its own.")
+        described = self.item_features_.ids is self.items_, self.user_features_.ids is self.users_
+        if not parts or not all(described) or len(self.weights_) != len(parts):
+            raise DataError("Pipeline: candidates, weights and attributes do not fit together.")
+        as_predicates(self.rules_)
 
     def recommend(self, asked: Any, n: int = 10, *, seen: str | Sequence[str] = "drop") -> Ranking:
         """Return the best ``n`` items for one visitor; the decision is remembered for `feedback`.
@@ -159,11 +178,11 @@ class Pipeline(OnlineRecommender):
 
     def feedback(
         self,
-        decision_id: str,
+        decision_id: Any,
         clicked: Iterable[Id] = (),
         *,
         purchased: Iterable[Id] = (),
-        outcome: Mapping[Id, str] | None = None,
+        outcome: Any = None,
     ) -> bool:
         """Tell what came of a decision; every part that learns from outcomes is taught.
 
@@ -190,24 +209,34 @@ class Pipeline(OnlineRecommender):
             If an item was not shown, or a kind of event does not exist.
         """
         self._check_fitted()
+        if not isinstance(decision_id, str):
+            kind = type(decision_id).__name__
+            raise DataError(f"feedback needs the ranking's decision_id, got a {kind}.")
         decision = self.decisions_.get(decision_id)
         if decision is None or decision.outcome is not None:
             self.feedback_counts_["unknown" if decision is None else "repeated"] += 1
             return False
-        happened: dict[Id, str] = dict.fromkeys(clicked, "click")
-        happened.update(dict.fromkeys(purchased, "purchase"))
+        happened: dict[Id, str] = dict.fromkeys(listed(clicked, "feedback"), "click")
+        happened.update(dict.fromkeys(listed(purchased, "feedback"), "purchase"))
+        if outcome is not None and not isinstance(outcome, Mapping):
+            raise DataError(f"outcome must map item ids to event types, got {outcome!r}.")
         happened.update(outcome or {})
         for item, event in happened.items():
             event_code(event)
             if item not in decision.shown:
                 raise DataError(f"decision {decision_id!r} did not show the item {item!r}.")
-        decision = self.decisions_[decision_id] = decision.with_outcome(happened)
-        for part in (*self.candidates_.values(), self.ranker_, self.reranker_):
-            learn = getattr(part, "feedback", None)
-            if learn is not None:
-                learn(decision)
+        # Marked first: a part that fails must not make the others learn the same outcome twice.
+        self.decisions_[decision_id] = decision.with_outcome(happened)
+        self._learn_outcome(self.decisions_[decision_id])
         self.feedback_counts_["taught"] += 1
         return True
+
+    def _learn_outcome(self, decision: Decision) -> None:
+        """Tell every part that writes ``_learn_outcome(decision)``."""
+        for part in (*self.candidates_.values(), self.ranker_, self.reranker_):
+            learn = getattr(part, "_learn_outcome", None)
+            if learn is not None:
+                learn(decision)
 
     def update_items(self, frame: Any) -> Self:
         """Take in new or changed rows of the catalogue; they count from the next query."""
@@ -226,11 +255,24 @@ class Pipeline(OnlineRecommender):
             model.update_users(frame)
         return self
 
+    def forget(self, user_ids: Iterable[Id]) -> int:
+        """Drop what is held of single users, decisions included; see `Recommender.forget`."""
+        self._check_fitted()
+        wanted = listed(user_ids, "forget")
+        for stage in (self.ranker_, self.reranker_):
+            if hasattr(stage, "forget"):
+                stage.forget(wanted)
+        self._forget_decisions(set(wanted))
+        return super().forget(wanted)
+
     def score_items(self, query: Query, items: Indices | None = None) -> Floats:
-        """Return the merged scores, float32 (n_items,), for the items in any model's pool."""
+        """Return the merged scores, float32 (n_items,), for the items in any model's pool.
+
+        Seen items are judged too; where they are left out, the others move up, and their scores
+        with them.
+        """
         scores = np.full(len(self.items_), NO_OPINION)
-        eligible, _ = self._filters.eligible(query)
-        ranking = self._staged([query], self.pool, None, eligible)[0]
+        ranking = self._candidates_for(query, KEEP_SEEN)
         scores[ranking.items] = ranking.scores
         return scores
 
@@ -239,74 +281,76 @@ class Pipeline(OnlineRecommender):
             if isinstance(model, OnlineRecommender):
                 model._learn(rows)
         for stage in (self.ranker_, self.reranker_):
-            learn = getattr(stage, "partial_fit", None)
-            if learn is not None:
-                learn(rows)
+            if hasattr(stage, "_learn"):
+                stage._learn(rows)
 
     def _forget_users(self, users: Indices) -> None:
-        ids = {self.users_.ids[user] for user in users}
         self.user_features_.forget(users.tolist())
-        self.decisions_ = {
-            key: decision
-            for key, decision in self.decisions_.items()
-            if decision.user_id not in ids
-        }
+        self._forget_decisions({self.users_.ids[user] for user in users})
         for model in self.candidates_.values():
             model._forget_users(users)
 
-    def _explain(self, query: Query, item: int) -> list[tuple[str, Id | None, float]]:
+    def _forget_decisions(self, user_ids: set[Id]) -> None:
+        kept = {key: one for key, one in self.decisions_.items() if one.user_id not in user_ids}
+        self.decisions_ = kept
+
+    def _candidates_for(self, query: Query, seen: int) -> Ranking:
         eligible, _ = self._filters.eligible(query)
-        ranking = self._staged([query], self.pool, None, eligible)[0]
-        place = np.flatnonzero(ranking.items == item)
-        if not len(place) or ranking.parts is None:
-            return []
-        shares = zip(ranking.source_names, ranking.parts[place[0]], strict=True)
-        return [(name, None, float(share)) for name, share in shares if not np.isnan(share)]
+        return self._staged([query], self.pool, seen, eligible)[0]
+
+    def _explain(self, query: Query, item: int) -> list[tuple[str, Id | None, float]]:
+        refused = self._filters.refused_by(query, item)
+        if refused is not None:
+            return [(f"left out by {refused}", None, 0.0)]
+        for seen in (ALL_EVENTS, KEEP_SEEN):  # as it was recommended; else as if it were not seen
+            ranking = self._candidates_for(query, seen)
+            place = np.flatnonzero(ranking.items == item)
+            if len(place) and ranking.parts is not None:
+                shares = zip(ranking.source_names, ranking.parts[place[0]], strict=True)
+                return [(name, None, float(share)) for name, share in shares if share == share]
+        return [(FALLBACK, None, 0.0)]
 
     @property
     def _filters(self) -> Filters:
         kept: Filters | None = vars(self).get("_filters_kept")
         if kept is None:
-            kept = self._filters_kept = Filters(as_predicates(self.rules), self.item_features_)
+            kept = self._filters_kept = Filters(self.rules_, self.item_features_)
         return kept
 
     def _rank(
         self,
         queries: Sequence[Query],
         n: int,
-        kinds: Sequence[str] | None,
+        seen: int,
         eligible: Mask | None = None,
         fill: bool = True,
     ) -> list[Ranking]:
         if not queries:
             return []
         if self._filters.depend_on_query and len(queries) > 1:
-            return [self._rank([query], n, kinds, eligible, fill)[0] for query in queries]
+            return [self._rank([query], n, seen, eligible, fill)[0] for query in queries]
         allowed, effects = self._filters.eligible(queries[0])
         if eligible is not None:
             allowed = allowed & eligible
-        rankings = self._staged(queries, n, kinds, allowed)
+        rankings = self._staged(queries, n, seen, allowed)
         return [
-            self._finished(query, ranking.top(n), n, kinds, allowed, effects, fill)
+            self._finished(query, ranking.top(n), n, seen, allowed, effects, fill)
             for query, ranking in zip(queries, rankings, strict=True)
         ]
 
-    def _staged(
-        self, queries: Sequence[Query], n: int, kinds: Sequence[str] | None, allowed: Mask
-    ) -> list[Ranking]:
+    def _staged(self, queries: Sequence[Query], n: int, seen: int, allowed: Mask) -> list[Ranking]:
         """Candidates, merged, ranked and re-ranked: whatever the models have to say."""
         names = tuple(self.candidates_)
         pool = max(n, self.pool)
         lists = [
-            model._rank(queries, pool, kinds, allowed, fill=False)
+            model._rank(queries, pool, seen, allowed, fill=False)
             for model in self.candidates_.values()
         ]
-        weights = _fusion_weights(self.weights, names)
         rankings = []
         for query, *chosen in zip(queries, *lists, strict=True):
-            ranking = fuse(chosen, names, weights, self.items_)
+            ranking = fuse(chosen, names, self.weights_, self.items_)
             for stage in (self.ranker_, self.reranker_):
-                ranking = ranking if stage is None else stage(query, ranking)
+                ranking = ranking if stage is None else _applied(stage, query, ranking)
             rankings.append(ranking)
         return rankings
 
@@ -315,19 +359,22 @@ class Pipeline(OnlineRecommender):
         query: Query,
         ranking: Ranking,
         n: int,
-        kinds: Sequence[str] | None,
+        seen: int,
         allowed: Mask,
         effects: tuple[str, ...],
         fill: bool,
     ) -> Ranking:
         wanted = min(n, len(self.items_))
         if fill and len(ranking) < wanted:
-            ranking = self._filled(ranking, self._excluded(query, kinds), wanted, ~allowed)
+            ranking = self._filled(ranking, self._excluded(query, seen), wanted, ~allowed)
         if fill and len(ranking) < wanted:
             effects = (*effects, f"only {len(ranking)} of {wanted} items may be shown")
         return replace(ranking, effects=(*self._unknowns(query), *effects))
 
     def _log(self, decision: Decision) -> None:
+        known = self.decisions_.get(decision.decision_id)
+        if known is not None and known.outcome is not None:
+            return  # asked again after its feedback: an outcome teaches once
         self.decisions_[decision.decision_id] = decision
         while len(self.decisions_) > self.decision_log:
             del self.decisions_[next(iter(self.decisions_))]
@@ -351,6 +398,8 @@ def named(candidates: Any) -> list[tuple[str, Any]]:
             raise ParameterError(
                 f"Pipeline: {name!r} cannot name a model; use distinct plain words."
             )
+        if name in _OWN_NAMES:
+            raise ParameterError(f"Pipeline: {name!r} is a parameter of its own; name the model.")
         base, number = name, 2
         while name in taken:
             name, number = f"{base}{number}", number + 1
@@ -362,12 +411,30 @@ def named(candidates: Any) -> list[tuple[str, Any]]:
 def _fusion_weights(weights: Mapping[str, float] | None, names: tuple[str, ...]) -> list[float]:
     for name, weight in (weights or {}).items():
         if name not in names:
-            hint = did_you_mean(name, names) or f"; there are {', '.join(names)}."
-            raise ParameterError(f"Pipeline: weights name {name!r}, which is no candidate{hint}")
+            raise ParameterError(
+                f"Pipeline: weights name {name!r}, which is no candidate{hint(name, names)}"
+            )
         check(weight, real(above=0), "Pipeline", f"weights[{name!r}]")
     return [float((weights or {}).get(name, 1.0)) for name in names]
 
 
 def _fitted(stage: Any, dataset: Dataset) -> Any:
     """A stage that can be fitted is cloned and fitted; a plain function is taken as it is."""
-    return clone(stage).fit(dataset) if hasattr(stage, "fit") else stage
+    if not hasattr(stage, "fit"):
+        return stage
+    fresh = clone(stage) if hasattr(stage, "get_params") else copy.deepcopy(stage)
+    return fresh.fit(dataset)
+
+
+def _applied(stage: Stage, query: Query, ranking: Ranking) -> Ranking:
+    answer: Any = stage(query, ranking)
+    if not isinstance(answer, Ranking):
+        name = getattr(stage, "__name__", type(stage).__name__)
+        raise DataError(
+            f"stage {name} must return a Ranking, got {type(answer).__name__}; "
+            "make one with ranking.rescored(scores) or ranking.take(places)."
+        )
+    return answer
+
+
+_OWN_NAMES = frozenset(Pipeline._get_param_names())

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from recopersona.base.recommender import Recommender
+from recopersona.base.recommender import FALLBACK, Recommender
 from recopersona.data.query import Query
 from recopersona.data.types import Id, Mask
 from recopersona.errors import DataError
@@ -274,21 +274,19 @@ def asking_changes_nothing(model: Recommender) -> None:
 
 
 def explanations_add_up_to_the_score(model: Recommender) -> None:
-    """The contributions that ``explain`` lists sum to the item's score."""
+    """The contributions that ``explain`` lists sum to the score an item is recommended with."""
     shop = small_shop()
     for query in questions(shop.users.ids[:6], shop.items.ids):
-        own = np.asarray(model.score_items(query), dtype=np.float32)
-        scored = np.flatnonzero(np.isfinite(own))
-        near = 1e-4 * float(np.abs(own[scored]).max(initial=0))
-        for item in scored[:3]:
-            frame = model.explain(query, shop.items.ids[item])
+        ranking = model.recommend(query, len(shop.items))
+        own = ranking.take([source != FALLBACK for source in ranking.sources])
+        near = 1e-4 * float(np.abs(own.scores).max(initial=0))
+        for item, score in zip(own.item_ids[:3], own.scores[:3], strict=True):
+            frame = model.explain(query, item)
             columns = ["component", "evidence", "contribution"]
             expect(list(frame.columns) == columns, f"explain's columns must be {columns}.")
             total = float(frame["contribution"].sum())
-            close = abs(total - own[item]) <= near
-            expect(
-                close, f"contributions must add up to the score {own[item]:.6g}, got {total:.6g}."
-            )
+            close = abs(total - score) <= near
+            expect(close, f"contributions must add up to the score {score:.6g}, got {total:.6g}.")
 
 
 def unknown_items_cannot_be_explained(model: Recommender) -> None:
