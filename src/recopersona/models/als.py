@@ -22,8 +22,9 @@ from recopersona.kernels.als import multiply_rows, solve_rows
 from recopersona.kernels.blocks import cut, cut_evenly, run_blocks
 
 _BLOCKS = 64
-_GRAM_ROWS = 8_192
-_STEPS = 3  # conjugate-gradient steps per row and pass; the next pass continues from here
+_ROWS_PER_PRODUCT = 8_192
+_STEPS = 2  # conjugate-gradient steps per row and pass; the next pass continues from here
+_RELAXATION = 1.4  # rows go this far beyond their solution, and fewer passes are needed
 _FEW = 4  # fewer queries are cheaper one by one than as a matrix product
 
 
@@ -63,8 +64,9 @@ class ALS(OnlineRecommender):
     item_factors_ : float32 (n_items, factors)
     item_lengths_ : float32 (n_items,)
         Of the item factors; 0 for items without events.
-    gram_ : float32 (factors, factors)
-        ``unobserved_weight`` times the item factors' Gram matrix.
+    spectrum_ : float32 (factors,)
+        ``unobserved_weight`` times the item factors' Gram matrix, which is diagonal: factors are
+        kept in the basis where it is.
 
     Notes
     -----
@@ -107,17 +109,18 @@ class ALS(OnlineRecommender):
         by_item = sparse.csr_array(by_user.T)
         by_item.sort_indices()
         random = generator(self.random_state)
-        scale = 0.1 / np.sqrt(self.factors)
         start = random.standard_normal((by_user.shape[1], self.factors), dtype=np.float32)
-        self.item_factors_ = start * np.float32(scale)
-        self.item_factors_[np.diff(by_item.indptr) == 0] = 0
-        self.user_factors_ = np.zeros((by_user.shape[0], self.factors), np.float32)
-        for _ in progress(range(self.iterations), "ALS"):
-            self._improve(self.user_factors_, self.item_factors_, by_user)
-            self._improve(self.item_factors_, self.user_factors_, by_item)
-        self._improve(self.user_factors_, self.item_factors_, by_user)
-        self.gram_ = self._gram(self.item_factors_)
-        self.item_lengths_ = np.linalg.norm(self.item_factors_, axis=1)
+        items = start * np.float32(0.1 / np.sqrt(self.factors))
+        items[np.diff(by_item.indptr) == 0] = 0
+        users = np.zeros((by_user.shape[0], self.factors), np.float32)
+        for iteration in progress(range(self.iterations), "ALS"):
+            # The first pass leaves a random start behind; going beyond its solution would keep it.
+            relaxation = _RELAXATION if iteration else 1.0
+            users, items, _ = self._improved(users, items, by_user, relaxation)
+            items, users, _ = self._improved(items, users, by_item, relaxation)
+        users, items, spectrum = self._improved(users, items, by_user, 1.0)
+        self.user_factors_, self.item_factors_, self.spectrum_ = users, items, spectrum
+        self.item_lengths_ = np.linalg.norm(items, axis=1)
 
     def score_items(self, query: Query, items: Indices | None = None) -> Floats:
         """Return every item's inner product with the visitor's factors, float32 (n_items,)."""
@@ -178,7 +181,7 @@ class ALS(OnlineRecommender):
         require_array(self.user_factors_, np.float32, (None, self.factors), "user_factors_")
         require_array(self.item_factors_, np.float32, (None, self.factors), "item_factors_")
         require_array(self.item_lengths_, np.float32, (n_items,), "item_lengths_")
-        require_array(self.gram_, np.float32, (self.factors, self.factors), "gram_")
+        require_array(self.spectrum_, np.float32, (self.factors,), "spectrum_")
         if len(self.user_factors_) > len(self.users_) or n_items != self.n_fitted_items_:
             raise DataError("ALS: there are more factors than users or items.")
 
@@ -187,27 +190,39 @@ class ALS(OnlineRecommender):
         factors[users[users < len(factors)]] = 0
         self.user_factors_ = factors
 
-    def _improve(self, solved: Floats, fixed: Floats, matrix: sparse.csr_array) -> None:
+    def _improved(
+        self, solved: Floats, fixed: Floats, matrix: sparse.csr_array, relaxation: float
+    ) -> tuple[Floats, Floats, Floats]:
+        """Solve for one side; both come back in the basis where the fixed side's Gram is diagonal.
+
+        Scores are inner products: they do not change when both sides are rotated alike.
+        """
+        spectrum, basis = self._spectrum(fixed)
+        fixed, solved = _product(fixed, basis), _product(solved, basis)
         bounds = matrix.indptr.astype(np.int64)
-        confidence = np.float32(self.alpha) * matrix.data
-        gram = self._gram(fixed)
         reg = self._row_reg(np.diff(bounds), len(fixed))
+        confidence = np.float32(self.alpha) * matrix.data
 
         def block(start: int, end: int) -> None:
             solve_rows(
-                solved, fixed, gram, bounds, matrix.indices, confidence, reg,
-                self.unobserved_weight, _STEPS, start, end,
+                solved, fixed, spectrum, bounds, matrix.indices, confidence, reg,
+                self.unobserved_weight, relaxation, _STEPS, start, end,
             )  # fmt: skip
 
         run_blocks(block, cut_evenly(bounds, _BLOCKS))
+        return solved, fixed, spectrum
 
-    def _gram(self, factors: Floats) -> Floats:
+    def _spectrum(self, factors: Floats) -> tuple[Floats, Floats]:
+        """Return the eigenvalues of the Gram matrix, weighted and above 0, and its eigenvectors."""
         parts = run_blocks(
             lambda start, end: factors[start:end].T @ factors[start:end],
-            cut(len(factors), _GRAM_ROWS),
+            cut(len(factors), _ROWS_PER_PRODUCT),
         )
-        gram: Floats = self.unobserved_weight * np.sum(parts, axis=0)
-        return gram.astype(np.float32)
+        values, vectors = np.linalg.eigh(np.sum(parts, axis=0, dtype=np.float64))
+        # A trace keeps rows solvable where reg is 0 and there are more factors than items.
+        floor = 1e-7 * max(float(values[-1]), 1e-12)
+        weighted = self.unobserved_weight * np.maximum(values, floor)
+        return weighted.astype(np.float32), vectors.astype(np.float32)
 
     def _row_reg(self, n_observed: Array, n_columns: int) -> Floats:
         weight = n_observed + self.unobserved_weight * n_columns
@@ -238,9 +253,9 @@ class ALS(OnlineRecommender):
 
         def block(start: int, end: int) -> None:
             solve_rows(
-                solved, self.item_factors_, self.gram_, bounds, liked,
-                confidence.astype(np.float32), reg, self.unobserved_weight, 2 * self.factors,
-                start, end,
+                solved, self.item_factors_, self.spectrum_, bounds, liked,
+                confidence.astype(np.float32), reg, self.unobserved_weight, 1.0,
+                2 * self.factors, start, end,
             )  # fmt: skip
 
         if len(users) < _FEW:
@@ -262,9 +277,14 @@ class ALS(OnlineRecommender):
         rows = self.item_factors_[liked].astype(np.float64)
         extra = self.alpha * weights.astype(np.float64) - self.unobserved_weight
         reg = self._row_reg(np.array(len(liked)), len(self.item_factors_))
-        # A trace of jitter keeps the system solvable where reg is 0 and factors exceed the items.
-        jitter = 1e-9 * (1 + np.trace(self.gram_)) * np.eye(self.factors)
-        system: Floats = (
-            self.gram_ + (rows.T * extra) @ rows + float(reg) * np.eye(self.factors) + jitter
-        )
+        system: Floats = np.diag(self.spectrum_ + float(reg)) + (rows.T * extra) @ rows
         return system
+
+
+def _product(rows: Floats, basis: Floats) -> Floats:
+    product = np.empty_like(rows)
+    run_blocks(
+        lambda start, end: np.matmul(rows[start:end], basis, out=product[start:end]),
+        cut(len(rows), _ROWS_PER_PRODUCT),
+    )
+    return product
