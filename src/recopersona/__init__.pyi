@@ -1,6 +1,7 @@
 from recopersona import testing as testing
 from recopersona.base.artifact import load as load
 from recopersona.base.artifact import save as save
+from recopersona.base.online import OnlineRecommender as OnlineRecommender
 from recopersona.base.parameters import duration as duration
 from recopersona.base.parameters import one_of as one_of
 from recopersona.base.parameters import optional as optional
@@ -8,7 +9,6 @@ from recopersona.base.parameters import param as param
 from recopersona.base.parameters import real as real
 from recopersona.base.parameters import switch as switch
 from recopersona.base.parameters import whole as whole
-from recopersona.base.online import OnlineRecommender as OnlineRecommender
 from recopersona.base.recommender import Recommender as Recommender
 from recopersona.base.stage import Stage as Stage
 from recopersona.data.dataset import Dataset as Dataset

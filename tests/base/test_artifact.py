@@ -534,6 +534,22 @@ def test_without_verifying_a_lying_file_is_refused_all_the_same(tamper, saved):
         rp.load(saved)
 
 
+@pytest.mark.parametrize("value", [-1, 10**6])
+@pytest.mark.parametrize("mmap", [False, True])
+def test_indices_that_a_kernel_could_not_survive_are_refused(value, mmap, saved):
+    """Compiled code does not look where it reads: what it is given is checked when it is loaded."""
+    indices = [path for path in array_files(saved) if np.load(path).dtype == np.int32]
+    assert len(indices) > 1
+    for path in indices:
+        array = np.load(path)
+        spoilt = np.full_like(array, value)
+        np.save(path, spoilt)
+        with pytest.raises(ArtifactError, match="is damaged"):
+            rp.load(saved, mmap=mmap)
+        np.save(path, array)
+    rp.load(saved, mmap=mmap)
+
+
 def test_loading_a_model_runs_nothing_of_it(tmp_path):
     calls = []
 
@@ -565,12 +581,13 @@ def test_a_class_that_this_process_lacks_is_asked_for(tmp_path):
         rp.load(path)
 
 
-def test_a_parameter_that_no_longer_exists_is_left_aside(saved):
+def test_a_parameter_that_the_class_lacks_is_refused_by_name(saved):
     def add(manifest):
         manifest["model"]["parameters"]["retired"] = 3
 
     rewrite(saved, add)
-    assert "retired" not in rp.load(saved).get_params()
+    with pytest.raises(ArtifactError, match="ItemKNN has a parameter 'retired', which the class"):
+        rp.load(saved)
 
 
 def test_a_path_that_is_no_model_is_refused(tmp_path):

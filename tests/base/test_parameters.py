@@ -63,7 +63,7 @@ def test_a_bound_holds_for_what_its_words_say(bound, good, bad):
 @pytest.mark.parametrize(
     ("change", "words"),
     [({"size": 0}, "Declared: size must be an integer of at least 1 and at most 9, got 0."),
-     ({"rate": "fast"}, "Declared: rate must be a finite number of above 0, got 'fast'."),
+     ({"rate": "fast"}, "Declared: rate must be a finite number above 0, got 'fast'."),
      ({"kind": "bm52"}, "Declared: kind must be one of 'cosine', 'bm25', got 'bm52'; did"),
      ({"kind": np.ones(2)}, "Declared: kind must be one of")],
 )  # fmt: skip

@@ -102,7 +102,7 @@ def test_n_must_be_a_whole_number_above_zero(n):
     for ask in (model.recommend, model.similar_items):
         with pytest.raises(ParameterError, match=f"n must be an integer of at least 1, got {n!r}"):
             ask("anna", n=n)
-    with pytest.raises(ParameterError, match="recommend_many: n must be an integer of at least 1"):
+    with pytest.raises(ParameterError, match="n must be an integer of at least 1"):
         model.recommend_many(["anna"], n=n)
 
 
@@ -154,8 +154,11 @@ def test_unknown_ids_are_answered_and_named():
 
 
 def test_an_id_that_cannot_be_one_is_refused():
+    model = rp.Popularity().fit(EVENTS)
+    with pytest.raises(DataError, match="got a list; for several call recommend_many"):
+        model.recommend(["anna"])
     with pytest.raises(DataError, match="an id must be a string or an integer, got a list"):
-        rp.Popularity().fit(EVENTS).recommend(["anna"])
+        model.similar_items(["tea"])
 
 
 def test_the_taste_is_past_session_and_page_together():

@@ -245,7 +245,7 @@ BAD_EVENTS = {
         r"^1 events have no kind in the column 'event'; rp\.clean\(events\) sets"),
     "an unknown kind": (
         lambda log: log.assign(event=["view", "purchse", "view", "view"]), DataError,
-        r"^unknown event 'purchse'; did you mean 'purchase'\?$"),
+        r"^unknown event 'purchse'; did you mean 'purchase'\?"),
     "a weight that is no number": (
         lambda log: log.assign(weight=["1", "2", "much", "1"]), DataError,
         r"^weight must be numbers, got 'much' in row 2\.$"),
@@ -314,7 +314,7 @@ BAD_OPTIONS = {
         r"try frame\.drop_duplicates\('item_id'\)\.$"),
     "a catalogue without item_id": (
         {"items": pd.DataFrame({"sku": ["tea"]})}, ColumnError,
-        "rows with item_id need a column 'item_id'; its columns are sku"),
+        "needs? a column 'item_id'; its columns are sku"),
     "a catalogue with a missing id": (
         {"items": pd.DataFrame({"item_id": ["tea", None]})}, DataError, "1 rows have no item_id"),
     "a price that is no number": (

@@ -1,5 +1,4 @@
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -90,15 +89,6 @@ def test_without_parts_the_source_is_the_reason():
     assert three().explain("tea").to_dict("list") == {
         "component": ["ALS"], "contribution": [pytest.approx(0.5)],
     }  # fmt: skip
-
-
-def test_an_explainer_is_asked_for_reasons():
-    reasons = pd.DataFrame({"component": ["because"], "contribution": [1.0]})
-    ranking = Ranking(
-        np.array([1], np.int32), np.ones(1, np.float32), IDS, ("a",), np.zeros(1, np.int8),
-        explainer=lambda item: reasons.assign(item=item),
-    )  # fmt: skip
-    assert ranking.explain("honey")["item"].tolist() == [1]
 
 
 @pytest.mark.parametrize("item", ["honey", "gold"])

@@ -244,3 +244,11 @@ def test_a_wrong_argument_is_one_sentence(changed, words):
 def test_a_split_without_anything_to_find_is_an_error():
     with pytest.raises(DataError, match="'letters' leaves no user anything new to find"):
         evaluate(Alphabet(), letters([("u", "a"), ("u", "b")], [("u", "a")]))
+
+
+def test_kinds_of_seen_events_may_come_one_by_one():
+    split = split_last(synthetic_shop(60, 30, random_state=3))
+    models = [Popularity(), ItemKNN(k=5)]
+    listed = evaluate(models, split, seen=["view", "purchase"], metrics="ndcg", n_boot=20)
+    one_by_one = evaluate(models, split, seen=iter(["view", "purchase"]), metrics="ndcg", n_boot=20)
+    assert listed["ndcg@10"].tolist() == one_by_one["ndcg@10"].tolist()

@@ -150,3 +150,11 @@ def test_a_metric_that_is_not_there_is_refused_by_name(asked, words):
     with pytest.raises(ParameterError) as caught:
         metric_names(asked)
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("asked", [None, 10])
+def test_metrics_are_names(asked):
+    with pytest.raises(ParameterError, match=r"metrics must be names such as \['ndcg', 'recall'\]"):
+        metric_names(asked)
+    with pytest.raises(ParameterError, match=r"there is no metric .*; there are recall"):
+        metric_names([asked])

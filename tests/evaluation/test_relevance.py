@@ -97,3 +97,10 @@ def test_a_wrong_word_for_seen_is_refused():
         found("dorp")
     with pytest.raises(DataError, match="unknown event 'purchse'; did you mean 'purchase'"):
         found(["purchse"])
+
+
+def test_seen_is_never_none():
+    shop = Dataset.from_frames(pd.DataFrame(TRAIN, columns=["user_id", "item_id", "event"]))
+    message = "^seen must be 'drop', 'keep' or a list of event types, got None"
+    with pytest.raises(ParameterError, match=message):
+        relevant_items(Split(shop, shop), None)

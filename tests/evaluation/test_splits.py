@@ -255,3 +255,19 @@ def test_only_a_dataset_with_interactions_is_split(split, three_days):
 def test_nobody_with_enough_events_is_an_error(three_days):
     with pytest.raises(DataError, match="no user has more than 2 events, choose a smaller n"):
         split_last(three_days, n=2)
+
+
+@pytest.mark.parametrize("test", [28, 1_700_000_000, np.int64(7)])
+def test_a_number_of_days_is_no_moment(test):
+    with pytest.raises(ParameterError, match=r"in milliseconds from 1980 on, got .*write '28d'"):
+        split_by_time(Dataset.from_frames(LOG_OF_DAYS), test)
+
+
+def test_a_split_is_made_of_datasets():
+    with pytest.raises(DataError, match="Split needs a Dataset, got str; make one with Dataset"):
+        Split("train", "test")
+
+
+LOG_OF_DAYS = pd.DataFrame(
+    {"user_id": 1, "item_id": range(5), "timestamp": pd.date_range("2026-01-01", periods=5)}
+)

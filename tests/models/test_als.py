@@ -147,7 +147,7 @@ def test_a_new_item_is_scored_after_the_next_fit():
     ("change", "words"),
     [({"factors": 0}, "ALS: factors must be an integer of at least 1, got 0"),
      ({"reg": -1}, "ALS: reg must be a finite number of at least 0, got -1"),
-     ({"alpha": 0}, "ALS: alpha must be a finite number of above 0, got 0"),
+     ({"alpha": 0}, "ALS: alpha must be a finite number above 0, got 0"),
      ({"unobserved_weight": 0}, "ALS: unobserved_weight must be a finite number"),
      ({"iterations": 1.5}, "ALS: iterations must be an integer"),
      ({"random_state": "x"}, "ALS: random_state must be None, an integer from 0")],

@@ -85,7 +85,7 @@ BAD = {
     "a ranker that is none": ({"ranker": 7}, "Pipeline: ranker must be a function"),
     "weights of nobody": ({"weights": {"als": 1.0}}, "weights name 'als', which is no candidate"),
     "a misspelt weight": ({"weights": {"itemkn": 1.0}}, "did you mean 'itemknn'"),
-    "a negative weight": ({"weights": {"week": -1}}, r"weights\['week'\] must be .*above 0, got -1"),
+    "a negative weight": ({"weights": {"week": -1}}, "week.* must be .*above 0, got -1"),
     "no pool": ({"pool": 0}, "Pipeline: pool must be an integer of at least 1, got 0"),
 }  # fmt: skip
 
@@ -276,40 +276,37 @@ class Student:
     def __call__(self, query, ranking):
         return ranking
 
-    def feedback(self, decision):
+    def _learn_outcome(self, decision):
         self.taught = (*self.taught, decision)
 
 
 def test_feedback_teaches_once_per_decision():
-    student = Student()
-    pipeline = home(reranker=student)
+    pipeline = home(reranker=Student())
     ranking = pipeline.recommend("u-0001", n=3)
     first, second, third = ranking.item_ids
     assert pipeline.feedback(ranking.decision_id, clicked=[first], purchased=[second])
     assert not pipeline.feedback(ranking.decision_id, clicked=[third])
     assert not pipeline.feedback("never made", clicked=[first])
-    assert len(student.taught) == 1
-    assert student.taught[0].outcome == {first: "click", second: "purchase"}
-    assert student.taught[0].shown == (first, second, third)
+    assert len(pipeline.reranker_.taught) == 1
+    assert pipeline.reranker_.taught[0].outcome == {first: "click", second: "purchase"}
+    assert pipeline.reranker_.taught[0].shown == (first, second, third)
     assert pipeline.feedback_counts_ == {"taught": 1, "repeated": 1, "unknown": 1}
 
 
 def test_feedback_without_a_click_teaches_too():
-    student = Student()
-    pipeline = home(reranker=student)
+    pipeline = home(reranker=Student())
     assert pipeline.feedback(pipeline.recommend("u-0001").decision_id)
-    assert student.taught[0].outcome == {}
+    assert pipeline.reranker_.taught[0].outcome == {}
 
 
 def test_feedback_on_what_was_not_shown_is_refused_and_teaches_nothing():
-    student = Student()
-    pipeline = home(reranker=student)
+    pipeline = home(reranker=Student())
     ranking = pipeline.recommend("u-0001", n=2)
     with pytest.raises(DataError, match="did not show the item 'gold'"):
         pipeline.feedback(ranking.decision_id, clicked=["gold"])
     with pytest.raises(DataError, match="unknown event 'bought'"):
         pipeline.feedback(ranking.decision_id, outcome={ranking.item_ids[0]: "bought"})
-    assert student.taught == ()
+    assert pipeline.reranker_.taught == ()
     assert pipeline.feedback(ranking.decision_id, clicked=ranking.item_ids[:1])
 
 

@@ -24,6 +24,19 @@ class OnlineRecommender(Recommender):
 
     A subclass writes a third method, ``_learn(rows)``: the rows' user and item indices may lie
     beyond what was fitted, and the model grows.
+
+    Examples
+    --------
+    >>> class Latest(OnlineRecommender):
+    ...     def _fit(self, dataset):
+    ...         self._learn(dataset.interactions)
+    ...     def _learn(self, rows):
+    ...         self.last_ = int(rows.items[-1])
+    ...     def score_items(self, query, items=None):
+    ...         return np.where(np.arange(len(self.items_)) == self.last_, 1.0, -np.inf)
+    >>> model = Latest().fit([Event("anna", "tea"), Event("anna", "salt")])
+    >>> model.partial_fit(Event("ben", "gold")).recommend("anna", n=1).item_ids
+    ['gold']
     """
 
     def _learn(self, rows: Interactions) -> None:

@@ -57,7 +57,13 @@ def param(bound: Bound | None = None, *, default: T) -> T:
 
 
 def whole(at_least: int | None = None, at_most: int | None = None) -> Bound:
-    """An integer between bounds that it may reach."""
+    """An integer between bounds that it may reach.
+
+    Examples
+    --------
+    >>> whole(at_least=1).words
+    'an integer of at least 1'
+    """
     limits = _limits([("at least", at_least), ("at most", at_most)])
 
     def holds(value: Any) -> bool:
@@ -74,7 +80,14 @@ def whole(at_least: int | None = None, at_most: int | None = None) -> Bound:
 def real(
     at_least: float | None = None, above: float | None = None, at_most: float | None = None
 ) -> Bound:
-    """A finite number between bounds."""
+    """A finite number between bounds: it may reach the outer ones, but not ``above``.
+
+    Examples
+    --------
+    >>> rate = real(above=0, at_most=1)
+    >>> rate.holds(1.0), rate.holds(0.0)
+    (True, False)
+    """
     limits = _limits([("at least", at_least), ("above", above), ("at most", at_most)])
 
     def holds(value: Any) -> bool:
@@ -91,13 +104,25 @@ def real(
 
 
 def one_of(*choices: str) -> Bound:
-    """One of a few words."""
+    """One of a few words.
+
+    Examples
+    --------
+    >>> one_of("cosine", "bm25").words
+    "one of 'cosine', 'bm25'"
+    """
     words = ", ".join(repr(choice) for choice in choices)
     return Bound(f"one of {words}", lambda value: value in choices, choices)
 
 
 def duration() -> Bound:
-    """A length of time such as ``"7d"``, or a timedelta."""
+    """A length of time such as ``"7d"``, or a timedelta.
+
+    Examples
+    --------
+    >>> duration().holds("1.5h"), duration().holds("-7d")
+    (True, False)
+    """
 
     def holds(value: Any) -> bool:
         try:
@@ -109,7 +134,13 @@ def duration() -> Bound:
 
 
 def switch() -> Bound:
-    """True or False."""
+    """True or False.
+
+    Examples
+    --------
+    >>> switch().holds(True), switch().holds(1)
+    (True, False)
+    """
     return Bound("True or False", lambda value: isinstance(value, (bool, np.bool_)))
 
 
@@ -128,7 +159,13 @@ def seed() -> Bound:
 
 
 def optional(bound: Bound) -> Bound:
-    """The same, or None."""
+    """The same, or None.
+
+    Examples
+    --------
+    >>> optional(duration()).holds(None)
+    True
+    """
     return Bound(
         f"{bound.words}, or None", lambda value: value is None or bound.holds(value), bound.choices
     )
@@ -183,6 +220,8 @@ def generator(random_state: Any) -> np.random.Generator:
 def _holds(bound: Bound, value: Any) -> bool:
     try:
         return bool(bound.holds(value))
+    except ParameterError:  # it says what is wrong more exactly than the bound's words
+        raise
     except (TypeError, ValueError):
         return False
 

@@ -104,13 +104,15 @@ class Recommender(Part):
         n_items = len(self.items_)
         require_array(self.fallback_, np.float32, (None,), "fallback_")
         require_array(self.event_weights_, np.float32, (len(EVENT_TYPES),), "event_weights_")
-        for name in ("half_life_", "decayed_to_", "end_"):
-            check(getattr(self, name), optional(whole()), type(self).__name__, name)
-        check(self.n_fitted_items_, whole(0, n_items), type(self).__name__, "n_fitted_items_")
+        owner, moment = type(self).__name__, optional(whole(-(2**62), 2**62))
+        check(self.half_life_, optional(whole(1, 2**62)), owner, "half_life_")
+        check(self.decayed_to_, moment, owner, "decayed_to_")
+        check(self.end_, moment, owner, "end_")
+        check(self.n_fitted_items_, whole(0, n_items), owner, "n_fitted_items_")
         past: Any = self.past_
         fits = isinstance(past, History) and past.fits(len(self.users_), n_items)
         if not fits or len(self.fallback_) > n_items:
-            raise DataError(f"{type(self).__name__}: the past does not fit the users and items.")
+            raise DataError(f"{owner}: the past does not fit the users and items.")
 
     def _adopt(self, users: IdMap, items: IdMap, past: History) -> None:
         """Share ids and past with the pipeline this model is part of: events are taken in once."""

@@ -10,6 +10,7 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
+from recopersona.data.types import Array
 from recopersona.errors import ColumnError, DataError, hint
 
 
@@ -36,16 +37,15 @@ def as_pandas(frame: Any, what: str = "events") -> pd.DataFrame:
         return frame
     try:
         native = nw.from_native(frame)
+        eager = native.collect() if isinstance(native, nw.LazyFrame) else native
+        names = eager.columns
+    except nw.exceptions.DuplicateError:
+        raise ColumnError(f"{what}: a column is there twice; keep one.") from None
     except TypeError:
         raise DataError(
             f"{what} must be a dataframe (pandas, polars, Arrow), "
             f"got {type(frame).__name__}{_way_to_a_frame(frame, what)}."
         ) from None
-    try:
-        eager = native.collect() if isinstance(native, nw.LazyFrame) else native
-        names = eager.columns
-    except nw.exceptions.DuplicateError:
-        raise ColumnError(f"{what}: a column is there twice; keep one.") from None
     return pd.DataFrame({name: _as_pandas_column(eager[name]) for name in names})
 
 
@@ -109,12 +109,42 @@ def numbers(column: pd.Series, what: str) -> np.ndarray[Any, np.dtype[np.float64
         raise DataError(f"{what} must be numbers, got a column of {column.dtype}.")
     if pd.api.types.is_numeric_dtype(column.dtype):
         return column.to_numpy(dtype=np.float64, na_value=np.nan)
-    parsed = pd.to_numeric(column, errors="coerce")
+    parsed = parsed_numbers(column)
     bad = (parsed.isna() & column.notna()).to_numpy()
     if bad.any():
         row = int(np.argmax(bad))
         raise DataError(f"{what} must be numbers, got {column.iloc[row]!r} in row {row}.")
     return parsed.to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def parsed_numbers(column: pd.Series) -> pd.Series:
+    """Return a column as numbers, NaN where a value is missing or no number."""
+    try:
+        return pd.to_numeric(column, errors="coerce")
+    except TypeError:  # a tuple that holds a list
+        return pd.to_numeric(column.where(column.map(pd.api.types.is_scalar)), errors="coerce")
+    except OverflowError:  # an integer of hundreds of digits
+        return pd.to_numeric(column.map(_within_floats), errors="coerce")
+
+
+def _within_floats(value: Any) -> Any:
+    return np.inf if isinstance(value, int) and abs(value) > 10**300 else value
+
+
+def factorized(column: pd.Series, what: str) -> tuple[Array, Any]:
+    """Return int64 codes, -1 where a value is missing, and the distinct values in their order.
+
+    Raises
+    ------
+    DataError
+        If a value cannot be hashed (a list, a dict).
+    """
+    try:
+        return pd.factorize(column)
+    except TypeError:
+        raise DataError(
+            f"{what} must hold strings or integers, got values that cannot be hashed."
+        ) from None
 
 
 def _as_pandas_column(column: Any) -> pd.Series:
@@ -130,7 +160,7 @@ def _as_pandas_column(column: Any) -> pd.Series:
         # Through floats, an id above 2**53 would become another one.
         whole = column.fill_null(0).to_numpy()
         return pd.Series(pd.arrays.IntegerArray(whole, column.is_null().to_numpy().copy()))
-    if column.dtype.is_nested():
+    if column.dtype.is_nested() or column.dtype in (nw.Int128, nw.UInt128):
         return pd.Series(column.to_list(), dtype=object)
     return pd.Series(column.to_numpy())
 
@@ -140,8 +170,13 @@ def _plain_values(column: pd.Series) -> Any:
     if isinstance(column.dtype, pd.DatetimeTZDtype):
         column = column.dt.tz_convert("UTC").dt.tz_localize(None)
     if isinstance(column.dtype, np.dtype) and column.dtype.kind in "iubM":
-        return column.to_numpy()
+        return _ms_if_s(column).to_numpy()
     if isinstance(column.dtype, np.dtype) and column.dtype.kind == "f" and column.notna().all():
         return column.to_numpy()  # with gaps, a list: a missing number is no NaN elsewhere
     objects = column.astype(object)
     return objects.where(objects.notna(), None).tolist()
+
+
+def _ms_if_s(column: pd.Series) -> pd.Series:
+    """Days come as datetimes in seconds, a unit that polars does not know."""
+    return column.dt.as_unit("ms") if column.dtype == "datetime64[s]" else column

@@ -9,9 +9,9 @@ from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
-import pandas as pd
 from scipy import sparse
 
+from recopersona.data.columns import factorized
 from recopersona.data.event import VIEW, event_weight_table
 from recopersona.data.feature_table import FeatureTable
 from recopersona.data.history import History
@@ -47,6 +47,7 @@ class Dataset:
 
     Examples
     --------
+    >>> import pandas as pd
     >>> events = pd.DataFrame({"user_id": ["anna", "ben", "anna"],
     ...                        "item_id": ["tea", "tea", "salt"],
     ...                        "event": ["view", "purchase", "cart"]})
@@ -236,7 +237,7 @@ def index_events(
     """Number checked columns by maps that grow with what is new."""
     session = None
     if columns.session_id is not None:
-        session = pd.factorize(columns.session_id)[0].astype(np.int32)
+        session = factorized(columns.session_id, "session_id")[0].astype(np.int32)
     return Interactions(
         users=users.extend(columns.user_id),
         items=items.extend(columns.item_id),

@@ -333,7 +333,7 @@ class FeatureTable:
         ColumnError
             If there is none of this name.
         """
-        if not isinstance(name, str) or name not in self.columns:
+        if name not in self.names:  # a list of names is no name, and cannot be hashed
             raise ColumnError(f"no column {name!r}{hint(name, self.columns)}")
         column = self.columns[name]
         missing = len(self.ids) - len(column)
@@ -435,7 +435,7 @@ def _require_distinct(ids: pd.Series, id_column: str) -> None:
 
 def _read_column(column: pd.Series, name: str, kinds: Mapping[str, str]) -> Column:
     kind = kinds.get(name) or RESERVED_KINDS.get(name) or _kind_of(column)
-    if not isinstance(kind, str) or kind not in COLUMN_KINDS:
+    if kind not in list(COLUMN_KINDS):
         known = ", ".join(COLUMN_KINDS)
         raise ParameterError(f"kind of {name!r} must be one of {known}, got {kind!r}.")
     return COLUMN_KINDS[kind].read(column, name)
@@ -453,7 +453,8 @@ def _kind_of(column: pd.Series) -> str:
         return "flag"
     if len(present) and isinstance(present.iloc[0], (list, tuple, set, frozenset, np.ndarray)):
         return "set"
-    if len(present) and not isinstance(column.dtype, pd.CategoricalDtype):
+    is_text = len(present) and isinstance(present.iloc[0], str)
+    if is_text and not isinstance(column.dtype, pd.CategoricalDtype):
         texts = present.astype(str)
         words = texts.str.contains(" ", regex=False)
         if words.mean() > 0.5 and texts.nunique() > 0.5 * len(present):

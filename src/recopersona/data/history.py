@@ -284,7 +284,7 @@ class _Runs:
                     f"a history needs its arrays of {np.dtype(dtype)} in one dimension."
                 )
         bounds, *columns = arrays
-        whole = len(bounds) and bounds[0] == 0 and (np.diff(bounds) >= 0).all()
+        whole = len(bounds) and bounds[0] == 0 and (bounds[1:] >= bounds[:-1]).all()
         if not whole or {len(column) for column in columns} != {int(bounds[-1])}:
             raise DataError("the bounds of a history do not fit its columns.")
         if columns[0].min(initial=0) < 0:

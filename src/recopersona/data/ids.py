@@ -230,13 +230,18 @@ def as_ids(values: Any) -> Array:
     if isinstance(values, pd.Categorical):
         values = np.asarray(values)
     array = values if isinstance(values, np.ndarray) else pd.Index(list(values)).to_numpy()
-    if array.dtype.kind == "f" and np.isfinite(array).all() and (array == np.floor(array)).all():
+    if array.dtype.kind == "f" and are_whole(array):
         array = array.astype(np.int64)
     if array.dtype == object and pd.api.types.infer_dtype(array, skipna=False) == "integer":
         array = _integers(array)
     if array.dtype.kind in "iu" and array.dtype != np.uint64:
         return _read_only(array.astype(np.int64))
     return _read_only(array.astype(object))
+
+
+def are_whole(numbers: Array) -> bool:
+    """Tell whether int64 can hold all of an array of floats."""
+    return bool(((np.abs(numbers) < 2**63) & (numbers == np.floor(numbers))).all())
 
 
 def _integers(array: Array) -> Array:
@@ -249,7 +254,8 @@ def _integers(array: Array) -> Array:
 
 def _factorize(values: Any) -> tuple[Indices, Any]:
     """Return int32 codes (-1 where missing) and the distinct values in order of appearance."""
-    column = values if isinstance(values, (pd.Series, np.ndarray)) else _column(values)
+    is_column = isinstance(values, (pd.Series, np.ndarray)) and not _is_scalar(values)
+    column = values if is_column else _column(values)
     try:
         codes, distinct = pd.factorize(column)
     except TypeError:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from recopersona.data.columns import as_pandas, numbers, require_columns
+from recopersona.data.columns import as_pandas, factorized, numbers, require_columns
 from recopersona.data.event import EVENT_COLUMNS, EVENT_TYPES, VIEW, Event, event_code
 from recopersona.data.ids import is_missing
 from recopersona.data.times import MISSING_TIME, from_ms, integer_to_ms, to_ms
@@ -104,10 +104,9 @@ def read_one(event: Event, now: int | None = None) -> tuple[Id, Id, int, int]:
     """
     user_id, item_id = _one_id(event.user_id, "user_id"), _one_id(event.item_id, "item_id")
     code = event_code(event.event)
-    if not (
-        event.quantity is None or (type(event.quantity) in (int, float) and event.quantity > 0)
-    ):
-        _quantity_column(pd.DataFrame({"quantity": [event.quantity]}))
+    quantity = event.quantity
+    if not (quantity is None or (type(quantity) in _PLAIN_NUMBERS and 0 < quantity < 2**53)):
+        _quantity_column(pd.DataFrame({"quantity": [quantity]}))
     return user_id, item_id, code, _one_time(event.timestamp, _clock() if now is None else now)
 
 
@@ -121,6 +120,9 @@ def is_events(value: Any) -> bool:
         and not isinstance(value, alone)
         and not hasattr(value, "columns")
     )
+
+
+_PLAIN_NUMBERS = (int, float)
 
 
 def _clock() -> int:
@@ -140,7 +142,9 @@ def _one_id(identifier: Any, name: str) -> Id:
     if is_missing(identifier):
         raise DataError(f"an event needs a {name}, got {identifier!r}.")
     plain = identifier.item() if isinstance(identifier, np.generic) else identifier
-    return int(plain) if isinstance(plain, float) and plain.is_integer() else plain
+    # A frame makes whole floats integers too: gaps had turned them into floats.
+    whole = isinstance(plain, float) and plain.is_integer() and abs(plain) < 2**63
+    return int(plain) if whole else plain
 
 
 def _one_time(timestamp: Any, now: int) -> int:
@@ -178,7 +182,7 @@ def _event_column(frame: pd.DataFrame) -> Array:
     if "event" not in frame.columns:
         _refuse_misspelt(frame, "event")
         return np.full(len(frame), VIEW, dtype=np.int8)
-    codes, names = pd.factorize(frame["event"])
+    codes, names = factorized(frame["event"], "event")
     if (codes < 0).any():
         raise DataError(
             f"{int((codes < 0).sum())} events have no kind in the column 'event'; "
@@ -227,7 +231,15 @@ def _time_column(frame: pd.DataFrame, now: int) -> Array | None:
 def _quantity_column(frame: pd.DataFrame) -> Floats | None:
     if "quantity" not in frame.columns:
         return None
-    quantity = np.nan_to_num(numbers(frame["quantity"], "quantity"), nan=1.0)
+    quantity = np.nan_to_num(
+        numbers(frame["quantity"], "quantity"), nan=1.0, posinf=np.inf, neginf=-np.inf
+    )
+    if (quantity > _LARGEST_QUANTITY).any():
+        row = int(np.argmax(quantity > _LARGEST_QUANTITY))
+        raise DataError(
+            f"quantity must be finite, got {quantity[row]:g} in row {row}; "
+            "rp.clean(events) sets such rows aside."
+        )
     if (quantity <= 0).any():
         row = int(np.argmax(quantity <= 0))
         raise DataError(
@@ -236,6 +248,9 @@ def _quantity_column(frame: pd.DataFrame) -> Floats | None:
         )
     known: Floats = quantity.astype(np.float32)
     return known
+
+
+_LARGEST_QUANTITY = float(np.finfo(np.float32).max)
 
 
 def _refuse_misspelt(frame: pd.DataFrame, name: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -162,7 +163,7 @@ def to_ms(values: Any, unit: str = "auto", name: str = "timestamp") -> Array:
     column = values if isinstance(values, pd.Series) else pd.Series(values)
     if column.dtype == object and pd.api.types.infer_dtype(column, skipna=True) in _NUMBERS:
         column = _plain_numbers(column)
-    if pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_bool_dtype(column.dtype):
+    if pd.api.types.is_numeric_dtype(column.dtype) and column.dtype.kind not in "bc":
         return _numbers_to_ms(column, unit, name)
     if pd.api.types.is_datetime64_any_dtype(column.dtype):
         return _datetimes_to_ms(column)
@@ -268,6 +269,8 @@ def _datetimes_to_ms(column: pd.Series) -> Array:
 
 
 def _texts_to_ms(column: pd.Series, name: str) -> Array:
+    if pd.api.types.infer_dtype(column, skipna=True).startswith("mixed"):
+        _refuse_numbers(column, name)
     try:
         parsed = pd.to_datetime(column, utc=True, format="ISO8601")
     except (ValueError, TypeError, OverflowError):
@@ -284,3 +287,13 @@ def _texts_to_ms(column: pd.Series, name: str) -> Array:
                 "write them like 2026-01-31T12:00:00."
             ) from None
     return _datetimes_to_ms(pd.Series(parsed))
+
+
+def _refuse_numbers(column: pd.Series, name: str) -> None:
+    numeric = column.map(lambda value: isinstance(value, Real)) & column.notna()
+    if numeric.any():
+        row = int(np.argmax(numeric.to_numpy(dtype=np.bool_)))
+        raise DataError(
+            f"{name} must hold times of one kind, got the number {column.iloc[row]!r} in row {row} "
+            "among others; rp.clean(events) repairs that and counts it."
+        )

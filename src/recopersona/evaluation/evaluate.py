@@ -39,7 +39,7 @@ def evaluate(
     *,
     k: int = 10,
     metrics: str | Iterable[str] = METRICS,
-    seen: str | Sequence[str] = "drop",
+    seen: str | Iterable[str] = "drop",
     confidence: float = 0.95,
     n_boot: int = 1_000,
     random_state: Any = 0,
@@ -116,6 +116,8 @@ def evaluate(
     check(confidence, _SHARE, "evaluate", "confidence")
     check(n_boot, whole(at_least=1), "evaluate", "n_boot")
     check(random_state, seed(), "evaluate", "random_state")
+    if not isinstance(seen, str) and isinstance(seen, Iterable):
+        seen = tuple(seen)
     tasks = [relevant_items(one, seen) for one in splits]
     watch = with_bar if progress else lambda steps, *_: steps
     trial = partial(_trial, k=k, metrics=names, seen=seen, watch=watch)

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recopersona.data.types import Array, Indices, Mask
-from recopersona.errors import ParameterError, did_you_mean
+from recopersona.errors import ParameterError, hint
 from recopersona.kernels.metrics import discounted_gain
 
 Values = NDArray[np.float64]
@@ -366,13 +367,13 @@ OVERALL: Mapping[str, Callable[[Judged], float]] = {
 """Metrics with one value for all lists together, by name."""
 
 
-def metric_names(asked: str | Iterable[str]) -> tuple[str, ...]:
+def metric_names(asked: Any) -> tuple[str, ...]:
     """Return the distinct names asked for, in their order.
 
     Raises
     ------
     ParameterError
-        If none is asked for, or there is no such metric.
+        If none is asked for, there is no such metric, or it is no name.
 
     Examples
     --------
@@ -381,14 +382,15 @@ def metric_names(asked: str | Iterable[str]) -> tuple[str, ...]:
     recopersona.errors.ParameterError: there is no metric 'ndgc'; did you mean 'ndcg'?
     """
     known = (*PER_USER, *OVERALL)
-    names = tuple(dict.fromkeys([asked] if isinstance(asked, str) else asked))
+    if not isinstance(asked, Iterable):
+        raise ParameterError(f"metrics must be names such as ['ndcg', 'recall'], got {asked!r}.")
+    names = [asked] if isinstance(asked, str) else list(asked)
     if not names:
         raise ParameterError(f"name at least one metric of {', '.join(known)}.")
     for name in names:
         if name not in known:
-            hint = did_you_mean(name, known) or f"; there are {', '.join(known)}."
-            raise ParameterError(f"there is no metric {name!r}{hint}")
-    return names
+            raise ParameterError(f"there is no metric {name!r}{hint(name, known)}")
+    return tuple(dict.fromkeys(names))
 
 
 def _summed_precision(hits: Mask) -> Values:

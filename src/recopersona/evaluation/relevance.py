@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from recopersona.data.event import event_bits
+from recopersona.data.event import seen_bits
 from recopersona.data.ids import IdMap
 from recopersona.data.interactions import Interactions
 from recopersona.data.types import Array, Id, Indices, Mask
-from recopersona.errors import DataError, ParameterError
+from recopersona.errors import DataError
 from recopersona.evaluation.splits import Split
 
 
@@ -37,7 +37,7 @@ class Relevant:
         return np.diff(self.bounds)
 
 
-def relevant_items(split: Split, seen: str | Sequence[str]) -> Relevant:
+def relevant_items(split: Split, seen: str | Iterable[str]) -> Relevant:
     """Return each user's distinct held-out items of positive weight that can be recommended.
 
     Items that training saw the user with cannot, unless seen items are kept; ``seen`` means what
@@ -49,7 +49,7 @@ def relevant_items(split: Split, seen: str | Sequence[str]) -> Relevant:
     items_in_train = _translation(test.items, train.items)
     held_out = _distinct_pairs(test.interactions)
     users, items = held_out >> 32, items_in_train[held_out & 0xFFFFFFFF]
-    trained = train.log.take(_rows_that_count(train.log, seen))
+    trained = train.log.take(_rows_of_kinds(train.log, seen_bits(seen)))
     known = _keys(trained.users, trained.items, n_items)
     fresh = (items < 0) | ~np.isin(_keys(users_in_train[users], items, n_items), known)
     users, items = users[fresh], items[fresh]
@@ -95,12 +95,6 @@ def _keys(users: Array, items: Array, n_items: int) -> Array:
     return users.astype(np.int64) * n_items + items
 
 
-def _rows_that_count(log: Interactions, seen: str | Sequence[str]) -> Mask:
-    """Tell which training events keep an item from being recommended."""
-    if isinstance(seen, str):
-        if seen not in ("drop", "keep"):
-            raise ParameterError(
-                f"seen must be 'drop', 'keep' or a list of event types, got {seen!r}."
-            )
-        return np.full(len(log), seen == "drop")
-    return (event_bits(seen) >> log.event.astype(np.int64) & 1).astype(np.bool_)
+def _rows_of_kinds(log: Interactions, bits: int) -> Mask:
+    """Tell the events whose kind is in a bit mask."""
+    return (bits >> log.event.astype(np.int64) & 1).astype(np.bool_)

@@ -27,6 +27,11 @@ class Split:
         by their ids.
     name : str
 
+    Raises
+    ------
+    DataError
+        If a part is no `Dataset`.
+
     Examples
     --------
     >>> import pandas as pd
@@ -39,6 +44,10 @@ class Split:
     test: Dataset
     name: str = "split"
 
+    def __post_init__(self) -> None:
+        for part in (self.train, self.test):
+            _check_type(part, "Split")
+
 
 def split_by_time(dataset: Dataset, test: str | float | timedelta | datetime = "28d") -> Split:
     """Train on what came before a moment, test on what came from then on, for all users alike.
@@ -50,8 +59,8 @@ def split_by_time(dataset: Dataset, test: str | float | timedelta | datetime = "
     test : duration, number between 0 and 1, or moment
         The length of the test part up to and including the last event, such as ``"28d"``; its
         share of the events, such as ``0.2``; or the moment it starts, such as ``"2011-11-11"``
-        (an integer is milliseconds UTC). Events of one time are never separated, so a share may
-        come out larger.
+        (an integer is milliseconds UTC, from 1980 on). Events of one time are never separated, so a
+        share may come out larger.
 
     Returns
     -------
@@ -214,12 +223,16 @@ def prove_by_pair(split: Split) -> None:
         raise AssertionError(f"{split.name}: a (user, item) pair is in training and held out")
 
 
-def _check_dataset(dataset: Any, owner: str) -> None:
+def _check_type(dataset: Any, owner: str) -> None:
     if not isinstance(dataset, Dataset):
         raise DataError(
             f"{owner} needs a Dataset, got {type(dataset).__name__}; "
             "make one with Dataset.from_frames(events)."
         )
+
+
+def _check_dataset(dataset: Any, owner: str) -> None:
+    _check_type(dataset, owner)
     if not len(dataset.interactions):
         raise DataError(f"{owner} needs at least one interaction to split, got none.")
 
@@ -234,13 +247,26 @@ def _cut_moment(times: Array, test: Any) -> int:
     try:
         return int(times.max()) - duration_ms(test, "test") + 1
     except ParameterError:
-        try:
-            return moment_ms(test, "test")
-        except DataError:
-            raise ParameterError(
-                "split_by_time: test must be a duration such as '28d', a share such as 0.2 or a "
-                f"moment such as '2026-01-31', got {test!r}."
-            ) from None
+        return _moment(test)
+
+
+def _moment(test: Any) -> int:
+    try:
+        moment = moment_ms(test, "test")
+    except DataError:
+        raise ParameterError(
+            "split_by_time: test must be a duration such as '28d', a share such as 0.2 or a "
+            f"moment such as '2026-01-31', got {test!r}."
+        ) from None
+    if isinstance(test, (int, np.integer)) and moment < _FIRST_INTEGER_MS:
+        raise ParameterError(
+            "split_by_time: an integer is a moment in milliseconds from 1980 on, "
+            f"got {test!r}; write '28d' for days."
+        )
+    return moment
+
+
+_FIRST_INTEGER_MS = 315_532_800_000
 
 
 def _first_at_or_after(cut: int, times: Array) -> int:

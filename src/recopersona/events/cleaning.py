@@ -12,6 +12,7 @@ import pandas as pd
 
 from recopersona.data.columns import as_pandas, like, require_columns
 from recopersona.data.event import EVENT_CODES, EVENT_COLUMNS, EVENT_TYPES, PURCHASE, RETURN, VIEW
+from recopersona.data.ids import are_whole
 from recopersona.data.intake import CLOCK_TOLERANCE_MS
 from recopersona.data.times import from_ms, moment_ms
 from recopersona.data.types import Array, Mask
@@ -175,7 +176,10 @@ class _Examination:
 
 def _compiled(item_pattern: str | None) -> re.Pattern[str] | None:
     try:
-        return None if item_pattern is None else re.compile(item_pattern)
+        pattern = None if item_pattern is None else re.compile(item_pattern)
+        if pattern is not None:
+            pattern.fullmatch("")  # a pattern of bytes matches no text
+        return pattern
     except (re.error, TypeError) as problem:
         raise ParameterError(
             f"item_pattern must be a regular expression, got {item_pattern!r}: {problem}."
@@ -331,6 +335,6 @@ def _comparable(log: _Examination, name: str, rows: Array) -> Array:
 
 def _without_gaps(ids: pd.Series) -> pd.Series:
     """Whole numbers that a gap had turned into floats are integers again."""
-    if pd.api.types.is_float_dtype(ids.dtype) and (ids == ids.round()).all():
+    if pd.api.types.is_float_dtype(ids.dtype) and are_whole(ids.to_numpy(dtype=np.float64)):
         return ids.astype(np.int64)
     return ids

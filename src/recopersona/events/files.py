@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import logging
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -33,7 +34,10 @@ def find_files(source: str | Path) -> list[Path]:
     DataError
         If there is none.
     """
-    path = Path(source).expanduser()
+    try:
+        path = Path(source).expanduser()
+    except RuntimeError:
+        raise DataError(f"no home folder for {str(source)!r}; write the whole path.") from None
     if path.is_file():
         return [path]
     if path.is_dir():
@@ -42,7 +46,11 @@ def find_files(source: str | Path) -> list[Path]:
         )
     root = Path(path.anchor or ".")
     pattern = str(path.relative_to(root))
-    found = [file for file in root.glob(pattern) if file.is_file() and file.name != MAPPING_FILE]
+    try:
+        matching = list(root.glob(pattern))
+    except ValueError as problem:
+        raise DataError(f"expected a file or a glob, got {str(source)!r}: {problem}.") from None
+    found = [file for file in matching if file.is_file() and file.name != MAPPING_FILE]
     if not found:
         here = path.parent.iterdir() if path.parent.is_dir() else iter(())
         hint = did_you_mean(path.name, (file.name for file in here)) or "; check the path."
@@ -85,7 +93,7 @@ def columns_beside(file: Path) -> dict[str, str] | None:
         return None
     try:
         mapping = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as problem:
+    except (ValueError, RecursionError) as problem:
         raise DataError(f"{path} must be JSON, got: {problem}.") from None
     if not isinstance(mapping, dict) or not all(isinstance(name, str) for name in mapping.values()):
         raise DataError(f'{path} must map our columns to yours, such as {{"item_id": "sku"}}.')
@@ -145,23 +153,44 @@ def kind_of(file: Path) -> str:
     return kind
 
 
+_BROKEN = (OSError, EOFError, zlib.error)  # what a disk and a damaged .gz raise
+
+
 def _read_csv(file: Path) -> pd.DataFrame:
     """Read every cell as text; an empty one is missing, and nothing else is."""
     try:
         try:
             return _csv_cells(file, encoding="utf-8")
         except UnicodeDecodeError:
-            logger.warning("%s is not in UTF-8; reading it as Windows-1252", file)
-            return _csv_cells(file, encoding="cp1252", encoding_errors="replace")
-    except (pd.errors.EmptyDataError, pd.errors.ParserError, OSError, EOFError) as problem:
+            return _csv_cells(file, encoding=_other_encoding(file), encoding_errors="replace")
+    except (pd.errors.EmptyDataError, pd.errors.ParserError, *_BROKEN) as problem:
         raise DataError(f"{file} must be comma-separated values, got: {problem}.") from None
 
 
 def _csv_cells(file: Path, **encoding: Any) -> pd.DataFrame:
-    cells: pd.DataFrame = pd.read_csv(
-        file, dtype=str, keep_default_na=False, na_values=[""], **encoding
+    # The header is read as a row like any other: pandas would rename a name that comes twice, and
+    # take the first cells of rows longer than the header for an index, moving all the others.
+    cells = pd.read_csv(
+        file, header=None, dtype=str, keep_default_na=False, na_values=[""], **encoding
     )
-    return cells
+    names = ["" if name != name else str(name) for name in cells.iloc[0]]
+    repeated = [name for name in names if names.count(name) > 1]
+    if repeated:
+        raise DataError(f"{file} has more than one column named {repeated[0]!r}; keep one.")
+    table: pd.DataFrame = cells.iloc[1:].set_axis(names, axis=1).reset_index(drop=True)
+    return table
+
+
+def _other_encoding(file: Path) -> str:
+    """Tell Windows-1252 from UTF-8 with a few broken bytes, by whether any UTF-8 is in it."""
+    with _opened(file) as lines:
+        text = lines.read().decode("utf-8", errors="replace")
+    broken = text.count("\ufffd")
+    if sum(character > "\x7f" for character in text) > broken:
+        logger.warning("%s has %d bytes that are not UTF-8; they were replaced", file, broken)
+        return "utf-8"
+    logger.warning("%s is not in UTF-8; reading it as Windows-1252", file)
+    return "cp1252"
 
 
 def _read_json_lines(file: Path) -> pd.DataFrame:
@@ -186,13 +215,15 @@ def _opened(file: Path) -> IO[bytes]:
 def _whole_lines(lines: Iterable[bytes], file: Path) -> Iterator[bytes]:
     try:
         yield from lines
-    except (OSError, EOFError) as problem:
+    except _BROKEN as problem:
         raise DataError(f"{file} must be readable, got: {problem}.") from None
 
 
 def _json_object(line: bytes, where: str) -> dict[str, Any]:
     try:
         value = json.loads(line)
+        if b"\\u" in line:
+            json.dumps(value, ensure_ascii=False).encode()  # half a character is no text
     except (ValueError, RecursionError) as problem:
         raise DataError(f"{where} must be a JSON object, got: {problem}.") from None
     if not isinstance(value, dict):

@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from recopersona.data.columns import parsed_numbers
+
 
 def readable_numbers(column: pd.Series) -> NDArray[np.float64]:
     """Return a column as float64, NaN where a value is missing or no number.
@@ -19,7 +21,7 @@ def readable_numbers(column: pd.Series) -> NDArray[np.float64]:
     """
     parsed: Any = column
     if not pd.api.types.is_numeric_dtype(column.dtype):
-        parsed = pd.to_numeric(column.astype(object), errors="coerce")
+        parsed = parsed_numbers(column.astype(object))
     if pd.api.types.is_complex_dtype(parsed.dtype):
         return np.full(len(column), np.nan)
     numbers: NDArray[np.float64] = parsed.to_numpy(dtype=np.float64, na_value=np.nan)

@@ -12,7 +12,7 @@ import pandas as pd
 
 from recopersona.data.columns import as_pandas, like, require_columns
 from recopersona.data.event import EVENT_COLUMNS
-from recopersona.errors import ColumnError, ParameterError, did_you_mean
+from recopersona.errors import ColumnError, ParameterError, hint, nearest
 from recopersona.events.clocks import parse_texts, to_utc
 from recopersona.events.distinct import Distinct
 from recopersona.events.files import as_numbers, columns_beside, find_files, kind_of, read_files
@@ -84,15 +84,23 @@ def read_events(
     'recopersona', which needs 'user_id'; name yours, such as columns={'user_id': 'who'}.
     """
     zone = None if time_zone is None else _known_zone(time_zone)
+    _check_mapping(columns)
     if not isinstance(source, (str, Path)):
         frame = as_pandas(source)
         return like(_in_our_words(frame, _choose(frame, schema, columns), zone), source)
     files = find_files(source)
-    if columns is None and schema == "auto":
+    if columns is None and _is_auto(schema):
         columns = columns_beside(files[0])
     frame = read_files(files)
     chosen = _choose(frame, schema, columns)
     return _in_our_words(frame, chosen, zone, as_text=kind_of(files[0]) == ".csv")
+
+
+def _check_mapping(columns: Any) -> None:
+    if columns is not None and not isinstance(columns, Mapping):
+        raise ParameterError(
+            f"columns must map our names to yours, such as {{'item_id': 'sku'}}, got {columns!r}."
+        )
 
 
 def _known_zone(name: str) -> str:
@@ -107,9 +115,9 @@ def _known_zone(name: str) -> str:
 def _choose(frame: pd.DataFrame, schema: str | Schema, columns: Mapping[str, str] | None) -> Schema:
     names = [str(name) for name in frame.columns]
     if columns is not None:
-        base = OURS if schema == "auto" else schema_named(schema)
+        base = OURS if _is_auto(schema) else schema_named(schema)
         chosen = _with_columns(base, columns, names)
-    elif schema == "auto":
+    elif _is_auto(schema):
         return fitting_schema(names) or _refuse(names)
     else:
         chosen = schema_named(schema)
@@ -119,17 +127,23 @@ def _choose(frame: pd.DataFrame, schema: str | Schema, columns: Mapping[str, str
     return chosen
 
 
+def _is_auto(schema: str | Schema) -> bool:
+    return isinstance(schema, str) and schema == "auto"
+
+
 def _with_columns(schema: Schema, columns: Mapping[str, str], names: list[str]) -> Schema:
     """Return a schema that reads the caller's columns in place of its own."""
     for ours, theirs in columns.items():
         if ours not in EVENT_COLUMNS:
-            hint = did_you_mean(ours, EVENT_COLUMNS) or f"; ours are {', '.join(EVENT_COLUMNS)}."
             raise ParameterError(
-                f"columns maps our names to yours, and {ours!r} is not one of ours{hint}"
+                f"columns maps our names to yours, and {ours!r} is not one of ours"
+                f"{hint(ours, EVENT_COLUMNS, 'ours are')}"
             )
         if theirs not in names:
-            hint = did_you_mean(theirs, names) or f"; its columns are {', '.join(names)}."
-            raise ColumnError(f"columns reads {ours!r} from {theirs!r}, which the log lacks{hint}")
+            raise ColumnError(
+                f"columns reads {ours!r} from {theirs!r}, which the log lacks"
+                f"{hint(theirs, names, 'its columns are')}"
+            )
     mapping = {**schema.columns, **columns}
     own_names = {theirs: ours for ours, theirs in schema.columns.items()}
     needs = (mapping.get(own_names.get(theirs, theirs), theirs) for theirs in schema.needs)
@@ -137,25 +151,26 @@ def _with_columns(schema: Schema, columns: Mapping[str, str], names: list[str]) 
 
 
 def _refuse(names: list[str]) -> Schema:
-    nearest = nearest_schema(names)
-    missing = nearest.lacks(names)[0]
-    ours = {theirs: ours for ours, theirs in nearest.columns.items()}.get(missing, missing)
-    hint = did_you_mean(missing, names).rstrip("?")
-    example = hint.rsplit(" ", 1)[-1] if hint else repr(names[0]) if names else "'…'"
+    likely = nearest_schema(names)
+    missing = likely.lacks(names)[0]
+    ours = {theirs: ours for ours, theirs in likely.columns.items()}.get(missing, missing)
+    near = nearest(missing, names)
+    guess = "" if near is None else f"; did you mean {near!r}"
+    example = near or next(iter(names), "…")
     raise ColumnError(
         f"no schema fits the columns {', '.join(names) or '(none)'}: they look most like "
-        f"{nearest.name!r}, which needs {missing!r}{hint}; name yours, such as "
-        f"columns={{{ours!r}: {example}}}."
+        f"{likely.name!r}, which needs {missing!r}{guess}; name yours, such as "
+        f"columns={{{ours!r}: {example!r}}}."
     )
 
 
 def _lacking(schema: Schema, missing: str, names: list[str]) -> str:
     fitting = fitting_schema(names)
     if fitting is not None and fitting is not schema:
-        hint = f"; the log looks like {fitting.name!r}."
+        fix = f"; the log looks like {fitting.name!r}."
     else:
-        hint = did_you_mean(missing, names) or f"; its columns are {', '.join(names) or 'none'}."
-    return f"schema {schema.name!r} needs a column {missing!r}, which the log lacks{hint}"
+        fix = hint(missing, names, "its columns are")
+    return f"schema {schema.name!r} needs a column {missing!r}, which the log lacks{fix}"
 
 
 def _in_our_words(

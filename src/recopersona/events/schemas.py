@@ -73,7 +73,7 @@ class Schema:
         return not self.lacks(names) and not any(column in names for column in self.unless)
 
 
-def schema_named(name: str | Schema) -> Schema:
+def schema_named(name: Any) -> Schema:
     """Return a schema by its name.
 
     Raises
@@ -92,10 +92,10 @@ def schema_named(name: str | Schema) -> Schema:
     if isinstance(name, Schema):
         return name
     known = {schema.name: schema for schema in SCHEMAS}
-    if name not in known:
-        hint = did_you_mean(name, known) or f"; expected auto, {', '.join(known)} or a Schema."
-        raise ParameterError(f"unknown schema {name!r}{hint}")
-    return known[name]
+    if isinstance(name, str) and name in known:
+        return known[name]
+    fix = did_you_mean(name, known) or f"; expected auto, {', '.join(known)} or a Schema."
+    raise ParameterError(f"unknown schema {name!r}{fix}")
 
 
 def fitting_schema(names: Collection[str]) -> Schema | None:

@@ -98,7 +98,8 @@ class ItemKNN(OnlineRecommender):
         require_array(bounds, np.int64, (self.n_fitted_items_ + 1,), "bounds_")
         require_array(neighbors, np.int32, (None,), "neighbors_")
         require_array(self.likeness_, np.float32, neighbors.shape, "likeness_")
-        whole = bounds[0] == 0 and bounds[-1] == len(neighbors) and (np.diff(bounds) >= 0).all()
+        rising = (bounds[1:] >= bounds[:-1]).all()
+        whole = bounds[0] == 0 and bounds[-1] == len(neighbors) and rising
         within = not len(neighbors) or 0 <= neighbors.min() <= neighbors.max() < len(bounds) - 1
         if not (whole and within):
             raise DataError("ItemKNN: neighbors_ point outside the catalogue.")

@@ -164,6 +164,15 @@ class Pipeline(OnlineRecommender):
         if not parts or not all(described) or len(self.weights_) != len(parts):
             raise DataError("Pipeline: candidates, weights and attributes do not fit together.")
         as_predicates(self.rules_)
+        for name, weight in zip(held, self.weights_, strict=True):
+            check(weight, real(above=0), "Pipeline", f"weight of {name}")
+        for stage in (self.ranker_, self.reranker_):
+            check(stage, optional(_STAGE), "Pipeline", "stage")
+        decisions: Any = self.decisions_
+        counts: Any = self.feedback_counts_
+        logged = isinstance(decisions, dict) and isinstance(counts, dict)
+        if not logged or not all(isinstance(one, Decision) for one in decisions.values()):
+            raise DataError("Pipeline: the log of decisions is not one.")
 
     def recommend(self, asked: Any, n: int = 10, *, seen: str | Sequence[str] = "drop") -> Ranking:
         """Return the best ``n`` items for one visitor; the decision is remembered for `feedback`.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from copy import deepcopy
 from functools import cache, partial
 from typing import Any
@@ -41,16 +41,16 @@ def check_recommender(model: Recommender) -> None:
         check()
 
 
-def recommender_checks(model: Recommender) -> Iterator[tuple[str, Callable[[], None]]]:
-    """Yield every check of a model with its name, for a test runner to run one by one.
+def recommender_checks(model: Recommender) -> list[tuple[str, Callable[[], None]]]:
+    """Return every check of a model with its name, for a test runner to run one by one.
 
     Parameters
     ----------
     model : Recommender
 
-    Yields
-    ------
-    (str, callable without arguments)
+    Returns
+    -------
+    list of (str, callable without arguments)
 
     Examples
     --------
@@ -67,10 +67,10 @@ def recommender_checks(model: Recommender) -> Iterator[tuple[str, Callable[[], N
     # Fitted once for all questions: a copy each, so that no check sees what another one did.
     fitted = cache(lambda: unfitted().fit(small_shop()))
     online_too = online.CHECKS if isinstance(model, OnlineRecommender) else ()
-    for check in (*learning.CHECKS, *keeping.CHECKS, *online_too):
-        yield check.__name__, partial(_run, check, unfitted, type(model).__name__)
-    for check in answering.CHECKS:
-        yield check.__name__, partial(_run, check, lambda: deepcopy(fitted()), type(model).__name__)
+    told = [(check, unfitted) for check in (*learning.CHECKS, *keeping.CHECKS, *online_too)]
+    told += [(check, lambda: deepcopy(fitted())) for check in answering.CHECKS]
+    name = type(model).__name__
+    return [(check.__name__, partial(_run, check, prepare, name)) for check, prepare in told]
 
 
 def _run(check: Callable[[Any], None], prepare: Callable[[], Recommender], name: str) -> None:
