@@ -333,7 +333,7 @@ REFUSED = {
     "factors of the other byte order": ("als", array("item_factors_", of_type(">f4"))),
     "factors column by column": ("als", by_columns("item_factors_")),
     "fewer lengths": ("als", array("item_lengths_", lambda old: old[:3])),
-    "a smaller gram": ("als", array("gram_", lambda old: old[:3, :3])),
+    "a shorter spectrum": ("als", array("spectrum_", lambda old: old[:3])),
     # arrays of Popularity
     "more popularity than items": ("popular", array("popularity_", lambda old: np.ones(99, "f4"))),
     "less popularity": ("popular", array("popularity_", lambda old: old[:2])),

@@ -11,6 +11,11 @@ from tests.naive import als as naive
 N_COLUMNS, FACTORS = 9, 4
 
 
+def in_own_basis(rows):
+    """Rotate rows so that their Gram matrix is diagonal."""
+    return (rows @ np.linalg.eigh(rows.T @ rows)[1]).astype(np.float32)
+
+
 @st.composite
 def problems(draw):
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
@@ -18,7 +23,7 @@ def problems(draw):
     columns = [rng.permutation(N_COLUMNS)[:length] for length in lengths]
     return {
         "start": rng.normal(size=(len(lengths), FACTORS)).astype(np.float32),
-        "fixed": rng.normal(size=(N_COLUMNS, FACTORS)).astype(np.float32),
+        "fixed": in_own_basis(rng.normal(size=(N_COLUMNS, FACTORS))),
         "columns": columns,
         "confidence": [rng.uniform(0.05, 8, length).astype(np.float32) for length in lengths],
         "reg": rng.uniform(0.01, 2, len(lengths)).astype(np.float32),
@@ -26,18 +31,18 @@ def problems(draw):
     }
 
 
-def solved(problem, steps, rows=None, memory=lambda array: array):
+def solved(problem, steps, rows=None, memory=lambda array: array, relaxation=1.0):
     fixed, start = problem["fixed"], problem["start"].copy()
-    gram = (problem["unobserved"] * fixed.T @ fixed).astype(np.float32)
+    spectrum = problem["unobserved"] * np.maximum((fixed**2).sum(axis=0), np.float32(1e-7))
     lengths = [len(columns) for columns in problem["columns"]]
     bounds = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     held = (
-        fixed, gram, bounds, np.concatenate(problem["columns"]).astype(np.int32),
+        fixed, spectrum.astype(np.float32), bounds, np.concatenate(problem["columns"]).astype(np.int32),
         np.concatenate(problem["confidence"]), problem["reg"],
     )  # fmt: skip
     first, last = rows or (0, len(start))
     held = [memory(np.ascontiguousarray(array)) for array in held]
-    solve_rows(start, *held, np.float32(problem["unobserved"]), steps, first, last)
+    solve_rows(start, *held, problem["unobserved"], relaxation, steps, first, last)
     return start
 
 
@@ -55,7 +60,10 @@ def systems(problem):
 def test_every_step_agrees_with_the_twin(problem, steps):
     got = solved(problem, steps)
     for row, (matrix, wanted) in enumerate(systems(problem)):
-        expected = naive.improve(matrix, wanted, problem["start"][row], steps)
+        gram = problem["unobserved"] * (problem["fixed"] ** 2).sum(axis=0)
+        expected = naive.improve(
+            matrix, wanted, problem["start"][row], steps, gram + problem["reg"][row]
+        )
         if not len(problem["columns"][row]):
             expected = np.zeros(FACTORS)
         assert np.allclose(got[row], expected, rtol=2e-3, atol=2e-3)
@@ -67,6 +75,16 @@ def test_many_steps_lead_to_the_exact_solution(problem):
     got = solved(problem, 200)
     for row, (matrix, wanted) in enumerate(systems(problem)):
         assert np.allclose(got[row], naive.solve_exactly(matrix, wanted), rtol=1e-2, atol=1e-3)
+
+
+@given(problems(), st.floats(0.5, 1.9))
+@settings(deadline=None)
+def test_a_row_goes_beyond_its_solution_as_far_as_asked(problem, relaxation):
+    start, plain = problem["start"], solved(problem, 3)
+    got = solved(problem, 3, relaxation=relaxation)
+    expected = start + relaxation * (plain - start)
+    taken = np.array([len(columns) > 0 for columns in problem["columns"]])
+    assert np.allclose(got[taken], expected[taken], rtol=1e-4, atol=1e-4)
 
 
 @given(problems())

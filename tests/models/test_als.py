@@ -91,7 +91,7 @@ def test_factors_have_the_declared_shape_and_type():
     assert (model.user_factors_.shape, model.item_factors_.shape) == ((30, 3), (20, 3))
     assert (model.user_factors_.dtype, model.item_factors_.dtype) == (np.float32, np.float32)
     gram = model.unobserved_weight * model.item_factors_.T @ model.item_factors_
-    assert np.allclose(model.gram_, gram, atol=1e-5)
+    assert np.allclose(np.diag(model.spectrum_), gram, atol=1e-5)
 
 
 def test_another_seed_starts_elsewhere():

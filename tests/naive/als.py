@@ -21,17 +21,20 @@ def solve_exactly(matrix, wanted):
     return np.linalg.solve(matrix, wanted)
 
 
-def improve(matrix, wanted, start, steps):
-    """Take some steps of conjugate gradients."""
-    x = start.astype(np.float64)
-    residual = wanted - matrix @ x
+def improve(matrix, wanted, start, steps, diagonal):
+    """Take some steps of conjugate gradients, in coordinates where the diagonal part is one."""
+    scale = 1 / np.sqrt(diagonal.astype(np.float64))
+    matrix, wanted = scale[:, None] * matrix * scale, scale * wanted
+    z = start / scale
+    residual = wanted - matrix @ z
     direction = residual
+    enough = 1e-12 * max(residual @ residual, z @ z)
     for _ in range(steps):
         error = residual @ residual
-        if error <= 1e-12 * (wanted @ wanted):
+        if error <= enough:
             break
         step = error / (direction @ matrix @ direction)
-        x = x + step * direction
+        z = z + step * direction
         residual = residual - step * matrix @ direction
         direction = residual + (residual @ residual) / error * direction
-    return x
+    return scale * z
