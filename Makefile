@@ -16,6 +16,7 @@ PIP := -m pip install -qq
 VENV := .venv/.python-$(VERSION)
 DEV := .venv/.dev-$(VERSION)
 CORE := .venv-core/.python-$(VERSION)
+PEERS := .venv/.peers-$(VERSION)
 TOOLS := .venv-tools/.uv-$(VERSION)
 FLOORS := .venv-floors/.floors-$(VERSION)
 # The development set holds all that the demo needs: whoever has it installs nothing more.
@@ -49,7 +50,7 @@ lint: $(DEV)  ## ruff, mypy and the directions of imports
 	@.venv/bin/python -m mypy
 	@.venv/bin/lint-imports --no-logo
 
-bench: $(DEV)  ## every benchmark within a minute each; FULL=1 runs them whole
+bench: $(PEERS)  ## every benchmark within a minute each; FULL=1 runs them whole
 	@failed=; for script in benchmarks/[!_]*.py; do \
 	    echo "$$script $(BENCH_FLAGS)"; \
 	    .venv/bin/python "$$script" $(BENCH_FLAGS) || failed="$$failed $$script"; \
@@ -113,6 +114,11 @@ $(DEV): pyproject.toml $(wildcard $(LOCK)) | $(VENV)
 	@echo "Installing the development set of $(LOCK) ..."
 	@.venv/bin/python $(PIP) --require-hashes -r $(LOCK)
 	@.venv/bin/python $(PIP) --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(PEERS): $(DEV)
+	@echo "Installing the peers ..."
+	@.venv/bin/python $(PIP) --no-build-isolation -e '.[bench]'
 	@touch $@
 
 $(TOOLS):

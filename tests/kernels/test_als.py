@@ -37,7 +37,8 @@ def solved(problem, steps, rows=None, memory=lambda array: array, relaxation=1.0
     lengths = [len(columns) for columns in problem["columns"]]
     bounds = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     held = (
-        fixed, spectrum.astype(np.float32), bounds, np.concatenate(problem["columns"]).astype(np.int32),
+        fixed, spectrum.astype(np.float32), bounds,
+        np.concatenate(problem["columns"]).astype(np.int32),
         np.concatenate(problem["confidence"]), problem["reg"],
     )  # fmt: skip
     first, last = rows or (0, len(start))

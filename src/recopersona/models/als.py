@@ -75,7 +75,14 @@ class ALS(OnlineRecommender):
     for exactly at request time from what speaks for her; so are users who get new events through
     ``partial_fit``. Items that appear through ``partial_fit`` are scored after the next ``fit``.
 
-    Memory: ``4 * factors * (n_users + n_items)`` bytes, and 24 bytes an interaction while fitting.
+    Each pass rotates both sides into the basis where the Gram matrix of the fixed side is diagonal
+    (scores do not change), scales every row's system by the root of its diagonal part, and takes
+    two steps of conjugate gradients from where the row stands. Rows then go 1.4 times the way to
+    their solution: the loss of each row still falls, as it does for any factor below 2, and fewer
+    passes are needed.
+
+    Memory: ``8 * factors * (n_users + n_items)`` bytes and 24 bytes an interaction while fitting,
+    half of the former afterwards.
 
     References
     ----------
@@ -101,7 +108,7 @@ class ALS(OnlineRecommender):
     alpha: float = param(real(above=0), default=1.0)
     unobserved_weight: float = param(real(above=0), default=0.2)
     reg_exponent: float = param(real(at_least=0, at_most=1), default=0.5)
-    iterations: int = param(whole(at_least=1), default=15)
+    iterations: int = param(whole(at_least=1), default=10)
     random_state: Any = param(seed(), default=0)
 
     def _fit(self, dataset: Dataset) -> None:
@@ -273,11 +280,11 @@ class ALS(OnlineRecommender):
         solution: Floats = np.linalg.solve(self._system(liked, weights), wanted)
         return solution.astype(np.float32)
 
-    def _system(self, liked: Indices, weights: Floats) -> Floats:
+    def _system(self, liked: Indices, weights: Floats) -> Array:
         rows = self.item_factors_[liked].astype(np.float64)
         extra = self.alpha * weights.astype(np.float64) - self.unobserved_weight
         reg = self._row_reg(np.array(len(liked)), len(self.item_factors_))
-        system: Floats = np.diag(self.spectrum_ + float(reg)) + (rows.T * extra) @ rows
+        system: Array = np.diag(self.spectrum_ + float(reg)) + (rows.T * extra) @ rows
         return system
 
 
