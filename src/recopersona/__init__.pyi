@@ -9,6 +9,7 @@ from recopersona.base.parameters import param as param
 from recopersona.base.parameters import real as real
 from recopersona.base.parameters import switch as switch
 from recopersona.base.parameters import whole as whole
+from recopersona.base.part import Part as Part
 from recopersona.base.recommender import Recommender as Recommender
 from recopersona.base.stage import Stage as Stage
 from recopersona.data.dataset import Dataset as Dataset

@@ -25,6 +25,17 @@ def _sift_down(items, scores, root, size):
         root = worst
 
 
+@inner
+def _sort_best_first(items, scores, size):
+    """Sort the first few places, in any order before: best first, ties by item."""
+    for root in range(size // 2 - 1, -1, -1):
+        _sift_down(items, scores, root, size)
+    for last in range(size - 1, 0, -1):
+        items[0], items[last] = items[last], items[0]
+        scores[0], scores[last] = scores[last], scores[0]
+        _sift_down(items, scores, 0, last)
+
+
 @kernel(
     written(i32, 2),
     written(f32, 2),
@@ -74,12 +85,7 @@ def select_top(top_items, top_scores, counts, scores, bounds, excluded, blocked)
         counts[row] = size
         if size < n:
             _shift_to_front(items, best, n - size)
-            for root in range(size // 2 - 1, -1, -1):
-                _sift_down(items, best, root, size)
-        for last in range(size - 1, 0, -1):
-            items[0], items[last] = items[last], items[0]
-            best[0], best[last] = best[last], best[0]
-            _sift_down(items, best, 0, last)
+        _sort_best_first(items, best, size)
 
 
 @inner
@@ -170,9 +176,4 @@ def select_top_products(
                 items[0], best[0] = other, score
                 _sift_down(items, best, 0, k)
         counts[row] = size
-        for root in range(size // 2 - 1, -1, -1):
-            _sift_down(items, best, root, size)
-        for last in range(size - 1, 0, -1):
-            items[0], items[last] = items[last], items[0]
-            best[0], best[last] = best[last], best[0]
-            _sift_down(items, best, 0, last)
+        _sort_best_first(items, best, size)
