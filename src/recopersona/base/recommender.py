@@ -24,7 +24,7 @@ from recopersona.data.ranking import Ranking, long_frame
 from recopersona.data.times import moment_ms
 from recopersona.data.types import Floats, Id, Indices, Mask
 from recopersona.errors import DataError
-from recopersona.kernels.blocks import cut, run_blocks
+from recopersona.kernels.blocks import cut, one_blas_thread, run_blocks
 from recopersona.kernels.topn import select_top
 
 NO_OPINION = np.float32(-np.inf)
@@ -168,7 +168,8 @@ class Recommender(Part):
         """
         self._check_fitted()
         check(n, whole(at_least=1), "recommend", "n")
-        return self._rank([Query.of(asked)], n, seen_bits(seen))[0]
+        with one_blas_thread():  # as in a batch: the answer must not depend on the threads
+            return self._rank([Query.of(asked)], n, seen_bits(seen))[0]
 
     def recommend_many(
         self, asked: Iterable[Any], n: int = 10, *, seen: str | Sequence[str] = "drop"

@@ -232,12 +232,13 @@ def _json_object(line: bytes, where: str) -> dict[str, Any]:
 
 
 def _json_column(values: list[Any]) -> pd.Series:
-    if set(map(type, values)) == {int, type(None)}:
-        try:  # through floats, an id above 2**53 would become another one
+    try:
+        if set(map(type, values)) == {int, type(None)}:
+            # Through floats, an id above 2**53 would become another one.
             return pd.Series(values, dtype="Int64")
-        except OverflowError:
-            return pd.Series(values, dtype=object)
-    return pd.Series(values)
+        return pd.Series(values)
+    except OverflowError:  # integers of any length are JSON
+        return pd.Series(values, dtype=object)
 
 
 def _read_parquet(file: Path) -> pd.DataFrame:

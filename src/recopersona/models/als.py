@@ -19,7 +19,7 @@ from recopersona.data.query import Query
 from recopersona.data.types import Array, Floats, Id, Indices, Mask
 from recopersona.errors import DataError
 from recopersona.kernels.als import multiply_rows, solve_rows
-from recopersona.kernels.blocks import cut, cut_evenly, run_blocks
+from recopersona.kernels.blocks import cut, cut_evenly, one_blas_thread, run_blocks
 
 _BLOCKS = 64
 _ROWS_PER_PRODUCT = 8_192
@@ -225,7 +225,8 @@ class ALS(OnlineRecommender):
             lambda start, end: factors[start:end].T @ factors[start:end],
             cut(len(factors), _ROWS_PER_PRODUCT),
         )
-        values, vectors = np.linalg.eigh(np.sum(parts, axis=0, dtype=np.float64))
+        with one_blas_thread():  # threads of BLAS would go on spinning beside ours
+            values, vectors = np.linalg.eigh(np.sum(parts, axis=0, dtype=np.float64))
         # A trace keeps rows solvable where reg is 0 and there are more factors than items.
         floor = 1e-7 * max(float(values[-1]), 1e-12)
         weighted = self.unobserved_weight * np.maximum(values, floor)
