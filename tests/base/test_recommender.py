@@ -283,3 +283,9 @@ def test_forgetting_counts_who_was_known_and_keeps_the_others():
 def test_a_stage_is_anything_callable():
     assert isinstance(lambda query, ranking: ranking, rp.Stage)
     assert not isinstance(7, rp.Stage)
+
+
+@pytest.mark.parametrize("user_id", ["9" * 5_000, "²", 10**300], ids=["digits", "odd", "large"])
+def test_an_unknown_id_of_any_length_is_answered(user_id):
+    events = pd.DataFrame({"user_id": [17, 18], "item_id": ["tea", "salt"]})
+    assert len(rp.Popularity().fit(events).recommend(user_id)) == 2

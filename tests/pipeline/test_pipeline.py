@@ -382,3 +382,10 @@ def test_a_pipeline_with_a_lambda_is_not_saved(tmp_path):
 def test_a_stranger_an_empty_session_and_a_new_item_never_raise(plain):
     for asked in ("a stranger", rp.Query(), rp.Query(session=["never seen"]), rp.Query(seed="odd")):
         assert len(plain.recommend(asked, n=10)) == 10
+
+
+@pytest.mark.parametrize("weights", [[1, 2], "als", 3])
+def test_weights_are_a_mapping(weights):
+    events = pd.DataFrame({"user_id": [1, 2], "item_id": ["tea", "salt"]})
+    with pytest.raises(ParameterError, match="Pipeline: weights must be a mapping from name"):
+        rp.Pipeline(candidates=[rp.Popularity()], weights=weights).fit(events)

@@ -7,7 +7,7 @@ constructor, its signature, scikit-learn's ``get_params`` and the check all foll
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -142,6 +142,11 @@ def switch() -> Bound:
     (True, False)
     """
     return Bound("True or False", lambda value: isinstance(value, (bool, np.bool_)))
+
+
+def mapping(words: str) -> Bound:
+    """A mapping; the words say from what to what."""
+    return Bound(f"a mapping {words}", lambda value: isinstance(value, Mapping))
 
 
 def seed() -> Bound:

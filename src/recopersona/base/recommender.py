@@ -502,7 +502,9 @@ def listed(ids: Any, verb: str) -> list[Any]:
 def _as_known(query: Query, users: IdMap) -> str:
     """Say so where an id is known as a text but was asked for as a number, or the other way."""
     asked = query.user_id
-    twin: Any = int(asked) if isinstance(asked, str) and asked.isdecimal() else str(asked)
+    # No integer id has more than 19 digits, and Python refuses to read very long ones.
+    is_number = isinstance(asked, str) and asked.isdecimal() and len(asked) <= 19
+    twin: Any = int(str(asked)) if is_number else str(asked)
     return f"; did you mean {twin!r}?" if users.index(twin) != UNKNOWN else ""
 
 

@@ -72,8 +72,9 @@ class ALS(OnlineRecommender):
     -----
     An observed pair of confidence below ``unobserved_weight`` is still observed: it wants 1 with
     that little force. A visitor whom training did not see, or whose session has gone on, is solved
-    for exactly at request time from what speaks for her; so are users who get new events through
-    ``partial_fit``. Items that appear through ``partial_fit`` are scored after the next ``fit``.
+    for exactly at request time from what speaks for her. Users who get new events through
+    ``partial_fit`` are solved for anew, until the residual is at the limit of float32. Items that
+    appear through ``partial_fit`` are scored after the next ``fit``.
 
     Each pass rotates both sides into the basis where the Gram matrix of the fixed side is diagonal
     (scores do not change), scales every row's system by the root of its diagonal part, and takes

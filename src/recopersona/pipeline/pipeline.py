@@ -13,7 +13,7 @@ import numpy as np
 from sklearn.base import clone
 
 from recopersona.base.online import OnlineRecommender
-from recopersona.base.parameters import Bound, check, optional, param, real, whole
+from recopersona.base.parameters import Bound, check, mapping, optional, param, real, whole
 from recopersona.base.recommender import FALLBACK, NO_OPINION, Recommender, listed
 from recopersona.base.stage import Stage
 from recopersona.data.dataset import Dataset
@@ -39,6 +39,7 @@ KEEP_SEEN = 0
 
 _MODELS = Bound("a list of models or (name, model) pairs, at least one", _are_models)
 _STAGE = Bound("a function (query, ranking) -> ranking", callable)
+_WEIGHTS = mapping("from name to a number above 0")
 
 
 class Pipeline(OnlineRecommender):
@@ -94,7 +95,7 @@ class Pipeline(OnlineRecommender):
     rules: Any = param(default=None)
     ranker: Stage | None = param(optional(_STAGE), default=None)
     reranker: Stage | None = param(optional(_STAGE), default=None)
-    weights: Mapping[str, float] | None = param(default=None)
+    weights: Mapping[str, float] | None = param(optional(_WEIGHTS), default=None)
     pool: int = param(whole(at_least=1), default=200)
     decision_log: int = param(whole(at_least=0), default=10_000)
 
