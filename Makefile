@@ -112,7 +112,7 @@ $(CORE):
 
 $(DEV): pyproject.toml $(wildcard $(LOCK)) | $(VENV)
 	@echo "Installing the development set of $(LOCK) ..."
-	@.venv/bin/python $(PIP) --require-hashes -r $(LOCK)
+	@.venv/bin/python $(PIP) --require-hashes --no-deps -r $(LOCK)
 	@.venv/bin/python $(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
 

@@ -29,6 +29,7 @@ def every_model():
         for found in pkgutil.walk_packages(room.__path__, f"{room.__name__}."):
             for name, kind in vars(importlib.import_module(found.name)).items():
                 is_model = isinstance(kind, type) and issubclass(kind, rp.Recommender)
+                is_model = is_model and kind._fit is not rp.Recommender._fit  # what can be fitted
                 if is_model and kind.__module__ == found.name and not name.startswith("_"):
                     yield kind(**ARGUMENTS.get(name, {}))
 

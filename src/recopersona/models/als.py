@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
-from recopersona.base.online import OnlineRecommender
 from recopersona.base.parameters import generator, param, real, seed, whole
 from recopersona.base.progress import progress
-from recopersona.base.recommender import NO_OPINION, require_array
+from recopersona.base.recommender import require_array
 from recopersona.data.dataset import Dataset
 from recopersona.data.growing import with_room
 from recopersona.data.interactions import Interactions
 from recopersona.data.query import Query
-from recopersona.data.types import Array, Floats, Id, Indices, Mask
+from recopersona.data.types import Array, Floats, Id, Indices
 from recopersona.errors import DataError
-from recopersona.kernels.als import multiply_rows, solve_rows
+from recopersona.kernels.als import solve_rows
 from recopersona.kernels.blocks import cut, cut_evenly, one_blas_thread, run_blocks
+from recopersona.models.inner_product import InnerProduct
 
 _BLOCKS = 64
 _ROWS_PER_PRODUCT = 8_192
 _STEPS = 2  # conjugate-gradient steps per row and pass; the next pass continues from here
 _RELAXATION = 1.4  # rows go this far beyond their solution, and fewer passes are needed
-_FEW = 4  # fewer queries are cheaper one by one than as a matrix product
+_FEW = 4  # fewer users are cheaper one by one than handed out in blocks
 
 
-class ALS(OnlineRecommender):
+class ALS(InnerProduct):
     r"""Score an item by the inner product of a user's and an item's factors.
 
     The factors minimize
@@ -127,42 +126,8 @@ class ALS(OnlineRecommender):
             users, items, _ = self._improved(users, items, by_user, relaxation)
             items, users, _ = self._improved(items, users, by_item, relaxation)
         users, items, spectrum = self._improved(users, items, by_user, 1.0)
-        self.user_factors_, self.item_factors_, self.spectrum_ = users, items, spectrum
-        self.item_lengths_ = np.linalg.norm(items, axis=1)
-
-    def score_items(self, query: Query, items: Indices | None = None) -> Floats:
-        """Return every item's inner product with the visitor's factors, float32 (n_items,)."""
-        vector = self._vector(query)
-        scores = np.full(len(self.item_factors_), NO_OPINION)
-        if vector.any():
-            multiply_rows(scores, self.item_factors_, vector)
-            scores[~self._has_factors()] = NO_OPINION
-        return scores
-
-    def _score_queries(self, queries: Sequence[Query]) -> Floats:
-        if len(queries) < _FEW:
-            return super()._score_queries(queries)
-        vectors = np.stack([self._vector(query) for query in queries])
-        scores = np.full((len(queries), len(self.items_)), NO_OPINION)
-        known = scores[:, : len(self.item_factors_)]
-        np.matmul(vectors, self.item_factors_.T, out=known)
-        known[:, ~self._has_factors()] = NO_OPINION
-        scores[~vectors.any(axis=1)] = NO_OPINION
-        return scores
-
-    def _has_factors(self) -> Mask:
-        """Items nobody has had anything to do with have none."""
-        known: Mask = self.item_lengths_ > 0
-        return known
-
-    def _similar(self, item: int) -> Floats:
-        cosine = np.full(len(self.item_factors_), NO_OPINION)
-        if item < len(cosine) and self.item_lengths_[item] > 0:
-            multiply_rows(cosine, self.item_factors_, self.item_factors_[item])
-            known = self._has_factors()
-            cosine[known] /= self.item_lengths_[known] * self.item_lengths_[item]
-            cosine[~known] = NO_OPINION
-        return cosine
+        self.user_factors_, self.spectrum_ = users, spectrum
+        self._keep_items(items)
 
     def _explain(self, query: Query, item: int) -> list[tuple[str, Id | None, float]]:
         score = float(self._full_scores(query)[item])
