@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import copy
-import re
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import clone
 
-from recopersona.base.online import OnlineRecommender
+from recopersona.base.composite import MODELS, Composite
 from recopersona.base.parameters import Bound, check, mapping, optional, param, real, whole
-from recopersona.base.recommender import FALLBACK, NO_OPINION, Recommender, listed
+from recopersona.base.recommender import FALLBACK, NO_OPINION, listed
 from recopersona.base.stage import Stage
 from recopersona.data.dataset import Dataset
 from recopersona.data.decision import Decision
@@ -29,20 +28,14 @@ from recopersona.errors import DataError, ParameterError, hint
 from recopersona.pipeline.filters import Filters, as_predicates
 from recopersona.pipeline.fusion import fuse
 
-
-def _are_models(value: Any) -> bool:
-    return bool(value) and all(isinstance(model, Recommender) for _, model in named(value))
-
-
 KEEP_SEEN = 0
 """The kinds of events, as bits, for which an item counts as seen: none."""
 
-_MODELS = Bound("a list of models or (name, model) pairs, at least one", _are_models)
 _STAGE = Bound("a function (query, ranking) -> ranking", callable)
 _WEIGHTS = mapping("from name to a number above 0")
 
 
-class Pipeline(OnlineRecommender):
+class Pipeline(Composite):
     """Several models' candidates, filtered by rules, merged, ranked and re-ranked.
 
     Rules are asked **before** the candidates are picked, so filtering never shortens a list.
@@ -91,7 +84,9 @@ class Pipeline(OnlineRecommender):
     5
     """
 
-    candidates: Sequence[Any] = param(_MODELS, default=())
+    _models_parameter: ClassVar[str] = "candidates"
+
+    candidates: Sequence[Any] = param(MODELS, default=())
     rules: Any = param(default=None)
     ranker: Stage | None = param(optional(_STAGE), default=None)
     reranker: Stage | None = param(optional(_STAGE), default=None)
@@ -99,73 +94,32 @@ class Pipeline(OnlineRecommender):
     pool: int = param(whole(at_least=1), default=200)
     decision_log: int = param(whole(at_least=0), default=10_000)
 
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Return the parameters; with ``deep``, also the models' as ``name__parameter``."""
-        params: dict[str, Any] = super().get_params(deep=False)
-        if deep and _are_models(self.candidates):
-            for name, model in named(self.candidates):
-                params[name] = model
-                params.update(
-                    {f"{name}__{key}": value for key, value in model.get_params().items()}
-                )
-        return params
-
-    def set_params(self, **params: Any) -> Self:
-        """Set parameters, a model by its name, or a model's own as ``name__parameter``."""
-        own = super().get_params(deep=False)
-        # What is whole comes before what is inside it, in whatever order it was typed.
-        for key in sorted(params, key=lambda key: (key not in own, "__" in key)):
-            models = dict(named(self.candidates)) if _are_models(self.candidates) else {}
-            name, _, inner = key.partition("__")
-            if key in own:
-                setattr(self, key, params[key])
-            elif name in models and inner:
-                models[name].set_params(**{inner: params[key]})
-            elif name in models:
-                self.candidates = list({**models, name: params[key]}.items())
-            else:
-                raise ParameterError(
-                    f"Pipeline has no parameter {key!r}{hint(key, [*own, *models])}"
-                )
-        return self
-
     def _fit(self, dataset: Dataset) -> None:
-        models = dict(named(self.candidates))
-        self.weights_ = _fusion_weights(self.weights, tuple(models))
+        self.weights_ = _fusion_weights(self.weights, tuple(dict(self._named())))
         self.rules_ = as_predicates(self.rules)
         self.item_features_ = dataset.item_features.copy(self.items_)
         self.user_features_ = dataset.user_features.copy(self.users_)
         self._filters_kept: Filters | None = None
         self._filters.evaluate()
-        self.candidates_ = {name: clone(model).fit(dataset) for name, model in models.items()}
-        self._adopt(self.users_, self.items_, self.past_)
+        self._fit_models(dataset)
         self.ranker_ = _fitted(self.ranker, dataset)
         self.reranker_ = _fitted(self.reranker, dataset)
         self.decisions_: dict[str, Decision] = {}
         self.feedback_counts_ = {"taught": 0, "repeated": 0, "unknown": 0}
 
     def _adopt(self, users: IdMap, items: IdMap, past: History) -> None:
-        """One set of ids and one past for all parts, whatever pipeline this one is part of."""
         super()._adopt(users, items, past)
         self.item_features_ = self.item_features_.copy(items)
         self.user_features_ = self.user_features_.copy(users)
         self._filters_kept = None
-        for model in self.candidates_.values():
-            model._adopt(users, items, past)
 
     def _check_learned(self) -> None:
         super()._check_learned()
-        held: Any = self.candidates_
-        parts = list(held.values()) if isinstance(held, dict) else []
-        for model in parts:
-            shared = (model.users_, model.items_, model.past_)
-            if shared != (self.users_, self.items_, self.past_):
-                raise DataError("Pipeline: a candidate has users and items of its own.")
         described = self.item_features_.ids is self.items_, self.user_features_.ids is self.users_
-        if not parts or not all(described) or len(self.weights_) != len(parts):
+        if not all(described) or len(self.weights_) != len(self.candidates_):
             raise DataError("Pipeline: candidates, weights and attributes do not fit together.")
         as_predicates(self.rules_)
-        for name, weight in zip(held, self.weights_, strict=True):
+        for name, weight in zip(self.candidates_, self.weights_, strict=True):
             check(weight, real(above=0), "Pipeline", f"weight of {name}")
         for stage in (self.ranker_, self.reranker_):
             check(stage, optional(_STAGE), "Pipeline", "stage")
@@ -253,17 +207,13 @@ class Pipeline(OnlineRecommender):
         self._check_fitted()
         self.item_features_.update(frame, "item_id")
         self._filters.catalogue_changed()
-        for model in self.candidates_.values():
-            model.update_items(frame)
-        return self
+        return super().update_items(frame)
 
     def update_users(self, frame: Any) -> Self:
         """Take in new or changed rows of the customers."""
         self._check_fitted()
         self.user_features_.update(frame, "user_id")
-        for model in self.candidates_.values():
-            model.update_users(frame)
-        return self
+        return super().update_users(frame)
 
     def forget(self, user_ids: Iterable[Id]) -> int:
         """Drop what is held of single users, decisions included; see `Recommender.forget`."""
@@ -287,9 +237,7 @@ class Pipeline(OnlineRecommender):
         return scores
 
     def _learn(self, rows: Interactions) -> None:
-        for model in self.candidates_.values():
-            if isinstance(model, OnlineRecommender):
-                model._learn(rows)
+        super()._learn(rows)
         for stage in (self.ranker_, self.reranker_):
             if hasattr(stage, "_learn"):
                 stage._learn(rows)
@@ -297,8 +245,7 @@ class Pipeline(OnlineRecommender):
     def _forget_users(self, users: Indices) -> None:
         self.user_features_.forget(users.tolist())
         self._forget_decisions({self.users_.ids[user] for user in users})
-        for model in self.candidates_.values():
-            model._forget_users(users)
+        super()._forget_users(users)
 
     def _forget_decisions(self, user_ids: set[Id]) -> None:
         kept = {key: one for key, one in self.decisions_.items() if one.user_id not in user_ids}
@@ -390,34 +337,6 @@ class Pipeline(OnlineRecommender):
             del self.decisions_[next(iter(self.decisions_))]
 
 
-def named(candidates: Any) -> list[tuple[str, Any]]:
-    """Return (name, model) pairs; unnamed models are called like their class, numbered if need be.
-
-    Examples
-    --------
-    >>> from recopersona.models.popularity import Popularity
-    >>> [name for name, _ in named([Popularity(), Popularity(), ("week", Popularity())])]
-    ['popularity', 'popularity2', 'week']
-    """
-    pairs: list[tuple[str, Any]] = []
-    taken: set[str] = set()
-    for entry in candidates:
-        given = isinstance(entry, tuple) and len(entry) == 2 and isinstance(entry[0], str)
-        name, model = entry if given else (type(entry).__name__.lower(), entry)
-        if given and (name in taken or "__" in name or not re.fullmatch(r"\w+", name)):
-            raise ParameterError(
-                f"Pipeline: {name!r} cannot name a model; use distinct plain words."
-            )
-        if name in _OWN_NAMES:
-            raise ParameterError(f"Pipeline: {name!r} is a parameter of its own; name the model.")
-        base, number = name, 2
-        while name in taken:
-            name, number = f"{base}{number}", number + 1
-        taken.add(name)
-        pairs.append((name, model))
-    return pairs
-
-
 def _fusion_weights(weights: Mapping[str, float] | None, names: tuple[str, ...]) -> list[float]:
     for name, weight in (weights or {}).items():
         if name not in names:
@@ -445,6 +364,3 @@ def _applied(stage: Stage, query: Query, ranking: Ranking) -> Ranking:
             "make one with ranking.rescored(scores) or ranking.take(places)."
         )
     return answer
-
-
-_OWN_NAMES = frozenset(Pipeline._get_param_names())

@@ -1,0 +1,192 @@
+"""Filters on the graph of who chose what: closed forms that smooth a taste, then sharpen it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from recopersona.base.online import OnlineRecommender
+from recopersona.base.parameters import generator, param, real, seed, whole
+from recopersona.base.recommender import NO_OPINION, require_array
+from recopersona.data.dataset import Dataset
+from recopersona.data.interactions import Interactions
+from recopersona.data.query import Query
+from recopersona.data.types import Array, Floats, Id, Indices
+from recopersona.errors import DataError
+from recopersona.kernels.blocks import one_blas_thread
+from recopersona.kernels.lanes import SparseRows, right_singular_vectors
+
+_LANES = 32  # queries answered together
+_ORDER = 4  # of the sharpening: one step of the classical Runge-Kutta method
+
+
+class GraphFilter(OnlineRecommender):
+    r"""Spread a taste over the graph of users and items, and sharpen what became blurred.
+
+    .. math:: s_u = x_u \left(P + low\_pass \cdot D^{-1/2} V V^T D^{1/2}\right)
+              \sum_{k=0}^{4} \frac{(-sharpening \cdot P)^k}{k!}
+
+    where :math:`x_u` holds the user's weights, :math:`P = \tilde R^T \tilde R`,
+    :math:`\tilde R = D_U^{-1/2} R D^{-1/2}` is the matrix of weights divided by the roots of its
+    row and column sums, and V holds the leading ``factors`` right singular vectors of
+    :math:`\tilde R`: an ideal low-pass filter.
+
+    Parameters
+    ----------
+    factors : int, at least 0
+        Singular vectors of the low-pass filter; all there are, where that is fewer.
+    low_pass : float, at least 0
+        Weight of the low-pass filter.
+    sharpening : float, at least 0
+        How long the blurred taste is sharpened; 0 not at all.
+    random_state : int, RandomState or None
+        Where the search for singular vectors starts.
+
+    Attributes
+    ----------
+    graph_ : csr_array (n_users, n_items)
+        The normalized matrix.
+    item_scale_ : float32 (n_items,)
+        The root of each item's summed weights.
+    basis_ : float32 (n_items, factors)
+        The singular vectors.
+
+    Notes
+    -----
+    ``GraphFilter()`` is BSPM with its published settings; ``GraphFilter(factors=256, low_pass=0.3,
+    sharpening=0)`` is GF-CF. There is nothing to train: new events count at once for the taste of
+    who caused them, the graph is that of the last ``fit``.
+
+    An answer passes 10 times over all interactions (twice without sharpening), whoever asks: some
+    20 ms for a million of them, and a third of that in batches.
+
+    Memory: 16 bytes an interaction and ``4 * factors * n_items`` bytes, three times the latter
+    while fitting.
+
+    References
+    ----------
+    Shen et al. (2021), "How Powerful is Graph Convolution for Recommendation?" (GF-CF), section 5;
+    Choi et al. (2023), "Blurring-Sharpening Process Models for Collaborative Filtering", section 3.
+
+    Examples
+    --------
+    >>> from recopersona.datasets.synthetic import synthetic_shop
+    >>> shop = synthetic_shop(200, 50, random_state=7)
+    >>> model = GraphFilter(factors=16).fit(shop)
+    >>> ranking = model.recommend("u-0001", n=3)
+    >>> len(ranking), ranking.sources[0]
+    (3, 'GraphFilter')
+    """
+
+    factors: int = param(whole(at_least=0), default=448)
+    low_pass: float = param(real(at_least=0), default=0.2)
+    sharpening: float = param(real(at_least=0), default=2.5)
+    random_state: Any = param(seed(), default=0)
+
+    def _fit(self, dataset: Dataset) -> None:
+        matrix = dataset.matrix()
+        by_user = np.sqrt(matrix.sum(axis=1, dtype=np.float64))
+        by_item = np.sqrt(matrix.sum(axis=0, dtype=np.float64))
+        left, right = sparse.diags_array(_inverse(by_user)), sparse.diags_array(_inverse(by_item))
+        self.graph_ = sparse.csr_array(left @ matrix @ right).astype(np.float32)
+        self.item_scale_ = by_item.astype(np.float32)
+        self._prepare()
+        k = min(self.factors, *matrix.shape) if self.low_pass else 0
+        self.basis_ = right_singular_vectors(
+            self._by_user, self._by_item, k, generator(self.random_state)
+        )
+
+    def score_items(self, query: Query, items: Indices | None = None) -> Floats:
+        """Return every item's filtered weight, float32 (n_items,)."""
+        scores: Floats = self._score_queries([query])[0]
+        return scores
+
+    def _score_queries(self, queries: Sequence[Query]) -> Floats:
+        scores = np.full((len(queries), len(self.items_)), NO_OPINION)
+        known = self.item_scale_ > 0
+        n_fitted = len(known)
+        for start in range(0, len(queries), _LANES):
+            tastes = [self._known_taste(query) for query in queries[start : start + _LANES]]
+            lanes = np.zeros((n_fitted, len(tastes)), np.float32)
+            for lane, (liked, weights) in enumerate(tastes):
+                lanes[liked, lane] = weights
+            filtered = self._sharpened(self._blurred(lanes))
+            for lane, (liked, _) in enumerate(tastes):
+                if len(liked):
+                    np.copyto(scores[start + lane, :n_fitted], filtered[:, lane], where=known)
+        return scores
+
+    def _blurred(self, lanes: Floats) -> Floats:
+        scale = self.item_scale_[:, None]
+        blurred = self._spread(lanes)
+        if self.basis_.shape[1]:
+            with one_blas_thread():
+                smooth = self.basis_ @ (self.basis_.T @ (_inverse(scale) * lanes))
+            blurred += np.float32(self.low_pass) * scale * smooth
+        return blurred
+
+    def _sharpened(self, lanes: Floats) -> Floats:
+        """Apply the polynomial from its innermost term outwards."""
+        if not self.sharpening:
+            return lanes
+        sharp = lanes
+        for order in range(_ORDER, 0, -1):
+            spread = self._spread(sharp)
+            spread *= np.float32(-self.sharpening / order)
+            spread += lanes
+            sharp = spread
+        return sharp
+
+    def _spread(self, lanes: Floats) -> Floats:
+        """Multiply by P: from items to the users who chose them, and back."""
+        return self._by_item.times(self._by_user.times(lanes))
+
+    def _known_taste(self, query: Query) -> tuple[Indices, Floats]:
+        """Leave out items that came after the fit."""
+        liked, weights = self.taste_of(query)
+        known = liked < len(self.item_scale_)
+        return liked[known], weights[known]
+
+    def _learn(self, rows: Interactions) -> None:
+        """What is new is already in the past that tastes are read from."""
+
+    def _explain(self, query: Query, item: int) -> list[tuple[str, Id | None, float]]:
+        """Send the item back through the filter: what it gathers from each liked item."""
+        if item >= len(self.item_scale_) or not self.item_scale_[item]:
+            return []
+        lanes = np.zeros((len(self.item_scale_), 1), np.float32)
+        lanes[item] = 1
+        sharp = self._sharpened(lanes)
+        scale = self.item_scale_[:, None]
+        smooth = self.basis_ @ (self.basis_.T @ (scale * sharp))
+        column = self._spread(sharp) + np.float32(self.low_pass) * _inverse(scale) * smooth
+        liked, weights = self._known_taste(query)
+        return [
+            ("liked item", self.items_.ids[index], float(share))
+            for index, share in zip(liked, weights * column[liked, 0], strict=True)
+        ]
+
+    def _prepare(self) -> None:
+        """Lay the graph out as the kernels read it, both ways."""
+        self._by_user = SparseRows.of(self.graph_)
+        by_item = sparse.csr_array(self.graph_.T)
+        by_item.sort_indices()
+        self._by_item = SparseRows.of(by_item)
+
+    def _check_learned(self) -> None:
+        super()._check_learned()
+        n_items = self.n_fitted_items_
+        require_array(self.item_scale_, np.float32, (n_items,), "item_scale_")
+        require_array(self.basis_, np.float32, (n_items, None), "basis_")
+        graph: Any = self.graph_
+        if not isinstance(graph, sparse.csr_array) or graph.shape[1] != n_items:
+            raise DataError("GraphFilter: graph_ does not fit the catalogue.")
+        self._prepare()
+
+
+def _inverse(scale: Array) -> Array:
+    """One over each number, 0 over 0."""
+    return np.divide(1, scale, out=np.zeros_like(scale), where=scale > 0)
