@@ -32,6 +32,8 @@ from recopersona.events.reading import read_events as read_events
 from recopersona.events.sessions import sessionize as sessionize
 from recopersona.kernels.blocks import limit_threads as limit_threads
 from recopersona.models.als import ALS as ALS
+from recopersona.models.blend import Blend as Blend
+from recopersona.models.graph_filter import GraphFilter as GraphFilter
 from recopersona.models.neighbors import ItemKNN as ItemKNN
 from recopersona.models.popularity import Popularity as Popularity
 from recopersona.pipeline.pipeline import Pipeline as Pipeline

@@ -19,7 +19,8 @@ from recopersona.testing import (
 from tests.testing.sabotage import CAUGHT_BY, Honest
 
 ARGUMENTS = {  # of models that cannot be made without
-    "Pipeline": {"candidates": [rp.ALS(factors=8), rp.ItemKNN(), rp.Popularity(half_life="7d")]}
+    "Blend": {"models": [rp.ALS(factors=8), rp.ItemKNN()]},
+    "Pipeline": {"candidates": [rp.ALS(factors=8), rp.ItemKNN(), rp.Popularity(half_life="7d")]},
 }
 
 

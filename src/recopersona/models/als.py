@@ -17,11 +17,11 @@ from recopersona.data.query import Query
 from recopersona.data.types import Array, Floats, Id, Indices
 from recopersona.errors import DataError
 from recopersona.kernels.als import solve_rows
-from recopersona.kernels.blocks import cut, cut_evenly, one_blas_thread, run_blocks
+from recopersona.kernels.blocks import cut_evenly, one_blas_thread, run_blocks
+from recopersona.kernels.dense import gram, product
 from recopersona.models.inner_product import InnerProduct
 
 _BLOCKS = 64
-_ROWS_PER_PRODUCT = 8_192
 _STEPS = 2  # conjugate-gradient steps per row and pass; the next pass continues from here
 _RELAXATION = 1.4  # rows go this far beyond their solution, and fewer passes are needed
 _FEW = 4  # fewer users are cheaper one by one than handed out in blocks
@@ -171,7 +171,7 @@ class ALS(InnerProduct):
         Scores are inner products: they do not change when both sides are rotated alike.
         """
         spectrum, basis = self._spectrum(fixed)
-        fixed, solved = _product(fixed, basis), _product(solved, basis)
+        fixed, solved = product(fixed, basis), product(solved, basis)
         bounds = matrix.indptr.astype(np.int64)
         reg = self._row_reg(np.diff(bounds), len(fixed))
         confidence = np.float32(self.alpha) * matrix.data
@@ -187,12 +187,8 @@ class ALS(InnerProduct):
 
     def _spectrum(self, factors: Floats) -> tuple[Floats, Floats]:
         """Return the eigenvalues of the Gram matrix, weighted and above 0, and its eigenvectors."""
-        parts = run_blocks(
-            lambda start, end: factors[start:end].T @ factors[start:end],
-            cut(len(factors), _ROWS_PER_PRODUCT),
-        )
         with one_blas_thread():  # threads of BLAS would go on spinning beside ours
-            values, vectors = np.linalg.eigh(np.sum(parts, axis=0, dtype=np.float64))
+            values, vectors = np.linalg.eigh(gram(factors, np.float32))
         # A trace keeps rows solvable where reg is 0 and there are more factors than items.
         floor = 1e-7 * max(float(values[-1]), 1e-12)
         weighted = self.unobserved_weight * np.maximum(values, floor)
@@ -254,11 +250,3 @@ class ALS(InnerProduct):
         system: Array = np.diag(self.spectrum_ + float(reg)) + (rows.T * extra) @ rows
         return system
 
-
-def _product(rows: Floats, basis: Floats) -> Floats:
-    product = np.empty_like(rows)
-    run_blocks(
-        lambda start, end: np.matmul(rows[start:end], basis, out=product[start:end]),
-        cut(len(rows), _ROWS_PER_PRODUCT),
-    )
-    return product
