@@ -118,6 +118,20 @@ def test_items_without_factors_leave_numbers_behind():
     assert solved(problem, 3).tolist() == [[0.0] * FACTORS]
 
 
+def test_a_row_too_long_for_the_buffer_is_solved_all_the_same():
+    rng = np.random.default_rng(2)
+    columns = np.tile(np.arange(N_COLUMNS), 1_000)
+    problem = {
+        "start": np.zeros((1, FACTORS), np.float32),
+        "fixed": in_own_basis(rng.normal(size=(N_COLUMNS, FACTORS))),
+        "columns": [columns],
+        "confidence": [rng.uniform(1, 2, len(columns)).astype(np.float32)],
+        "reg": np.ones(1, np.float32), "unobserved": 0.1,
+    }  # fmt: skip
+    ((matrix, wanted),) = systems(problem)
+    assert np.allclose(solved(problem, 20)[0], naive.solve_exactly(matrix, wanted), atol=1e-3)
+
+
 @pytest.mark.parametrize("kind", ["read-only", "mapped"])
 def test_memory_that_cannot_be_written_is_read(kind, tmp_path):
     rng = np.random.default_rng(5)

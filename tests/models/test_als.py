@@ -5,6 +5,7 @@ import pytest
 import recopersona as rp
 from recopersona.errors import ParameterError
 from recopersona.testing import checkerboard
+from recopersona.testing.shops import small_shop
 
 RNG = np.random.default_rng(4)
 COUNTS = RNG.poisson(0.6, (30, 20)).astype(np.float32)
@@ -94,6 +95,14 @@ def test_factors_have_the_declared_shape_and_type():
     assert np.allclose(np.diag(model.spectrum_), gram, atol=1e-5)
 
 
+def test_the_answer_does_not_depend_on_where_memory_lies():
+    """Twelve fits allocate twelve times; a kernel once rounded differently for near arrays."""
+    shop = small_shop()
+    with rp.limit_threads(1):
+        fits = [rp.ALS(factors=8).fit(shop).item_factors_ for _ in range(12)]
+    assert all((factors == fits[0]).all() for factors in fits)
+
+
 def test_another_seed_starts_elsewhere():
     first, second = (
         rp.ALS(factors=3, iterations=1, random_state=seed).fit(SHOP) for seed in (1, 2)
@@ -136,11 +145,47 @@ def test_an_explanation_names_the_items_that_were_liked():
         model.items_.index("i-0")]), rel=1e-4)  # fmt: skip
 
 
-def test_a_new_item_is_scored_after_the_next_fit():
+def test_a_new_item_is_offered_at_once_to_whom_it_suits():
+    model = rp.ALS(factors=8).fit(checkerboard().events)
+    model.partial_fit([rp.Event(f"u-{user}", "new") for user in (0, 2, 4, 6)])
+    even, odd = (model.score_items(rp.Query(f"u-{user}"))[-1] for user in (8, 9))
+    assert even > 0.3 > 0.1 > odd
+    model.partial_fit(rp.Event("u-8", "newer"))
+    assert len(model.score_items(rp.Query("u-1"))) == 22
+    assert {int(item[2:]) % 2 for item in model.similar_items("new", n=9).item_ids
+            if item.startswith("i-")} == {0}  # fmt: skip
+
+
+def test_a_new_items_factors_are_those_that_its_system_asks_for():
+    model = rp.ALS(factors=4, reg=0.3, iterations=40).fit(SHOP)
+    model.partial_fit([rp.Event(user, 99) for user in (1, 2, 2, 5)])
+    before = model.user_factors_
+    gram = model.unobserved_weight * before.T @ before
+    gram += 0.3 * (3 + model.unobserved_weight * 30) ** 0.5 * np.eye(4)
+    weights = {1: 1.0, 2: 2.0, 5: 1.0}
+    wanted = np.zeros(4)
+    for user, weight in weights.items():
+        gram += (weight - model.unobserved_weight) * np.outer(before[user], before[user])
+        wanted += weight * before[user]
+    assert np.allclose(model.item_factors_[-1], np.linalg.solve(gram, wanted), atol=1e-4)
+
+
+def test_a_new_item_is_learned_from_its_latest_users_only():
+    shop = rp.Dataset.from_matrix(np.tile(COUNTS, (4, 1)))
+    many = [rp.Event(user, 99) for user in range(100)]
+    at_once = rp.ALS(factors=4).fit(shop).partial_fit(many)
+    one_by_one = rp.ALS(factors=4).fit(shop)
+    for event in many:
+        one_by_one.partial_fit(event)
+    assert (at_once.late_users_ == one_by_one.late_users_).all()
+    assert set(at_once.late_users_[0].tolist()) == set(range(36, 100))
+
+
+def test_whom_nobody_can_place_stays_without_factors():
     model = rp.ALS(factors=4).fit(checkerboard(8).events)
-    model.partial_fit(rp.Event("u-0", "new"))
-    assert len(model.score_items(rp.Query("u-1"))) == 8
-    assert "new" in model.recommend("u-1", n=20).item_ids
+    model.partial_fit(rp.Event("somebody new", "something new"))
+    assert model.score_items(rp.Query("u-1"))[8] == -np.inf
+    assert "something new" in model.recommend("u-1", n=20).item_ids
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,16 @@ import numpy as np
 
 from recopersona.kernels.compiling import f32, i32, i64, kernel, read, written
 
+_MOST_ROWS = 4_096  # gathered at once: an item that everybody has would fill the memory
+
 
 @numba.njit(nogil=True, fastmath={"reassoc", "contract", "nsz"})
 def _dot(a, b):
-    """Sum of products; reassociation lets it use wide registers."""
+    """Sum of products; reassociation lets it use wide registers.
+
+    A loop that sums must not write as well. For one that does, the compiler makes a wide and a
+    narrow version and chooses by how far the arrays lie apart: their sums differ in the last bit.
+    """
     total = np.float32(0)
     for place in range(len(a)):
         total += a[place] * b[place]
@@ -22,13 +28,31 @@ def _gather(rows, residual, fixed, columns, confidence, unobserved_weight, scale
     """Copy a row's scaled columns, and turn ``-z`` into the residual at z."""
     for entry in range(len(columns)):
         source, row = fixed[columns[entry]], rows[entry]
-        product = np.float32(0)
         for place in range(len(z)):
             row[place] = scale[place] * source[place]
-            product += row[place] * z[place]
+        product = _dot(row, z)
         weight = confidence[entry] - (confidence[entry] - unobserved_weight) * product
         for place in range(len(z)):
             residual[place] += weight * row[place]
+
+
+@numba.njit(nogil=True, fastmath={"reassoc", "contract", "nsz"})
+def _scale_rows(rows, fixed, columns, scale):
+    """Copy a row's scaled columns."""
+    for entry in range(len(columns)):
+        source, row = fixed[columns[entry]], rows[entry]
+        for place in range(len(scale)):
+            row[place] = scale[place] * source[place]
+
+
+@numba.njit(nogil=True, fastmath={"reassoc", "contract", "nsz"})
+def _add_images(image, rows, confidence, unobserved_weight, direction):
+    """Add what a row's scaled columns make of a direction."""
+    for entry in range(len(confidence)):
+        row = rows[entry]
+        weight = (confidence[entry] - unobserved_weight) * _dot(row, direction)
+        for place in range(len(direction)):
+            image[place] += weight * row[place]
 
 
 @kernel(
@@ -61,10 +85,10 @@ def solve_rows(
     start, end         int64
     """
     f = solved.shape[1]
-    longest = 0
+    longest = 1
     for row in range(start, end):
         longest = max(longest, bounds[row + 1] - bounds[row])
-    rows = np.empty((longest, f), np.float32)
+    rows = np.empty((min(longest, _MOST_ROWS), f), np.float32)
     scale, z = np.empty(f, np.float32), np.empty(f, np.float32)
     residual, direction = np.empty(f, np.float32), np.empty(f, np.float32)
     image = np.empty(f, np.float32)
@@ -79,11 +103,12 @@ def solve_rows(
             scale[place] = np.float32(1) / root
             z[place] = root * x[place]
             residual[place] = -z[place]
-        taken = rows[: high - low]
-        _gather(
-            taken, residual, fixed, columns[low:high], confidence[low:high],
-            unobserved_weight, scale, z,
-        )  # fmt: skip
+        for chunk in range(low, high, len(rows)):
+            last = min(chunk + len(rows), high)
+            _gather(
+                rows, residual, fixed, columns[chunk:last], confidence[chunk:last],
+                unobserved_weight, scale, z,
+            )  # fmt: skip
         error = _dot(residual, residual)
         enough = np.float32(1e-12) * max(error, _dot(z, z))
         direction[:] = residual
@@ -91,11 +116,11 @@ def solve_rows(
             if error <= enough:
                 break
             image[:] = direction
-            for entry in range(high - low):
-                extra = confidence[low + entry] - unobserved_weight
-                weight = extra * _dot(taken[entry], direction)
-                for place in range(f):
-                    image[place] += weight * taken[entry, place]
+            for chunk in range(low, high, len(rows)):
+                last = min(chunk + len(rows), high)
+                if high - low > len(rows):  # the buffer holds another chunk
+                    _scale_rows(rows, fixed, columns[chunk:last], scale)
+                _add_images(image, rows, confidence[chunk:last], unobserved_weight, direction)
             step = error / _dot(direction, image)
             for place in range(f):
                 z[place] += step * direction[place]

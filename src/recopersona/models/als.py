@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from recopersona.base.parameters import generator, param, real, seed, whole
+from recopersona.base.online import counted_weight
+from recopersona.base.parameters import check, generator, param, real, seed, whole
 from recopersona.base.progress import progress
 from recopersona.base.recommender import require_array
 from recopersona.data.dataset import Dataset
@@ -24,6 +25,7 @@ from recopersona.models.inner_product import InnerProduct
 _BLOCKS = 64
 _STEPS = 2  # conjugate-gradient steps per row and pass; the next pass continues from here
 _RELAXATION = 1.4  # rows go this far beyond their solution, and fewer passes are needed
+_LATEST = 64  # users of a new item from whom its factors are learned before the next fit
 _FEW = 4  # fewer users are cheaper one by one than handed out in blocks
 
 
@@ -66,14 +68,20 @@ class ALS(InnerProduct):
     spectrum_ : float32 (factors,)
         ``unobserved_weight`` times the item factors' Gram matrix, which is diagonal: factors are
         kept in the basis where it is.
+    user_spectrum_ : float32 (factors,)
+    user_basis_ : float32 (factors, factors)
+        The same of the users as the fit left them, and the basis where theirs is diagonal.
+    late_users_, late_weights_ : int32, float32 (n_new_items, 64)
+        Who had to do with items that came after the fit, latest last; of weight 0 where nobody.
 
     Notes
     -----
     An observed pair of confidence below ``unobserved_weight`` is still observed: it wants 1 with
     that little force. A visitor whom training did not see, or whose session has gone on, is solved
     for exactly at request time from what speaks for her. Users who get new events through
-    ``partial_fit`` are solved for anew, until the residual is at the limit of float32. Items that
-    appear through ``partial_fit`` are scored after the next ``fit``.
+    ``partial_fit`` are solved for anew, until the residual is at the limit of float32, from the
+    items that were fitted, which stay as they are until the next ``fit``. Then items that appeared
+    through it are solved for, from their latest 64 users.
 
     Each pass rotates both sides into the basis where the Gram matrix of the fixed side is diagonal
     (scores do not change), scales every row's system by the root of its diagonal part, and takes
@@ -82,7 +90,7 @@ class ALS(InnerProduct):
     passes are needed.
 
     Memory: ``8 * factors * (n_users + n_items)`` bytes and 24 bytes an interaction while fitting,
-    half of the former afterwards.
+    half of the former afterwards; and 4,096 rows of factors a thread.
 
     References
     ----------
@@ -127,6 +135,10 @@ class ALS(InnerProduct):
             items, users, _ = self._improved(items, users, by_item, relaxation)
         users, items, spectrum = self._improved(users, items, by_user, 1.0)
         self.user_factors_, self.spectrum_ = users, spectrum
+        self.n_fitted_users_ = len(users)
+        self.user_spectrum_, self.user_basis_ = self._spectrum(users)
+        self.late_users_ = np.empty((0, _LATEST), np.int32)
+        self.late_weights_ = np.empty((0, _LATEST), np.float32)
         self._keep_items(items)
 
     def _explain(self, query: Query, item: int) -> list[tuple[str, Id | None, float]]:
@@ -147,6 +159,66 @@ class ALS(InnerProduct):
         self.user_factors_ = with_room(self.user_factors_, len(self.users_))
         users = np.unique(rows.users)
         self.user_factors_[users] = self._solved_together(users)
+        late = rows.items >= self.n_fitted_items_
+        if late.any():
+            weight = counted_weight(rows, self.half_life_, self.decayed_to_)
+            self._meet(rows.users[late], rows.items[late], weight[late])
+        if len(self.late_users_):
+            self._follow(users, np.unique(rows.items[late]))
+
+    def _meet(self, users: Indices, items: Indices, weights: Floats) -> None:
+        """Remember who had to do with items that came after the fit."""
+        n_items = len(self.items_)
+        n_late = n_items - self.n_fitted_items_
+        # Room is filled with 0, and 0 is a user: whose weight is 0 there, so that nobody is.
+        self.late_users_ = with_room(self.late_users_, n_late)
+        self.late_weights_ = with_room(self.late_weights_, n_late)
+        self.item_factors_ = with_room(self.item_factors_, n_items)
+        self.item_lengths_ = with_room(self.item_lengths_, n_items)
+        met = np.unique(items)
+        order = np.argsort(items, kind="stable")
+        starts = np.searchsorted(items[order], met)
+        for item, rows in zip(met.tolist(), np.split(order, starts[1:]), strict=True):
+            self._remember_late(item - self.n_fitted_items_, users[rows], weights[rows])
+
+    def _follow(self, users: Indices, items: Indices) -> None:
+        """Solve for new items that some users changed, so that the order of events is nothing."""
+        theirs = np.isin(self.late_users_, users) & (self.late_weights_ > 0)
+        moved = np.flatnonzero(theirs.any(axis=1)) + self.n_fitted_items_
+        met = np.union1d(items, moved).astype(np.int32)
+        self.item_factors_[met] = self._solved_items(met)
+        self.item_lengths_[met] = np.linalg.norm(self.item_factors_[met], axis=1)
+        self._items_changed(met)
+
+    def _remember_late(self, place: int, users: Indices, weights: Floats) -> None:
+        """Keep a new item's latest users, each once, with their summed weight."""
+        summed: dict[int, float] = {}
+        held = zip(
+            self.late_users_[place].tolist(), self.late_weights_[place].tolist(), strict=True
+        )
+        for user, weight in (*held, *zip(users.tolist(), weights.tolist(), strict=True)):
+            if weight > 0:
+                summed[user] = summed.pop(user, 0.0) + weight
+        latest = list(summed.items())[-_LATEST:]
+        self.late_users_[place], self.late_weights_[place] = 0, 0
+        self.late_users_[place, : len(latest)] = [user for user, _ in latest]
+        self.late_weights_[place, : len(latest)] = [weight for _, weight in latest]
+
+    def _solved_items(self, items: Indices) -> Floats:
+        """Solve for new items in the basis where the users' Gram matrix is diagonal."""
+        late = items - self.n_fitted_items_
+        taken = self.late_weights_[late] > 0
+        users, columns = np.unique(self.late_users_[late][taken], return_inverse=True)
+        sizes = taken.sum(axis=1)
+        solved = np.zeros((len(items), self.factors), np.float32)
+        solve_rows(
+            solved, product(self.user_factors_[users], self.user_basis_), self.user_spectrum_,
+            np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64), columns.astype(np.int32),
+            np.float32(self.alpha) * self.late_weights_[late][taken],
+            self._row_reg(sizes, self.n_fitted_users_), self.unobserved_weight, 1.0,
+            2 * self.factors, 0, len(items),
+        )  # fmt: skip
+        return product(solved, np.ascontiguousarray(self.user_basis_.T))
 
     def _check_learned(self) -> None:
         super()._check_learned()
@@ -155,13 +227,25 @@ class ALS(InnerProduct):
         require_array(self.item_factors_, np.float32, (None, self.factors), "item_factors_")
         require_array(self.item_lengths_, np.float32, (n_items,), "item_lengths_")
         require_array(self.spectrum_, np.float32, (self.factors,), "spectrum_")
-        if len(self.user_factors_) > len(self.users_) or n_items != self.n_fitted_items_:
+        require_array(self.user_spectrum_, np.float32, (self.factors,), "user_spectrum_")
+        require_array(self.user_basis_, np.float32, (self.factors, self.factors), "user_basis_")
+        n_late = n_items - self.n_fitted_items_
+        require_array(self.late_users_, np.int32, (n_late, _LATEST), "late_users_")
+        require_array(self.late_weights_, np.float32, (n_late, _LATEST), "late_weights_")
+        n_users = len(self.user_factors_)
+        check(self.n_fitted_users_, whole(0, n_users), "ALS", "n_fitted_users_")
+        if n_users > len(self.users_) or not 0 <= n_late <= len(self.items_) - self.n_fitted_items_:
             raise DataError("ALS: there are more factors than users or items.")
+        if n_late and not 0 <= self.late_users_.min() <= self.late_users_.max() < n_users:
+            raise DataError("ALS: late_users_ must name users that have factors.")
 
     def _forget_users(self, users: Indices) -> None:
         factors = self.user_factors_.copy()
         factors[users[users < len(factors)]] = 0
         self.user_factors_ = factors
+        weights = self.late_weights_.copy()
+        weights[np.isin(self.late_users_, users)] = 0
+        self.late_weights_ = weights
 
     def _improved(
         self, solved: Floats, fixed: Floats, matrix: sparse.csr_array, relaxation: float
@@ -207,8 +291,8 @@ class ALS(InnerProduct):
         return self._solved(*self.taste_of(query))
 
     def _known(self, liked: Indices, weights: Floats) -> tuple[Indices, Floats]:
-        """Leave out items that came after the fit: they have no factors."""
-        known = liked < len(self.item_factors_)
+        """Leave out items that came after the fit: their factors follow from the users'."""
+        known = liked < self.n_fitted_items_
         return liked[known], weights[known]
 
     def _solved_together(self, users: Indices) -> Floats:
@@ -218,7 +302,7 @@ class ALS(InnerProduct):
         bounds = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
         liked = np.concatenate([liked for liked, _ in tastes]).astype(np.int32)
         confidence = self.alpha * np.concatenate([weights for _, weights in tastes])
-        reg = self._row_reg(sizes, len(self.item_factors_))
+        reg = self._row_reg(sizes, self.n_fitted_items_)
         solved = np.zeros((len(users), self.factors), np.float32)
 
         def block(start: int, end: int) -> None:
@@ -246,7 +330,6 @@ class ALS(InnerProduct):
     def _system(self, liked: Indices, weights: Floats) -> Array:
         rows = self.item_factors_[liked].astype(np.float64)
         extra = self.alpha * weights.astype(np.float64) - self.unobserved_weight
-        reg = self._row_reg(np.array(len(liked)), len(self.item_factors_))
+        reg = self._row_reg(np.array(len(liked)), self.n_fitted_items_)
         system: Array = np.diag(self.spectrum_ + float(reg)) + (rows.T * extra) @ rows
         return system
-

@@ -37,6 +37,9 @@ class InnerProduct(OnlineRecommender):
         """Return what is added to every item's score, float32 (n_items,), or None for nothing."""
         return None
 
+    def _items_changed(self, items: Indices | list[int]) -> None:
+        """Say that rows of the item factors, their lengths or biases are new or have changed."""
+
     def score_items(self, query: Query, items: Indices | None = None) -> Floats:
         """Return every item's inner product with the visitor's factors, float32 (n_items,)."""
         vector = self._vector(query)
