@@ -1,6 +1,7 @@
 """How good the lists of every collaborative model are, beside what was published.
 
-    python benchmarks/accuracy.py [DATA_DIR ...] [--models A,B] [--budget SECONDS] [--lists OUT.parquet] [--quick]
+    python benchmarks/accuracy.py [DATA_DIR ...] [--models A,B] [--budget SECONDS]
+                                  [--lists OUT.parquet] [--quick]
 
 DATA_DIR holds `train.npz` and `test.npz` (CSR, users x items), or `ratings.parquet` (user_id,
 item_id), of which a random fifth of each user's rows becomes the test part; without one a synthetic
@@ -9,8 +10,9 @@ shop is used. Every item that a user has not got in training is ranked.
 Hyper-parameters are chosen on a tenth of each user's training items, from the values in SPACES, one
 parameter after the other, as long as the budget lasts: nobody looks at the test part before. Each
 model is then fitted on all training data and judged once. `Blend` takes the three models that were
-best on the validation part, of those quick and small enough. Every fit runs in a process of its own,
-whose peak memory is told; it includes some 300 MB for the interpreter, the libraries and the data.
+best on the validation part, of those quick and small enough. Every fit runs in a process of its
+own, whose peak memory is told: it includes some 300 MB for the interpreter, the libraries and the
+data.
 """
 
 from __future__ import annotations
@@ -226,7 +228,42 @@ def alone(work: Any, *arguments: Any) -> dict:
 def measure(title: str, part: Part, names: list[str], budget: float, lists: str | None) -> dict:
     show(f"{title}: {part.train.shape[0]:,} users, {part.train.shape[1]:,} items, "
          f"{part.train.nnz:,} to learn from, {part.test.nnz:,} to find")  # fmt: skip
-    inner = held_out(part.train, VALIDATION_SHARE)
+    chosen = chosen_on_validation(held_out(part.train, VALIDATION_SHARE), names, budget)
+    if not chosen:
+        raise SystemExit("not one of the models could be fitted")
+    best = max(chosen, key=lambda name: chosen[name]["ndcg20"])
+    published = PUBLISHED.get(title, [])
+    show(f"  {'':24} Recall@20  NDCG@20      fit    answers       peak")
+    for name, recall20, ndcg20 in published:
+        show(f"  {name:24} {recall20:9.4f} {ndcg20:8.4f}   published")
+    models: dict[str, dict] = {}
+    for name, found in chosen.items():
+        result = alone(judged, name, found["settings"], part)
+        if "refused" in result:
+            show(f"  {name}: {result['refused']}")
+            continue
+        answers = result.pop("answers")
+        if name == best and lists:
+            write_lists(answers, lists)
+        models[name] = {**result, **found, "validation_ndcg20": found["ndcg20"],
+                        "ndcg20": result["ndcg20"], "fit_s": result["fit_s"],
+                        "peak_mb": result["peak_mb"]}  # fmt: skip
+        mark = "  <- best on validation" if name == best else ""
+        show(f"  {name:24} {result['recall20']:9.4f} {result['ndcg20']:8.4f} "
+             f"{result['fit_s']:6.1f} s {result['eval_s']:6.1f} s {result['peak_mb']:7,.0f} MB{mark}",
+        )  # fmt: skip
+    figures = {f"best_{key}": value for key, value in models[best].items() if key != "settings"}
+    return {
+        "data": title, "models": models, "best": best, **figures,
+        "chosen_on": f"NDCG@20 of {VALIDATION_SHARE:.0%} of each user's training items",
+        "published": {name: {"recall20": r, "ndcg20": g} for name, r, g in published},
+        "cores": os.cpu_count(), "python": platform.python_version(),
+        "versions": {name: version(name) for name in ("recopersona", "numpy", "scipy", "numba")},
+    }  # fmt: skip
+
+
+def chosen_on_validation(inner: Part, names: list[str], budget: float) -> dict[str, dict]:
+    """Return the settings of every model that can be fitted, and what they reached."""
     chosen: dict[str, dict] = {}
     for name in [name for name in names if name != "Blend"]:
         found = alone(searched, name, inner, budget)
@@ -242,28 +279,7 @@ def measure(title: str, part: Part, names: list[str], budget: float, lists: str 
         chosen["Blend"] = {"settings": settings, "ndcg20": found["ndcg20"], "trials": 1}
         parts = " + ".join(name for name, _ in settings["models"])
         show(f"  {'Blend':14} validation NDCG@20 {found['ndcg20']:.4f}: {parts}")
-    best = max(chosen, key=lambda name: chosen[name]["ndcg20"])
-    show(f"  {'':14} Recall@20  NDCG@20     fit    answers     peak")
-    for name, recall20, ndcg20 in PUBLISHED.get(title, ()):
-        show(f"  {name:24} {recall20:9.4f} {ndcg20:8.4f}   published")
-    models = {}
-    for name, found in chosen.items():
-        result = alone(judged, name, found["settings"], part)
-        answers = result.pop("answers")
-        if name == best and lists:
-            write_lists(answers, lists)
-        models[name] = {**result, "validation_ndcg20": found["ndcg20"], "trials": found["trials"],
-                        "settings": found["settings"]}  # fmt: skip
-        show(f"  {name:24} {result['recall20']:9.4f} {result['ndcg20']:8.4f} {result['fit_s']:6.1f} s "
-             f"{result['eval_s']:6.1f} s {result['peak_mb']:7,.0f} MB{'  <- best' if name == best else ''}")  # fmt: skip
-    figures = {f"best_{key}": value for key, value in models[best].items() if key != "settings"}
-    return {
-        "data": title, "models": models, "best": best, **figures,
-        "chosen_on": f"NDCG@20 of {VALIDATION_SHARE:.0%} of each user's training items",
-        "published": {name: {"recall20": r, "ndcg20": g} for name, r, g in PUBLISHED.get(title, ())},
-        "cores": os.cpu_count(), "python": platform.python_version(),
-        "versions": {name: version(name) for name in ("recopersona", "numpy", "scipy", "numba")},
-    }  # fmt: skip
+    return chosen
 
 
 def blended(chosen: dict[str, dict]) -> list[tuple[str, dict]]:
