@@ -248,10 +248,11 @@ def measure(title: str, part: Part, names: list[str], budget: float, lists: str 
         models[name] = {**result, **found, "validation_ndcg20": found["ndcg20"],
                         "ndcg20": result["ndcg20"], "fit_s": result["fit_s"],
                         "peak_mb": result["peak_mb"]}  # fmt: skip
-        mark = "  <- best on validation" if name == best else ""
-        show(f"  {name:24} {result['recall20']:9.4f} {result['ndcg20']:8.4f} "
-             f"{result['fit_s']:6.1f} s {result['eval_s']:6.1f} s {result['peak_mb']:7,.0f} MB{mark}",
-        )  # fmt: skip
+        show(
+            f"  {name:24} {result['recall20']:9.4f} {result['ndcg20']:8.4f} "
+            f"{result['fit_s']:6.1f} s {result['eval_s']:6.1f} s {result['peak_mb']:7,.0f} MB"
+            f"{'  <- best on validation' if name == best else ''}"
+        )
     figures = {f"best_{key}": value for key, value in models[best].items() if key != "settings"}
     return {
         "data": title, "models": models, "best": best, **figures,
