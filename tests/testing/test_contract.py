@@ -1,12 +1,9 @@
-import importlib
 import inspect
-import pkgutil
 
 import numpy as np
 import pytest
 
 import recopersona as rp
-from recopersona import models, pipeline
 from recopersona.testing import (
     answering,
     check_recommender,
@@ -16,23 +13,8 @@ from recopersona.testing import (
     online,
     recommender_checks,
 )
+from tests.testing.every_model import every_model
 from tests.testing.sabotage import CAUGHT_BY, Honest
-
-ARGUMENTS = {  # of models that cannot be made without
-    "Blend": {"models": [rp.ALS(factors=8), rp.ItemKNN()]},
-    "Pipeline": {"candidates": [rp.ALS(factors=8), rp.ItemKNN(), rp.Popularity(half_life="7d")]},
-}
-
-
-def every_model():
-    """Every recommender that stands in a module of the rooms of models."""
-    for room in (models, pipeline):
-        for found in pkgutil.walk_packages(room.__path__, f"{room.__name__}."):
-            for name, kind in vars(importlib.import_module(found.name)).items():
-                is_model = isinstance(kind, type) and issubclass(kind, rp.Recommender)
-                is_model = is_model and kind._fit is not rp.Recommender._fit  # what can be fitted
-                if is_model and kind.__module__ == found.name and not name.startswith("_"):
-                    yield kind(**ARGUMENTS.get(name, {}))
 
 
 @pytest.mark.parametrize(

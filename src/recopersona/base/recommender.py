@@ -145,8 +145,11 @@ class Recommender(Part):
         try:
             self._begin(shop)
             self._fit(shop)
-        except BaseException:
+        except BaseException as problem:
             self._unfit()
+            if isinstance(problem, KeyboardInterrupt):
+                name = type(self).__name__
+                problem.add_note(f"{name}: fit was interrupted; the model is unfitted.")
             raise
         return self
 
