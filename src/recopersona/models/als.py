@@ -210,6 +210,9 @@ class ALS(InnerProduct):
             return vector
         return self._solved(*self.taste_of(query))
 
+    def _user_vectors(self) -> Floats:
+        return self.user_factors_
+
     def _known(self, liked: Indices, weights: Floats) -> tuple[Indices, Floats]:
         """Leave out items that came after the fit: they have no factors."""
         known = liked < len(self.item_factors_)
