@@ -2,6 +2,7 @@
 
 import math
 
+import numba
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -97,6 +98,7 @@ def test_huge_and_tiny_factors_are_searched_like_others(case, size, few):
     assert searched(shop, n, few=few) == scored(shop, n)
 
 
+@pytest.mark.filterwarnings("ignore:overflow", "ignore:invalid value")  # uncompiled
 @pytest.mark.parametrize("few", [0, 24])
 def test_what_is_no_number_is_never_found(few):
     factors = np.ones((6, 3), np.float32)
@@ -110,6 +112,7 @@ def test_what_is_no_number_is_never_found(few):
     assert searched(shop, 6, few=few) == [[(0, 3.0), (5, 3.0)], [], [], []]
 
 
+@pytest.mark.filterwarnings("ignore:overflow", "ignore:invalid value")  # uncompiled
 @pytest.mark.parametrize("few", [0, 24])
 def test_sums_that_overflow_on_their_way_are_judged_by_their_factors(few):
     factors = np.array([[3e19, -3e19, 1.0], [1.0, 1.0, 1.0], [1e19, 0, 0]], np.float32)
@@ -154,7 +157,7 @@ LARGE = [
 ]
 
 
-@pytest.mark.skipif("not kernels.scan_codes.compiled.signatures", reason="slow uncompiled")
+@pytest.mark.skipif(numba.config.DISABLE_JIT, reason="too many sums to do uncompiled")
 @pytest.mark.parametrize(("n_items", "f", "biased", "spread"), LARGE)
 def test_both_ways_give_the_same_bits(n_items, f, biased, spread):
     shop = gaussian(n_items, 40, f, biased=biased, spread=spread)
@@ -194,6 +197,18 @@ def test_changed_and_new_items_are_found_as_they_are_now(case, change, few, data
     assert index.mark(changed)
     assert index.mark(np.array(changed, np.int32))  # again: nothing is looked at twice
     assert searched(now, n, index, few) == scored(now, n)
+
+
+@pytest.mark.parametrize("few", [0, 24])
+def test_a_block_falls_away_only_when_its_longest_item_is_too_short(few):
+    factors = np.zeros((kernels.BLOCK + 2, 2), np.float32)
+    factors[2:, 0] = 1.0  # they fill the first block, and score 0.6
+    factors[0] = 0.42, 0.56  # short, but just in the vector's direction: 0.7
+    factors[1] = 0.35, 0.47
+    shop = {"factors": factors, "vectors": np.array([[0.6, 0.8]], np.float32), "biases": None,
+            "known": np.ones(len(factors), bool), "excluded": [[]],
+            "blocked": np.zeros(len(factors), bool)}  # fmt: skip
+    assert [item for item, _ in searched(shop, 3, few=few)[0]] == [0, 2, 3]
 
 
 def test_an_index_says_when_it_has_to_be_made_anew():

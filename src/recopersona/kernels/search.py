@@ -46,6 +46,15 @@ def _dot(a, b):
 
 
 @inner
+def _code_product(codes, weights):
+    """Sum of products in 32 bits; wider, it would be many times slower."""
+    total = np.int32(0)
+    for place in range(len(weights)):
+        total = np.int32(total + np.int32(codes[place]) * np.int32(weights[place]))
+    return total
+
+
+@inner
 def _holds(ascending, value):
     """Tell whether a value is among ascending ones."""
     low, high = 0, len(ascending)
@@ -205,11 +214,8 @@ def scan_codes(
         if vector_length * longest + on_length * longest + block_biases[block] + slack < worst:
             continue
         for row in range(block * BLOCK, min(len(order), (block + 1) * BLOCK)):
-            code = codes[row]
-            total = np.int32(0)
-            for place in range(len(weights)):
-                total += np.int32(code[place]) * np.int32(weights[place])
-            bound = total * (weight_scale * np.float64(scales[row])) + (
+            product = _code_product(codes[row], weights)
+            bound = product * (weight_scale * np.float64(scales[row])) + (
                 on_error * np.float64(errors[row]) + on_length * np.float64(lengths[row]) + slack
             )
             if biased:
