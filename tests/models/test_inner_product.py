@@ -150,3 +150,25 @@ def test_factors_exchanged_for_fewer_are_not_searched_by_the_old_index(always):
 
 def test_a_small_catalogue_has_no_index():
     assert rp.ALS(factors=8).fit(SHOP)._index is None
+
+
+def test_long_lists_of_many_items_are_scored_in_small_blocks(always):
+    model = rp.ALS(factors=8).fit(SHOP)
+    assert model._block_size(5) == 1_024
+    assert model._block_size(1_001) == 256
+
+
+@pytest.mark.filterwarnings("ignore:invalid value", "ignore:overflow")
+def test_a_file_of_factors_that_are_no_numbers_is_answered_without_an_index_too(always, tmp_path):
+    model = rp.ALS(factors=8).fit(SHOP)
+    model.item_factors_[3], model.item_factors_[4, 1] = np.nan, np.inf
+    model.item_factors_[5] *= np.float32(1e38)
+    model.item_lengths_[6:9] = 0, np.nan, 1e30  # a file may say what it likes
+    model.user_factors_[2] = np.nan
+    rp.save(model, tmp_path / "model.rp")
+    again = rp.load(tmp_path / "model.rp")
+    users = SHOP.users.ids[:40].tolist()
+    for few in (users[:5], users):
+        found = again.rank_many(few, 10)
+        plain = without_index(again, lambda it, few=few: it.rank_many(few, 10))
+        assert [one.item_ids for one in found] == [one.item_ids for one in plain]

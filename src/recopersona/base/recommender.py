@@ -92,8 +92,8 @@ class Recommender(Part):
         """Return each query's ``n`` best items: override where not all need to be scored."""
         return self._top(self._score_queries(queries), excluded, n, blocked)
 
-    def _block_size(self) -> int:
-        """Return how many queries are answered at once: their scores are held together."""
+    def _block_size(self, n: int) -> int:
+        """Return how many queries for ``n`` items are answered at once, with all their scores."""
         return max(1, min(256, _SCORES_PER_BLOCK // max(1, len(self.items_))))
 
     def _prepare(self) -> None:
@@ -215,7 +215,7 @@ class Recommender(Part):
         check(n, whole(at_least=1), "recommend", "n")
         bits = seen_bits(seen)
         queries = [Query.of(one) for one in listed(asked, "rank_many")]
-        blocks = cut(len(queries), self._block_size())
+        blocks = cut(len(queries), self._block_size(n))
         parts = run_blocks(lambda a, b: self._rank(queries[a:b], n, bits), blocks)
         return [ranking for part in parts for ranking in part]
 
@@ -407,7 +407,7 @@ class Recommender(Part):
                 self._best_of(some, excluded, n, blocked), excluded, n, blocked
             )
 
-        parts = run_blocks(block, cut(len(queries), self._block_size()))
+        parts = run_blocks(block, cut(len(queries), self._block_size(n)))
         names = (type(self).__name__, FALLBACK)
         width = min(n, len(self.items_))
         best = [part for part, _ in parts] or [Best.empty(0, width)]

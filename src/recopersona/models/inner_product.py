@@ -88,8 +88,8 @@ class InnerProduct(OnlineRecommender):
         vectors = self._vectors(queries)
         return index.search(vectors, n, self.item_factors_, biases, known, excluded, blocked)
 
-    def _block_size(self) -> int:
-        return _QUERIES_PER_SEARCH if vars(self).get("_index") else super()._block_size()
+    def _block_size(self, n: int) -> int:
+        return super()._block_size(n) if self._index_for(n) is None else _QUERIES_PER_SEARCH
 
     def _prepare(self) -> None:
         self._index = None
