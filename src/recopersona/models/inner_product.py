@@ -38,8 +38,8 @@ class InnerProduct(OnlineRecommender):
     is what it is for: above 1,000 items, or an eighth of the catalogue, all are scored. Answers are
     the same within the rounding of float32, and equal bit for bit between one question and many.
 
-    Memory: ``(factors + 22) * n_items`` bytes for the index, factors rounded up to a multiple of
-    32; a batch takes ``8 * factors + 6 * n`` bytes for each of 1,024 users a thread, and 1.5 MB.
+    Memory: ``(factors + 18) * n_items`` bytes for the index, factors rounded up to a multiple of
+    32; a batch takes ``4 * factors + 8 * n`` bytes for each of 1,024 users a thread, and 1.5 MB.
     """
 
     def _keep_items(self, factors: Floats) -> None:
