@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from recopersona.data import history as chapter
-from recopersona.data.event import EVENT_TYPES, event_code
+from recopersona.data.event import ALL_EVENTS, EVENT_TYPES, event_bits, event_code
 from recopersona.data.history import History
 from recopersona.data.interactions import Interactions
 from recopersona.data.times import MISSING_TIME
@@ -55,6 +55,12 @@ class Naive:
             items, weights = history.taste(user)
             wanted = {item: weight for item, (_, weight) in taken.items() if weight > 0}
             assert dict(zip(items.tolist(), weights.tolist(), strict=True)) == wanted
+        asked = np.array([2, -1, 0, 77, 1, 0], np.int32)
+        for bits in (ALL_EVENTS, event_bits(["view"]), 0):
+            bounds, items = history.seen_by(asked, bits)
+            together = [row.tolist() for row in np.split(items, bounds[1:-1])]
+            assert together == [history.seen_with(user, bits).tolist() for user in asked.tolist()]
+            assert (bounds.dtype, items.dtype) == (np.int64, np.int32)
 
 
 class Life(RuleBasedStateMachine):

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recopersona.data.ids import IdMap
-from recopersona.data.ranking import Ranking
+from recopersona.data.ranking import Ranking, frame_of_lists, long_frame
 from recopersona.errors import DataError
 
 IDS = IdMap(["tea", "honey", "salt", "mug"])
@@ -102,3 +102,32 @@ def test_an_item_that_is_not_there_has_no_reasons(item):
 def test_a_ranking_shows_its_best():
     long = Ranking.of(range(4), [4, 3, 2, 1], IDS, "ALS")
     assert repr(long) == "Ranking(4 items: 'tea' 4, 'honey' 3, 'salt' 2, …)"
+
+
+@pytest.mark.parametrize("ids", [["anna", "ben", "cleo"], [7, 8, 7], [1, "one", 2]])
+def test_arrays_and_rankings_make_the_same_frame(ids):
+    lists = [
+        three().followed_by(np.array([1], np.int32), [0.05], "popularity"),
+        three(),
+        three().top(0),
+    ]
+    items, scores = np.full((3, 4), -1, np.int32), np.full((3, 4), -np.inf, np.float32)
+    source = np.zeros((3, 4), np.int8)
+    for row, ranking in enumerate(lists):
+        size = len(ranking)
+        items[row, :size], scores[row, :size] = ranking.items, ranking.scores
+        source[row, :size] = ranking.source
+    frame = frame_of_lists(ids, items, scores, source, ("ALS", "popularity"), IDS)
+    due = long_frame(ids, lists, IDS)
+    assert frame.equals(due)
+    assert (frame.dtypes == due.dtypes).all()
+    assert frame["rank"].tolist() == [1, 2, 3, 4, 1, 2, 3]
+
+
+def test_no_lists_make_an_empty_frame():
+    nothing = np.empty((0, 3), np.int32)
+    frame = frame_of_lists(
+        [], nothing, nothing.astype(np.float32), nothing.astype(np.int8), ("ALS",), IDS
+    )
+    assert (frame.dtypes == long_frame([], [], IDS).dtypes).all()
+    assert len(frame) == 0

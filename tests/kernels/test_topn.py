@@ -35,7 +35,7 @@ def picked(scores, excluded, blocked, n):
     blocked = np.asarray(blocked, dtype=np.bool_)
     own = np.array(scores, dtype=np.float32).reshape(len(scores), len(blocked))
     bounds = np.concatenate([[0], np.cumsum([len(row) for row in excluded])]).astype(np.int64)
-    flat = np.array([item for row in excluded for item in row], dtype=np.int32)
+    flat = np.array([item for row in excluded for item in sorted(row)], dtype=np.int32)
     items = np.full((len(scores), n), 77, np.int32)
     best = np.full((len(scores), n), 77, np.float32)
     counts = np.full(len(scores), 77, np.int64)

@@ -266,6 +266,8 @@ class Reader:
             setattr(part, name, value)
         if tree["learned"] and hasattr(part, "_check_learned"):
             part._check_learned()
+        if tree["learned"] and hasattr(part, "_prepare"):
+            part._prepare()
         return part
 
     def _attributes(self, trees: Tree) -> dict[str, Any]:

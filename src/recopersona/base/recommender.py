@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import pandas as pd
 
+from recopersona.base.lists import Best, Excluded, UserQueries
 from recopersona.base.parameters import check, check_parameters, optional, whole
 from recopersona.base.part import Part
 from recopersona.base.quality import held_out_ndcg
@@ -20,9 +21,9 @@ from recopersona.data.event import EVENT_TYPES, VIEW, seen_bits
 from recopersona.data.history import History
 from recopersona.data.ids import UNKNOWN, IdMap
 from recopersona.data.query import Query
-from recopersona.data.ranking import Ranking, long_frame
+from recopersona.data.ranking import Ranking, frame_of_lists, long_frame
 from recopersona.data.times import moment_ms
-from recopersona.data.types import Floats, Id, Indices, Mask
+from recopersona.data.types import Array, Floats, Id, Indices, Mask
 from recopersona.errors import DataError
 from recopersona.kernels.blocks import cut, one_blas_thread, run_blocks
 from recopersona.kernels.topn import select_top
@@ -87,6 +88,17 @@ class Recommender(Part):
         """Return a row of scores per query: override where a block is cheaper than its rows."""
         return np.stack([self._full_scores(query) for query in queries])
 
+    def _best_of(self, queries: Sequence[Query], excluded: Excluded, n: int, blocked: Mask) -> Best:
+        """Return each query's ``n`` best items: override where not all need to be scored."""
+        return self._top(self._score_queries(queries), excluded, n, blocked)
+
+    def _block_size(self, n: int) -> int:
+        """Return how many queries for ``n`` items are answered at once, with all their scores."""
+        return max(1, min(256, _SCORES_PER_BLOCK // max(1, len(self.items_))))
+
+    def _prepare(self) -> None:
+        """Make what speeds up answers and is in no file: called after ``fit`` and ``load``."""
+
     def _similar(self, item: int) -> Floats:
         """Return every item's likeness to one: by default, how it suits who touched just that."""
         identifier = self.items_.ids[item]
@@ -145,6 +157,7 @@ class Recommender(Part):
         try:
             self._begin(shop)
             self._fit(shop)
+            self._prepare()
         except BaseException as problem:
             self._unfit()
             if isinstance(problem, KeyboardInterrupt):
@@ -189,7 +202,11 @@ class Recommender(Part):
         DataFrame with columns ``user_id, item_id, rank, score, source``.
         """
         self._check_fitted()
-        queries = [Query.of(one) for one in listed(asked, "recommend_many")]
+        wanted = listed(asked, "recommend_many")
+        if self._ranks_as_the_base() and _are_plain_ids(wanted):
+            check(n, whole(at_least=1), "recommend", "n")
+            return self._frame_for_users(wanted, n, seen_bits(seen))
+        queries = [Query.of(one) for one in wanted]
         rankings = self.rank_many(queries, n, seen=seen)
         return long_frame([query.user_id for query in queries], rankings, self.items_)
 
@@ -201,8 +218,7 @@ class Recommender(Part):
         check(n, whole(at_least=1), "recommend", "n")
         bits = seen_bits(seen)
         queries = [Query.of(one) for one in listed(asked, "rank_many")]
-        rows = max(1, min(256, _SCORES_PER_BLOCK // max(1, len(self.items_))))
-        blocks = cut(len(queries), rows)
+        blocks = cut(len(queries), self._block_size(n))
         parts = run_blocks(lambda a, b: self._rank(queries[a:b], n, bits), blocks)
         return [ranking for part in parts for ranking in part]
 
@@ -226,7 +242,8 @@ class Recommender(Part):
             scores, effects = self._padded(self._similar(item)), ()
         excluded = np.array([item] if item != UNKNOWN else [], dtype=np.int32)
         blocked = np.zeros(len(self.items_), dtype=np.bool_)
-        best = self._best(scores[None, :], [excluded], n, blocked)[0]
+        found = self._top(scores[None, :], Excluded.of([excluded]), n, blocked)
+        best = self._rankings(found)[0]
         return replace(self._filled(best, excluded, n, blocked), effects=effects)
 
     def explain(self, asked: Any, item_id: Id) -> pd.DataFrame:
@@ -363,35 +380,81 @@ class Recommender(Part):
         fill: bool = True,
     ) -> list[Ranking]:
         """Score, leave out what was seen (by kinds of events, as bits), take the best, fill up."""
-        excluded = [self._excluded(query, seen) for query in queries]
+        excluded = self._excluded_of(queries, seen)
         blocked = np.zeros(len(self.items_), np.bool_) if eligible is None else ~eligible
-        best = self._best(self._score_queries(queries), excluded, n, blocked)
+        best = self._rankings(self._best_of(queries, excluded, n, blocked))
         if fill:
-            best = [self._filled(*row, n, blocked) for row in zip(best, excluded, strict=True)]
+            best = [
+                self._filled(ranking, excluded.row(row), n, blocked)
+                for row, ranking in enumerate(best)
+            ]
         return [
             replace(ranking, effects=self._unknowns(query))
             for query, ranking in zip(queries, best, strict=True)
         ]
 
-    def _best(
-        self, scores: Floats, excluded: Sequence[Indices], n: int, blocked: Mask
-    ) -> list[Ranking]:
+    def _ranks_as_the_base(self) -> bool:
+        """Tell whether lists can be made as arrays: a pipeline, say, ranks in its own way."""
+        kind = type(self)
+        return kind._rank is Recommender._rank and kind._excluded is Recommender._excluded
+
+    def _frame_for_users(self, ids: list[Id], n: int, seen: int) -> pd.DataFrame:
+        """Answer users who say nothing but who they are, without an object for each."""
+        queries = UserQueries(ids, self.users_.indices(ids))
+        blocked = np.zeros(len(self.items_), np.bool_)
+
+        def block(start: int, end: int) -> tuple[Best, Array]:
+            some = queries[start:end]
+            excluded = self._excluded_of(some, seen)
+            return self._filled_lists(
+                self._best_of(some, excluded, n, blocked), excluded, n, blocked
+            )
+
+        parts = run_blocks(block, cut(len(queries), self._block_size(n)))
+        names = (type(self).__name__, FALLBACK)
+        width = min(n, len(self.items_))
+        best = [part for part, _ in parts] or [Best.empty(0, width)]
+        return frame_of_lists(
+            ids,
+            np.concatenate([part.items for part in best]),
+            np.concatenate([part.scores for part in best]),
+            np.concatenate([source for _, source in parts] or [np.empty((0, width), np.int8)]),
+            names,
+            self.items_,
+        )
+
+    def _filled_lists(
+        self, best: Best, excluded: Excluded, n: int, blocked: Mask
+    ) -> tuple[Best, Array]:
+        """Fill the short lists, and say which places were filled."""
+        sources = np.zeros(best.items.shape, np.int8)
+        for row in np.flatnonzero(best.counts < best.items.shape[1]).tolist():
+            short = Ranking.of(*_found(best, row), self.items_, type(self).__name__)
+            filled = self._filled(short, excluded.row(row), n, blocked)
+            size = len(filled)
+            best.items[row, :size], best.scores[row, :size] = filled.items, filled.scores
+            sources[row, :size], best.counts[row] = filled.source, size
+        return best, sources
+
+    def _excluded_of(self, queries: Sequence[Query], seen: int) -> Excluded:
+        """Return the items every query leaves out."""
+        if isinstance(queries, UserQueries) and self._ranks_as_the_base():
+            return Excluded(*self.past_.seen_by(queries.users, seen))
+        return Excluded.of([self._excluded(query, seen) for query in queries])
+
+    def _top(self, scores: Floats, excluded: Excluded, n: int, blocked: Mask) -> Best:
         """Return each row's best items, as many as have a score, up to ``n``."""
-        if scores.shape != (len(excluded), len(blocked)):
-            name, due = type(self).__name__, (len(excluded), len(blocked))
+        n_rows, n_items = len(excluded.bounds) - 1, len(blocked)
+        if scores.shape != (n_rows, n_items):
+            name, due = type(self).__name__, (n_rows, n_items)
             raise DataError(f"{name} must return scores of shape {due}, got {scores.shape}.")
-        n_rows, n_items = scores.shape
-        items = np.empty((n_rows, min(n, n_items)), np.int32)
-        best = np.empty(items.shape, np.float32)
-        counts = np.empty(n_rows, np.int64)
-        bounds = np.concatenate([[0], np.cumsum([len(row) for row in excluded])]).astype(np.int64)
-        flat = np.concatenate(excluded).astype(np.int32)
-        select_top(items, best, counts, _own(scores), bounds, flat, blocked)
+        best = Best.empty(n_rows, min(n, n_items))
+        select_top(*best, np.ascontiguousarray(scores, np.float32), *excluded, blocked)
+        return best
+
+    def _rankings(self, best: Best) -> list[Ranking]:
         name = type(self).__name__
-        return [
-            Ranking.of(items[row, :count], best[row, :count], self.items_, name)
-            for row, count in enumerate(counts.tolist())
-        ]
+        return [Ranking.of(*_found(best, row), self.items_, name) for row in range(len(best.items))]
 
     def _filled(self, ranking: Ranking, excluded: Indices, n: int, blocked: Mask) -> Ranking:
         """Fill a short list with popular items, below what the model chose."""
@@ -399,8 +462,9 @@ class Recommender(Part):
         if missing <= 0:
             return ranking
         popular = self._padded(self.fallback_, np.float32(0))
-        taken = np.concatenate([excluded, ranking.items]).astype(np.int32)
-        more = self._best(popular[None, :], [taken], missing, blocked)[0]
+        taken = np.sort(np.concatenate([excluded, ranking.items])).astype(np.int32)
+        found = self._top(popular[None, :], Excluded.of([taken]), missing, blocked)
+        more = self._rankings(found)[0]
         share = more.scores / max(popular.max(), np.float32(1e-30))
         if len(ranking):
             # Popularity is on a scale of its own: keep its order, below the model's last.
@@ -409,12 +473,12 @@ class Recommender(Part):
         return ranking.followed_by(more.items, share, FALLBACK)
 
     def _excluded(self, query: Query, seen: int) -> Indices:
-        """Return the items to leave out: seen ones, and those of this visit and this page."""
+        """Return what to leave out, ascending: seen items, and those of this visit and page."""
         past = self.past_.seen_with(self.user_of(query), seen)
         viewed: list[Id] = list(query.page_items)
         if seen >> VIEW & 1:
             viewed += [*(() if self.repeats else query.session), *(query.history or ())]
-        return np.concatenate([past, self._known_items(viewed)])
+        return np.sort(np.concatenate([past, self._known_items(viewed)])) if viewed else past
 
     def _full_scores(self, query: Query) -> Floats:
         return self._padded(self.score_items(query))
@@ -511,6 +575,15 @@ def _as_known(query: Query, users: IdMap) -> str:
     return f"; did you mean {twin!r}?" if users.index(twin) != UNKNOWN else ""
 
 
-def _own(scores: Floats) -> Floats:
-    """Return scores that may be written to: a model may have handed out its own array."""
-    return np.array(scores, dtype=np.float32, order="C", copy=True)
+def _found(best: Best, row: int) -> tuple[Indices, Floats]:
+    """Return one list, without the places that nothing was found for."""
+    size = best.counts[row]
+    return best.items[row, :size], best.scores[row, :size]
+
+
+_PLAIN_IDS = frozenset([int, str, np.int64, np.int32, np.str_])
+
+
+def _are_plain_ids(asked: list[Any]) -> bool:
+    """Tell integers and texts from queries, and from what has to be looked at one by one."""
+    return _PLAIN_IDS.issuperset(map(type, asked))

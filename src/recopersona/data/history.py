@@ -82,6 +82,42 @@ class History:
         chosen: Indices = items[(kinds & bits) != 0]
         return chosen
 
+    def seen_by(self, users: Indices, bits: int) -> tuple[Array, Indices]:
+        """Return what many users have seen, as `seen_with` does, in one array.
+
+        Parameters
+        ----------
+        users : int32 (n,), negative where unknown
+        bits : int
+
+        Returns
+        -------
+        bounds : int64 (n + 1,)
+            User u's items are ``items[bounds[u]:bounds[u + 1]]``.
+        items : int32
+        """
+        state = self._state
+        old, (items, kinds, _) = state.past.pairs.bounds, state.past.pairs.columns
+        known = (users >= 0) & (users < len(old) - 1)
+        safe = np.where(known, users, 0)
+        first, last = old[safe], old[np.minimum(safe + 1, len(old) - 1)]
+        sizes = np.where(known, last - first, 0)
+        place = _spread(first, sizes)
+        items = items[place]
+        if bits != ALL_EVENTS:
+            chosen = (kinds[place] & bits) != 0
+            owner = np.repeat(np.arange(len(users)), sizes)
+            items, sizes = items[chosen], np.bincount(owner[chosen], minlength=len(users))
+        added = state.pairs
+        fresh = [row for row, user in enumerate(users.tolist()) if user in added] if added else []
+        if not fresh:
+            return _starts(sizes), items
+        bounds = _starts(sizes)
+        rows = np.split(items, bounds[1:-1])
+        for row in fresh:
+            rows[row] = self.seen_with(int(users[row]), bits)
+        return _starts(np.array([len(row) for row in rows])), np.concatenate(rows)
+
     def taste(self, user: int) -> tuple[Indices, Floats]:
         """Return a user's items of positive weight, ascending, and the weights."""
         items, _, weights = self._row(user)
@@ -406,6 +442,13 @@ def _summed(keys: Array, bits: Array, weights: Floats) -> tuple[Array, Array, Fl
         bits = np.bitwise_or.reduceat(bits, starts)
         weights = np.add.reduceat(weights, starts)
     return keys[starts], bits, weights
+
+
+def _spread(first: Array, sizes: Array) -> Array:
+    """Return the places of runs that start here and there, one run after the other."""
+    before = np.cumsum(sizes) - sizes
+    places: Array = np.repeat(first - before, sizes) + np.arange(sizes.sum())
+    return places
 
 
 def _starts(sizes: Array) -> Array:

@@ -179,19 +179,68 @@ def long_frame(
 
     user_ids  one per ranking, in the order wanted; they come back in their own type
     """
-    sizes = [len(ranking) for ranking in rankings]
+    source_names = [name for ranking in rankings for name in ranking.sources]
+    empty: list[Array] = [np.empty(0, np.int32)]
+    return _long(
+        user_ids,
+        np.array([len(ranking) for ranking in rankings], np.int64),
+        ids.ids[np.concatenate([r.items for r in rankings] or empty)],
+        np.concatenate([r.scores for r in rankings] or empty),
+        pd.Series(source_names, dtype=str),
+    )
+
+
+def frame_of_lists(
+    user_ids: Sequence[Id | None],
+    items: Indices,
+    scores: Floats,
+    source: Array,
+    source_names: Sequence[str],
+    ids: IdMap,
+) -> pd.DataFrame:
+    """Return many lists as the same frame, from arrays with a row per list.
+
+    user_ids      one per list, in the order wanted
+    items         (n_lists, n) int32, -1 beyond a list's end
+    scores        (n_lists, n) float32
+    source        (n_lists, n) int8, places in ``source_names``
+
+    Examples
+    --------
+    >>> items, scores = np.array([[1, 0], [0, -1]], np.int32), np.ones((2, 2), np.float32)
+    >>> source = np.zeros((2, 2), np.int8)
+    >>> ids = IdMap(["tea", "salt"])
+    >>> frame_of_lists(["anna", "ben"], items, scores, source, ["ALS"], ids)
+      user_id item_id  rank  score source
+    0    anna    salt     1    1.0    ALS
+    1    anna     tea     2    1.0    ALS
+    2     ben     tea     1    1.0    ALS
+    """
+    held = items >= 0
+    names = pd.Series(list(source_names), dtype=str)
+    return _long(
+        user_ids,
+        held.sum(axis=1),
+        ids.ids[items[held]],
+        scores[held],
+        names.take(source[held]).reset_index(drop=True),
+    )
+
+
+def _long(
+    user_ids: Sequence[Id | None], sizes: Array, item_ids: Array, scores: Floats, source: pd.Series
+) -> pd.DataFrame:
     users = np.repeat(np.arange(len(user_ids)), sizes)
     who = pd.Series(list(user_ids), dtype=object)
     if who.notna().all():  # beside a visitor without an id, pandas would turn integers into floats
         who = who.infer_objects()
-    source = [name for ranking in rankings for name in ranking.sources]
-    empty: list[Array] = [np.empty(0, np.int32)]
+    starts = np.cumsum(sizes) - sizes
     return pd.DataFrame(
         {
-            "user_id": who.iloc[users].reset_index(drop=True),
-            "item_id": ids.ids[np.concatenate([r.items for r in rankings] or empty)],
-            "rank": np.concatenate([np.arange(1, size + 1) for size in sizes] or empty),
-            "score": np.concatenate([r.scores for r in rankings] or empty).astype(np.float32),
-            "source": pd.Series(source, dtype=str),
+            "user_id": who.take(users).reset_index(drop=True),
+            "item_id": item_ids,
+            "rank": np.arange(1, len(users) + 1) - starts[users],
+            "score": scores.astype(np.float32, copy=False),
+            "source": source,
         }
     )

@@ -6,6 +6,8 @@ import numpy as np
 
 from recopersona.kernels.compiling import f32, flag, i32, i64, inner, kernel, read, written
 
+_LANES = 32
+
 
 @inner
 def _sift_down(items, scores, root, size):
@@ -40,7 +42,7 @@ def _sort_best_first(items, scores, size):
     written(i32, 2),
     written(f32, 2),
     written(i64),
-    written(f32, 2),
+    read(f32, 2),
     read(i64),
     read(i32),
     read(flag),
@@ -51,41 +53,70 @@ def select_top(top_items, top_scores, counts, scores, bounds, excluded, blocked)
     top_items   (n_rows, n) int32, written; -1 beyond the row's count
     top_scores  (n_rows, n) float32, written; -inf beyond the row's count
     counts      (n_rows,) int64, written: how many were found
-    scores      (n_rows, n_items) float32, written: excluded items become -inf; what is not
-                finite is never picked
+    scores      (n_rows, n_items) float32; what is not finite is never picked
     bounds      (n_rows + 1,) int64, where each row's excluded items start
-    excluded    (n_excluded,) int32
+    excluded    (n_excluded,) int32, ascending in each row
     blocked     (n_items,) bool, for all rows
     """
     n_rows, n = top_items.shape
     n_items = scores.shape[1]
     for row in range(n_rows):
-        for place in range(bounds[row], bounds[row + 1]):
-            scores[row, excluded[place]] = -np.inf
-        items, best = top_items[row], top_scores[row]
+        left_out = excluded[bounds[row] : bounds[row + 1]]
+        line, items, best = scores[row], top_items[row], top_scores[row]
         items[:] = -1
         best[:] = -np.inf
         size = 0
-        for item in range(n_items):
-            score = scores[row, item]
-            if not best[0] < score < np.inf or blocked[item]:
+        for start in range(0, n_items, _LANES):
+            end = min(start + _LANES, n_items)
+            if not _above(line[start:end], best[0]):
                 continue
-            if size < n:
-                # The heap fills from the back, so that best[0] stays -inf until it is full.
-                size += 1
-                items[n - size] = item
-                best[n - size] = score
-                if size == n:
-                    for root in range(n // 2 - 1, -1, -1):
-                        _sift_down(items, best, root, n)
-            else:
-                items[0] = item
-                best[0] = score
-                _sift_down(items, best, 0, n)
+            for item in range(start, end):
+                score = line[item]
+                # The list fills from the back, so that best[0] stays -inf until it is full.
+                if best[0] < score < np.inf and not blocked[item] and not _holds(left_out, item):
+                    size = _enter(items, best, size, item, score)
         counts[row] = size
         if size < n:
             _shift_to_front(items, best, n - size)
         _sort_best_first(items, best, size)
+
+
+@inner
+def _above(values, least):
+    """Count the values above another, without a branch on each: most often there are none."""
+    count = np.int32(0)
+    for place in range(len(values)):
+        count += np.int32(not (values[place] <= least))
+    return count
+
+
+@inner
+def _holds(ascending, value):
+    """Tell whether a value is among ascending ones."""
+    low, high = 0, len(ascending)
+    while low < high:
+        middle = (low + high) // 2
+        if ascending[middle] < value:
+            low = middle + 1
+        else:
+            high = middle
+    return low < len(ascending) and ascending[low] == value
+
+
+@inner
+def _enter(items, scores, size, item, score):
+    """Add to a list that fills from the back and is a heap when it is full; return its size."""
+    n = len(items)
+    if size == n:
+        items[0], scores[0] = item, score
+        _sift_down(items, scores, 0, n)
+        return n
+    size += 1
+    items[n - size], scores[n - size] = item, score
+    if size == n:
+        for root in range(n // 2 - 1, -1, -1):
+            _sift_down(items, scores, root, n)
+    return size
 
 
 @inner

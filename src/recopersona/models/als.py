@@ -297,6 +297,9 @@ class ALS(InnerProduct):
             return vector
         return self._solved(*self.taste_of(query))
 
+    def _user_vectors(self) -> Floats:
+        return self.user_factors_
+
     def _known(self, liked: Indices, weights: Floats) -> tuple[Indices, Floats]:
         """Leave out items that came after the fit: their factors follow from the users'."""
         known = liked < self.n_fitted_items_

@@ -93,10 +93,9 @@ class GraphFilter(OnlineRecommender):
         left, right = sparse.diags_array(_inverse(by_user)), sparse.diags_array(_inverse(by_item))
         self.graph_ = sparse.csr_array(left @ matrix @ right).astype(np.float32)
         self.item_scale_ = by_item.astype(np.float32)
-        self._prepare()
         k = min(self.factors, *matrix.shape) if self.low_pass else 0
         self.basis_ = right_singular_vectors(
-            self._by_user, self._by_item, k, generator(self.random_state)
+            *_both_ways(self.graph_), k, generator(self.random_state)
         )
 
     def score_items(self, query: Query, items: Indices | None = None) -> Floats:
@@ -170,11 +169,7 @@ class GraphFilter(OnlineRecommender):
         ]
 
     def _prepare(self) -> None:
-        """Lay the graph out as the kernels read it, both ways."""
-        self._by_user = SparseRows.of(self.graph_)
-        by_item = sparse.csr_array(self.graph_.T)
-        by_item.sort_indices()
-        self._by_item = SparseRows.of(by_item)
+        self._by_user, self._by_item = _both_ways(self.graph_)
 
     def _check_learned(self) -> None:
         super()._check_learned()
@@ -184,7 +179,13 @@ class GraphFilter(OnlineRecommender):
         graph: Any = self.graph_
         if not isinstance(graph, sparse.csr_array) or graph.shape[1] != n_items:
             raise DataError("GraphFilter: graph_ does not fit the catalogue.")
-        self._prepare()
+
+
+def _both_ways(graph: sparse.csr_array) -> tuple[SparseRows, SparseRows]:
+    """Lay the graph out as the kernels read it: by user, and by item."""
+    by_item = sparse.csr_array(graph.T)
+    by_item.sort_indices()
+    return SparseRows.of(graph), SparseRows.of(by_item)
 
 
 def _inverse(scale: Array) -> Array:
