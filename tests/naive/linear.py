@@ -57,7 +57,7 @@ def elastic_net(x, chosen, item, alpha, l1_ratio, positive):
                 len(used)
             )
             wanted = columns[:, used].T @ x[:, item] - alpha * l1_ratio * n * signs[used]
-            b[used] = np.linalg.solve(system, wanted)
+            b[used] = np.linalg.lstsq(system, wanted)[0]
         if (np.sign(b[used]) == signs[used]).all():
             best = min(best, (net_loss(x, chosen, item, b, alpha, l1_ratio), b), key=lambda t: t[0])
     return best[1]

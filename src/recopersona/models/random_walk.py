@@ -7,12 +7,13 @@ from scipy import sparse
 
 from recopersona.base.parameters import check, param, real, switch, whole
 from recopersona.data.dataset import Dataset
-from recopersona.data.types import Array
+from recopersona.data.types import Array, Floats, Indices
 from recopersona.models.item_to_item import SparseItemToItem
 from recopersona.models.likeness import (
     Norms,
     capped,
     most_alike,
+    parts,
     transposed,
     with_unit_rows,
 )
@@ -25,20 +26,20 @@ class RP3Beta(SparseItemToItem):
               B_{ij} = \frac{1}{d_j^\beta} \sum_v P_{iv}^\alpha P_{vj}^\alpha
 
     where :math:`P_{iv}` is the share of user v in the weights of item i, :math:`P_{vj}` the share
-    of item j in the weights of user v, :math:`d_j` the number of j's users, and only the ``k``
-    largest :math:`B_{ij}` of each i are kept.
+    of item j in the weights of user v, and :math:`d_j` the number of j's users. Only the ``k``
+    largest :math:`B_{ij}` of each i are kept, and of those the ``k`` largest of each j.
 
     Parameters
     ----------
     k : int, at least 1
-        Items kept per item.
+        Items kept for each item that a walk starts from, and then for each where it ends.
     alpha : float, at least 0
         Below 1, unlikely steps become likelier.
     beta : float, at least 0
         How much popular items are held back; 0 is the walk alone, known as P3alpha.
     normalize : bool
-        Whether each item's kept weights add up to 1, so that every item of the visitor has the
-        same say.
+        Whether each item's weights add up to 1 before the best are kept for where walks end, so
+        that every item of the visitor has the same say.
     max_user_items : int, at least 1
         See `ItemKNN`.
 
@@ -46,8 +47,7 @@ class RP3Beta(SparseItemToItem):
     ----------
     bounds_ : int64 (n_items + 1,)
     neighbors_ : int32 (n_entries,)
-        Where walks from item i end, likeliest first, are entries ``bounds_[i]`` to
-        ``bounds_[i + 1]``.
+        Where walks from item i end, ascending, are entries ``bounds_[i]`` to ``bounds_[i + 1]``.
     weights_ : float32 (n_entries,)
     n_left_out_ : int
         Pairs of user and item that ``max_user_items`` left out.
@@ -92,7 +92,7 @@ class RP3Beta(SparseItemToItem):
         )
         if self.normalize:
             weights = with_unit_rows(bounds, weights)
-        self._keep(bounds, found, weights)
+        self._keep(*_best_of_columns(bounds, found, weights, self.k))
 
     def _check_learned(self) -> None:
         super()._check_learned()
@@ -107,3 +107,17 @@ def _shares(matrix: sparse.csr_array, alpha: float) -> sparse.csr_array:
     sums: Array = np.bincount(rows, values, minlength=len(sizes))
     shares = ((values / sums[rows]) ** alpha).astype(np.float32)
     return sparse.csr_array((shares, matrix.indices, matrix.indptr), shape=matrix.shape)
+
+
+def _best_of_columns(
+    bounds: Array, columns: Indices, weights: Floats, k: int
+) -> tuple[Array, Indices, Floats]:
+    """Keep the ``k`` largest weights of each column, ties by row; rows come back sorted."""
+    n = len(bounds) - 1
+    by_column = transposed(sparse.csr_array((weights, columns, bounds), shape=(n, n)))
+    sizes = np.diff(by_column.indptr)
+    for column in np.flatnonzero(sizes > k).tolist():
+        values = by_column.data[by_column.indptr[column] : by_column.indptr[column + 1]]
+        values[np.argsort(-values, kind="stable")[k:]] = 0
+    by_column.eliminate_zeros()
+    return parts(transposed(by_column))
