@@ -156,8 +156,8 @@ class UserKNN(OnlineRecommender):
         What each user has, by the weights of events.
     item_bounds_, item_users_, item_weights_ : int64 (n_items + 1,), int32 and float32 (n_entries,)
         Who has each item, reweighted.
-    squares_ : float64 (n_users,)
-        The users' sums of squares, reweighted.
+    norms_ : float64 (n_users,)
+        The users' part of the likeness's denominator.
     rarity_ : float64 (n_items,)
     mean_length_ : float
         What a user's weights add up to, on average.
@@ -197,7 +197,9 @@ class UserKNN(OnlineRecommender):
         by_item = transposed(by_user)
         self.rarity_, self.mean_length_ = rarity(by_item), mean_length(by_item)
         reweighted_by_item = weighted(by_item, self.weighting)
-        self.squares_ = sums_of_squares(transposed(reweighted_by_item))
+        squares = sums_of_squares(transposed(reweighted_by_item))
+        norms = norms_of(squares, self.similarity, self.asymmetry)
+        self.norms_ = norms.right if self.similarity == "cosine" else norms.theirs
         self.user_bounds_, self.user_items_, self.user_weights_ = parts(by_user)
         self.item_bounds_, self.item_users_, self.item_weights_ = parts(reweighted_by_item)
 
@@ -219,7 +221,9 @@ class UserKNN(OnlineRecommender):
         tastes = [self._taste(query) for query in queries]
         squares = np.array([np.square(weights.astype(np.float64)).sum() for _, weights in tastes])
         asking = norms_of(squares, self.similarity, self.asymmetry)
-        found = norms_of(self.squares_, self.similarity, self.asymmetry)
+        zeros = np.zeros(len(self.norms_))
+        cosine = self.similarity == "cosine"
+        right, theirs = (self.norms_, zeros) if cosine else (zeros, self.norms_)
         return nearest_to(
             (
                 starts([len(liked) for liked, _ in tastes]),
@@ -228,7 +232,7 @@ class UserKNN(OnlineRecommender):
             ),
             np.array([self.user_of(query) for query in queries], np.int32),
             (self.item_bounds_, self.item_users_, self.item_weights_),
-            Norms(asking.left, found.right, asking.own, found.theirs, found.overlap),
+            Norms(asking.left, right, asking.own, theirs, asking.overlap),
             self.k,
             self.shrink,
         )
@@ -249,7 +253,7 @@ class UserKNN(OnlineRecommender):
         if item >= len(self.rarity_):
             return []
         _, neighbors, likeness = self._neighbors([query])
-        says = np.zeros(len(self.squares_))
+        says = np.zeros(len(self.norms_))
         for user, alike in zip(neighbors.tolist(), likeness.tolist(), strict=True):
             row = slice(self.user_bounds_[user], self.user_bounds_[user + 1])
             says[user] = alike * self.user_weights_[row][self.user_items_[row] == item].sum()
@@ -271,7 +275,7 @@ class UserKNN(OnlineRecommender):
         return self.item_users_[row], self.item_weights_[row]
 
     def _forget_users(self, users: Indices) -> None:
-        gone = np.zeros(len(self.squares_), np.bool_)
+        gone = np.zeros(len(self.norms_), np.bool_)
         gone[users[users < len(gone)]] = True
         sizes = np.diff(self.user_bounds_)
         kept = ~np.repeat(gone, sizes)
@@ -281,16 +285,16 @@ class UserKNN(OnlineRecommender):
         before = np.concatenate([[0], np.cumsum(kept)])  # how many of the entries so far stay
         self.item_bounds_ = before[self.item_bounds_].astype(np.int64)
         self.item_users_, self.item_weights_ = self.item_users_[kept], self.item_weights_[kept]
-        self.squares_ = np.where(gone, 0.0, self.squares_)
+        self.norms_ = np.where(gone, 0.0, self.norms_)
 
     def _check_learned(self) -> None:
         super()._check_learned()
         n_items = self.n_fitted_items_
-        require_array(self.squares_, np.float64, (None,), "squares_")
+        require_array(self.norms_, np.float64, (None,), "norms_")
         require_array(self.rarity_, np.float64, (n_items,), "rarity_")
-        n_users = len(self.squares_)
+        n_users = len(self.norms_)
         if n_users > len(self.users_):
-            raise DataError("UserKNN: squares_ are of more users than there are.")
+            raise DataError("UserKNN: norms_ are of more users than there are.")
         check(self.mean_length_, real(above=0), "UserKNN", "mean_length_")
         require_runs(self.user_bounds_, n_users, "user_bounds_")
         n_entries = int(self.user_bounds_[-1])
