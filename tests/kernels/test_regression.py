@@ -30,7 +30,7 @@ def test_ridges_agree_with_the_twin(items, picked, reg, cut):
     weights = np.full(len(chosen), 77, np.float32)
     gram, cut = sparse_gram(items), min(cut, n)
     for start, end in ((0, cut), (cut, n)):
-        solve_ridges(weights, *gram, bounds, chosen, reg, 1e-6, start, end)
+        solve_ridges(weights, *gram, bounds, chosen, np.full(n, reg, np.float32), 1e-6, start, end)
     for item, others in enumerate(rows):
         expected = naive.ridge(x, others, item, reg)
         assert weights[bounds[item] : bounds[item + 1]] == pytest.approx(expected, abs=1e-4)
@@ -56,9 +56,9 @@ def test_nets_agree_with_the_twin(items, picked, alpha, l1_ratio, positive):
 def test_a_loose_tolerance_stops_early():
     items = np.random.default_rng(2).integers(0, 3, (5, 8)).tolist()
     _, bounds, chosen = chosen_of(5, [{0, 1, 2, 3, 4}] * 5)
-    results = []
+    results, penalties = [], np.full(5, 0.5, np.float32)
     for tolerance in (1e-6, 0.5):
         weights = np.empty(len(chosen), np.float32)
-        solve_ridges(weights, *sparse_gram(items), bounds, chosen, 0.5, tolerance, 0, 5)
+        solve_ridges(weights, *sparse_gram(items), bounds, chosen, penalties, tolerance, 0, 5)
         results.append(weights)
     assert not np.allclose(*results, atol=1e-4)

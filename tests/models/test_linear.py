@@ -31,6 +31,17 @@ def test_the_weights_are_those_of_a_regression_per_item(reg, rows):
     assert np.allclose(model.item_weights_, naive.ease(x, reg), atol=1e-5)
 
 
+def test_dropout_is_the_mean_over_all_ways_to_hide_items():
+    # Hidden items are 0 and the others count 1 / (1 - d) more: the squares of an item then are
+    # 1 / (1 - d) times as large on average, and what two items share stays as it is.
+    d, x = 0.25, X.astype(np.float64)
+    gram = x.T @ x + np.diag((x**2).sum(axis=0) * (1 / (1 - d) - 1)) + 2.0 * np.eye(25)
+    inverse = np.linalg.inv(gram)
+    expected = -inverse / np.diagonal(inverse)
+    np.fill_diagonal(expected, 0)
+    assert np.allclose(rp.EASE(reg=2.0, dropout=d).fit(SHOP).item_weights_, expected, atol=1e-5)
+
+
 def test_many_panels_agree_with_one(monkeypatch):
     whole = rp.EASE(reg=2.0).fit(SHOP).item_weights_
     for name in ("negative_inverse", "mirror_over_diagonal"):
@@ -88,8 +99,12 @@ def test_an_interrupted_fit_leaves_the_model_unfitted(monkeypatch):
 # -- SparseEASE --------------------------------------------------------------------------------
 
 
-def test_with_all_items_it_is_ease():
-    sparse, exact = rp.SparseEASE(reg=3.0, k=99).fit(SHOP), rp.EASE(reg=3.0).fit(SHOP)
+@pytest.mark.parametrize("dropout", [0.0, 0.4])
+def test_with_all_items_it_is_ease(dropout):
+    sparse, exact = (
+        rp.SparseEASE(reg=3.0, dropout=dropout, k=99).fit(SHOP),
+        rp.EASE(reg=3.0, dropout=dropout).fit(SHOP),
+    )
     assert (X.T @ X > 0).all(), "each pair of items must share a user"
     assert np.allclose(dense(sparse, 25), exact.item_weights_, atol=1e-3)
 
@@ -99,7 +114,7 @@ def test_with_all_items_it_is_ease():
 @settings(deadline=None, max_examples=25)
 def test_each_item_is_predicted_from_those_that_tell_most(k, rows):
     x = np.array(rows, dtype=np.float32)
-    weights = dense(rp.SparseEASE(reg=1.0, k=k).fit(rp.Dataset.from_matrix(x)), 5)
+    weights = dense(rp.SparseEASE(reg=1.0, dropout=0.0, k=k).fit(rp.Dataset.from_matrix(x)), 5)
     for item in range(5):
         chosen = naive.telling(x, item, k, 1.0)
         expected = np.zeros(5)
@@ -233,7 +248,8 @@ def test_other_parameters_keep_the_contract():
 
 @pytest.mark.parametrize(
     ("model", "words"),
-    [(rp.EASE(reg=0), "EASE: reg must be a finite number above 0, got 0"),
+    [(rp.EASE(dropout=1), "EASE: dropout must be a finite number of at least 0 and at most 0.99"),
+     (rp.EASE(reg=0), "EASE: reg must be a finite number above 0, got 0"),
      (rp.EASE(max_memory="lots"), "EASE: max_memory must be a number of bytes above 0 or a text"),
      (rp.SparseEASE(k=0), "SparseEASE: k must be an integer of at least 1"),
      (rp.SparseEASE(reg=-1), "SparseEASE: reg must be a finite number above 0"),

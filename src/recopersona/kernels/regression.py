@@ -18,14 +18,15 @@ def _dot(a, b):
 
 
 @kernel(
-    written(f32), read(i64), read(i32), read(f32), read(i64), read(i32), f32, f32, i64, i64
+    written(f32), read(i64), read(i32), read(f32), read(i64), read(i32), read(f32),
+    f32, i64, i64,
 )  # fmt: skip
 def solve_ridges(
-    weights, gram_bounds, others, products, bounds, chosen, reg, tolerance, start, end
+    weights, gram_bounds, others, products, bounds, chosen, penalties, tolerance, start, end
 ):  # fmt: skip
     r"""Solve each row's ridge regression on a few chosen others by conjugate gradients.
 
-    .. math:: (G_{SS} + reg \, I) \, b = G_{Sj}
+    .. math:: (G_{SS} + diag(penalties_S)) \, b = G_{Sj}
 
     scaled so that the diagonal is 1, until the residual's length is ``tolerance`` times the right
     side's, or after as many steps as there are unknowns.
@@ -36,7 +37,7 @@ def solve_ridges(
     products     (n_products,) float32
     bounds       (n + 1,) int64, where each row's chosen others start
     chosen       (n_chosen,) int32, never the row itself
-    reg          float32, above 0
+    penalties    (n,) float32, above 0
     tolerance    float32
     start, end   int64
     """
@@ -55,7 +56,7 @@ def solve_ridges(
         r, p, q = residual[:k], direction[:k], image[:k]
         _gather(room, place_of, gram_bounds, others, products, own, row)
         for i in range(k):
-            scale[i] = np.float32(1) / np.sqrt(room[i, i] + reg)
+            scale[i] = np.float32(1) / np.sqrt(room[i, i] + penalties[own[i]])
         for i in range(k):
             line = room[i][:k]
             for j in range(k):

@@ -36,21 +36,27 @@ from recopersona.models.likeness import (
 
 _BLOCKS = 64
 _PARTS = 16  # of the blocks, between which the progress bar moves
-_TOLERANCE = 1e-4
+_RESIDUAL = 1e-5  # of a small system, relative to its right side
+_CHANGE = 1e-4  # of a weight in the last pass, relative to the largest
 
 
 class EASE(ItemToItem):
     r"""Predict every item linearly from all others, in closed form.
 
-    .. math:: \min_B \|X - XB\|_F^2 + reg \, \|B\|_F^2 \quad \text{with} \quad diag(B) = 0,
-              \qquad B = I - P \, diag(P)^{-1}, \quad P = (X^T X + reg \, I)^{-1}
+    .. math:: \min_B \|X - XB\|_F^2 + \|\Lambda^{1/2} B\|_F^2 \quad \text{with} \quad diag(B) = 0,
+              \qquad B = I - P \, diag(P)^{-1}, \quad P = (X^T X + \Lambda)^{-1}
 
-    where X holds the users' weights of items as the events give them.
+    where X holds the users' weights of items as the events give them, and
+    :math:`\Lambda = reg \, I + \frac{d}{1 - d} diag(X^T X)` with d the ``dropout``.
 
     Parameters
     ----------
     reg : float, above 0
         Regularization weight; the heavier the events, the larger it should be.
+    dropout : float, 0 to 0.99
+        The share of a user's items that is hidden while the others predict them, on average over
+        all ways to hide them; 0 is the model of Steck (2019). Keeps popular items from predicting
+        too much.
     max_memory : bytes, text such as "8GB", or None
         A fit that needs more is refused before it begins; None means what the machine has left.
 
@@ -70,7 +76,8 @@ class EASE(ItemToItem):
 
     References
     ----------
-    Steck (2019), "Embarrassingly shallow autoencoders for sparse data", section 3.1.
+    Steck (2019), "Embarrassingly shallow autoencoders for sparse data", section 3.1; Steck (2020),
+    "Autoencoders that don't overfit towards the identity", for the dropout.
 
     Examples
     --------
@@ -84,6 +91,7 @@ class EASE(ItemToItem):
     """
 
     reg: float = param(real(above=0), default=200.0)
+    dropout: float = param(real(at_least=0, at_most=0.99), default=0.0)
     max_memory: Any = param(optional(memory()), default=None)
 
     def _fit(self, dataset: Dataset) -> None:
@@ -92,7 +100,7 @@ class EASE(ItemToItem):
         needed = 4 * n_items**2 + 12 * WIDTH * n_items + 40 * by_user.nnz
         require_memory(needed, self.max_memory, "EASE", f"{n_items:,} items", "use SparseEASE")
         gram = _dense_gram(by_user)
-        np.fill_diagonal(gram, np.diagonal(gram) + np.float32(self.reg))
+        np.fill_diagonal(gram, np.diagonal(gram) / (1 - self.dropout) + self.reg)
         self.item_weights_ = _weights_without_self(gram)
 
     def _add_rows(self, scores: Floats, bounds: Array, liked: Indices, weights: Floats) -> None:
@@ -134,9 +142,10 @@ class NearItems(SparseItemToItem):
     A subclass has the parameters ``k``, ``max_user_items`` and ``max_memory``, and writes two
     methods:
 
-    ``_ridge(n_users)``
-        Return the penalty on a squared weight.
-    ``_regress(weights, gram, bounds, chosen, n_users, start, end)``
+    ``_penalties(squares, n_users)``
+        Return the penalty on the square of a weight from each item, given the items' sums of
+        squares.
+    ``_regress(weights, gram, bounds, chosen, penalties, n_users, start, end)``
         Write the weights to items start to end from those chosen.
     """
 
@@ -144,12 +153,12 @@ class NearItems(SparseItemToItem):
     max_user_items: int
     max_memory: Any
 
-    def _ridge(self, n_users: int) -> float:
-        raise NotImplementedError(f"{type(self).__name__} must write _ridge(self, n_users).")
+    def _penalties(self, squares: Array, n_users: int) -> Array:
+        raise NotImplementedError(f"{type(self).__name__} must write _penalties.")
 
     def _regress(
-        self, weights: Floats, gram: Gram, bounds: Array, chosen: Indices, n_users: int,
-        start: int, end: int,
+        self, weights: Floats, gram: Gram, bounds: Array, chosen: Indices, penalties: Floats,
+        n_users: int, start: int, end: int,
     ) -> None:  # fmt: skip
         raise NotImplementedError(f"{type(self).__name__} must write _regress.")
 
@@ -161,11 +170,14 @@ class NearItems(SparseItemToItem):
         by_user = _renumbered(matrix, order)
         by_item = transposed(by_user)
         gram = self._gram(by_item, by_user)
-        bounds, chosen = self._chosen(by_item, by_user)
+        n_users, squares = by_user.shape[0], sums_of_squares(by_item)
+        penalties = self._penalties(squares, n_users)
+        bounds, chosen = self._chosen(by_item, by_user, np.sqrt(squares + penalties))
         weights = np.zeros(len(chosen), np.float32)
+        penalty = penalties.astype(np.float32)
 
         def block(start: int, end: int) -> None:
-            self._regress(weights, gram, bounds, chosen, by_user.shape[0], start, end)
+            self._regress(weights, gram, bounds, chosen, penalty, n_users, start, end)
 
         blocks = cut_evenly(bounds, _BLOCKS * _PARTS)
         for part in progress(cut(len(blocks), _BLOCKS), type(self).__name__):
@@ -204,13 +216,11 @@ class NearItems(SparseItemToItem):
         )  # fmt: skip
 
     def _chosen(
-        self, by_item: sparse.csr_array, by_user: sparse.csr_array
+        self, by_item: sparse.csr_array, by_user: sparse.csr_array, lengths: Array
     ) -> tuple[Array, Indices]:
         """Choose for each item those that alone, and regularized alike, explain most of it."""
-        squares = sums_of_squares(by_item)
-        zeros, ones = np.zeros(len(squares)), np.ones(len(squares))
-        explained = np.sqrt(squares + self._ridge(by_user.shape[0]))
-        norms = Norms(ones, explained, zeros, zeros, 0.0)
+        zeros, ones = np.zeros(len(lengths)), np.ones(len(lengths))
+        norms = Norms(ones, lengths, zeros, zeros, 0.0)
         bounds, chosen, _ = most_alike(by_item, by_user, norms, self.k)
         return bounds, chosen
 
@@ -222,11 +232,13 @@ class NearItems(SparseItemToItem):
 class SparseEASE(NearItems):
     r"""Predict every item linearly from the ``k`` items that tell most about it.
 
-    .. math:: \min_{b_j} \|x_j - X_{S_j} b_j\|^2 + reg \, \|b_j\|^2
+    .. math:: \min_{b_j} \|x_j - X_{S_j} b_j\|^2 + \sum_{i \in S_j} \lambda_i b_{ij}^2,
+              \qquad \lambda_i = reg + \frac{d}{1 - d} \|x_i\|^2
 
-    for each item j: `EASE`'s regression, solved exactly on :math:`S_j`, the ``k`` items i of the
-    largest :math:`\langle x_i, x_j \rangle / \sqrt{\|x_i\|^2 + reg}`. Each of them alone would
-    explain more of item j than any item left out. Nothing of the size ``n_items**2`` is made.
+    for each item j, with d the ``dropout``: `EASE`'s regression, solved on :math:`S_j`, the ``k``
+    items i of the largest :math:`\langle x_i, x_j \rangle / \sqrt{\|x_i\|^2 + \lambda_i}`. Each of
+    them alone would explain more of item j than any item left out. Nothing of the size
+    ``n_items**2`` is made, unless all items share users with all others.
 
     Parameters
     ----------
@@ -234,6 +246,8 @@ class SparseEASE(NearItems):
         Items that an item is predicted from; with all of them this is `EASE`.
     reg : float, above 0
         Regularization weight; the heavier the events, the larger it should be.
+    dropout : float, 0 to 0.99
+        The share of a user's items that is hidden while the others predict them; see `EASE`.
     max_user_items : int, at least 1
         Of who has more items than that, so many count: the heaviest, and among equals a fixed
         choice. Tastes stay whole.
@@ -253,8 +267,7 @@ class SparseEASE(NearItems):
     Notes
     -----
     The small systems are cut out of the products of all pairs of items that share a user, and
-    solved by conjugate gradients until the residual is a ten-thousandth of the right side. New
-    events count at once for the taste of who caused them; weights are learned anew by ``fit``.
+    solved by conjugate gradients until the residual is 1e-5 of the right side. New events count at once for the taste of who caused them; weights are learned anew by ``fit``.
 
     Memory: ``8 * n_pairs + 48 * n_items * k + 8 * threads * k**2`` bytes while fitting, with
     n_pairs the pairs of items that share a user, and 40 bytes an interaction; ``8 * n_items * k``
@@ -263,9 +276,10 @@ class SparseEASE(NearItems):
 
     References
     ----------
-    Steck (2019), "Markov random fields for collaborative filtering", section 3.2, for the idea of
-    small systems; Spišák et al. (2023), "Scalable approximate nonsymmetric autoencoder for
-    collaborative filtering", for another way to a sparse EASE.
+    Steck (2019), "Markov random fields for collaborative filtering", for the idea of
+    small systems; Steck (2020), "Autoencoders that don't overfit towards the identity", for the
+    dropout; Spišák et al. (2023), "Scalable approximate nonsymmetric autoencoder for collaborative
+    filtering", for another way to a sparse EASE.
 
     Examples
     --------
@@ -274,26 +288,27 @@ class SparseEASE(NearItems):
     ...     {"user_id": [1, 1, 2, 2, 3], "item_id": ["tea", "honey", "tea", "honey", "tea"]}
     ... )
     >>> SparseEASE(reg=1.0).fit(events).recommend(3, n=1).to_frame()
-      item_id  rank  score      source
-    0   honey     1    0.5  SparseEASE
+      item_id  rank     score      source
+    0   honey     1  0.285714  SparseEASE
     """
 
     k: int = param(whole(at_least=1), default=200)
-    reg: float = param(real(above=0), default=50.0)
+    reg: float = param(real(above=0), default=30.0)
+    dropout: float = param(real(at_least=0, at_most=0.99), default=0.5)
     max_user_items: int = param(whole(at_least=1), default=5_000)
     max_memory: Any = param(optional(memory()), default=None)
 
     def _fit(self, dataset: Dataset) -> None:
         self._learn_from(dataset)
 
-    def _ridge(self, n_users: int) -> float:
-        return self.reg
+    def _penalties(self, squares: Array, n_users: int) -> Array:
+        return self.reg + self.dropout / (1 - self.dropout) * squares
 
     def _regress(
-        self, weights: Floats, gram: Gram, bounds: Array, chosen: Indices, n_users: int,
-        start: int, end: int,
+        self, weights: Floats, gram: Gram, bounds: Array, chosen: Indices, penalties: Floats,
+        n_users: int, start: int, end: int,
     ) -> None:  # fmt: skip
-        solve_ridges(weights, *gram, bounds, chosen, self.reg, _TOLERANCE, start, end)
+        solve_ridges(weights, *gram, bounds, chosen, penalties, _RESIDUAL, start, end)
 
 
 class SLIM(NearItems):
@@ -364,16 +379,17 @@ class SLIM(NearItems):
     def _fit(self, dataset: Dataset) -> None:
         self._learn_from(dataset)
 
-    def _ridge(self, n_users: int) -> float:
-        return self.alpha * (1 - self.l1_ratio) * n_users
+    def _penalties(self, squares: Array, n_users: int) -> Array:
+        return np.full(len(squares), self.alpha * (1 - self.l1_ratio) * n_users)
 
     def _regress(
-        self, weights: Floats, gram: Gram, bounds: Array, chosen: Indices, n_users: int,
-        start: int, end: int,
+        self, weights: Floats, gram: Gram, bounds: Array, chosen: Indices, penalties: Floats,
+        n_users: int, start: int, end: int,
     ) -> None:  # fmt: skip
+        l1, l2 = self.alpha * n_users * np.array([self.l1_ratio, 1 - self.l1_ratio])
         descend_nets(
-            weights, *gram, bounds, chosen, self.alpha * self.l1_ratio * n_users,
-            self._ridge(n_users), self.positive, self.iterations, _TOLERANCE, start, end,
+            weights, *gram, bounds, chosen, l1, l2, self.positive, self.iterations, _CHANGE,
+            start, end,
         )  # fmt: skip
 
 

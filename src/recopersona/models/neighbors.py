@@ -186,7 +186,7 @@ class UserKNN(OnlineRecommender):
     0   honey     1  1.414214  UserKNN
     """
 
-    k: int = param(whole(at_least=1), default=300)
+    k: int = param(whole(at_least=1), default=100)
     weighting: str = param(one_of(*WEIGHTINGS), default="tfidf")
     similarity: str = param(one_of(*SIMILARITIES), default="cosine")
     asymmetry: float = param(real(at_least=0, at_most=1), default=0.5)
