@@ -267,7 +267,8 @@ class SparseEASE(NearItems):
     Notes
     -----
     The small systems are cut out of the products of all pairs of items that share a user, and
-    solved by conjugate gradients until the residual is 1e-5 of the right side. New events count at once for the taste of who caused them; weights are learned anew by ``fit``.
+    solved by conjugate gradients until the residual is 1e-5 of the right side. New events count at
+    once for the taste of who caused them; weights are learned anew by ``fit``.
 
     Memory: ``8 * n_pairs + 48 * n_items * k + 8 * threads * k**2`` bytes while fitting, with
     n_pairs the pairs of items that share a user, and 40 bytes an interaction; ``8 * n_items * k``
@@ -293,7 +294,7 @@ class SparseEASE(NearItems):
     """
 
     k: int = param(whole(at_least=1), default=200)
-    reg: float = param(real(above=0), default=30.0)
+    reg: float = param(real(above=0), default=50.0)
     dropout: float = param(real(at_least=0, at_most=0.99), default=0.5)
     max_user_items: int = param(whole(at_least=1), default=5_000)
     max_memory: Any = param(optional(memory()), default=None)
@@ -369,7 +370,7 @@ class SLIM(NearItems):
     """
 
     k: int = param(whole(at_least=1), default=200)
-    alpha: float = param(real(above=0), default=0.005)
+    alpha: float = param(real(above=0), default=0.002)
     l1_ratio: float = param(real(at_least=0, at_most=1), default=0.0001)
     positive: bool = param(switch(), default=True)
     iterations: int = param(whole(at_least=1), default=100)

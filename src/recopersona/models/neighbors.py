@@ -98,18 +98,18 @@ class ItemKNN(SparseItemToItem):
     >>> events = pd.DataFrame(
     ...     {"user_id": [1, 1, 2, 2, 3], "item_id": ["tea", "honey", "tea", "honey", "tea"]}
     ... )
-    >>> model = ItemKNN(k=5, weighting="none").fit(events)
+    >>> model = ItemKNN(weighting="none", asymmetry=0.5, normalize=False).fit(events)
     >>> model.recommend(3, n=1).to_frame()
       item_id  rank     score   source
     0   honey     1  0.816497  ItemKNN
     """
 
-    k: int = param(whole(at_least=1), default=100)
+    k: int = param(whole(at_least=1), default=50)
     weighting: str = param(one_of(*WEIGHTINGS), default="tfidf")
     similarity: str = param(one_of(*SIMILARITIES), default="cosine")
-    asymmetry: float = param(real(at_least=0, at_most=1), default=0.5)
+    asymmetry: float = param(real(at_least=0, at_most=1), default=0.55)
     shrink: float = param(real(at_least=0), default=0.0)
-    normalize: bool = param(switch(), default=False)
+    normalize: bool = param(switch(), default=True)
     max_user_items: int = param(whole(at_least=1), default=5_000)
 
     def _fit(self, dataset: Dataset) -> None:

@@ -75,7 +75,7 @@ class RP3Beta(SparseItemToItem):
     ['honey']
     """
 
-    k: int = param(whole(at_least=1), default=500)
+    k: int = param(whole(at_least=1), default=100)
     alpha: float = param(real(at_least=0), default=0.6)
     beta: float = param(real(at_least=0), default=0.2)
     normalize: bool = param(switch(), default=True)
