@@ -46,12 +46,16 @@ BLEND_FIT_S, BLEND_PEAK_MB = 120, 6_000  # what a model may cost to be blended
 # The first value of each parameter is tried first: published settings where there are any.
 SPACES: dict[str, dict[str, list[Any]]] = {
     "Popularity": {},
-    "ItemKNN": {"k": [100, 300, 30], "weighting": ["tfidf", "cosine", "bm25"], "shrink": [0, 10]},
-    "UserKNN": {"k": [200, 500, 80]},
-    "RP3Beta": {"k": [777, 200], "alpha": [0.566, 0.8], "beta": [0.0011, 0.2, 0.4]},
-    "SLIM": {},
+    "ItemKNN": {
+        "k": [50, 300, 1000],
+        "asymmetry": [0.55, 0.7, 0.8],
+        "weighting": ["tfidf", "bm25"],
+    },
+    "UserKNN": {"k": [100, 300, 50], "asymmetry": [0.5, 0.7]},
+    "RP3Beta": {"k": [777, 200, 100], "alpha": [0.566, 0.5, 0.7], "beta": [0.0011, 0.2, 0.4]},
+    "SLIM": {"alpha": [0.002, 0.005], "k": [200, 400]},
     "EASE": {"reg": [80.0, 300.0, 1000.0]},
-    "SparseEASE": {"reg": [80.0, 20.0, 300.0]},
+    "SparseEASE": {"reg": [50.0, 20.0, 150.0], "k": [200, 400]},
     "GraphFilter": {
         "low_pass": [0.2, 0.4],
         "factors": [448, 256, 100],

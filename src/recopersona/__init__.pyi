@@ -34,8 +34,13 @@ from recopersona.kernels.blocks import limit_threads as limit_threads
 from recopersona.models.als import ALS as ALS
 from recopersona.models.blend import Blend as Blend
 from recopersona.models.graph_filter import GraphFilter as GraphFilter
+from recopersona.models.linear import EASE as EASE
+from recopersona.models.linear import SLIM as SLIM
+from recopersona.models.linear import SparseEASE as SparseEASE
 from recopersona.models.neighbors import ItemKNN as ItemKNN
+from recopersona.models.neighbors import UserKNN as UserKNN
 from recopersona.models.popularity import Popularity as Popularity
+from recopersona.models.random_walk import RP3Beta as RP3Beta
 from recopersona.pipeline.pipeline import Pipeline as Pipeline
 
 __version__: str

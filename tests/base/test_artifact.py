@@ -205,8 +205,8 @@ def test_an_open_map_outlives_the_next_save(saved):
 
 def test_mapped_arrays_cannot_be_written_to(saved):
     mapped = rp.load(saved, mmap=True)
-    assert not mapped.likeness_.flags.writeable
-    assert type(mapped.likeness_) is np.ndarray
+    assert not mapped.weights_.flags.writeable
+    assert type(mapped.weights_) is np.ndarray
 
 
 def test_leftovers_of_the_dead_are_swept_when_they_are_old(saved, model):

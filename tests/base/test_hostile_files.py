@@ -80,6 +80,9 @@ def shop():
 MODELS = {
     "als": lambda: rp.ALS(factors=8, iterations=1, random_state=np.random.RandomState(3)),
     "knn": lambda: rp.ItemKNN(k=5),
+    "users": lambda: rp.UserKNN(k=5),
+    "ease": rp.EASE,
+    "slim": lambda: rp.SLIM(k=5),
     "popular": lambda: rp.Popularity(half_life=timedelta(days=7)),
     "home": lambda: rp.Pipeline(
         candidates=[rp.ItemKNN(k=5), rp.Popularity()], rules=[cheap], ranker=Ranker(step=2.0)
@@ -321,8 +324,26 @@ REFUSED = {
     "bounds of fewer items": ("knn", array("bounds_", lambda old: old[:3])),
     "bounds of more items": ("knn", array("bounds_", lambda old: np.append(old, [old[-1]] * 9))),
     "no bounds": ("knn", array("bounds_", lambda old: old[:0])),
-    "less likeness": ("knn", array("likeness_", lambda old: old[:1])),
+    "less likeness": ("knn", array("weights_", lambda old: old[:1])),
     "bounds missing": ("knn", without("bounds_")),
+    "a negative number left out": ("knn", learned(n_left_out_=-1)),
+    # arrays of UserKNN
+    "users beyond those there are": ("users", array("item_users_", everywhere(30))),
+    "fewer items of users": ("users", array("user_items_", lambda old: old[:3])),
+    "weights of users in a square": ("users", array("user_weights_", lambda old: old[:, None])),
+    "more norms than users": ("users", array("norms_", lambda old: np.ones(31))),
+    "fewer norms than users": ("users", array("norms_", lambda old: old[:29])),
+    "rarity of fewer items": ("users", array("rarity_", lambda old: old[:3])),
+    "a mean length of nothing": ("users", learned(mean_length_=0)),
+    "bounds of users that fall": ("users", array("user_bounds_", lambda old: old[::-1])),
+    "bounds of items that are too high": ("users", array("item_bounds_", everywhere(2**40))),
+    # arrays of EASE
+    "weights of fewer items": ("ease", array("item_weights_", lambda old: old[:9])),
+    "weights column by column": ("ease", by_columns("item_weights_")),
+    "weights of another type": ("ease", array("item_weights_", of_type(np.float64))),
+    # arrays of SLIM
+    "items told about beyond the catalogue": ("slim", array("neighbors_", everywhere(20))),
+    "a number left out that is none": ("slim", learned(n_left_out_="many")),
     # arrays of ALS
     "wider item factors": ("als", array("item_factors_", lambda old: np.ones((20, 99), "f4"))),
     "narrower item factors": ("als", array("item_factors_", lambda old: old[:, :1])),
@@ -501,7 +522,9 @@ HARMLESS = {
     "popularity that is no number": ("popular", array("popularity_", everywhere(np.nan))),
     "a fallback that is no number": ("popular", array("fallback_", everywhere(np.nan))),
     "factors that are no numbers": ("als", array("item_factors_", everywhere(np.nan))),
-    "likeness without end": ("knn", array("likeness_", everywhere(np.inf))),
+    "likeness without end": ("knn", array("weights_", everywhere(np.inf))),
+    "users' weights that are no number": ("users", array("item_weights_", everywhere(np.nan))),
+    "weights that are no number": ("ease", array("item_weights_", everywhere(np.nan))),
     "times at the end of time": ("popular", array("event_times", everywhere(INT64.max))),
     "days at the beginning of time": ("home", column("created_at", "values", everywhere(0))),
     "fewer prices than items": ("home", column("price", "values", lambda old: old[:3])),

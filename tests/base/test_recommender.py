@@ -211,7 +211,7 @@ def test_many_questions_at_once_are_cut_into_blocks():
 
 def test_explanations_come_largest_first():
     more = pd.concat([EVENTS, EVENTS[:1].assign(item_id="salt")])
-    model = rp.ItemKNN(weighting="cosine").fit(more)
+    model = rp.ItemKNN(weighting="none").fit(more)
     frame = model.explain("anna", "cup")
     assert frame["contribution"].abs().is_monotonic_decreasing
     assert frame["evidence"].tolist()[0] == "tea"

@@ -142,10 +142,10 @@ def test_metrics_of_whole_lists_need_no_resampling(split):
 
 def test_the_callers_models_are_not_fitted(split):
     fitted = ItemKNN(k=5).fit(split.test)
-    before = fitted.likeness_
+    before = fitted.weights_
     models = {"fitted": fitted, "fresh": Popularity()}
     evaluate(models, split, n_boot=10)
-    assert fitted.likeness_ is before
+    assert fitted.weights_ is before
     assert not models["fresh"].__sklearn_is_fitted__()
 
 

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import sparse
 
-from recopersona.kernels.topn import select_top, select_top_products
+from recopersona.kernels.topn import select_top
 from tests.naive import topn as naive
 
 # Few different values, so that ties are everywhere.
@@ -89,72 +88,3 @@ def test_exclusions_may_lie_in_memory_that_cannot_be_written(memory, tmp_path):
     scores, counts = np.ones((1, 3), np.float32), np.empty(1, np.int64)
     select_top(items, best, counts, scores, *held.values())
     assert (items.tolist(), counts.tolist()) == ([[1, -1]], [1])
-
-
-weights = st.integers(0, 4)
-matrices = st.integers(1, 7).flatmap(
-    lambda n_users: st.lists(
-        st.lists(weights, min_size=n_users, max_size=n_users), min_size=1, max_size=7
-    )
-)
-
-
-def parts(matrix):
-    return matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32), matrix.data
-
-
-def alike(by_item, k, shrink=0.0, start=0, end=None, memory=None):
-    """Run the kernel on items start to end of a dense matrix."""
-    rows = sparse.csr_array(np.array(by_item, dtype=np.float32))
-    columns = sparse.csr_array(rows.T)
-    norms = np.sqrt(rows.astype(np.float64).power(2).sum(axis=1)).astype(np.float32)
-    end = rows.shape[0] if end is None else end
-    held = [*parts(rows), *parts(columns), norms]
-    held = [memory(array) for array in held] if memory else held
-    neighbors, values = (
-        np.full((end - start, k), 77, np.int32),
-        np.full((end - start, k), 77, np.float32),
-    )
-    counts = np.empty(end - start, np.int64)
-    sums, touched = np.zeros(rows.shape[0], np.float32), np.empty(rows.shape[0], np.int32)
-    select_top_products(neighbors, values, counts, sums, touched, *held, np.float32(shrink), start)
-    assert not sums.any()
-    assert (neighbors[np.arange(k) >= counts[:, None]] == -1).all()
-    return [
-        list(zip(neighbors[row, :count].tolist(), values[row, :count].tolist(), strict=True))
-        for row, count in enumerate(counts)
-    ]
-
-
-@given(matrices, st.integers(1, 8), st.sampled_from([0.0, 0.5, 3.0]))
-def test_the_most_alike_agree_with_the_twin(by_item, k, shrink):
-    assert alike(by_item, k, shrink) == naive.most_alike(by_item, k, shrink)
-
-
-@given(matrices, st.integers(1, 8), st.integers(0, 7))
-def test_a_block_of_rows_is_part_of_the_whole(by_item, k, cut):
-    cut = min(cut, len(by_item))
-    assert alike(by_item, k, end=cut) + alike(by_item, k, start=cut) == alike(by_item, k)
-
-
-def test_weights_too_small_to_multiply_harm_nothing():
-    tiny = [[1e-25] * 50, [1e-25] * 50, [1.0] * 50]
-    found = alike(tiny, 3)
-    assert [item for item, _ in found[0]] == [2]
-    assert found[0][0][1] == pytest.approx(1.0, rel=1e-5)
-
-
-@pytest.mark.parametrize("kind", ["read-only", "mapped"])
-def test_a_matrix_may_lie_in_memory_that_cannot_be_written(kind, tmp_path):
-    by_item = np.random.default_rng(5).integers(0, 3, (6, 5))
-    files = iter(tmp_path / f"{number}.npy" for number in range(9))
-
-    def memory(array):
-        array.flags.writeable = False
-        if kind == "read-only":
-            return array
-        path = next(files)
-        np.save(path, array)
-        return np.load(path, mmap_mode="r")
-
-    assert alike(by_item, 3, memory=memory) == alike(by_item, 3)

@@ -109,22 +109,26 @@ class GraphFilter(OnlineRecommender):
         n_fitted = len(known)
         for start in range(0, len(queries), _LANES):
             tastes = [self._known_taste(query) for query in queries[start : start + _LANES]]
-            lanes = np.zeros((n_fitted, len(tastes)), np.float32)
-            for lane, (liked, weights) in enumerate(tastes):
-                lanes[liked, lane] = weights
-            filtered = self._sharpened(self._blurred(lanes))
+            filtered = self._sharpened(self._blurred(tastes))
             for lane, (liked, _) in enumerate(tastes):
                 if len(liked):
                     np.copyto(scores[start + lane, :n_fitted], filtered[:, lane], where=known)
         return scores
 
-    def _blurred(self, lanes: Floats) -> Floats:
-        scale = self.item_scale_[:, None]
-        blurred = self._spread(lanes)
-        if self.basis_.shape[1]:
-            with one_blas_thread():
-                smooth = self.basis_ @ (self.basis_.T @ (_inverse(scale) * lanes))
-            blurred += np.float32(self.low_pass) * scale * smooth
+    def _blurred(self, tastes: list[tuple[Indices, Floats]]) -> Floats:
+        """Spread tastes over the graph and through the low-pass filter, a lane for each."""
+        lanes = np.zeros((len(self.item_scale_), len(tastes)), np.float32)
+        smooth = np.empty((self.basis_.shape[1], len(tastes)), np.float32)
+        with one_blas_thread():
+            for lane, (liked, weights) in enumerate(tastes):
+                lanes[liked, lane] = weights
+                share = weights * _inverse(self.item_scale_[liked])
+                smooth[:, lane] = share @ self.basis_[liked]
+            blurred = self._spread(lanes)
+            if len(smooth):
+                passed = self.basis_ @ smooth
+                passed *= np.float32(self.low_pass) * self.item_scale_[:, None]
+                blurred += passed
         return blurred
 
     def _sharpened(self, lanes: Floats) -> Floats:
