@@ -1,0 +1,376 @@
+"""Factors learned by stochastic gradient descent: in blocks that do not meet, or event by event."""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic, overload
+
+from recopersona.kernels.compiling import f32, f64, flag, i32, i64, inner, kernel, read, written
+
+BPR, WARP, LOGISTIC, SQUARED = range(4)
+"""The losses, by code."""
+
+_TRIES = 16  # draws for one negative; who has nearly every item of a block may get none
+_FLOATS_PER_LINE = 16  # of the cache
+_AHEAD = 2  # entries between asking for rows and using them
+_WORD = 0xFFFFFFFF  # numbers are mixed in 32 bits, so that no product leaves 64
+_MULTIPLIER = 0x45D9F3B
+_STRIDE = 0x1E3779B9
+
+
+_quick = numba.njit(nogil=True, error_model="numpy", forceinline=True)
+
+
+def _fetch_ahead(rows, row):
+    """Ask for a row of an array that will be wanted soon; it changes nothing but the time."""
+
+
+@intrinsic
+def _prefetch(typing_context, rows, row):
+    def generate(context, builder, signature, arguments):
+        array = context.make_array(signature.args[0])(context, builder, arguments[0])
+        width = builder.extract_value(array.shape, 1)
+        first = builder.mul(arguments[1], width)
+        word = ir.IntType(32)
+        hint = builder.module.declare_intrinsic(
+            "llvm.prefetch", [array.data.type],
+            ir.FunctionType(ir.VoidType(), [array.data.type, word, word, word]),
+        )  # fmt: skip
+        with cgutils.for_range_slice(
+            builder, width.type(0), width, width.type(_FLOATS_PER_LINE)
+        ) as (place, _):
+            pointer = builder.gep(array.data, [builder.add(first, place)])
+            builder.call(hint, [pointer, word(1), word(3), word(1)])
+        return context.get_dummy_value()
+
+    return types.void(rows, types.int64), generate
+
+
+@overload(_fetch_ahead, jit_options={"forceinline": True})
+def _compiled_fetch_ahead(rows, row):
+    return lambda rows, row: _prefetch(rows, np.int64(row))
+
+
+@_quick
+def _mixed(number):
+    """Spread the bits of a number over 32: near numbers give far ones."""
+    mixed = number & _WORD
+    mixed = (((mixed >> 16) ^ mixed) * _MULTIPLIER) & _WORD
+    mixed = (((mixed >> 16) ^ mixed) * _MULTIPLIER) & _WORD
+    return (mixed >> 16) ^ mixed
+
+
+@_quick
+def _drawn(key, counter, trial, size):
+    """Draw a whole number below ``size``: a function of its arguments, and of nothing else."""
+    seed = _mixed(key ^ _mixed(np.int64(counter)))
+    return (_mixed(seed + (np.int64(trial) + 1) * _STRIDE) * np.int64(size)) >> 32
+
+
+# Whole arrays and row numbers go into what follows: a view of a row would count references, and two
+# threads would wait for each other's counting.
+
+_fast = numba.njit(
+    nogil=True, error_model="numpy", forceinline=True, fastmath={"reassoc", "contract", "nsz"}
+)
+
+
+@_fast
+def _compared(user_factors, item_factors, user, liked, other):
+    """Return the product of a user with a difference, its squared length, and the user's own."""
+    product, apart, own = np.float32(0), np.float32(0), np.float32(0)
+    for place in range(user_factors.shape[1]):
+        difference = item_factors[liked, place] - item_factors[other, place]
+        product += user_factors[user, place] * difference
+        apart += difference * difference
+        own += user_factors[user, place] * user_factors[user, place]
+    return product, apart, own
+
+
+@_fast
+def _matched(user_factors, item_factors, user, item):
+    """Return the product of a user and an item, and the squared length of both."""
+    product, length, own = np.float32(0), np.float32(0), np.float32(0)
+    for place in range(user_factors.shape[1]):
+        product += user_factors[user, place] * item_factors[item, place]
+        length += item_factors[item, place] * item_factors[item, place]
+        own += user_factors[user, place] * user_factors[user, place]
+    return product, length, own
+
+
+@_fast
+def _move_three(
+    user_factors, item_factors, user, liked, other, pull, user_step, liked_step, other_step, reg
+):
+    for place in range(user_factors.shape[1]):
+        own = user_factors[user, place]
+        good, bad = item_factors[liked, place], item_factors[other, place]
+        user_factors[user, place] = own + user_step * (pull * (good - bad) - reg * own)
+        item_factors[liked, place] = good + liked_step * (pull * own - reg * good)
+        item_factors[other, place] = bad - other_step * (pull * own + reg * bad)
+
+
+@_fast
+def _move_two(user_factors, item_factors, user, item, pull, user_step, item_step, reg):
+    for place in range(user_factors.shape[1]):
+        own, its = user_factors[user, place], item_factors[item, place]
+        user_factors[user, place] = own + user_step * (pull * its - reg * own)
+        item_factors[item, place] = its + item_step * (pull * own - reg * its)
+
+
+@_quick
+def _step(sums, row, column, squared, rate, adaptive):
+    """Return how far to go: less and less where there has been much to correct."""
+    if not adaptive:
+        return rate
+    sums[row, column] += squared
+    return rate / np.sqrt(np.float32(1) + sums[row, column])
+
+
+@_quick
+def _move_bias(biases, sums, row, pull, rate, reg, adaptive):
+    step = _step(sums, row, 1, pull * pull, rate, adaptive)
+    biases[row] += step * (pull - reg * biases[row])
+
+
+@_quick
+def _surprise(score, weight):
+    """Return the loss of a score that should be high, -log of its sigmoid, and its pull."""
+    odds = np.exp(-max(score, np.float32(-80)))
+    return weight * np.log(np.float32(1) + odds), weight * odds / (np.float32(1) + odds)
+
+
+@_quick
+def _order(
+    user_factors, item_factors, item_biases, user_sums, item_sums, user, liked, other, weight,
+    hinge, rate, reg, adaptive,
+):  # fmt: skip
+    """Move a liked item above another; return the loss there was, of BPR or a hinge."""
+    product, apart, own = _compared(user_factors, item_factors, user, liked, other)
+    ahead = product + item_biases[liked] - item_biases[other]
+    if hinge:
+        loss, pull = weight * (np.float32(1) - ahead), weight
+    else:
+        loss, pull = _surprise(ahead, weight)
+    squared = pull * pull
+    _move_three(
+        user_factors, item_factors, user, liked, other, pull,
+        _step(user_sums, user, 0, squared * apart, rate, adaptive),
+        _step(item_sums, liked, 0, squared * own, rate, adaptive),
+        _step(item_sums, other, 0, squared * own, rate, adaptive),
+        reg,
+    )  # fmt: skip
+    _move_bias(item_biases, item_sums, liked, pull, rate, reg, adaptive)
+    _move_bias(item_biases, item_sums, other, -pull, rate, reg, adaptive)
+    return loss
+
+
+@_quick
+def _judge(
+    user_factors, item_factors, item_biases, user_sums, item_sums, user, item, liked, weight, rate,
+    reg, adaptive,
+):  # fmt: skip
+    """Move the chance that an item is liked towards 1 or 0; return the loss there was."""
+    product, length, own = _matched(user_factors, item_factors, user, item)
+    sign = np.float32(1) if liked else np.float32(-1)
+    loss, pull = _surprise(sign * (product + item_biases[item]), weight)
+    pull *= sign
+    squared = pull * pull
+    _move_two(
+        user_factors, item_factors, user, item, pull,
+        _step(user_sums, user, 0, squared * length, rate, adaptive),
+        _step(item_sums, item, 0, squared * own, rate, adaptive),
+        reg,
+    )  # fmt: skip
+    _move_bias(item_biases, item_sums, item, pull, rate, reg, adaptive)
+    return loss
+
+
+@_quick
+def _rate(
+    user_factors, item_factors, user_biases, item_biases, user_sums, item_sums, user, item, mean,
+    target, rate, reg, adaptive,
+):  # fmt: skip
+    """Move a prediction towards its target; return the loss there was."""
+    product, length, own = _matched(user_factors, item_factors, user, item)
+    pull = target - (mean + user_biases[user] + item_biases[item] + product)
+    squared = pull * pull
+    _move_two(
+        user_factors, item_factors, user, item, pull,
+        _step(user_sums, user, 0, squared * length, rate, adaptive),
+        _step(item_sums, item, 0, squared * own, rate, adaptive),
+        reg,
+    )  # fmt: skip
+    _move_bias(user_biases, user_sums, user, pull, rate, reg, adaptive)
+    _move_bias(item_biases, item_sums, item, pull, rate, reg, adaptive)
+    return squared
+
+
+@_quick
+def _holds(ascending, low, high, wanted):
+    """Tell whether a run of ascending numbers holds one."""
+    while low < high:
+        middle = (low + high) // 2
+        if ascending[middle] < wanted:
+            low = middle + 1
+        else:
+            high = middle
+    return ascending[low] == wanted
+
+
+@_quick
+def _other_in_block(item_order, first, size, items, low, high, key, counter, trial):
+    """Draw an item of the block that is not one of the user's own there, or -1."""
+    for attempt in range(_TRIES):
+        place = _drawn(key, counter, trial * _TRIES + attempt, size)
+        item = item_order[first + place]
+        if not _holds(items, low, high - 1, item):
+            return item
+    return -1
+
+
+@_quick
+def _at_rank(trials, size):
+    """Weigh a violation by the rank it speaks of: the fewer draws it took, the lower the item."""
+    return np.float32(np.log(np.float64(1 + size // trials)))
+
+
+@kernel(
+    written(i64), written(i32), written(i32), written(f32), read(i64), read(i32), read(f32),
+    read(i32), read(i64), read(i32), i64, i64, i64,
+)  # fmt: skip
+def arrange(
+    bounds, users, items, weights, row_bounds, columns, values, user_order, user_starts, block_of,
+    n_blocks, start, end,
+):  # fmt: skip
+    """Sort the entries of some blocks of users by block of items, then by user in the order given.
+
+    bounds       (n_blocks² + 1,) int64, written: where the entries of users' block k and items'
+                 block b begin is at k * n_blocks + b; ``bounds[k * n_blocks]`` is given
+    users        (n_entries,) int32, written
+    items        (n_entries,) int32, written: ascending for each user within a block
+    weights      (n_entries,) float32, written
+    row_bounds   (n_users + 1,) int64, where each user's entries begin
+    columns      (n_entries,) int32, ascending for each user
+    values       (n_entries,) float32
+    user_order   (n_users,) int32
+    user_starts  (n_blocks + 1,) int64, where each block of users begins in the order
+    block_of     (n_items,) int32, the block of each item
+    n_blocks     int64
+    start, end   int64, the blocks of users to do
+    """
+    places = np.empty(n_blocks, np.int64)
+    for block in range(start, end):
+        places[:] = 0
+        for place in range(user_starts[block], user_starts[block + 1]):
+            user = user_order[place]
+            for entry in range(row_bounds[user], row_bounds[user + 1]):
+                places[block_of[columns[entry]]] += 1
+        begin = bounds[block * n_blocks]
+        for other in range(n_blocks):
+            bounds[block * n_blocks + other] = begin
+            begin += places[other]
+            places[other] = bounds[block * n_blocks + other]
+        for place in range(user_starts[block], user_starts[block + 1]):
+            user = user_order[place]
+            for entry in range(row_bounds[user], row_bounds[user + 1]):
+                to = places[block_of[columns[entry]]]
+                places[block_of[columns[entry]]] = to + 1
+                users[to], items[to], weights[to] = user, columns[entry], values[entry]
+
+
+@kernel(
+    written(f32, 2), written(f32, 2), written(f32), written(f32), written(f32, 2),
+    written(f32, 2), written(f64), read(i32), read(i64), read(i64), read(i32), read(i32),
+    read(f32), i64, i64, f32, f32, f32, flag, i64, i64, i64, i64,
+)  # fmt: skip
+def descend(
+    user_factors, item_factors, user_biases, item_biases, user_sums, item_sums, losses,
+    item_order, item_starts, bounds, users, items, weights,
+    loss, negatives, rate, reg, mean, adaptive, key, turn, start, end,
+):  # fmt: skip
+    """Take the steps of some strata of one round: users' block k with items' block (k + turn).
+
+    No two strata of a round share a user or an item, so they may run side by side. Negatives come
+    from the stratum's own block of items, and are never among the user's positives. Where she has
+    every item of the block, none exists: BPR and WARP then leave the entry out.
+
+    user_factors  (n_users, f) float32, written
+    item_factors  (n_items, f) float32, written
+    user_biases   (n_users,) float32, written by the squared loss
+    item_biases   (n_items,) float32, written
+    user_sums     (n_users, 2) float32, written: squared gradients of factors and bias so far
+    item_sums     (n_items, 2) float32, written
+    losses        (n_blocks²,) float64, written: the summed loss of each stratum
+    item_order    (n_active,) int32, items block by block
+    item_starts   (n_blocks + 1,) int64, where each block of items begins in the order
+    bounds        (n_blocks² + 1,) int64, see `arrange`
+    users, items  (n_entries,) int32
+    weights       (n_entries,) float32: of the loss; for the squared one, the target
+    loss          int64, its code
+    negatives     int64, drawn for an entry; for WARP at most
+    rate          float32, of learning
+    reg           float32
+    mean          float32, added to every prediction of the squared loss
+    adaptive      bool, whether steps shrink with the squared gradients so far
+    key           int64, of this epoch's draws
+    turn          int64, the round
+    start, end    int64, the blocks of users
+    """
+    n_blocks = len(item_starts) - 1
+    for block in range(start, end):
+        other_block = (block + turn) % n_blocks
+        stratum = block * n_blocks + other_block
+        first = item_starts[other_block]
+        size = item_starts[other_block + 1] - first
+        total = 0.0
+        low, high = bounds[stratum], bounds[stratum]
+        for entry in range(bounds[stratum], bounds[stratum + 1]):
+            user, item, weight = users[entry], items[entry], weights[entry]
+            if entry + _AHEAD < bounds[stratum + 1]:
+                _fetch_ahead(user_factors, users[entry + _AHEAD])
+                _fetch_ahead(item_factors, items[entry + _AHEAD])
+                if loss != SQUARED:
+                    place = _drawn(key, entry + _AHEAD, 0, size)
+                    _fetch_ahead(item_factors, item_order[first + place])
+            if entry == high:
+                low = high
+                while high < bounds[stratum + 1] and users[high] == user:
+                    high += 1
+            if loss == SQUARED:
+                total += _rate(
+                    user_factors, item_factors, user_biases, item_biases, user_sums, item_sums,
+                    user, item, mean, weight, rate, reg, adaptive,
+                )  # fmt: skip
+                continue
+            if loss == LOGISTIC:
+                total += _judge(
+                    user_factors, item_factors, item_biases, user_sums, item_sums, user, item,
+                    True, weight, rate, reg, adaptive,
+                )  # fmt: skip
+            for trial in range(negatives if high - low < size else 0):
+                other = _other_in_block(item_order, first, size, items, low, high, key, entry, trial)
+                if other < 0:
+                    continue
+                if loss == LOGISTIC:
+                    total += _judge(
+                        user_factors, item_factors, item_biases, user_sums, item_sums, user, other,
+                        False, weight, rate, reg, adaptive,
+                    )  # fmt: skip
+                    continue
+                if loss == WARP:
+                    ahead, _, _ = _compared(user_factors, item_factors, user, item, other)
+                    if ahead + item_biases[item] - item_biases[other] >= 1:
+                        continue
+                    weight *= _at_rank(trial + 1, size * n_blocks)
+                total += _order(
+                    user_factors, item_factors, item_biases, user_sums, item_sums, user, item,
+                    other, weight, loss == WARP, rate, reg, adaptive,
+                )  # fmt: skip
+                if loss == WARP:
+                    break
+        losses[stratum] = total
