@@ -32,6 +32,7 @@ from recopersona.events.reading import read_events as read_events
 from recopersona.events.sessions import sessionize as sessionize
 from recopersona.kernels.blocks import limit_threads as limit_threads
 from recopersona.models.als import ALS as ALS
+from recopersona.models.factorization import Factorization as Factorization
 from recopersona.models.neighbors import ItemKNN as ItemKNN
 from recopersona.models.popularity import Popularity as Popularity
 from recopersona.pipeline.pipeline import Pipeline as Pipeline

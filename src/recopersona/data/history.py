@@ -142,12 +142,22 @@ class History:
         self, user: int, item: int, event: str, weight: float, timestamp: int = MISSING_TIME
     ) -> None:
         """Add one event in constant time."""
-        code, state = event_code(event), self._state
-        pairs = state.pairs.setdefault(user, {})
-        bits, before = pairs.get(item, (0, 0.0))
-        pairs[item] = (bits | 1 << code, before + weight)
-        if user not in state.recent:
+        self.add_code(user, item, event_code(event), weight, timestamp)
+
+    def add_code(
+        self, user: int, item: int, code: int, weight: float, timestamp: int = MISSING_TIME
+    ) -> None:
+        """Add one event of a kind given by its code."""
+        state = self._state
+        pairs = state.pairs.get(user)
+        if pairs is None:
+            pairs = state.pairs[user] = {}
             state.recent[user] = deque(maxlen=self.limit)
+        before = pairs.get(item)
+        if before is None:
+            pairs[item] = (1 << code, weight)
+        else:
+            pairs[item] = (before[0] | 1 << code, before[1] + weight)
         state.recent[user].append((item, code, timestamp))
         state.n_added += 1
         if state.n_added >= _FOLD_AFTER:
@@ -168,6 +178,24 @@ class History:
         self._fold()
         gone, past = list(users), self._state.past
         self._state = _State(_Past.of(past.pairs.without(gone), past.events.without(gone)))
+
+    def renumbered(self, users: Indices) -> History:
+        """Return a history of some users alone, numbered in their order here.
+
+        users  (n,) int32, each once
+        """
+        self._fold()
+        past = self._state.past
+        return self._made(_Past.of(past.pairs.of_users(users), past.events.of_users(users)), self.limit)
+
+    def last_times(self, n_users: int) -> Array:
+        """Return when each user did something last, int64 (n_users,); `MISSING_TIME` for never."""
+        self._fold()
+        events = self._state.past.events
+        latest = np.full(n_users, MISSING_TIME, np.int64)
+        sizes = np.diff(events.bounds)[:n_users]
+        np.maximum.at(latest, np.repeat(np.arange(len(sizes)), sizes), events.columns[2][: sizes.sum()])
+        return latest
 
     def fits(self, n_users: int, n_items: int) -> bool:
         """Tell whether every user and item is within so many."""
@@ -305,6 +333,16 @@ class _Runs:
                 keep[self.bounds[user] : self.bounds[user + 1]] = False
                 sizes[user] = 0
         return type(self)(_starts(sizes), [column[keep] for column in self.columns])
+
+    def of_users(self, users: Indices) -> Any:
+        """Return the runs of some users, in the order given."""
+        known = users < len(self.bounds) - 1
+        inside = np.where(known, users, 0)
+        starts = self.bounds[inside] if len(self.bounds) > 1 else np.zeros(len(users), np.int64)
+        sizes = np.diff(self.bounds)[inside] * known if len(self.bounds) > 1 else 0 * starts
+        bounds = _starts(sizes)
+        rows = np.arange(bounds[-1]) + np.repeat(starts - bounds[:-1], sizes)
+        return type(self)(bounds, [column[rows] for column in self.columns])
 
     def followed_by(self, users: Indices, columns: Sequence[Array]) -> _Runs:
         """Return the runs with rows, sorted by user, at the end of their users' runs."""

@@ -125,10 +125,9 @@ def _move_two(user_factors, item_factors, user, item, pull, user_step, item_step
 @_quick
 def _step(sums, row, column, squared, rate, adaptive):
     """Return how far to go: less and less where there has been much to correct."""
-    if not adaptive:
-        return rate
-    sums[row, column] += squared
-    return rate / np.sqrt(np.float32(1) + sums[row, column])
+    total = sums[row, column] + squared
+    sums[row, column] = total
+    return rate / np.sqrt(np.float32(1) + total) if adaptive else rate
 
 
 @_quick
@@ -138,8 +137,13 @@ def _move_bias(biases, sums, row, pull, rate, reg, adaptive):
 
 
 @_quick
-def _surprise(score, weight):
-    """Return the loss of a score that should be high, -log of its sigmoid, and its pull."""
+def _surprise(score, weight, hinge):
+    """Return the loss of a score that should be high, and its pull.
+
+    The loss is -log of its sigmoid, or what it lacks of 1.
+    """
+    if hinge:
+        return weight * (np.float32(1) - score), weight
     odds = np.exp(-max(score, np.float32(-80)))
     return weight * np.log(np.float32(1) + odds), weight * odds / (np.float32(1) + odds)
 
@@ -152,10 +156,7 @@ def _order(
     """Move a liked item above another; return the loss there was, of BPR or a hinge."""
     product, apart, own = _compared(user_factors, item_factors, user, liked, other)
     ahead = product + item_biases[liked] - item_biases[other]
-    if hinge:
-        loss, pull = weight * (np.float32(1) - ahead), weight
-    else:
-        loss, pull = _surprise(ahead, weight)
+    loss, pull = _surprise(ahead, weight, hinge)
     squared = pull * pull
     _move_three(
         user_factors, item_factors, user, liked, other, pull,
@@ -177,7 +178,7 @@ def _judge(
     """Move the chance that an item is liked towards 1 or 0; return the loss there was."""
     product, length, own = _matched(user_factors, item_factors, user, item)
     sign = np.float32(1) if liked else np.float32(-1)
-    loss, pull = _surprise(sign * (product + item_biases[item]), weight)
+    loss, pull = _surprise(sign * (product + item_biases[item]), weight, False)
     pull *= sign
     squared = pull * pull
     _move_two(
@@ -374,3 +375,138 @@ def descend(
                 if loss == WARP:
                     break
         losses[stratum] = total
+
+
+@_quick
+def _begin(item_factors, item, spread, seed):
+    """Give an item small factors of its own: a function of the seed and its number."""
+    for place in range(item_factors.shape[1]):
+        share = np.float32(_drawn(seed, item, place, 1 << 24)) / np.float32(1 << 23)
+        item_factors[item, place] = spread * (share - np.float32(1))
+
+
+@kernel(written(f32, 2), read(i32), f32, i64)
+def begin_items(item_factors, items, spread, seed):
+    """Give items their first factors, uniform between -spread and spread.
+
+    item_factors  (n_items, f) float32, written: the rows of the items
+    items         (n,) int32
+    spread        float32
+    seed          int64
+    """
+    for place in range(len(items)):
+        _begin(item_factors, items[place], spread, seed)
+
+
+@_fast
+def _length(item_factors, item):
+    total = np.float32(0)
+    for place in range(item_factors.shape[1]):
+        total += item_factors[item, place] * item_factors[item, place]
+    return np.sqrt(total)
+
+
+@_quick
+def _other_lately(item_lengths, recent, user, liked, key, counter, trial, n_known):
+    """Draw an item with factors that is none of the user's latest, or -1."""
+    for attempt in range(_TRIES):
+        item = _drawn(key, counter, trial * _TRIES + attempt, n_known)
+        taken = item == liked or item_lengths[item] == 0
+        for place in range(recent.shape[1]):
+            taken = taken or recent[user, place] == item + 1
+        if not taken:
+            return item
+    return -1
+
+
+@kernel(
+    written(f32, 2), written(f32, 2), written(f32), written(f32), written(f32, 2),
+    written(f32, 2), written(f32), written(i32, 2), written(f64), written(f32), read(i32),
+    read(i32), read(f32), i64, i64, f32, f32, f32, flag, i64, i64, i64,
+)  # fmt: skip
+def learn(
+    user_factors, item_factors, user_biases, item_biases, user_sums, item_sums, item_lengths,
+    recent, mean, predictions, users, items, weights,
+    loss, negatives, rate, reg, spread, adaptive, seed, number, n_known,
+):  # fmt: skip
+    """Learn from events in their order, each after it was predicted.
+
+    What weighs nothing teaches nothing. Negatives come from the items that have factors by then,
+    and are none of the user's latest.
+
+    user_factors  (n_users, f) float32, written
+    item_factors  (n_items, f) float32, written: new items begin here
+    user_biases   (n_users,) float32, written by the squared loss
+    item_biases   (n_items,) float32, written
+    user_sums     (n_users, 2) float32, written: squared gradients of factors and bias so far
+    item_sums     (n_items, 2) float32, written
+    item_lengths  (n_items,) float32, written: 0 for items without factors
+    recent        (n_users, r) int32, written: each user's latest items plus 1, the latest last
+    mean          (2,) float64, written: of the targets so far, and how many; squared loss only
+    predictions   (n,) float32, written; or empty, where none are wanted
+    users, items  (n,) int32
+    weights       (n,) float32: of the loss; for the squared one, the target
+    loss          int64, its code
+    negatives     int64, drawn for an event; for WARP at most
+    rate          float32, of learning
+    reg           float32
+    spread        float32, see `begin_items`
+    adaptive      bool, whether steps shrink with the squared gradients so far
+    seed          int64
+    number        int64, of the first event since the fit
+    n_known       int64, items before the first event
+    """
+    n_recent = recent.shape[1]
+    for event in range(len(users)):
+        user, item, weight = users[event], items[event], weights[event]
+        n_known = max(n_known, item + 1)
+        middle = np.float32(mean[0])
+        if len(predictions):
+            product, _, _ = _matched(user_factors, item_factors, user, item)
+            predictions[event] = middle + user_biases[user] + item_biases[item] + product
+        if not weight > 0:
+            continue
+        if item_lengths[item] == 0:
+            _begin(item_factors, item, spread, seed)
+        if loss == SQUARED:
+            mean[1] += 1
+            mean[0] += (weight - mean[0]) / mean[1]
+            _rate(
+                user_factors, item_factors, user_biases, item_biases, user_sums, item_sums, user,
+                item, np.float32(mean[0]), weight, rate, reg, adaptive,
+            )  # fmt: skip
+        if loss == LOGISTIC:
+            _judge(
+                user_factors, item_factors, item_biases, user_sums, item_sums, user, item, True,
+                weight, rate, reg, adaptive,
+            )  # fmt: skip
+        for trial in range(negatives if loss != SQUARED else 0):
+            other = _other_lately(
+                item_lengths, recent, user, item, seed, number + event, trial, n_known
+            )
+            if other < 0:
+                continue
+            if loss == LOGISTIC:
+                _judge(
+                    user_factors, item_factors, item_biases, user_sums, item_sums, user, other,
+                    False, weight, rate, reg, adaptive,
+                )  # fmt: skip
+                item_lengths[other] = _length(item_factors, other)
+                continue
+            if loss == WARP:
+                ahead, _, _ = _compared(user_factors, item_factors, user, item, other)
+                if ahead + item_biases[item] - item_biases[other] >= 1:
+                    continue
+                weight *= _at_rank(trial + 1, n_known)
+            _order(
+                user_factors, item_factors, item_biases, user_sums, item_sums, user, item, other,
+                weight, loss == WARP, rate, reg, adaptive,
+            )  # fmt: skip
+            item_lengths[other] = _length(item_factors, other)
+            if loss == WARP:
+                break
+        item_lengths[item] = _length(item_factors, item)
+        for place in range(1, n_recent):
+            recent[user, place - 1] = recent[user, place]
+        if n_recent:
+            recent[user, n_recent - 1] = item + 1
