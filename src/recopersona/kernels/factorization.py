@@ -459,6 +459,9 @@ def learn(
     n_recent = recent.shape[1]
     for event in range(len(users)):
         user, item, weight = users[event], items[event], weights[event]
+        if event + _AHEAD < len(users):
+            _fetch_ahead(user_factors, users[event + _AHEAD])
+            _fetch_ahead(item_factors, items[event + _AHEAD])
         n_known = max(n_known, item + 1)
         middle = np.float32(mean[0])
         if len(predictions):
