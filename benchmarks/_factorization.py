@@ -1,4 +1,4 @@
-"""How fast factors are learned by gradient descent: in passes against implicit, online against river.
+"""How fast gradient descent learns factors: in passes against implicit, online against river.
 
     python benchmarks/_factorization.py [DATA_DIR] [--quick]
 
@@ -71,12 +71,17 @@ def passes(train: sparse.csr_array, quick: bool) -> dict:
             start = time.perf_counter()
             peer.fit(matrix, show_progress=False)
             theirs.append(time.perf_counter() - start)
-        print(f"  turn {turn + 1}: {each} passes in {ours[-1]:.2f} s", *(f"and {s:.2f} s" for s in theirs[-1:]))
+        print(
+            f"  turn {turn + 1}: {each} passes in {ours[-1]:.2f} s",
+            *(f"and {s:.2f} s" for s in theirs[-1:]),
+        )
     with rp.limit_threads(THREADS):
         model = rp.Factorization(factors=FACTORS, epochs=turns * each).fit(shop)
     found = {
         "bpr_samples_per_s": each * kept.nnz / statistics.median(ours),
-        "bpr_recall20": recall(model.user_factors_, model.item_factors_, model.item_biases_, kept, held),
+        "bpr_recall20": recall(
+            model.user_factors_, model.item_factors_, model.item_biases_, kept, held
+        ),
         "bpr_passes": turns * each,
     }  # fmt: skip
     if peer is None:
@@ -144,7 +149,8 @@ def online(train: sparse.csr_array, quick: bool) -> dict:
         ours.append(n / (time.perf_counter() - start))
         if reco is not None:
             peer = reco.BiasedMF(
-                n_factors=FACTORS, bias_optimizer=optim.SGD(0.025), latent_optimizer=optim.SGD(0.05),
+                n_factors=FACTORS, bias_optimizer=optim.SGD(0.025),
+                latent_optimizer=optim.SGD(0.05),
             )  # fmt: skip
             start = time.perf_counter()
             for user, item, rating in few:
@@ -165,7 +171,9 @@ def one_event(train: sparse.csr_array) -> dict:
     """How long a single `Event` takes, one in fifty of a user or an item nobody knew."""
     events = stream(train, 31_000)
     model = rp.Factorization(loss="squared", factors=FACTORS, epochs=1).fit(events.head(10_000))
-    rows = zip(events["user_id"][10_000:].tolist(), events["item_id"][10_000:].tolist(), strict=True)
+    rows = zip(
+        events["user_id"][10_000:].tolist(), events["item_id"][10_000:].tolist(), strict=True
+    )
     told = [
         rp.Event(-place if place % 50 == 0 else user, -place if place % 50 == 25 else item)
         for place, (user, item) in enumerate(rows)

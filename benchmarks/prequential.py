@@ -71,7 +71,9 @@ def peers(ratings: pd.DataFrame) -> tuple[np.ndarray, float]:
         l2_bias=0.0,
         l2_latent=0.0,
     )
-    rows = list(zip(*(ratings[name].tolist() for name in ("user_id", "item_id", "rating")), strict=True))
+    rows = list(
+        zip(*(ratings[name].tolist() for name in ("user_id", "item_id", "rating")), strict=True)
+    )
     predicted = np.empty(len(rows), np.float32)
     start = time.perf_counter()
     for place, (user, item, rating) in enumerate(rows):
@@ -112,7 +114,11 @@ def main() -> None:
         figures["river"] = version("river")
     else:
         figures["peer"] = 'absent: pip install "recopersona[bench]"'
-    figures |= {"cores": os.cpu_count(), "python": platform.python_version(), "numba": version("numba")}
+    figures |= {
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "numba": version("numba"),
+    }
     for name, value in figures.items():
         print(f"{name:20} {value:.6g}" if isinstance(value, float) else f"{name:20} {value}")
     print(json.dumps(figures))

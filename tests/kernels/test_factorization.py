@@ -1,5 +1,7 @@
 """Steps of gradient descent agree with the naive twins, to the draws of negatives."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -83,11 +85,16 @@ def arranged(problem, memory=lambda array: array):
     found = np.full(n_blocks**2 + 1, len(columns), np.int64)
     found[:-1:n_blocks] = starts[:-1:n_blocks]
     users, items, weights = np.empty_like(columns), np.empty_like(columns), np.empty_like(values)
-    held = (bounds, columns, values, problem["user_order"], problem["user_starts"], block_of(problem))
+    held = (
+        bounds,
+        columns,
+        values,
+        problem["user_order"],
+        problem["user_starts"],
+        block_of(problem),
+    )
     for block in range(n_blocks):
-        arrange(
-            found, users, items, weights, *map(memory, held), n_blocks, block, block + 1
-        )
+        arrange(found, users, items, weights, *map(memory, held), n_blocks, block, block + 1)
     return found, users, items, weights
 
 
@@ -123,13 +130,12 @@ def test_every_step_agrees_with_the_twin(problem, loss, adaptive):
     copies, losses = descended(problem, loss, adaptive)
     twin = naive.Tables(*problem["tables"], 0.1, 0.05, adaptive)
     starts = problem["item_starts"]
-    blocks = [
-        problem["item_order"][start:end].tolist()
-        for start, end in zip(starts[:-1], starts[1:], strict=True)
-    ]
+    blocks = [problem["item_order"][start:end].tolist() for start, end in pairwise(starts)]
     wanted = {}
     for turn in range(problem["n_blocks"]):
-        wanted |= naive.descend(twin, loss, strata_of(problem), blocks, 2, 0.7, problem["key"], turn)
+        wanted |= naive.descend(
+            twin, loss, strata_of(problem), blocks, 2, 0.7, problem["key"], turn
+        )
     expected = [twin.users, twin.items, twin.user_biases, twin.item_biases]
     for got, due in zip(copies, expected, strict=False):
         assert np.allclose(got, due, rtol=1e-3, atol=1e-4)
@@ -220,8 +226,7 @@ def test_events_in_pieces_teach_like_events_at_once(loss):
 
 
 def test_a_prediction_comes_before_its_event_is_learned():
-    state = [np.zeros((1, 2), np.float32), np.zeros((1, 2), np.float32), *np.zeros((2, 1), np.float32),
-             *np.zeros((2, 1, 2), np.float32)]  # fmt: skip
+    state = [np.zeros(shape, np.float32) for shape in 2 * [(1, 2)] + 2 * [1] + 2 * [(1, 2)]]
     predictions = np.empty(2, np.float32)
     rows = np.zeros(2, np.int32)
     learn(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 WORD = 2**32
@@ -28,7 +30,9 @@ def sigmoid(score):
 class Tables:
     """Copies of a model's tables in double precision, and one step of each loss."""
 
-    def __init__(self, users, items, user_biases, item_biases, user_sums, item_sums, rate, reg, adaptive):
+    def __init__(
+        self, users, items, user_biases, item_biases, user_sums, item_sums, rate, reg, adaptive
+    ):
         self.users, self.items, self.user_biases, self.item_biases = (
             table.astype(np.float64) for table in (users, items, user_biases, item_biases)
         )
@@ -42,7 +46,7 @@ class Tables:
         return table[row] - step * (gradient + self.reg * table[row])
 
     def apply(self, user, user_gradient, gradients, user_bias=None):
-        """Move everything from where it stood: gradients maps items to those of factors and bias."""
+        """Move all from where it stood; gradients maps items to those of factors and bias."""
         new_user = self.move(self.users, self.user_sums, user, 0, user_gradient)
         for item, (factors, bias) in gradients.items():
             self.items[item] = self.move(self.items, self.item_sums, item, 0, factors)
@@ -60,7 +64,9 @@ class Tables:
         slope = -weight if hinge else -weight * sigmoid(-ahead)
         own = self.users[user].copy()
         apart = self.items[liked] - self.items[other]
-        self.apply(user, slope * apart, {liked: (slope * own, slope), other: (-slope * own, -slope)})
+        self.apply(
+            user, slope * apart, {liked: (slope * own, slope), other: (-slope * own, -slope)}
+        )
         return loss
 
     def judge(self, user, item, liked, weight):
@@ -98,7 +104,7 @@ class Tables:
 def arranged(rows, user_order, user_starts, block_of, n_blocks):
     """The strata in order, each a list of (user, item, weight)."""
     strata = []
-    for start, end in zip(user_starts[:-1], user_starts[1:], strict=True):
+    for start, end in pairwise(user_starts):
         strata += [
             [(user, item, weight) for user in user_order[start:end]
              for item, weight in rows[user] if block_of[item] == block]

@@ -99,9 +99,9 @@ class OnlineRecommender(Recommender):
         remember(self.past_, rows, weight)
         self.fallback_ = with_room(self.fallback_, len(self.items_))
         if len(rows) > _FEW_ROWS:
-            self.fallback_ += np.bincount(
-                rows.items, weight, minlength=len(self.fallback_)
-            ).astype(np.float32)
+            self.fallback_ += np.bincount(rows.items, weight, minlength=len(self.fallback_)).astype(
+                np.float32
+            )
         else:
             np.add.at(self.fallback_, rows.items, weight)
 

@@ -187,7 +187,9 @@ class History:
         """
         self._fold()
         past = self._state.past
-        return self._made(_Past.of(past.pairs.of_users(users), past.events.of_users(users)), self.limit)
+        return self._made(
+            _Past.of(past.pairs.of_users(users), past.events.of_users(users)), self.limit
+        )
 
     def last_times(self, n_users: int) -> Array:
         """Return when each user did something last, int64 (n_users,); `MISSING_TIME` for never."""
@@ -195,7 +197,9 @@ class History:
         events = self._state.past.events
         latest = np.full(n_users, MISSING_TIME, np.int64)
         sizes = np.diff(events.bounds)[:n_users]
-        np.maximum.at(latest, np.repeat(np.arange(len(sizes)), sizes), events.columns[2][: sizes.sum()])
+        np.maximum.at(
+            latest, np.repeat(np.arange(len(sizes)), sizes), events.columns[2][: sizes.sum()]
+        )
         return latest
 
     def fits(self, n_users: int, n_items: int) -> bool:

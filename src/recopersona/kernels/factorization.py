@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numba
 import numpy as np
-from llvmlite import ir
+from llvmlite import ir  # type: ignore[import-untyped]  # what numba is made of
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
-from recopersona.kernels.compiling import f32, f64, flag, i32, i64, inner, kernel, read, written
+from recopersona.kernels.compiling import f32, f64, flag, i32, i64, kernel, read, written
 
 BPR, WARP, LOGISTIC, SQUARED = range(4)
 """The losses, by code."""
@@ -30,7 +30,7 @@ def _fetch_ahead(rows, row):
 
 
 @intrinsic
-def _prefetch(typing_context, rows, row):
+def _prefetch(typing_context, rows, row):  # noqa: ARG001  # numba asks for these names
     def generate(context, builder, signature, arguments):
         array = context.make_array(signature.args[0])(context, builder, arguments[0])
         width = builder.extract_value(array.shape, 1)
@@ -51,8 +51,8 @@ def _prefetch(typing_context, rows, row):
 
 
 @overload(_fetch_ahead, jit_options={"forceinline": True})
-def _compiled_fetch_ahead(rows, row):
-    return lambda rows, row: _prefetch(rows, np.int64(row))
+def _compiled_fetch_ahead(rows, row):  # noqa: ARG001  # types, by which numba chooses
+    return lambda rows, row: _prefetch(rows, np.int64(row))  # type: ignore[call-arg]
 
 
 @_quick
@@ -354,7 +354,9 @@ def descend(
                     True, weight, rate, reg, adaptive,
                 )  # fmt: skip
             for trial in range(negatives if high - low < size else 0):
-                other = _other_in_block(item_order, first, size, items, low, high, key, entry, trial)
+                other = _other_in_block(
+                    item_order, first, size, items, low, high, key, entry, trial
+                )
                 if other < 0:
                     continue
                 if loss == LOGISTIC:

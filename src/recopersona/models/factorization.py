@@ -1,8 +1,9 @@
-"""Matrix factorization by stochastic gradient descent: four losses, in passes and event by event."""
+"""Matrix factorization by stochastic gradient descent, in passes and event by event."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -21,13 +22,13 @@ from recopersona.base.progress import progress
 from recopersona.base.quality import held_out_ndcg
 from recopersona.base.recommender import as_dataset, listed, require_array
 from recopersona.data.dataset import Dataset
-from recopersona.data.event import ALL_EVENTS, RETURN
+from recopersona.data.event import RETURN
 from recopersona.data.growing import with_room
 from recopersona.data.ids import UNKNOWN, IdMap
 from recopersona.data.interactions import Interactions
 from recopersona.data.query import Query
 from recopersona.data.times import duration_ms
-from recopersona.data.types import Array, Floats, Id, Indices, Mask
+from recopersona.data.types import Array, Floats, Id, Indices
 from recopersona.errors import DataError, ParameterError
 from recopersona.kernels.blocks import cut, run_blocks
 from recopersona.kernels.factorization import (
@@ -45,10 +46,9 @@ from recopersona.models.inner_product import InnerProduct
 _LOSSES = {"bpr": BPR, "warp": WARP, "logistic": LOGISTIC, "squared": SQUARED}
 _NEGATIVES = {"bpr": 1, "warp": 16, "logistic": 4, "squared": 0}
 _CACHE = 1 << 19  # bytes of item factors in a block: half of a core's own cache today
-_FEWEST_BLOCKS = 8  # so that as many threads have work
 _ENTRIES_PER_STRATUM = 512  # fewer are not worth handing out
 _ITEMS_PER_BLOCK = 32  # fewer leave too little choice of negatives
-_JOBS_PER_ROUND = 8
+_JOBS_PER_ROUND = 8  # so that as many threads have work
 _RECENT = 16  # of each user's items, which are no negatives online
 _DIVERGED = 10.0  # times the loss of knowing nothing
 _FOLD_IN_STEPS = 12
@@ -268,7 +268,7 @@ class Factorization(InnerProduct):
             self._keep_items(self.item_factors_)
             if self._judges is None:
                 continue
-            value = self._judged(told)
+            value = self._judged(told, self._judges)
             if best is None or value > best[0]:
                 best, waited = (value, self._copied()), 0
             else:
@@ -315,7 +315,7 @@ class Factorization(InnerProduct):
         strata = entries.dealt(random, n_blocks)
         losses = np.zeros(n_blocks * n_blocks)
 
-        def some(turn: int, start: int, end: int) -> None:
+        def take_steps(start: int, end: int, turn: int) -> None:
             descend(
                 self.user_factors_, self.item_factors_, self.user_biases_, self.item_biases_,
                 self.user_sums_, self.item_sums_, losses, *strata, _LOSSES[self.loss],
@@ -325,7 +325,7 @@ class Factorization(InnerProduct):
 
         blocks = cut(n_blocks, -(-n_blocks // _JOBS_PER_ROUND))
         for turn in range(n_blocks):
-            run_blocks(lambda start, end, turn=turn: some(turn, start, end), blocks)
+            run_blocks(partial(take_steps, turn=turn), blocks)
         mean = float(losses.sum()) / len(entries.values)
         self._require_sense(mean, entries.ignorance(self.loss, self._n_negatives()), epoch)
         return mean
@@ -341,12 +341,12 @@ class Factorization(InnerProduct):
                 f"nothing costs {ignorance:.3g}; try learning_rate={self.learning_rate / 10:g}."
             )
 
-    def _judged(self, told: dict[str, float]) -> float:
+    def _judged(self, told: dict[str, float], eval_set: Dataset) -> float:
         """Measure the factors on the ``eval_set``; more is better."""
         if self.loss == "squared":
-            told["rmse"] = self._rmse(self._judges)
+            told["rmse"] = self._rmse(eval_set)
             return -told["rmse"]
-        told["ndcg10"] = held_out_ndcg(self, self._judges)
+        told["ndcg10"] = held_out_ndcg(self, eval_set)
         return told["ndcg10"]
 
     def _rmse(self, dataset: Dataset) -> float:
@@ -507,7 +507,7 @@ class Factorization(InnerProduct):
         return self._most_likely(own, items, weights), items
 
     def _most_likely(self, own: Floats, items: Indices, weights: Floats) -> Floats:
-        """Fold in: Newton's steps to the vector that puts items above the mean one, near its own."""
+        """Fold in: by Newton's steps, put items above the mean one and stay near what is known."""
         apart = self.item_factors_[items].astype(np.float64) - self.middle_[:-1]
         ahead = self.item_biases_[items].astype(np.float64) - self.middle_[-1]
         force = np.minimum(weights / self.weight_unit_, _HEAVIEST)
@@ -624,12 +624,13 @@ class _Entries:
 
     def n_blocks(self, factors: int) -> int:
         """Return into how many blocks users and items are dealt: by the data's size alone."""
-        cached = -(-4 * factors * len(self.active_items) // _CACHE)
+        cached = max(-(-4 * factors * len(self.active_items) // _CACHE), _JOBS_PER_ROUND)
+        whole_jobs = -(-cached // _JOBS_PER_ROUND) * _JOBS_PER_ROUND
         most = min(
             int(np.sqrt(len(self.values) / _ENTRIES_PER_STRATUM)),
             len(self.active_items) // _ITEMS_PER_BLOCK,
         )
-        return max(1, min(max(cached, _FEWEST_BLOCKS), most))
+        return max(1, min(whole_jobs, most))
 
     def dealt(self, random: np.random.Generator, n_blocks: int) -> tuple[Array, ...]:
         """Deal users and items into blocks, and sort the entries by stratum; see `descend`."""
@@ -640,9 +641,7 @@ class _Entries:
             np.linspace(0, n, n_blocks + 1).astype(np.int64) for n in (n_users, len(item_order))
         )
         block_of = np.zeros(self.n_items, np.int32)
-        block_of[item_order] = np.repeat(
-            np.arange(n_blocks, dtype=np.int32), np.diff(item_starts)
-        )
+        block_of[item_order] = np.repeat(np.arange(n_blocks, dtype=np.int32), np.diff(item_starts))
         before = np.concatenate([[0], np.cumsum(np.diff(self.bounds)[user_order])])
         bounds = np.full(n_blocks * n_blocks + 1, len(self.values), np.int64)
         bounds[:-1:n_blocks] = before[user_starts[:-1]]
