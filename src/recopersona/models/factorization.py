@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from functools import partial
+from collections.abc import Callable, Iterable
+from threading import Event as Signal
 from typing import Any, Self
 
 import numpy as np
@@ -315,7 +315,7 @@ class Factorization(InnerProduct):
         strata = entries.dealt(random, n_blocks)
         losses = np.zeros(n_blocks * n_blocks)
 
-        def take_steps(start: int, end: int, turn: int) -> None:
+        def take_steps(turn: int, start: int, end: int) -> None:
             descend(
                 self.user_factors_, self.item_factors_, self.user_biases_, self.item_biases_,
                 self.user_sums_, self.item_sums_, losses, *strata, _LOSSES[self.loss],
@@ -323,9 +323,7 @@ class Factorization(InnerProduct):
                 self.optimizer == "adagrad", key, turn, start, end,
             )  # fmt: skip
 
-        blocks = cut(n_blocks, -(-n_blocks // _JOBS_PER_ROUND))
-        for turn in range(n_blocks):
-            run_blocks(partial(take_steps, turn=turn), blocks)
+        _run_rounds(take_steps, n_blocks)
         mean = float(losses.sum()) / len(entries.values)
         self._require_sense(mean, entries.ignorance(self.loss, self._n_negatives()), epoch)
         return mean
@@ -575,6 +573,29 @@ class Factorization(InnerProduct):
         check(self.weight_unit_, real(above=0), self._name, "weight_unit_")
         check(self.seed_, whole(0, 2**31), self._name, "seed_")
         check(self.n_taught_, whole(0, 2**62), self._name, "n_taught_")
+
+
+def _run_rounds(do: Callable[[int, int, int], None], n_blocks: int) -> None:
+    """Call ``do(turn, start, end)`` for all blocks of users in all rounds, as early as may be.
+
+    A job waits for those of the round before that had its users or its items: the same blocks of
+    users, and the next, whose items come around to it. Those were begun earlier, so nobody waits
+    in vain; and no round waits for the whole one before.
+    """
+    groups = cut(n_blocks, -(-n_blocks // _JOBS_PER_ROUND))
+    done = [[Signal() for _ in groups] for _ in range(n_blocks)]
+
+    def job(place: int, _: int) -> None:
+        turn, group = divmod(place, len(groups))
+        try:
+            if turn:
+                done[turn - 1][group].wait()
+                done[turn - 1][(group + 1) % len(groups)].wait()
+            do(turn, *groups[group])
+        finally:
+            done[turn][group].set()
+
+    run_blocks(job, cut(n_blocks * len(groups), 1))
 
 
 class _Entries:
