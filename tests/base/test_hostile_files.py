@@ -346,7 +346,6 @@ REFUSED = {
     "shorter memories": ("factors", array("recent_", lambda old: old[:, :2])),
     "a mean without a count": ("factors", array("mean_", lambda old: old[:1])),
     "priors of nothing": ("factors", array("priors_", everywhere(0.0))),
-    "a shorter middle": ("factors", array("middle_", lambda old: old[:3])),
     "a seed in words": ("factors", learned(seed_="x")),
     "a count below zero": ("factors", learned(n_taught_=-1)),
     "a unit of nothing": ("factors", learned(weight_unit_=0.0)),

@@ -15,6 +15,7 @@ from recopersona.kernels.factorization import (
     arrange,
     begin_items,
     descend,
+    fold_in,
     learn,
 )
 from tests.naive import factorization as naive
@@ -248,6 +249,29 @@ def test_who_has_every_item_of_a_block_has_no_negative():
         copies, losses = descended(problem, loss, True)
         assert losses.tolist() == [0]
         assert all((a == b).all() for a, b in zip(copies, problem["tables"], strict=True))
+
+
+@pytest.mark.parametrize("loss", ["bpr", "warp", "logistic"])
+@pytest.mark.parametrize("adaptive", [True, False])
+@pytest.mark.parametrize("rng_seed", range(5))
+def test_a_stranger_takes_the_steps_of_training(loss, adaptive, rng_seed):
+    rng = np.random.default_rng(rng_seed)
+    users, items, user_biases, item_biases, user_sums, item_sums = tables(rng, 1, 12)
+    items[9] = 0
+    known = np.linalg.norm(items, axis=1).astype(np.float32)
+    liked = np.sort(rng.permutation(9)[:3]).astype(np.int32)
+    weights = rng.uniform(0.5, 2, 3).astype(np.float32)
+    twin = naive.Tables(
+        users, items, user_biases, item_biases, user_sums, item_sums, 0.1, 0.05, adaptive
+    )
+    naive.fold_in(twin, loss, liked.tolist(), weights.tolist(), known > 0, 3, 77, 4)
+    fold_in(
+        users, user_sums, items, item_biases, known, liked, weights, CODES[loss], 3, 0.1, 0.05,
+        adaptive, 77, 4,
+    )  # fmt: skip
+    assert np.allclose(users, twin.users, rtol=1e-3, atol=1e-4)
+    if adaptive:
+        assert np.allclose(user_sums[:, 0], twin.user_sums[:, 0], rtol=1e-3, atol=1e-4)
 
 
 def test_first_factors_depend_on_seed_and_item_alone():

@@ -140,3 +140,34 @@ def descend(tables, loss, strata, item_blocks, negatives, mean, key, turn):
             )  # fmt: skip
             counter += 1
     return losses
+
+
+def fold_in(tables, loss, items, weights, known, negatives, key, passes):
+    """The steps of one user, 0, while every item stays where it is."""
+    counter = 0
+    for _ in range(passes):
+        for item, weight in zip(items, weights, strict=True):
+            kept = [table.copy() for table in (tables.items, tables.item_biases, tables.item_sums)]
+            taken = unknown_or(items, known)
+            drawn_others = others(key, counter, negatives, range(len(known)), taken)
+            if loss == "logistic":
+                tables.judge(0, item, True, weight)
+                tables.items, tables.item_biases, tables.item_sums = (t.copy() for t in kept)
+            for trial, other in enumerate(drawn_others):
+                if other is None:
+                    continue
+                if loss == "logistic":
+                    tables.judge(0, other, False, weight)
+                elif loss == "bpr":
+                    tables.order(0, item, other, weight, False)
+                elif tables.score(0, item) - tables.score(0, other) < 1:
+                    weight *= np.log(1 + len(known) // (trial + 1))
+                    tables.order(0, item, other, weight, True)
+                tables.items, tables.item_biases, tables.item_sums = (t.copy() for t in kept)
+                if loss == "warp" and weight != weights[items.index(item)]:
+                    break
+            counter += 1
+
+
+def unknown_or(items, known):
+    return {*items, *(item for item, knows in enumerate(known) if not knows)}

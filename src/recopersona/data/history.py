@@ -341,10 +341,9 @@ class _Runs:
 
     def of_users(self, users: Indices) -> Any:
         """Return the runs of some users, in the order given."""
-        known = users < len(self.bounds) - 1
-        inside = np.where(known, users, 0)
-        starts = self.bounds[inside] if len(self.bounds) > 1 else np.zeros(len(users), np.int64)
-        sizes = np.diff(self.bounds)[inside] * known if len(self.bounds) > 1 else 0 * starts
+        n_users = max(len(self.bounds) - 1, int(users.max(initial=-1)) + 1)
+        everyone = _lengthened(self.bounds, n_users)
+        starts, sizes = everyone[users], np.diff(everyone)[users]
         bounds = _starts(sizes)
         rows = np.arange(bounds[-1]) + np.repeat(starts - bounds[:-1], sizes)
         return type(self)(bounds, [column[rows] for column in self.columns])

@@ -515,3 +515,97 @@ def learn(
             recent[user, place - 1] = recent[user, place]
         if n_recent:
             recent[user, n_recent - 1] = item + 1
+
+
+@_fast
+def _move_user(user_factors, item_factors, user, liked, other, pull, step, reg):
+    for place in range(user_factors.shape[1]):
+        own = user_factors[user, place]
+        slope = pull * (item_factors[liked, place] - item_factors[other, place])
+        user_factors[user, place] = own + step * (slope - reg * own)
+
+
+@_fast
+def _move_user_by(user_factors, item_factors, user, item, pull, step, reg):
+    for place in range(user_factors.shape[1]):
+        own = user_factors[user, place]
+        user_factors[user, place] = own + step * (pull * item_factors[item, place] - reg * own)
+
+
+@_quick
+def _follow(
+    user_factors, item_factors, item_biases, user_sums, user, item, liked, weight, rate, reg,
+    adaptive,
+):  # fmt: skip
+    """Move a user, and not the item, so that its chance comes towards 1 or 0."""
+    product, length, _ = _matched(user_factors, item_factors, user, item)
+    sign = np.float32(1) if liked else np.float32(-1)
+    _, pull = _surprise(sign * (product + item_biases[item]), weight, False)
+    step = _step(user_sums, user, 0, pull * pull * length, rate, adaptive)
+    _move_user_by(user_factors, item_factors, user, item, sign * pull, step, reg)
+
+
+@_quick
+def _other_than(item_lengths, items, key, counter, trial):
+    """Draw an item with factors that is none of some ascending ones, or -1."""
+    for attempt in range(_TRIES):
+        item = _drawn(key, counter, trial * _TRIES + attempt, len(item_lengths))
+        if item_lengths[item] > 0 and not _holds(items, 0, len(items) - 1, item):
+            return item
+    return -1
+
+
+@kernel(
+    written(f32, 2), written(f32, 2), read(f32, 2), read(f32), read(f32), read(i32), read(f32),
+    i64, i64, f32, f32, flag, i64, i64,
+)  # fmt: skip
+def fold_in(
+    user_factors, user_sums, item_factors, item_biases, item_lengths, items, weights,
+    loss, negatives, rate, reg, adaptive, key, passes,
+):  # fmt: skip
+    """Take the steps that training would take for one user, and leave the items where they are.
+
+    user_factors  (1, f) float32, written: where she starts, and where she ends
+    user_sums     (1, 2) float32, written: squared gradients of her factors so far
+    item_factors  (n_items, f) float32
+    item_biases   (n_items,) float32
+    item_lengths  (n_items,) float32: 0 for items without factors, which are no negatives
+    items         (n,) int32, ascending
+    weights       (n,) float32, above 0
+    loss          int64, its code; any but the squared one
+    negatives     int64, drawn for an item; for WARP at most
+    rate          float32, of learning
+    reg           float32
+    adaptive      bool, whether steps shrink with the squared gradients so far
+    key           int64, of the draws
+    passes        int64, over the items
+    """
+    for turn in range(passes):
+        for place in range(len(items)):
+            item, weight = items[place], weights[place]
+            if loss == LOGISTIC:
+                _follow(
+                    user_factors, item_factors, item_biases, user_sums, 0, item, True, weight,
+                    rate, reg, adaptive,
+                )  # fmt: skip
+            for trial in range(negatives):
+                other = _other_than(item_lengths, items, key, turn * len(items) + place, trial)
+                if other < 0:
+                    continue
+                if loss == LOGISTIC:
+                    _follow(
+                        user_factors, item_factors, item_biases, user_sums, 0, other, False,
+                        weight, rate, reg, adaptive,
+                    )  # fmt: skip
+                    continue
+                product, apart, _ = _compared(user_factors, item_factors, 0, item, other)
+                ahead = product + item_biases[item] - item_biases[other]
+                if loss == WARP:
+                    if ahead >= 1:
+                        continue
+                    weight *= _at_rank(trial + 1, len(item_lengths))
+                _, pull = _surprise(ahead, weight, loss == WARP)
+                step = _step(user_sums, 0, 0, pull * pull * apart, rate, adaptive)
+                _move_user(user_factors, item_factors, 0, item, other, pull, step, reg)
+                if loss == WARP:
+                    break
