@@ -1,4 +1,5 @@
 import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -187,6 +188,21 @@ def test_an_interrupted_fit_leaves_the_model_unfitted(shop, monkeypatch):
     with pytest.raises(rp.errors.NotFittedError, match=r"call Factorization\.fit first"):
         model.recommend("u-0001")
     assert vars(model).keys() == model.get_params().keys()
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no timer signals")
+def test_ctrl_c_stops_threads_at_work(monkeypatch):
+    monkeypatch.setattr(chapter, "_ENTRIES_PER_STRATUM", 20)
+    model = rp.Factorization(loss="squared", factors=64, epochs=1_000_000)
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    signal.setitimer(signal.ITIMER_REAL, 0.5)
+    try:
+        with rp.limit_threads(2), pytest.raises(KeyboardInterrupt):
+            model.fit(ratings())
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert not model.__sklearn_is_fitted__()
 
 
 # -- as events come ----------------------------------------------------------------------------

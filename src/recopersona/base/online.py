@@ -78,6 +78,11 @@ class OnlineRecommender(Recommender):
         user_id, item_id, code, time = read_one(event)
         user, item = self.users_.append(user_id), self.items_.append(item_id)
         weight = float(self.event_weights_[code])
+        self._remember_one(user, item, code, weight, time)
+        return user, item, code, weight, time
+
+    def _remember_one(self, user: int, item: int, code: int, weight: float, time: int) -> None:
+        """Do for one event what `_remember` does for many."""
         if self.half_life_ is None:
             counts = 0.0 if code == RETURN else weight
         else:
@@ -89,7 +94,6 @@ class OnlineRecommender(Recommender):
         if item >= len(self.fallback_) or not self.fallback_.flags.writeable:
             self.fallback_ = with_room(self.fallback_, len(self.items_))
         self.fallback_[item] += counts
-        return user, item, code, weight, time
 
     def _remember(self, rows: Interactions) -> None:
         weight = counted_weight(rows, self.half_life_, self.decayed_to_)

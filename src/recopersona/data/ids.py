@@ -168,11 +168,11 @@ class IdMap:
         if (codes < 0).any():
             raise DataError("an id must not be missing (None, NaN).")
         plain = _plain(distinct)
-        found: list[int | None] = list(map(self._frozen.index.get, plain))
-        if None in found:
-            known = self._added_index.get
+        found: list[int | None] = list(map(self._added_index.get, plain))
+        if len(self._frozen.ids):
+            frozen = self._frozen.index.get
             found = [
-                known(identifier) if index is None else index
+                frozen(identifier) if index is None else index
                 for identifier, index in zip(plain, found, strict=True)
             ]
         for place in [place for place, index in enumerate(found) if index is None]:

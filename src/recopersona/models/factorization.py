@@ -439,13 +439,13 @@ class Factorization(InnerProduct):
 
     def _make_room(self) -> None:
         """Give new users and items rows of zeros."""
-        n_users, n_items = len(self.users_), len(self.items_)
-        ours = self.user_factors_.flags.writeable
-        if ours and n_users <= len(self.user_factors_) and n_items <= len(self.item_factors_):
-            return
-        for names, n in ((_USERS, n_users), (_ITEMS, n_items)):
-            for name in names:
-                setattr(self, name, with_room(getattr(self, name), n))
+        for n, table, names in (
+            (len(self.users_), self.user_factors_, _USERS),
+            (len(self.items_), self.item_factors_, _ITEMS),
+        ):
+            if n > len(table) or not table.flags.writeable:
+                for name in names:
+                    setattr(self, name, with_room(getattr(self, name), n))
         if not self.mean_.flags.writeable:
             self.mean_ = self.mean_.copy()
 
