@@ -42,7 +42,8 @@ class Tables:
     def move(self, table, sums, row, column, gradient):
         """One step against a gradient, shorter the more there has been to correct."""
         sums[row, column] += np.sum(gradient**2)
-        step = self.rate / np.sqrt(1 + sums[row, column]) if self.adaptive else self.rate
+        rate = self.rate / 2 if column else self.rate
+        step = rate / np.sqrt(1 + sums[row, column]) if self.adaptive else rate
         return table[row] - step * (gradient + self.reg * table[row])
 
     def apply(self, user, user_gradient, gradients, user_bias=None):

@@ -71,7 +71,7 @@ class Factorization(InnerProduct):
     - ``"bpr"``: :math:`-w_{ui} \ln \sigma(s_{ui} - s_{uj})`
     - ``"warp"``: :math:`w_{ui} \ln(1 + n / t) \max(0, 1 - s_{ui} + s_{uj})` for the first of the
       drawn j above the margin, the t-th of n items
-    - ``"logistic"``: :math:`-w_{ui} \ln \sigma(s_{ui}) - \sum_j \ln \sigma(-s_{uj})`
+    - ``"logistic"``: :math:`-w_{ui} (\ln \sigma(s_{ui}) + \sum_j \ln \sigma(-s_{uj}))`
     - ``"squared"``: :math:`(r_{ui} - \mu - b_u - b_i - \langle x_u, y_i \rangle)^2`, where the
       rating r is the event's weight
 
@@ -83,7 +83,7 @@ class Factorization(InnerProduct):
         Length of each vector; it may exceed the number of users or items.
     loss : "bpr", "warp", "logistic" or "squared"
     learning_rate : float, above 0
-        Adagrad's first steps are this long; plain ones this times the gradient.
+        Adagrad's first steps are at most this long; plain ones this times the gradient.
     reg : float, at least 0
         Regularization weight.
     negatives : int, at least 1, optional
@@ -92,8 +92,8 @@ class Factorization(InnerProduct):
         Passes over the interactions; with an ``eval_set`` at most.
     optimizer : "adagrad" or "sgd"
         Adagrad divides the rate by the root of 1 and the squared gradients so far, summed for each
-        row and each bias: new rows move far, well-known ones little. Plain steps need a rate of
-        about a sixth.
+        row and each bias: new rows move far, well-known ones little. Plain steps need a tenth of
+        the rate. Biases go half as far.
     patience : int, at least 1
         Epochs without a better value on the ``eval_set`` before the fit stops.
     random_state : int, RandomState or None
@@ -132,8 +132,8 @@ class Factorization(InnerProduct):
     ridge regression on the items' factors, with a prior as wide as the fitted users; weights of a
     history are ratings, and a session tells nothing.
 
-    Memory: ``4 * (factors + 3) * (n_users + n_items) + 64 * n_users`` bytes, and 28 an interaction
-    while fitting. Tables grow by half when they are full.
+    Memory: ``4 * (factors + 4) * (n_users + n_items) + 64 * n_users`` bytes, twice that with an
+    ``eval_set``, and 28 bytes an interaction while fitting. Tables grow by half when they are full.
 
     References
     ----------
@@ -155,7 +155,7 @@ class Factorization(InnerProduct):
 
     factors: int = param(whole(at_least=1), default=64)
     loss: str = param(one_of(*_LOSSES), default="bpr")
-    learning_rate: float = param(real(above=0), default=0.3)
+    learning_rate: float = param(real(above=0), default=0.5)
     reg: float = param(real(at_least=0), default=0.01)
     negatives: int | None = param(optional(whole(at_least=1)), default=None)
     epochs: int = param(whole(at_least=1), default=20)
