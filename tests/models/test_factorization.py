@@ -244,6 +244,15 @@ def test_progressive_validation_learns_like_partial_fit():
     assert np.sqrt(np.mean((predicted - then["weight"]) ** 2)) < then["weight"].std()
 
 
+def test_events_that_diverge_say_which_step_to_try():
+    model = rp.Factorization(loss="squared", optimizer="sgd", learning_rate=5.0, factors=4)
+    words = r"factors grew beyond all bounds between events 1 and 4000 .* with learning_rate=0\.5\."
+    with pytest.raises(ParameterError, match=words):
+        model.predict_then_learn(ratings())
+    with pytest.raises(ParameterError, match="Factorization: factors must be an integer"):
+        rp.Factorization(factors=0).predict_then_learn(ratings())
+
+
 def test_progressive_validation_may_start_from_nothing_and_take_one_event():
     model = rp.Factorization(loss="squared", factors=4)
     model.predict_then_learn(ratings(300))

@@ -434,8 +434,9 @@ def learn(
 ):  # fmt: skip
     """Learn from events in their order, each after it was predicted.
 
-    What weighs nothing teaches nothing. Negatives come from the items that have factors by then,
-    and are none of the user's latest.
+    Return the summed lengths of the items learned about, which is no number where steps were too
+    long. What weighs nothing teaches nothing. Negatives come from the items that have factors by
+    then, and are none of the user's latest.
 
     user_factors  (n_users, f) float32, written
     item_factors  (n_items, f) float32, written: new items begin here
@@ -459,7 +460,7 @@ def learn(
     number        int64, of the first event since the fit
     n_known       int64, items before the first event
     """
-    n_recent = recent.shape[1]
+    n_recent, total = recent.shape[1], 0.0
     for event in range(len(users)):
         user, item, weight = users[event], items[event], weights[event]
         if event + _AHEAD < len(users):
@@ -512,10 +513,12 @@ def learn(
             if loss == WARP:
                 break
         item_lengths[item] = _length(item_factors, item)
+        total += item_lengths[item]
         for place in range(1, n_recent):
             recent[user, place - 1] = recent[user, place]
         if n_recent:
             recent[user, n_recent - 1] = item + 1
+    return total
 
 
 @_fast

@@ -11,6 +11,7 @@ import numpy as np
 
 from recopersona.base.parameters import (
     check,
+    check_parameters,
     generator,
     one_of,
     optional,
@@ -400,6 +401,7 @@ class Factorization(InnerProduct):
     # -- learning as events come -------------------------------------------------------------
 
     def _start_from_nothing(self, events: Any) -> None:
+        check_parameters(self)
         shop = as_dataset(events)
         self._unfit()
         self._begin(shop.take(np.zeros(len(shop.log), dtype=np.bool_)))
@@ -428,7 +430,7 @@ class Factorization(InnerProduct):
     ) -> None:
         n_known = len(self.item_factors_)
         self._make_room()
-        learn(
+        lengths = learn(
             self.user_factors_, self.item_factors_, self.user_biases_, self.item_biases_,
             self.user_sums_, self.item_sums_, self.item_lengths_, self.recent_, self.mean_,
             predictions, users, items, weights, _LOSSES[self.loss], self._n_negatives(),
@@ -436,6 +438,12 @@ class Factorization(InnerProduct):
             self.n_taught_, n_known,
         )  # fmt: skip
         self.n_taught_ += len(users)
+        if not math.isfinite(lengths):
+            raise ParameterError(
+                f"{self._name}: factors grew beyond all bounds between events "
+                f"{self.n_taught_ - len(users) + 1} and {self.n_taught_} since the fit; fit anew "
+                f"with learning_rate={self.learning_rate / 10:g}."
+            )
 
     def _make_room(self) -> None:
         """Give new users and items rows of zeros."""
