@@ -33,6 +33,7 @@ from recopersona.events.sessions import sessionize as sessionize
 from recopersona.kernels.blocks import limit_threads as limit_threads
 from recopersona.models.als import ALS as ALS
 from recopersona.models.blend import Blend as Blend
+from recopersona.models.factorization import Factorization as Factorization
 from recopersona.models.graph_filter import GraphFilter as GraphFilter
 from recopersona.models.linear import EASE as EASE
 from recopersona.models.linear import SLIM as SLIM

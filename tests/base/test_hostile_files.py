@@ -79,6 +79,7 @@ def shop():
 
 MODELS = {
     "als": lambda: rp.ALS(factors=8, iterations=1, random_state=np.random.RandomState(3)),
+    "factors": lambda: rp.Factorization(factors=8, epochs=1),
     "knn": lambda: rp.ItemKNN(k=5),
     "users": lambda: rp.UserKNN(k=5),
     "ease": rp.EASE,
@@ -355,6 +356,20 @@ REFUSED = {
     "factors column by column": ("als", by_columns("item_factors_")),
     "fewer lengths": ("als", array("item_lengths_", lambda old: old[:3])),
     "a shorter spectrum": ("als", array("spectrum_", lambda old: old[:3])),
+    # arrays of Factorization
+    "wider rows of items": ("factors", array("item_factors_", lambda old: np.ones((20, 9), "f4"))),
+    "rows of fewer items": ("factors", array("item_factors_", lambda old: old[:3])),
+    "rows of more users": ("factors", array("user_factors_", lambda old: np.ones((99, 8), "f4"))),
+    "biases of fewer users": ("factors", array("user_biases_", lambda old: old[:1])),
+    "biases of more items": ("factors", array("item_biases_", lambda old: np.ones(99, "f4"))),
+    "sums in one dimension": ("factors", array("user_sums_", np.ravel)),
+    "sums of another type": ("factors", array("item_sums_", of_type(np.float64))),
+    "shorter memories": ("factors", array("recent_", lambda old: old[:, :2])),
+    "a mean without a count": ("factors", array("mean_", lambda old: old[:1])),
+    "priors of nothing": ("factors", array("priors_", everywhere(0.0))),
+    "a seed in words": ("factors", learned(seed_="x")),
+    "a count below zero": ("factors", learned(n_taught_=-1)),
+    "a unit of nothing": ("factors", learned(weight_unit_=0.0)),
     # arrays of Popularity
     "more popularity than items": ("popular", array("popularity_", lambda old: np.ones(99, "f4"))),
     "less popularity": ("popular", array("popularity_", lambda old: old[:2])),

@@ -93,6 +93,16 @@ class Life(RuleBasedStateMachine):
         self.left_behind = self.history, dict(self.naive.pairs)
         self.history = self.history.copy()
 
+    @rule(order=st.permutations(USERS))
+    def renumber(self, order):
+        kept = order[:2]
+        self.history = self.history.renumbered(np.array(kept, np.int32))
+        pairs = {}
+        for (user, item), held in self.naive.pairs.items():
+            if user in kept:
+                pairs[kept.index(user), item] = held
+        self.naive.pairs = pairs
+
     @rule()
     def save_and_restore(self):
         self.history = History.from_arrays(self.history.arrays(), LIMIT)
@@ -256,3 +266,28 @@ def test_restoring_keeps_order_and_limit():
     assert [item for item, *_ in recent(again, 0)] == [2, 3, 4]
     again.add(0, 7, "view", 1.0, 5)
     assert [item for item, *_ in recent(again, 0)] == [3, 4, 7]
+
+
+@pytest.mark.usefixtures("_fold_after")
+def test_the_last_time_of_each_user_is_told():
+    history = History(rows([(0, 1, "view", 1, 50), (2, 1, "view", 1, 70)]))
+    history.add(0, 2, "view", 1.0, 40)
+    history.add(2, 2, "view", 1.0, 90)
+    assert history.last_times(4).tolist() == [50, MISSING_TIME, 90, MISSING_TIME]
+
+
+def test_who_is_renumbered_takes_her_events_along():
+    history = History(rows([(0, 1, "view", 1, 5), (2, 3, "cart", 2, 6), (2, 4, "view", 1, 7)]))
+    fewer = history.renumbered(np.array([2, 1, 9], np.int32))
+    assert recent(fewer, 0) == [(3, "cart", 6), (4, "view", 7)]
+    assert [fewer.seen(user).tolist() for user in range(3)] == [[3, 4], [], []]
+    fewer.add(2, 8, "view", 1.0)
+    assert fewer.seen(2).tolist() == [8]
+    assert history.seen(0).tolist() == [1]
+    assert History(rows([])).renumbered(np.array([0], np.int32)).seen(0).tolist() == []
+
+
+@given(st.lists(st.integers(0, 5)))
+def test_counting_sorts_and_keeps_the_order_of_equals(numbers):
+    order = chapter._counted_out(np.array(numbers, np.int32))
+    assert order.tolist() == np.argsort(np.array(numbers), kind="stable").tolist()

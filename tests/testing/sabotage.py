@@ -304,6 +304,9 @@ class ForgetsWhatHappened(Honest):
     def _remember(self, rows):
         return None
 
+    def _remember_one(self, user, item, code, weight, time):
+        return None
+
 
 @caught_by("a_frame_and_events_teach_the_same")
 class CountsRowsOfAFrameTwice(Honest):

@@ -8,7 +8,7 @@ import numpy as np
 
 from recopersona.base.recommender import Recommender
 from recopersona.data.dataset import index_events
-from recopersona.data.event import EVENT_TYPES, RETURN, Event
+from recopersona.data.event import RETURN, Event
 from recopersona.data.growing import with_room
 from recopersona.data.history import History
 from recopersona.data.intake import read_columns, read_one
@@ -23,7 +23,7 @@ class OnlineRecommender(Recommender):
     """A recommender that also learns from events as they come.
 
     A subclass writes a third method, ``_learn(rows)``: the rows' user and item indices may lie
-    beyond what was fitted, and the model grows.
+    beyond what was fitted, and the model grows. ``_learn_one`` may be written, too.
 
     Examples
     --------
@@ -42,6 +42,10 @@ class OnlineRecommender(Recommender):
     def _learn(self, rows: Interactions) -> None:
         raise NotImplementedError(f"{type(self).__name__} must write _learn(self, rows).")
 
+    def _learn_one(self, user: int, item: int, code: int, weight: float, timestamp: int) -> None:
+        """Learn from a single event: override where a row costs more than what it teaches."""
+        self._learn(Interactions.one(user, item, code, weight, timestamp))
+
     def partial_fit(self, events: Any, y: None = None) -> Self:
         """Continue learning: new users and new items are welcome.
 
@@ -52,35 +56,58 @@ class OnlineRecommender(Recommender):
             nothing here, and what it undoes counts until the next ``fit``.
         y : ignored
         """
-        if not self.__sklearn_is_fitted__():
+        # Whatever the base has fitted has a past; to look for it is quicker than to look around.
+        if "past_" not in vars(self) and not self.__sklearn_is_fitted__():
             return self.fit(events)
-        rows = self._take_in(events)
-        self._learn(rows)
+        if isinstance(events, Event):
+            self._learn_one(*self._take_in_one(events))
+        else:
+            self._learn(self._take_in(events))
         return self
 
     def _take_in(self, events: Any) -> Interactions:
         """Number events by the grown maps, and remember them in the past and the fallback."""
         if isinstance(events, Event):
-            return self._take_in_one(events)
+            return Interactions.one(*self._take_in_one(events))
         rows = index_events(read_columns(events), self.users_, self.items_, self.event_weights_)
         self._remember(rows)
         return rows
 
-    def _take_in_one(self, event: Event) -> Interactions:
+    def _take_in_one(self, event: Event) -> tuple[int, int, int, float, int]:
+        """Do for one event what `_take_in` does for many; return user, item, kind, weight, time."""
         user_id, item_id, code, time = read_one(event)
         user, item = self.users_.append(user_id), self.items_.append(item_id)
-        rows = Interactions.one(user, item, code, self.event_weights_[code], time)
-        self._remember(rows)
-        return rows
+        weight = float(self.event_weights_[code])
+        self._remember_one(user, item, code, weight, time)
+        return user, item, code, weight, time
+
+    def _remember_one(self, user: int, item: int, code: int, weight: float, time: int) -> None:
+        """Do for one event what `_remember` does for many."""
+        if self.half_life_ is None:
+            counts = 0.0 if code == RETURN else weight
+        else:
+            row = Interactions.one(user, item, code, weight, time)
+            counts = float(counted_weight(row, self.half_life_, self.decayed_to_)[0])
+        if time != MISSING_TIME and (self.end_ is None or time > self.end_):
+            self.end_ = time
+        self.past_.add_code(user, item, code, counts, time)
+        if item >= len(self.fallback_) or not self.fallback_.flags.writeable:
+            self.fallback_ = with_room(self.fallback_, len(self.items_))
+        self.fallback_[item] += counts
 
     def _remember(self, rows: Interactions) -> None:
         weight = counted_weight(rows, self.half_life_, self.decayed_to_)
         last = MISSING_TIME if rows.end is None else rows.end
-        if self.end_ is None or last > self.end_:
-            self.end_ = None if last == MISSING_TIME else last
+        if last != MISSING_TIME and (self.end_ is None or last > self.end_):
+            self.end_ = last
         remember(self.past_, rows, weight)
         self.fallback_ = with_room(self.fallback_, len(self.items_))
-        np.add.at(self.fallback_, rows.items, weight)
+        if len(rows) > _FEW_ROWS:
+            self.fallback_ += np.bincount(rows.items, weight, minlength=len(self.fallback_)).astype(
+                np.float32
+            )
+        else:
+            np.add.at(self.fallback_, rows.items, weight)
 
 
 def counted_weight(rows: Interactions, half_life: int | None, decayed_to: int | None) -> Floats:
@@ -104,4 +131,4 @@ def remember(past: History, rows: Interactions, weight: Floats) -> None:
     times = np.full(len(rows), MISSING_TIME) if rows.timestamp is None else rows.timestamp
     columns = (rows.users, rows.items, rows.event, weight, times)
     for user, item, code, counts, time in zip(*(c.tolist() for c in columns), strict=True):
-        past.add(user, item, EVENT_TYPES[code], counts, time)
+        past.add_code(user, item, code, counts, time)

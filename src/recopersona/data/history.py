@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy import sparse
 
 from recopersona.data.event import ALL_EVENTS, EVENT_TYPES, event_bits, event_code
 from recopersona.data.interactions import Interactions
@@ -178,12 +179,22 @@ class History:
         self, user: int, item: int, event: str, weight: float, timestamp: int = MISSING_TIME
     ) -> None:
         """Add one event in constant time."""
-        code, state = event_code(event), self._state
-        pairs = state.pairs.setdefault(user, {})
-        bits, before = pairs.get(item, (0, 0.0))
-        pairs[item] = (bits | 1 << code, before + weight)
-        if user not in state.recent:
+        self.add_code(user, item, event_code(event), weight, timestamp)
+
+    def add_code(
+        self, user: int, item: int, code: int, weight: float, timestamp: int = MISSING_TIME
+    ) -> None:
+        """Add one event of a kind given by its code."""
+        state = self._state
+        pairs = state.pairs.get(user)
+        if pairs is None:
+            pairs = state.pairs[user] = {}
             state.recent[user] = deque(maxlen=self.limit)
+        before = pairs.get(item)
+        if before is None:
+            pairs[item] = (1 << code, weight)
+        else:
+            pairs[item] = (before[0] | 1 << code, before[1] + weight)
         state.recent[user].append((item, code, timestamp))
         state.n_added += 1
         if state.n_added >= _FOLD_AFTER:
@@ -195,7 +206,7 @@ class History:
         past = self._state.past
         pairs = past.pairs.added(*_pair_columns(log, log.weight if weight is None else weight))
         users, *columns = _event_columns(log)
-        order = np.lexsort((columns[-1], users))
+        order = _by_user_and_time(users, columns[-1])
         events = past.events.followed_by(users[order], [column[order] for column in columns])
         self._state = _State(_Past.of(pairs, events.last(self.limit)))
 
@@ -204,6 +215,28 @@ class History:
         self._fold()
         gone, past = list(users), self._state.past
         self._state = _State(_Past.of(past.pairs.without(gone), past.events.without(gone)))
+
+    def renumbered(self, users: Indices) -> History:
+        """Return a history of some users alone, numbered in their order here.
+
+        users  (n,) int32, each once
+        """
+        self._fold()
+        past = self._state.past
+        return self._made(
+            _Past.of(past.pairs.of_users(users), past.events.of_users(users)), self.limit
+        )
+
+    def last_times(self, n_users: int) -> Array:
+        """Return when each user did something last, int64 (n_users,); `MISSING_TIME` for never."""
+        self._fold()
+        events = self._state.past.events
+        latest = np.full(n_users, MISSING_TIME, np.int64)
+        sizes = np.diff(events.bounds)[:n_users]
+        np.maximum.at(
+            latest, np.repeat(np.arange(len(sizes)), sizes), events.columns[2][: sizes.sum()]
+        )
+        return latest
 
     def fits(self, n_users: int, n_items: int) -> bool:
         """Tell whether every user and item is within so many."""
@@ -342,13 +375,20 @@ class _Runs:
                 sizes[user] = 0
         return type(self)(_starts(sizes), [column[keep] for column in self.columns])
 
+    def of_users(self, users: Indices) -> Any:
+        """Return the runs of some users, in the order given."""
+        n_users = max(len(self.bounds) - 1, int(users.max(initial=-1)) + 1)
+        everyone = _lengthened(self.bounds, n_users)
+        starts, sizes = everyone[users], np.diff(everyone)[users]
+        bounds = _starts(sizes)
+        rows = np.arange(bounds[-1]) + np.repeat(starts - bounds[:-1], sizes)
+        return type(self)(bounds, [column[rows] for column in self.columns])
+
     def followed_by(self, users: Indices, columns: Sequence[Array]) -> _Runs:
         """Return the runs with rows, sorted by user, at the end of their users' runs."""
         sizes = np.bincount(users, minlength=len(self.bounds) - 1)
         ends = _lengthened(self.bounds, len(sizes))[1:]
-        joined = [
-            np.insert(old, ends[users], new) for old, new in zip(self.columns, columns, strict=True)
-        ]
+        joined = _inserted(self.columns, ends[users], columns)
         return _Runs(np.concatenate([[0], ends + np.cumsum(sizes)]), joined)
 
     def last(self, limit: int) -> _Runs:
@@ -366,7 +406,7 @@ class _Pairs(_Runs):
 
     def added(self, users: Indices, items: Indices, bits: Array, weights: Floats) -> _Pairs:
         """Return the pairs with more, in any order; repeats add up."""
-        keys, bits, weights = _summed(_keys(users, items), bits, weights)
+        keys, bits, weights = _summed(users, items, bits, weights)
         if not len(self.columns[0]):
             return _Pairs.of(keys, bits, weights)
         sizes = np.diff(self.bounds)
@@ -378,11 +418,8 @@ class _Pairs(_Runs):
         old_bits[place[known]] |= bits[known]
         old_weights[place[known]] += weights[known]
         new, where = ~known, place[~known]
-        return _Pairs.of(
-            np.insert(old_keys, where, keys[new]),
-            np.insert(old_bits, where, bits[new]),
-            np.insert(old_weights, where, weights[new]),
-        )
+        old_columns = old_keys, old_bits, old_weights
+        return _Pairs.of(*_inserted(old_columns, where, [keys[new], bits[new], weights[new]]))
 
     @classmethod
     def of(cls, keys: Array, bits: Array, weights: Floats) -> _Pairs:
@@ -407,12 +444,12 @@ class _Past:
     @cached_property
     def pairs(self) -> _Pairs:
         users, items, bits, weights = _pair_columns(self._log, self._weight)
-        return _Pairs.of(*_summed(_keys(users, items), bits, weights))
+        return _Pairs.of(*_summed(users, items, bits, weights))
 
     @cached_property
     def events(self) -> _Runs:
         users, *columns = _event_columns(self._log)
-        order = np.lexsort((columns[-1], users))
+        order = _by_user_and_time(users, columns[-1])
         sizes = np.bincount(users)
         return _Runs(_starts(sizes), [column[order] for column in columns]).last(self._limit)
 
@@ -433,10 +470,13 @@ def _keys(users: Array, items: Indices) -> Array:
     return users.astype(np.int64) << 32 | items
 
 
-def _summed(keys: Array, bits: Array, weights: Floats) -> tuple[Array, Array, Floats]:
-    """Sort rows by key and add up the repeats."""
-    order = np.argsort(keys, kind="stable")
-    keys, bits, weights = keys[order], bits[order], weights[order]
+def _summed(
+    users: Indices, items: Indices, bits: Array, weights: Floats
+) -> tuple[Array, Array, Floats]:
+    """Sort rows by user and item, and add up the repeats."""
+    order = _counted_out(items)
+    order = order[_counted_out(users[order])]
+    keys, bits, weights = _keys(users[order], items[order]), bits[order], weights[order]
     starts = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]])[: len(keys)])
     if len(starts) < len(keys):
         bits = np.bitwise_or.reduceat(bits, starts)
@@ -449,6 +489,37 @@ def _spread(first: Array, sizes: Array) -> Array:
     before = np.cumsum(sizes) - sizes
     places: Array = np.repeat(first - before, sizes) + np.arange(sizes.sum())
     return places
+
+
+def _by_user_and_time(users: Indices, times: Array) -> Array:
+    """Return the order by user, then time, then row."""
+    if (times[1:] >= times[:-1]).all():
+        return _counted_out(users)
+    order = np.argsort(times, kind="stable")
+    return order[_counted_out(users[order])]
+
+
+def _counted_out(numbers: Indices) -> Array:
+    """Return the order that sorts small whole numbers, rows of equal ones as they came.
+
+    Turning a matrix by its rows into one by its columns is a counting sort: linear in time.
+    """
+    n = len(numbers)
+    ones, shape = np.ones(n, np.int8), (int(numbers.max(initial=0)) + 1, n)
+    matrix = sparse.csc_array((ones, numbers, np.arange(n + 1)), shape=shape)
+    order: Array = matrix.tocsr().indices
+    return order
+
+
+def _inserted(olds: Sequence[Array], where: Array, news: Sequence[Array]) -> list[Array]:
+    """Return columns with new rows before the old rows of some places, which ascend."""
+    is_new = np.zeros(len(olds[0]) + len(where), np.bool_)
+    is_new[where + np.arange(len(where))] = True
+    is_old = ~is_new
+    joined = [np.empty(len(is_new), old.dtype) for old in olds]
+    for column, old, new in zip(joined, olds, news, strict=True):
+        column[is_old], column[is_new] = old, new
+    return joined
 
 
 def _starts(sizes: Array) -> Array:

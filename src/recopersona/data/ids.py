@@ -155,10 +155,7 @@ class IdMap:
         if found != UNKNOWN:
             return found
         require_id(identifier)
-        new = len(self)
-        self._added.append(identifier)
-        self._added_index[identifier] = new
-        return new
+        return self._append_new(identifier)
 
     def extend(self, values: Any) -> Indices:
         """Return the indices of many ids, giving new ones the next in order of appearance.
@@ -170,8 +167,24 @@ class IdMap:
         codes, distinct = _factorize(values)
         if (codes < 0).any():
             raise DataError("an id must not be missing (None, NaN).")
-        known = np.fromiter(map(self.append, _plain(distinct)), np.int32, count=len(distinct))
-        return known[codes]
+        plain = _plain(distinct)
+        found: list[int | None] = list(map(self._added_index.get, plain))
+        if len(self._frozen.ids):
+            frozen = self._frozen.index.get
+            found = [
+                frozen(identifier) if index is None else index
+                for identifier, index in zip(plain, found, strict=True)
+            ]
+        for place in [place for place, index in enumerate(found) if index is None]:
+            found[place] = self._append_new(plain[place])
+        return np.array(found, np.int32)[codes]
+
+    def _append_new(self, identifier: Id) -> int:
+        """Give the next index to an id that is neither missing nor held."""
+        new = len(self._frozen.ids) + len(self._added)
+        self._added.append(identifier)
+        self._added_index[identifier] = new
+        return new
 
     def copy(self) -> IdMap:
         """Return a map that can grow without changing this one."""

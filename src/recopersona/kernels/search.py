@@ -77,6 +77,21 @@ def _reaching(values, least):
 
 
 @inner
+def _any_reaches(
+    products, scales, errors, lengths, weight_scale, on_error, on_length, least
+):  # fmt: skip
+    """Tell whether a bound of some encoded rows is not below another number."""
+    count = np.int32(0)
+    for place in range(len(products)):
+        bound = (
+            products[place] * (weight_scale * np.float64(scales[place]))
+            + on_error * np.float64(errors[place]) + on_length * np.float64(lengths[place])
+        )  # fmt: skip
+        count += np.int32(not (bound < least))
+    return count > 0
+
+
+@inner
 def _offer(top_items, top_scores, size, item, row, vector, biases, excluded, blocked):
     """Judge an item exactly; put it in its place if it belongs in the list; return the size."""
     score = _dot(vector, row)
@@ -209,26 +224,37 @@ def scan_codes(
         size += 1
     worst = np.float64(top_scores[n - 1])
     biased = len(biases) > 0
+    products = np.empty(BLOCK, np.int32)
     for block in range(len(block_lengths)):
         longest = np.float64(block_lengths[block])
         if vector_length * longest + on_length * longest + block_biases[block] + slack < worst:
             continue
-        for row in range(block * BLOCK, min(len(order), (block + 1) * BLOCK)):
-            product = _code_product(codes[row], weights)
-            bound = product * (weight_scale * np.float64(scales[row])) + (
-                on_error * np.float64(errors[row]) + on_length * np.float64(lengths[row]) + slack
-            )
-            if biased:
-                bound += biases[order[row]]
-            if bound < worst:
+        first, last = block * BLOCK, min(len(order), (block + 1) * BLOCK)
+        for row in range(first, last):
+            products[row - first] = _code_product(codes[row], weights)
+        for start in range(first, last, LANES):
+            end = min(start + LANES, last)
+            least = worst - slack - block_biases[block]
+            if not _any_reaches(
+                products[start - first : end - first], scales[start:end], errors[start:end],
+                lengths[start:end], weight_scale, on_error, on_length, least - 1e-9 * abs(least),
+            ):  # fmt: skip
                 continue
-            item = order[row]
-            if stale[item]:
-                continue
-            size = _offer(
-                top_items, top_scores, size, item, factors[item], vector, biases, excluded, blocked
-            )
-            worst = np.float64(top_scores[n - 1])
+            for row in range(start, end):
+                bound = products[row - first] * (weight_scale * np.float64(scales[row])) + (
+                    on_error * np.float64(errors[row]) + on_length * np.float64(lengths[row])
+                    + slack
+                )  # fmt: skip
+                item = order[row]
+                if biased:
+                    bound += biases[item]
+                if bound < worst or stale[item]:
+                    continue
+                size = _offer(
+                    top_items, top_scores, size, item, factors[item], vector, biases, excluded,
+                    blocked,
+                )  # fmt: skip
+                worst = np.float64(top_scores[n - 1])
 
 
 @kernel(

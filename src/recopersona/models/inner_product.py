@@ -66,9 +66,16 @@ class InnerProduct(OnlineRecommender):
         To be called when they are written. It takes constant time each: the index looks at them
         aside, until one item of sixteen has changed and it is made anew.
         """
-        index = vars(self).get("_index")
-        if index is not None and not index.mark(items):
+        index: ItemIndex | None = vars(self).get("_index")
+        if index is None:
+            outdated = len(self.item_factors_) >= _WORTH_AN_INDEX
+        else:
+            outdated = not index.mark(items)
+        if outdated:
             self._prepare()
+
+    def _is_indexed(self) -> bool:
+        return vars(self).get("_index") is not None
 
     def score_items(self, query: Query, items: Indices | None = None) -> Floats:
         """Return every item's inner product with the visitor's factors, float32 (n_items,)."""
@@ -98,7 +105,7 @@ class InnerProduct(OnlineRecommender):
             self._index = ItemIndex(self.item_factors_, biases, known)
 
     def _unfit(self) -> None:
-        self._index = None
+        vars(self).pop("_index", None)
         super()._unfit()
 
     def _index_for(self, n: int) -> ItemIndex | None:
@@ -117,6 +124,7 @@ class InnerProduct(OnlineRecommender):
             return np.stack([self._vector(query) for query in queries])
         held = (queries.users >= 0) & (queries.users < len(stored))
         vectors: Floats = stored[np.where(held, queries.users, 0)]
+        held &= vectors.any(axis=1)  # else it may be known by her past
         for row in np.flatnonzero(~held).tolist():
             vectors[row] = self._vector(queries[row])
         return vectors
