@@ -58,7 +58,7 @@ def searched(shop, n, index=None, few=24):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(item_index, "_FEW", few)
         best = index.search(
-            shop["vectors"], n, shop["factors"], shop["biases"], shop["known"],
+            shop["vectors"], n, shop["factors"], shop["biases"], shop["known"].astype(np.float32),
             excluded_of(shop["excluded"]), shop["blocked"],
         )  # fmt: skip
     assert (best.items[np.arange(n) >= best.counts[:, None]] == -1).all()

@@ -32,6 +32,8 @@ from recopersona.kernels.compiling import (
 LANES = 32
 """Rounded factors are padded with zeros to a multiple of this, so that no loop has a tail."""
 
+_CHUNK = 64  # rows whose bounds are tested together
+
 BLOCK = 512
 """Items are looked at in blocks; a whole block falls away when its longest item is too short."""
 
@@ -46,11 +48,11 @@ def _dot(a, b):
 
 
 @inner
-def _code_product(codes, weights):
+def _code_product(codes, row, weights):
     """Sum of products in 32 bits; wider, it would be many times slower."""
     total = np.int32(0)
     for place in range(len(weights)):
-        total = np.int32(total + np.int32(codes[place]) * np.int32(weights[place]))
+        total = np.int32(total + np.int32(codes[row, place]) * np.int32(weights[place]))
     return total
 
 
@@ -77,17 +79,12 @@ def _reaching(values, least):
 
 
 @inner
-def _any_reaches(
-    products, scales, errors, lengths, weight_scale, on_error, on_length, least
-):  # fmt: skip
-    """Tell whether a bound of some encoded rows is not below another number."""
+def _any_reaches(products, scales, errors, weight_scale, on_error, least):
+    """Tell whether a bound of some encoded rows is not below another number, in float32."""
     count = np.int32(0)
     for place in range(len(products)):
-        bound = (
-            products[place] * (weight_scale * np.float64(scales[place]))
-            + on_error * np.float64(errors[place]) + on_length * np.float64(lengths[place])
-        )  # fmt: skip
-        count += np.int32(not (bound < least))
+        bound = np.float32(products[place]) * (weight_scale * scales[place])
+        count += np.int32(not (bound + on_error * errors[place] < least))
     return count > 0
 
 
@@ -231,13 +228,16 @@ def scan_codes(
             continue
         first, last = block * BLOCK, min(len(order), (block + 1) * BLOCK)
         for row in range(first, last):
-            products[row - first] = _code_product(codes[row], weights)
-        for start in range(first, last, LANES):
-            end = min(start + LANES, last)
-            least = worst - slack - block_biases[block]
+            products[row - first] = _code_product(codes, row, weights)
+        # What float32 rounds away, or loses of the smallest numbers.
+        rounded = 2e-6 * vector_length * longest + 1e-35
+        for start in range(first, last, _CHUNK):
+            end = min(start + _CHUNK, last)
+            least = worst - (on_length * longest + slack + block_biases[block] + rounded)
             if not _any_reaches(
                 products[start - first : end - first], scales[start:end], errors[start:end],
-                lengths[start:end], weight_scale, on_error, on_length, least - 1e-9 * abs(least),
+                np.float32(weight_scale), np.float32(on_error),
+                np.float32(least - 1e-6 * abs(least)),
             ):  # fmt: skip
                 continue
             for row in range(start, end):

@@ -91,9 +91,10 @@ class InnerProduct(OnlineRecommender):
         index = self._index_for(n)
         if index is None:
             return super()._best_of(queries, excluded, n, blocked)
-        known, biases = self._has_factors(), self._item_biases()
-        vectors = self._vectors(queries)
-        return index.search(vectors, n, self.item_factors_, biases, known, excluded, blocked)
+        return index.search(
+            self._vectors(queries), n, self.item_factors_, self._item_biases(),
+            self.item_lengths_, excluded, blocked,
+        )  # fmt: skip
 
     def _block_size(self, n: int) -> int:
         return super()._block_size(n) if self._index_for(n) is None else _QUERIES_PER_SEARCH
@@ -105,7 +106,7 @@ class InnerProduct(OnlineRecommender):
             self._index = ItemIndex(self.item_factors_, biases, known)
 
     def _unfit(self) -> None:
-        vars(self).pop("_index", None)
+        self.__dict__.pop("_index", None)
         super()._unfit()
 
     def _index_for(self, n: int) -> ItemIndex | None:

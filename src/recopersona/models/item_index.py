@@ -105,7 +105,7 @@ class ItemIndex:
         n: int,
         factors: Floats,
         biases: Floats | None,
-        known: Mask,
+        lengths: Floats,
         excluded: Excluded,
         blocked: Mask,
     ) -> Best:
@@ -115,18 +115,19 @@ class ItemIndex:
         ----------
         vectors : float32 (n_vectors, f)
         n : int
-        factors, biases, known : as they are now, with more items than at first or as many
+        factors, biases, lengths : as they are now, with more items than at first or as many
+            Items of length 0 are not found.
         excluded : what each list leaves out
         blocked : bool (n_items,)
             Left out of all lists.
         """
         best = Best.empty(len(vectors), n)
-        lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64))
-        speaks = (lengths > 0) & np.isfinite(lengths)
+        reaches = np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64))
+        speaks = (reaches > 0) & np.isfinite(reaches)
         added = _NONE if biases is None else biases
         aside = self._aside[: self._n_aside]
         aside = aside[aside < len(factors)]
-        aside = aside[known[aside]]
+        aside = aside[lengths[aside] > 0]
         rows = np.flatnonzero(speaks).astype(np.int32)
         if len(aside):
             for row in rows.tolist():
@@ -137,10 +138,10 @@ class ItemIndex:
         if len(vectors) <= _FEW:
             for row in rows.tolist():
                 self._scan(
-                    best, row, vectors[row], float(lengths[row]), factors, added, excluded, blocked
+                    best, row, vectors[row], float(reaches[row]), factors, added, excluded, blocked
                 )
         else:
-            self._multiply(best, rows, vectors, lengths, factors, added, excluded, blocked)
+            self._multiply(best, rows, vectors, reaches, factors, added, excluded, blocked)
         np.sum(best.items >= 0, axis=1, out=best.counts)
         return best
 
