@@ -6,7 +6,9 @@ import numba
 import numpy as np
 
 from recopersona.kernels.compiling import f32, i32, i64, kernel, read, written
+from recopersona.kernels.prefetch import fetch_ahead
 
+_AHEAD = 6  # entries between asking for a row and copying it
 _MOST_ROWS = 4_096  # gathered at once: an item that everybody has would fill the memory
 
 
@@ -27,6 +29,8 @@ def _dot(a, b):
 def _gather(rows, residual, fixed, columns, confidence, unobserved_weight, scale, z):
     """Copy a row's scaled columns, and turn ``-z`` into the residual at z."""
     for entry in range(len(columns)):
+        if entry + _AHEAD < len(columns):
+            fetch_ahead(fixed, columns[entry + _AHEAD])
         source, row = fixed[columns[entry]], rows[entry]
         for place in range(len(z)):
             row[place] = scale[place] * source[place]
@@ -40,6 +44,8 @@ def _gather(rows, residual, fixed, columns, confidence, unobserved_weight, scale
 def _scale_rows(rows, fixed, columns, scale):
     """Copy a row's scaled columns."""
     for entry in range(len(columns)):
+        if entry + _AHEAD < len(columns):
+            fetch_ahead(fixed, columns[entry + _AHEAD])
         source, row = fixed[columns[entry]], rows[entry]
         for place in range(len(scale)):
             row[place] = scale[place] * source[place]

@@ -52,7 +52,7 @@ def blended_gain(gain, bounds, parts, relevant, weights, wanted, n):
     n         int64
     """
     n_models = parts.shape[1]
-    for user in range(len(gain)):
+    for user in range(len(bounds) - 1):
         low, high = bounds[user], bounds[user + 1]
         scores = np.zeros(high - low, np.float64)
         for place in range(high - low):

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import numba
 import numpy as np
-from llvmlite import ir  # type: ignore[import-untyped]  # what numba is made of
-from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic, overload
 
 from recopersona.kernels.compiling import f32, f64, flag, i32, i64, kernel, read, written
+from recopersona.kernels.prefetch import fetch_ahead
 
 BPR, WARP, LOGISTIC, SQUARED = range(4)
 """The losses, by code."""
 
 _TRIES = 16  # draws for one negative; who has nearly every item of a block may get none
 _BIAS_SHARE = np.float32(0.5)  # biases go half as far: so they predict streams of ratings best
-_FLOATS_PER_LINE = 16  # of the cache
 _AHEAD = 2  # entries between asking for rows and using them
 _WORD = 0xFFFFFFFF  # numbers are mixed in 32 bits, so that no product leaves 64
 _MULTIPLIER = 0x45D9F3B
@@ -24,36 +20,6 @@ _STRIDE = 0x1E3779B9
 
 
 _quick = numba.njit(nogil=True, error_model="numpy", forceinline=True)
-
-
-def _fetch_ahead(rows, row):
-    """Ask for a row of an array that will be wanted soon; it changes nothing but the time."""
-
-
-@intrinsic
-def _prefetch(typing_context, rows, row):  # noqa: ARG001  # numba asks for these names
-    def generate(context, builder, signature, arguments):
-        array = context.make_array(signature.args[0])(context, builder, arguments[0])
-        width = builder.extract_value(array.shape, 1)
-        first = builder.mul(arguments[1], width)
-        word = ir.IntType(32)
-        hint = builder.module.declare_intrinsic(
-            "llvm.prefetch", [array.data.type],
-            ir.FunctionType(ir.VoidType(), [array.data.type, word, word, word]),
-        )  # fmt: skip
-        with cgutils.for_range_slice(
-            builder, width.type(0), width, width.type(_FLOATS_PER_LINE)
-        ) as (place, _):
-            pointer = builder.gep(array.data, [builder.add(first, place)])
-            builder.call(hint, [pointer, word(1), word(3), word(1)])
-        return context.get_dummy_value()
-
-    return types.void(rows, types.int64), generate
-
-
-@overload(_fetch_ahead, jit_options={"forceinline": True})
-def _compiled_fetch_ahead(rows, row):  # noqa: ARG001  # types, by which numba chooses
-    return lambda rows, row: _prefetch(rows, np.int64(row))  # type: ignore[call-arg]
 
 
 @_quick
@@ -334,11 +300,11 @@ def descend(
         for entry in range(bounds[stratum], bounds[stratum + 1]):
             user, item, weight = users[entry], items[entry], weights[entry]
             if entry + _AHEAD < bounds[stratum + 1]:
-                _fetch_ahead(user_factors, users[entry + _AHEAD])
-                _fetch_ahead(item_factors, items[entry + _AHEAD])
+                fetch_ahead(user_factors, users[entry + _AHEAD])
+                fetch_ahead(item_factors, items[entry + _AHEAD])
                 if loss != SQUARED:
                     place = _drawn(key, entry + _AHEAD, 0, size)
-                    _fetch_ahead(item_factors, item_order[first + place])
+                    fetch_ahead(item_factors, item_order[first + place])
             if entry == high:
                 low = high
                 while high < bounds[stratum + 1] and users[high] == user:
@@ -465,8 +431,8 @@ def learn(
     for event in range(len(users)):
         user, item, weight = users[event], items[event], weights[event]
         if event + _AHEAD < len(users):
-            _fetch_ahead(user_factors, users[event + _AHEAD])
-            _fetch_ahead(item_factors, items[event + _AHEAD])
+            fetch_ahead(user_factors, users[event + _AHEAD])
+            fetch_ahead(item_factors, items[event + _AHEAD])
         n_known = max(n_known, item + 1)
         middle = np.float32(mean[0])
         if len(predictions):

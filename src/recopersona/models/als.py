@@ -122,6 +122,7 @@ class ALS(InnerProduct):
 
     def _fit(self, dataset: Dataset) -> None:
         by_user = dataset.matrix()
+        by_user.data *= np.float32(self.alpha)
         by_item = sparse.csr_array(by_user.T)
         by_item.sort_indices()
         random = generator(self.random_state)
@@ -265,11 +266,10 @@ class ALS(InnerProduct):
         fixed, solved = product(fixed, basis), product(solved, basis)
         bounds = matrix.indptr.astype(np.int64)
         reg = self._row_reg(np.diff(bounds), len(fixed))
-        confidence = np.float32(self.alpha) * matrix.data
 
         def block(start: int, end: int) -> None:
             solve_rows(
-                solved, fixed, spectrum, bounds, matrix.indices, confidence, reg,
+                solved, fixed, spectrum, bounds, matrix.indices, matrix.data, reg,
                 self.unobserved_weight, relaxation, steps, start, end,
             )  # fmt: skip
 
