@@ -3,8 +3,8 @@
 A kernel takes written arrays, then read arrays, then scalars. Read arrays are declared read-only
 and C-contiguous, so that writable arrays and memory maps share one signature. Nothing compiles at
 import; what was compiled is kept on disk beside the source. A kernel's inner functions live in the
-same file, because the cache does not notice changes elsewhere. Where sums may be reassociated, a loop
-that sums writes nothing: else its rounding would depend on how far apart two arrays lie.
+same file, because the cache does not notice changes elsewhere. Where sums may be reassociated, a
+loop that sums writes nothing: else its rounding would depend on how far apart two arrays lie.
 """
 
 from __future__ import annotations
