@@ -33,7 +33,9 @@ def shop(n_users=400):
 
 
 def test_a_model_that_foresees_nothing_weighs_little():
-    blend = rp.Blend(models=[("noise", Noise(scale=1e6)), ("als", rp.ALS(factors=8))], n=5)
+    blend = rp.Blend(
+        models=[("noise", Noise(scale=1e6)), ("als", rp.ALS(factors=8))], n=5, shrink=0
+    )
     blend.fit(shop())
     assert (blend.weights_[:, 1] > 0.8).all()
     assert blend.validation_ndcg_["blend"] >= blend.validation_ndcg_["als"] - 1e-9
@@ -47,6 +49,18 @@ def test_scores_are_made_comparable_first():
     )
     query = rp.Query(3)
     assert np.allclose(plain.score_items(query), loud.score_items(query), atol=1e-3)
+
+
+def test_learned_weights_are_drawn_towards_equal_ones():
+    models = [("als", rp.ALS(factors=8)), ("knn", rp.ItemKNN()), ("noise", Noise())]
+    plain, half, equal = (
+        rp.Blend(models=models, segments=1, shrink=shrink).fit(shop()).weights_[0]
+        for shrink in (0.0, 0.5, 1.0)
+    )
+    used = plain > 0
+    assert np.allclose(equal, used / used.sum())
+    assert np.allclose(half, (plain + equal) / 2)
+    assert not equal[~used].any()
 
 
 def test_given_weights_are_taken_and_nothing_is_held_out():
@@ -126,6 +140,7 @@ def test_every_setting_keeps_the_contract(options):
      ({"weights": {"good": -1}}, r"Blend: weights\['good'\] must be a finite number of at least 0"),
      ({"weights": {"good": 0, "popular": 0}}, "Blend: one of the weights must be above 0"),
      ({"validation": 1.0}, "Blend: validation must be a number above 0 and below 1, got 1.0"),
+     ({"shrink": 1.5}, "Blend: shrink must be a finite number of at least 0 and at most 1"),
      ({"segments": 0}, "Blend: segments must be an integer of at least 1")],
 )  # fmt: skip
 def test_parameters_have_bounds(change, words):

@@ -46,8 +46,10 @@ class Blend(Composite):
 
     The weights maximize NDCG@n on a part held out of the training data: the latest events where
     there is time, else some of each user's. They are learned per segment g of users, by how many
-    items a user has chosen, for all users first and from there for each segment. Then the models
-    are fitted anew, on everything.
+    items a user has chosen, for all users first and from there for each segment. What is learned
+    is then drawn halfway towards equal weights of the models that got any: tomorrow differs from
+    what was held out, and combinations that trust it fully do worse than plain averages. Then the
+    models are fitted anew, on everything.
 
     Parameters
     ----------
@@ -60,6 +62,9 @@ class Blend(Composite):
         Groups of users, equally large by how many items they have chosen.
     validation : float, above 0 and below 1
         Share of the events held out to learn the weights.
+    shrink : float, 0 to 1
+        How far learned weights are drawn towards equal ones: 0 not at all, 1 wholly. Models of
+        weight 0 keep it.
     n : int, at least 1
         Length of the lists by which weights are judged.
     users : int, at least 1
@@ -86,7 +91,8 @@ class Blend(Composite):
     ----------
     Jahrer, Töscher & Legenstein (2010), "Combining predictions for accurate recommender systems",
     sections 3-4; the standardization is that of Shaw & Fox's CombSUM with the z-scores of Savoy
-    (2004).
+    (2004); Stock & Watson (2004), "Combination forecasts of output growth in a seven-country data
+    set", for drawing weights towards equal ones.
 
     Examples
     --------
@@ -109,6 +115,7 @@ class Blend(Composite):
     )
     segments: int = param(whole(at_least=1), default=3)
     validation: float = param(_SHARE, default=0.1)
+    shrink: float = param(real(at_least=0, at_most=1), default=0.5)
     n: int = param(whole(at_least=1), default=20)
     users: int = param(whole(at_least=1), default=5_000)
     random_state: Any = param(seed(), default=0)
@@ -141,12 +148,13 @@ class Blend(Composite):
         edges = np.unique(np.quantile(sizes, shares, method="higher").astype(np.int64))
         segment = np.searchsorted(edges, sizes, side="right")
         parts = [np.flatnonzero(segment == part) for part in range(len(edges) + 1)]
-        self.edges_ = edges
-        self.weights_ = np.stack([
+        learned = [
             choices.of(part).best_weights(everybody, self.n) if len(part) >= _FEW_USERS
             else everybody
             for part in parts
-        ])  # fmt: skip
+        ]  # fmt: skip
+        self.edges_ = edges
+        self.weights_ = np.stack([_towards_equal(weights, self.shrink) for weights in learned])
         alone = np.eye(len(names))
         self.validation_ndcg_ = {
             name: float(choices.gain(alone[place], self.n).mean())
@@ -321,6 +329,13 @@ def _judges(earlier: Dataset, later: Dataset, n: int, random: np.random.Generato
     if len(users) > n:
         users = np.sort(random.choice(users, n, replace=False))
     return users.astype(np.int32)
+
+
+def _towards_equal(weights: Array, shrink: float) -> Array:
+    """Draw weights towards equal ones of the models that have any."""
+    equal = (weights > 0) / (weights > 0).sum()
+    drawn: Array = (1 - shrink) * weights + shrink * equal
+    return drawn
 
 
 def _given_weights(weights: Mapping[str, float], names: tuple[str, ...]) -> Array:
