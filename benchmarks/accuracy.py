@@ -227,8 +227,8 @@ def alone(work: Any, *arguments: Any) -> dict:
             result = work(*arguments)
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
             theirs.send({**result, "peak_mb": peak})
-        except rp.errors.RecopersonaError as refusal:
-            theirs.send({"refused": str(refusal)})
+        except Exception as problem:  # noqa: BLE001 - a model that fails must not end the table
+            theirs.send({"refused": f"{type(problem).__name__}: {problem}"})
 
     process = context.Process(target=run)
     process.start()
@@ -272,6 +272,8 @@ def measure(title: str, part: Part, names: list[str], budget: float, lists: str 
             f"{result['fit_s']:6.1f} s {result['eval_s']:6.1f} s {result['peak_mb']:7,.0f} MB"
             f"{'  <- best on validation' if name == best else ''}"
         )
+    if best not in models:
+        raise SystemExit(f"{best} was best on the validation part and could not be fitted on all")
     figures = {f"best_{key}": value for key, value in models[best].items() if key != "settings"}
     return {
         "data": title, "models": models, "best": best, **figures,
@@ -313,8 +315,11 @@ def chosen_on_validation(inner: Part, names: list[str], budget: float) -> dict[s
     settings = {"models": blended(chosen)}
     if "Blend" in names and len(settings["models"]) > 1:
         found = alone(judged, "Blend", settings, inner, VALIDATION_USERS)
-        chosen["Blend"] = {"settings": settings, "ndcg20": found["ndcg20"], "trials": 1}
         parts = " + ".join(name for name, _ in settings["models"])
+        if "refused" in found:
+            show(f"  Blend of {parts}: {found['refused']}")
+            return chosen
+        chosen["Blend"] = {"settings": settings, "ndcg20": found["ndcg20"], "trials": 1}
         show(f"  {'Blend':14} validation NDCG@20 {found['ndcg20']:.4f}: {parts}")
     return chosen
 

@@ -52,11 +52,15 @@ def main() -> None:
     if options.quick:
         matrix = fewer(matrix)
     rp.warmup()
+    with rp.limit_threads(2):  # as many as the peers get
+        measured = {
+            **_als.figures(matrix, options.quick),
+            **_factorization.figures(matrix, options.quick),
+            **_search.figures(matrix, options.quick),
+            **_scaling.figures(options.quick),
+        }
     figures = {
-        **_als.figures(matrix, options.quick),
-        **_factorization.figures(matrix, options.quick),
-        **_search.figures(matrix, options.quick),
-        **_scaling.figures(options.quick),
+        **measured,
         "cores": os.cpu_count(),
         "python": platform.python_version(),
         **{name: version(name) for name in ("implicit", "river", "numba", "numpy")},

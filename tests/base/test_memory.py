@@ -80,6 +80,12 @@ def test_the_least_of_machine_and_container_is_left(monkeypatch, tmp_path):
     assert available_memory() == 0
 
 
+def test_pages_of_files_that_were_read_are_given_back(monkeypatch, tmp_path):
+    machine(monkeypatch, tmp_path, "MemAvailable: 8 kB\n", "5000\n", "4900\n")
+    (tmp_path / "memory.stat").write_text("anon 900\ninactive_file 4000\nactive_file 7\n")
+    assert available_memory() == 4100
+
+
 def test_a_machine_that_does_not_say_sets_no_limit(monkeypatch, tmp_path):
     machine(monkeypatch, tmp_path, "MemTotal: 16 kB\n")
     assert available_memory() is None

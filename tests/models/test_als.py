@@ -201,3 +201,14 @@ def test_whom_nobody_can_place_stays_without_factors():
 def test_parameters_have_bounds(change, words):
     with pytest.raises(ParameterError, match=words):
         rp.ALS(**change).fit(SHOP)
+
+
+def test_a_model_mapped_from_disk_goes_on_placing_new_items(tmp_path):
+    model = rp.ALS(factors=4).fit(checkerboard(8).events)
+    model.partial_fit(rp.Event("u-0", "new"))
+    model.save(tmp_path / "model")
+    loaded = rp.load(tmp_path / "model", mmap=True)
+    loaded.partial_fit(rp.Event("u-2", "i-4"))
+    loaded.partial_fit(rp.Event("u-0", "i-6"))
+    model.partial_fit(rp.Event("u-2", "i-4")).partial_fit(rp.Event("u-0", "i-6"))
+    assert (loaded.item_factors_ == model.item_factors_).all()

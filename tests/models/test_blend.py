@@ -146,3 +146,13 @@ def test_every_setting_keeps_the_contract(options):
 def test_parameters_have_bounds(change, words):
     with pytest.raises(ParameterError, match=words):
         rp.Blend(**{"models": MODELS, **change}).fit(shop(20))
+
+
+def test_a_model_of_weight_nothing_has_no_say_in_a_batch_either():
+    """One segment gives a model weight and the other none: both in one batch, and alone."""
+    events = [rp.Event(user, item) for user in range(9) for item in range(user % 3 + 1)]
+    blend = rp.Blend(models=[("knn", rp.ItemKNN()), rp.Popularity()], weights={}).fit(events)
+    blend.edges_, blend.weights_ = np.array([3]), np.array([[1.0, 0.0], [0.5, 0.5]])
+    alone = [blend.recommend(user, n=3, seen="keep").sources for user in (0, 2)]
+    together = [row.sources for row in blend.rank_many([0, 2], n=3, seen="keep")]
+    assert alone == together

@@ -581,3 +581,17 @@ def test_the_index_of_a_large_catalogue_follows_what_is_learned_online(loss):
             assert np.allclose(best.scores, np.sort(scores)[::-1][:5], rtol=1e-5)
         together = model.recommend_many(list(range(40)), n=5, seen="keep")
         assert together["item_id"].tolist()[15:20] == model.recommend(3, n=5, seen="keep").item_ids
+
+
+def test_many_negatives_are_no_divergence():
+    random = np.random.default_rng(0)
+    events = pd.DataFrame(random.integers(0, (40, 60), (400, 2)), columns=["user_id", "item_id"])
+    model = rp.Factorization(factors=4, negatives=30, epochs=2).fit(events)
+    assert np.isfinite(model.item_factors_).all()
+
+
+def test_a_generator_of_events_is_predicted_and_learned():
+    told = (rp.Event("anna", f"item {place}") for place in range(5))
+    model = rp.Factorization(factors=4)
+    assert len(model.predict_then_learn(told)) == 5
+    assert len(model.past_.seen(0)) == 5

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 import recopersona as rp
-from recopersona.errors import ParameterError
+from recopersona.errors import DataError, ParameterError
 from recopersona.testing import check_recommender, checkerboard
 from tests.naive import lanes as naive
 
@@ -61,6 +61,23 @@ def test_new_events_count_at_once_and_new_items_wait():
     model.partial_fit([rp.Event("new", f"i-{item}") for item in (0, 2, 4)])
     model.partial_fit(rp.Event("new", "never seen"))
     assert {int(item[2:]) % 2 for item in model.recommend("new", n=7).item_ids} == {0}
+
+
+def test_forgetting_a_user_empties_her_row_of_the_graph():
+    model = rp.GraphFilter(factors=4).fit(SHOP)
+    row, before = model.graph_[[5]].nnz, model.graph_.nnz
+    model.forget([5])
+    assert row > 0
+    assert model.graph_[[5]].nnz == 0
+    assert model.graph_.nnz == before - row
+    assert np.isfinite(model.recommend(0, n=20).scores).all()
+
+
+def test_a_fit_that_needs_more_memory_than_it_may_take_is_refused():
+    with pytest.raises(
+        DataError, match=r"GraphFilter needs .* max_memory is .*; use fewer factors"
+    ):
+        rp.GraphFilter(max_memory=1_000).fit(SHOP)
 
 
 @pytest.mark.parametrize("options", [{"factors": 0}, {"low_pass": 0.0}, {"sharpening": 0.0}])

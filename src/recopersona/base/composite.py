@@ -12,6 +12,7 @@ from recopersona.base.online import OnlineRecommender
 from recopersona.base.parameters import Bound
 from recopersona.base.recommender import Recommender
 from recopersona.data.dataset import Dataset
+from recopersona.data.decision import Decision
 from recopersona.data.history import History
 from recopersona.data.ids import IdMap
 from recopersona.data.interactions import Interactions
@@ -108,6 +109,13 @@ class Composite(OnlineRecommender):
         for model in self._models.values():
             if isinstance(model, OnlineRecommender):
                 model._learn(rows)
+
+    def _learn_outcome(self, decision: Decision) -> None:
+        """Tell every model that writes ``_learn_outcome(decision)``."""
+        for model in self._models.values():
+            learn = getattr(model, "_learn_outcome", None)
+            if learn is not None:
+                learn(decision)
 
     def _forget_users(self, users: Indices) -> None:
         for model in self._models.values():

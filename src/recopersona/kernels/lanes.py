@@ -54,8 +54,8 @@ class SparseRows(NamedTuple):
     @classmethod
     def of(cls, matrix: sparse.csr_array) -> SparseRows:
         return cls(
-            matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32),
-            matrix.data.astype(np.float32),
+            matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32, copy=False),
+            matrix.data.astype(np.float32, copy=False),
         )  # fmt: skip
 
     def times(self, lanes: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

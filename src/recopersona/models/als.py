@@ -90,8 +90,8 @@ class ALS(InnerProduct):
     go 1.4 and items 1.5 times the way to their solution: the loss of each row still falls, as it
     does for any factor below 2, and fewer passes are needed.
 
-    Memory: ``8 * factors * (n_users + n_items)`` bytes and 24 bytes an interaction while fitting,
-    half of the former afterwards; and 4,096 rows of factors a thread.
+    Memory: ``8 * factors * (n_users + n_items)`` bytes, 20 bytes an interaction and some 40 MB
+    while fitting, half of the first afterwards; and 4,096 rows of factors a thread.
 
     References
     ----------
@@ -189,6 +189,11 @@ class ALS(InnerProduct):
         theirs = np.isin(self.late_users_, users) & (self.late_weights_ > 0)
         moved = np.flatnonzero(theirs.any(axis=1)) + self.n_fitted_items_
         met = np.union1d(items, moved).astype(np.int32)
+        if not len(met):
+            return
+        # What was mapped from a file cannot be written to.
+        self.item_factors_ = with_room(self.item_factors_, len(self.item_factors_))
+        self.item_lengths_ = with_room(self.item_lengths_, len(self.item_lengths_))
         self.item_factors_[met] = self._solved_items(met)
         self.item_lengths_[met] = np.linalg.norm(self.item_factors_[met], axis=1)
         self._items_changed(met)
@@ -311,14 +316,14 @@ class ALS(InnerProduct):
         sizes = np.array([len(liked) for liked, _ in tastes])
         bounds = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
         liked = np.concatenate([liked for liked, _ in tastes]).astype(np.int32)
-        confidence = self.alpha * np.concatenate([weights for _, weights in tastes])
+        confidence = np.float32(self.alpha) * np.concatenate([weights for _, weights in tastes])
         reg = self._row_reg(sizes, self.n_fitted_items_)
         solved = np.zeros((len(users), self.factors), np.float32)
 
         def block(start: int, end: int) -> None:
             solve_rows(
                 solved, self.item_factors_, self.spectrum_, bounds, liked,
-                confidence.astype(np.float32), reg, self.unobserved_weight, 1.0,
+                confidence, reg, self.unobserved_weight, 1.0,
                 2 * self.factors, start, end,
             )  # fmt: skip
 

@@ -45,7 +45,7 @@ class Blend(Composite):
     the lowest score that this model gives.
 
     The weights maximize NDCG@n on a part held out of the training data: the latest events where
-    there is time, else some of each user's. They are learned per segment g of users, by how many
+    there is time, else some drawn at random. They are learned per segment g of users, by how many
     items a user has chosen, for all users first and from there for each segment. What is learned
     is then drawn halfway towards equal weights of the models that got any: tomorrow differs from
     what was held out, and combinations that trust it fully do worse than plain averages. Then the
@@ -85,7 +85,8 @@ class Blend(Composite):
     Notes
     -----
     Time: that of fitting every model twice, and of scoring the catalogue once for each of the
-    users. Memory: that of the models, and ``400 * n_models * (n_models + 2)`` bytes a user.
+    users. Memory: that of the models, ``400 * n_models * (n_models + 2)`` bytes a user, and 16 MB
+    for each model a thread.
 
     References
     ----------
@@ -179,7 +180,7 @@ class Blend(Composite):
             if weights[:, place].any():
                 scores, finite = _standardized(model, queries)
                 mixed += weights[:, place, None] * scores
-                known |= finite
+                known |= finite & (weights[:, place, None] > 0)
         mixed[~known] = NO_OPINION
         return mixed
 
@@ -210,7 +211,7 @@ class Blend(Composite):
                 found.append((scores[place][best], np.isin(best, fresh), len(fresh)))
             return found
 
-        blocks = cut(len(users), _QUERIES_PER_BLOCK)
+        blocks = cut(len(users), min(_QUERIES_PER_BLOCK, self._block_size(self.n)))
         rows = [row for part in run_blocks(block, blocks) for row in part]
         parts, relevant, wanted = zip(*rows, strict=True)
         sizes = [len(part) for part in parts]

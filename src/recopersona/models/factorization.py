@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from threading import Event as Signal
 from typing import Any, Self
 
@@ -73,8 +73,8 @@ class Factorization(InnerProduct):
     - ``"warp"``: :math:`w_{ui} \ln(1 + n / t) \max(0, 1 - s_{ui} + s_{uj})` for the first of the
       drawn j above the margin, the t-th of n items
     - ``"logistic"``: :math:`-w_{ui} (\ln \sigma(s_{ui}) + \sum_j \ln \sigma(-s_{uj}))`
-    - ``"squared"``: :math:`(r_{ui} - \mu - b_u - b_i - \langle x_u, y_i \rangle)^2`, where the
-      rating r is the event's weight
+    - ``"squared"``: :math:`(r_{ui} - \mu - b_u - b_i - \langle x_u, y_i \rangle)^2 / 2`, where
+      the rating r is the event's weight
 
     each with :math:`reg / 2` times the squares of what it moves.
 
@@ -211,6 +211,8 @@ class Factorization(InnerProduct):
         >>> Factorization(loss="squared").predict_then_learn(ratings).tolist()[0]
         0.0
         """
+        if isinstance(events, Iterator):
+            events = list(events)  # they are read twice
         if not self.__sklearn_is_fitted__():
             self._start_from_nothing(events)
         return self._learned(self._take_in(events), predict=True)
@@ -440,7 +442,9 @@ class Factorization(InnerProduct):
             self.n_taught_, n_known,
         )  # fmt: skip
         self.n_taught_ += len(users)
-        self._items_changed(np.unique(np.append(items, drawn[drawn >= 0])) if len(drawn) else items)
+        if self._is_indexed():
+            items = np.unique(np.append(items, drawn[drawn >= 0]))
+        self._items_changed(items)
         if not math.isfinite(lengths):
             raise ParameterError(
                 f"{self._name}: factors grew beyond all bounds between events "
@@ -653,7 +657,7 @@ class _Entries:
             return float(np.mean(self.values.astype(np.float64) ** 2))
         if loss == "warp":
             return float(np.log1p(len(self.active_items)))
-        return float(np.log(2)) * (1 + negatives if loss == "logistic" else 1)
+        return float(np.log(2)) * (1 + negatives if loss == "logistic" else negatives)
 
     def n_blocks(self, factors: int) -> int:
         """Return into how many blocks users and items are dealt: by the data's size alone."""

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from recopersona.base.memory import memory, require_memory
 from recopersona.base.online import OnlineRecommender
-from recopersona.base.parameters import generator, param, real, seed, whole
+from recopersona.base.parameters import generator, optional, param, real, seed, whole
 from recopersona.base.recommender import NO_OPINION, require_array
 from recopersona.data.dataset import Dataset
 from recopersona.data.interactions import Interactions
@@ -42,6 +43,8 @@ class GraphFilter(OnlineRecommender):
         Weight of the low-pass filter.
     sharpening : float, at least 0
         How long the blurred taste is sharpened; 0 not at all.
+    max_memory : bytes, text such as "8GB", or None
+        A fit that needs more is refused before it begins; None stands for what the machine has.
     random_state : int, RandomState or None
         Where the search for singular vectors starts.
 
@@ -63,8 +66,9 @@ class GraphFilter(OnlineRecommender):
     An answer passes 10 times over all interactions (twice without sharpening), whoever asks: some
     20 ms for a million of them, and a third of that in batches.
 
-    Memory: 16 bytes an interaction and ``4 * factors * n_items`` bytes, three times the latter
-    while fitting.
+    Memory: 24 bytes an interaction and ``10 * factors * (n_users + n_items)`` bytes while fitting,
+    16 bytes and ``4 * factors * n_items`` afterwards; a batch takes ``128 * n_users + 640 *
+    n_items`` bytes a thread.
 
     References
     ----------
@@ -84,9 +88,16 @@ class GraphFilter(OnlineRecommender):
     factors: int = param(whole(at_least=0), default=448)
     low_pass: float = param(real(at_least=0), default=0.2)
     sharpening: float = param(real(at_least=0), default=2.5)
+    max_memory: Any = param(optional(memory()), default=None)
     random_state: Any = param(seed(), default=0)
 
     def _fit(self, dataset: Dataset) -> None:
+        n_users, n_items = dataset.shape
+        needed = 24 * len(dataset.interactions) + 10 * self.factors * (n_users + n_items)
+        require_memory(
+            needed, self.max_memory, "GraphFilter", f"{n_users:,} users and {n_items:,} items",
+            "use fewer factors, or ItemKNN",
+        )  # fmt: skip
         matrix = dataset.matrix()
         by_user = np.sqrt(matrix.sum(axis=1, dtype=np.float64))
         by_item = np.sqrt(matrix.sum(axis=0, dtype=np.float64))
@@ -174,6 +185,17 @@ class GraphFilter(OnlineRecommender):
 
     def _prepare(self) -> None:
         self._by_user, self._by_item = _both_ways(self.graph_)
+
+    def _forget_users(self, users: Indices) -> None:
+        """Empty their rows of the graph: they are what these users have done."""
+        sizes = np.diff(self.graph_.indptr)
+        kept = ~np.isin(np.repeat(np.arange(len(sizes)), sizes), users)
+        sizes[users[users < len(sizes)]] = 0
+        bounds = np.concatenate([[0], np.cumsum(sizes)]).astype(self.graph_.indptr.dtype)
+        self.graph_ = sparse.csr_array(
+            (self.graph_.data[kept], self.graph_.indices[kept], bounds), shape=self.graph_.shape
+        )
+        self._prepare()
 
     def _check_learned(self) -> None:
         super()._check_learned()

@@ -412,7 +412,7 @@ def _weights_without_self(gram: Floats) -> Floats:
         steps = negative_inverse(gram)
         for _ in progress(steps, "EASE", total=-(-len(gram) // WIDTH)):
             pass
-    except np.linalg.LinAlgError as problem:
+    except (np.linalg.LinAlgError, ValueError) as problem:  # SciPy refuses what is not finite
         raise DataError(
             "EASE: the weights are too large for this reg in single precision; raise reg."
         ) from problem

@@ -196,8 +196,8 @@ class Pipeline(Composite):
         return True
 
     def _learn_outcome(self, decision: Decision) -> None:
-        """Tell every part that writes ``_learn_outcome(decision)``."""
-        for part in (*self.candidates_.values(), self.ranker_, self.reranker_):
+        super()._learn_outcome(decision)
+        for part in (self.ranker_, self.reranker_):
             learn = getattr(part, "_learn_outcome", None)
             if learn is not None:
                 learn(decision)
@@ -219,9 +219,6 @@ class Pipeline(Composite):
         """Drop what is held of single users, decisions included; see `Recommender.forget`."""
         self._check_fitted()
         wanted = listed(user_ids, "forget")
-        for stage in (self.ranker_, self.reranker_):
-            if hasattr(stage, "forget"):
-                stage.forget(wanted)
         self._forget_decisions(set(wanted))
         return super().forget(wanted)
 
@@ -244,7 +241,11 @@ class Pipeline(Composite):
 
     def _forget_users(self, users: Indices) -> None:
         self.user_features_.forget(users.tolist())
-        self._forget_decisions({self.users_.ids[user] for user in users})
+        ids = self.users_.ids[users].tolist()
+        self._forget_decisions(set(ids))
+        for stage in (self.ranker_, self.reranker_):
+            if hasattr(stage, "forget"):
+                stage.forget(ids)
         super()._forget_users(users)
 
     def _forget_decisions(self, user_ids: set[Id]) -> None:
