@@ -44,6 +44,7 @@ def formula(n_users: int, n_items: int, n: int) -> float:
 
 def measured(n: int, connection) -> None:
     """Tell the seconds of fits, and how far memory rose above the dataset's."""
+    model().fit(shop_of(10_000))  # loads the compiler and the kernels, which are no one's data
     shop = shop_of(n)
     seconds = []
     before = resident()
@@ -65,8 +66,10 @@ def resident() -> int:
 def figures(quick: bool) -> dict:
     rows = []
     for n in QUICK_SIZES if quick else SIZES:
-        ours, theirs = multiprocessing.get_context("fork").Pipe(duplex=False)
-        process = multiprocessing.get_context("fork").Process(target=measured, args=(n, theirs))
+        # A fresh process: what an earlier measurement freed would hide what this one takes.
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe(duplex=False)
+        process = context.Process(target=measured, args=(n, theirs))
         process.start()
         row = ours.recv()
         process.join()
