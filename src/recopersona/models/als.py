@@ -90,8 +90,8 @@ class ALS(InnerProduct):
     go 1.4 and items 1.5 times the way to their solution: the loss of each row still falls, as it
     does for any factor below 2, and fewer passes are needed.
 
-    Memory: ``8 * factors * (n_users + n_items)`` bytes, 20 bytes an interaction and some 40 MB
-    while fitting, half of the first afterwards; and 4,096 rows of factors a thread.
+    Memory: ``8 * factors * (n_users + n_items)`` bytes and 20 bytes an interaction while fitting,
+    half of the former afterwards; and 4,096 rows of factors a thread.
 
     References
     ----------
