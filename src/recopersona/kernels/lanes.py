@@ -39,6 +39,13 @@ def multiply_lanes(result, bounds, columns, values, lanes):
                 result[row, lane] += value * lanes[column, lane]
 
 
+def transposed(matrix: sparse.csr_array) -> sparse.csr_array:
+    """Return the transpose with sorted rows."""
+    other = sparse.csr_array(matrix.T)
+    other.sort_indices()
+    return other
+
+
 class SparseRows(NamedTuple):
     """A sparse matrix as the kernels read it.
 
@@ -54,7 +61,7 @@ class SparseRows(NamedTuple):
     @classmethod
     def of(cls, matrix: sparse.csr_array) -> SparseRows:
         return cls(
-            matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32, copy=False),
+            matrix.indptr.astype(np.int64, copy=False), matrix.indices.astype(np.int32, copy=False),
             matrix.data.astype(np.float32, copy=False),
         )  # fmt: skip
 

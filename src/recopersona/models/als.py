@@ -20,6 +20,7 @@ from recopersona.errors import DataError
 from recopersona.kernels.als import solve_rows
 from recopersona.kernels.blocks import cut_evenly, one_blas_thread, run_blocks
 from recopersona.kernels.dense import gram, product
+from recopersona.kernels.lanes import transposed
 from recopersona.models.inner_product import InnerProduct
 
 _BLOCKS = 64
@@ -123,8 +124,7 @@ class ALS(InnerProduct):
     def _fit(self, dataset: Dataset) -> None:
         by_user = dataset.matrix()
         by_user.data *= np.float32(self.alpha)
-        by_item = sparse.csr_array(by_user.T)
-        by_item.sort_indices()
+        by_item = transposed(by_user)
         random = generator(self.random_state)
         start = random.standard_normal((by_user.shape[1], self.factors), dtype=np.float32)
         items = start * np.float32(0.1 / np.sqrt(self.factors))

@@ -18,7 +18,7 @@ from recopersona.data.query import Query
 from recopersona.data.types import Array, Floats, Id, Indices
 from recopersona.errors import DataError
 from recopersona.kernels.blocks import one_blas_thread
-from recopersona.kernels.lanes import SparseRows, right_singular_vectors
+from recopersona.kernels.lanes import SparseRows, right_singular_vectors, transposed
 
 _LANES = 32  # queries answered together
 _ORDER = 4  # of the sharpening: one step of the classical Runge-Kutta method
@@ -209,9 +209,7 @@ class GraphFilter(OnlineRecommender):
 
 def _both_ways(graph: sparse.csr_array) -> tuple[SparseRows, SparseRows]:
     """Lay the graph out as the kernels read it: by user, and by item."""
-    by_item = sparse.csr_array(graph.T)
-    by_item.sort_indices()
-    return SparseRows.of(graph), SparseRows.of(by_item)
+    return SparseRows.of(graph), SparseRows.of(transposed(graph))
 
 
 def _inverse(scale: Array) -> Array:

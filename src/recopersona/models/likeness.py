@@ -10,6 +10,7 @@ from scipy import sparse
 
 from recopersona.data.types import Array, Floats, Indices
 from recopersona.kernels.blocks import cut_evenly, run_blocks
+from recopersona.kernels.lanes import SparseRows
 from recopersona.kernels.neighbors import select_most_alike
 
 WEIGHTINGS = ("none", "binary", "tfidf", "bm25")
@@ -144,14 +145,14 @@ def most_alike(
     """
     n = rows.shape[0]
     k = min(k, max(1, n - 1))
-    bounds, entries, values = parts(rows)
+    bounds, entries, values = SparseRows.of(rows)
     itself = np.arange(n, dtype=np.int32)
 
     def block(start: int, end: int) -> tuple[Indices, Floats, Array]:
         found, likeness, counts = _room(end - start, k)
         select_most_alike(
             found, likeness, counts, *_scratch(n), bounds[start : end + 1], entries, values,
-            norms.left[start:end], norms.own[start:end], itself[start:end], *parts(columns),
+            norms.left[start:end], norms.own[start:end], itself[start:end], *SparseRows.of(columns),
             norms.right, norms.theirs, norms.overlap, shrink,
         )  # fmt: skip
         return found[found >= 0], likeness[found >= 0], counts
@@ -217,25 +218,9 @@ def with_unit_rows(bounds: Array, values: Floats) -> Floats:
     return (values / sums[rows]).astype(np.float32)
 
 
-def transposed(matrix: sparse.csr_array) -> sparse.csr_array:
-    """Return the transpose with sorted rows."""
-    other = sparse.csr_array(matrix.T)
-    other.sort_indices()
-    return other
-
-
 def starts(counts: Sequence[int] | Array) -> Array:
     """Return where runs of some lengths start, and where the last ends, as int64."""
     return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-
-
-def parts(matrix: sparse.csr_array) -> tuple[Array, Indices, Floats]:
-    """Return a sparse matrix as kernels read it: int64 bounds, int32 columns, float32 values."""
-    return (
-        matrix.indptr.astype(np.int64, copy=False),
-        matrix.indices.astype(np.int32, copy=False),
-        matrix.data.astype(np.float32, copy=False),
-    )
 
 
 def _room(n_rows: int, k: int) -> tuple[Indices, Floats, Array]:

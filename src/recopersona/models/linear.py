@@ -22,16 +22,15 @@ from recopersona.kernels.gram import (
     fill_products,
 )
 from recopersona.kernels.inversion import WIDTH, mirror_over_diagonal, negative_inverse
+from recopersona.kernels.lanes import SparseRows, transposed
 from recopersona.kernels.regression import descend_nets, solve_ridges
 from recopersona.models.item_to_item import ItemToItem, SparseItemToItem
 from recopersona.models.likeness import (
     Norms,
     capped,
     most_alike,
-    parts,
     starts,
     sums_of_squares,
-    transposed,
 )
 
 _BLOCKS = 64
@@ -186,7 +185,7 @@ class NearItems(SparseItemToItem):
 
     def _gram(self, by_item: sparse.csr_array, by_user: sparse.csr_array) -> Gram:
         n_items = by_item.shape[0]
-        rows, columns = parts(by_item), parts(by_user)
+        rows, columns = SparseRows.of(by_item), SparseRows.of(by_user)
         blocks = cut_evenly(rows[0], _BLOCKS)
         counts = np.empty(n_items, np.int64)
 
@@ -397,7 +396,7 @@ class SLIM(NearItems):
 def _dense_gram(by_user: sparse.csr_array) -> Floats:
     """Return the products of all pairs of items, from the diagonal to the right."""
     by_item = transposed(by_user)
-    rows, columns = parts(by_item), parts(by_user)
+    rows, columns = SparseRows.of(by_item), SparseRows.of(by_user)
     gram = np.zeros((by_item.shape[0],) * 2, np.float32)
     run_blocks(
         lambda start, end: add_products(gram, *rows, *columns, start, end),
@@ -438,4 +437,4 @@ def _by_source(
     targets = np.repeat(order, np.diff(bounds))
     told = weights != 0
     pairs = (weights[told], (order[sources[told]], targets[told]))
-    return parts(sparse.csr_array(sparse.coo_array(pairs, shape=(n_items, n_items))))
+    return SparseRows.of(sparse.csr_array(sparse.coo_array(pairs, shape=(n_items, n_items))))

@@ -14,6 +14,7 @@ from recopersona.data.interactions import Interactions
 from recopersona.data.query import Query
 from recopersona.data.types import Array, Floats, Id, Indices
 from recopersona.errors import DataError
+from recopersona.kernels.lanes import SparseRows, transposed
 from recopersona.kernels.neighbors import add_neighbors
 from recopersona.models.item_to_item import SparseItemToItem, require_places, require_runs
 from recopersona.models.likeness import (
@@ -25,12 +26,10 @@ from recopersona.models.likeness import (
     most_alike,
     nearest_to,
     norms_of,
-    parts,
     rarity,
     reweighted,
     starts,
     sums_of_squares,
-    transposed,
     weighted,
     with_unit_rows,
 )
@@ -200,8 +199,8 @@ class UserKNN(OnlineRecommender):
         squares = sums_of_squares(transposed(reweighted_by_item))
         norms = norms_of(squares, self.similarity, self.asymmetry)
         self.norms_ = norms.right if self.similarity == "cosine" else norms.theirs
-        self.user_bounds_, self.user_items_, self.user_weights_ = parts(by_user)
-        self.item_bounds_, self.item_users_, self.item_weights_ = parts(reweighted_by_item)
+        self.user_bounds_, self.user_items_, self.user_weights_ = SparseRows.of(by_user)
+        self.item_bounds_, self.item_users_, self.item_weights_ = SparseRows.of(reweighted_by_item)
 
     def score_items(self, query: Query, items: Indices | None = None) -> Floats:
         """Return what the visitor's neighbours have, float32 (n_items,)."""

@@ -8,13 +8,12 @@ from scipy import sparse
 from recopersona.base.parameters import check, param, real, switch, whole
 from recopersona.data.dataset import Dataset
 from recopersona.data.types import Array, Floats, Indices
+from recopersona.kernels.lanes import SparseRows, transposed
 from recopersona.models.item_to_item import SparseItemToItem
 from recopersona.models.likeness import (
     Norms,
     capped,
     most_alike,
-    parts,
-    transposed,
     with_unit_rows,
 )
 
@@ -120,4 +119,4 @@ def _best_of_columns(
         values = by_column.data[by_column.indptr[column] : by_column.indptr[column + 1]]
         values[np.argsort(-values, kind="stable")[k:]] = 0
     by_column.eliminate_zeros()
-    return parts(transposed(by_column))
+    return SparseRows.of(transposed(by_column))
