@@ -212,3 +212,14 @@ def test_a_model_mapped_from_disk_goes_on_placing_new_items(tmp_path):
     loaded.partial_fit(rp.Event("u-0", "i-6"))
     model.partial_fit(rp.Event("u-2", "i-4")).partial_fit(rp.Event("u-0", "i-6"))
     assert (loaded.item_factors_ == model.item_factors_).all()
+
+
+def test_the_index_of_a_large_catalogue_finds_new_items():
+    random = np.random.default_rng(3)
+    pairs = random.integers(0, (50, 5_000), (15_000, 2))
+    model = rp.ALS(factors=4, iterations=2).fit(pd.DataFrame(pairs, columns=["user_id", "item_id"]))
+    model.partial_fit([rp.Event(user, "new") for user in range(30)])
+    scores = model.score_items(rp.Query(40))
+    best = model.recommend(40, n=5, seen="keep")
+    assert best.item_ids[0] == "new"
+    assert np.allclose(best.scores, np.sort(scores)[::-1][:5], rtol=1e-5)
