@@ -3,6 +3,7 @@ import pytest
 
 from recopersona.data.decision import Decision
 from recopersona.data.event import (
+    EVENT_COLUMNS,
     EVENT_TYPES,
     Event,
     event_bits,
@@ -59,7 +60,13 @@ def test_a_weight_must_be_a_finite_number(weight):
 
 
 def test_an_event_is_a_view_unless_said_otherwise():
-    assert Event("anna", "tea") == ("anna", "tea", "view", None, None, None, None, None)
+    event = Event("anna", "tea")
+    assert event[:3] == ("anna", "tea", "view")
+    assert set(event[3:]) == {None}
+
+
+def test_an_event_has_the_columns_of_an_events_frame():
+    assert set(Event._fields) <= set(EVENT_COLUMNS)
 
 
 def test_a_decision_keeps_what_was_shown_and_then_its_outcome():

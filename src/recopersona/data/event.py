@@ -71,7 +71,14 @@ class Event(NamedTuple):
         Integers since 1970 UTC, in seconds, milliseconds, microseconds or nanoseconds: their size
         tells which.
     quantity, price : float, optional
-    event_id, session_id : id, optional
+    event_id, session_id, anonymous_id, order_id : id, optional
+    payment_method, category, device : str, optional
+    dwell_ms : float, optional
+        How long the visitor stayed, in milliseconds.
+    scroll_pct : float, optional
+        How far the page was read, in percent.
+    received : datetime, str or int, optional
+        When the event came in.
 
     Examples
     --------
@@ -87,6 +94,14 @@ class Event(NamedTuple):
     price: float | None = None
     event_id: Id | None = None
     session_id: Id | None = None
+    anonymous_id: Id | None = None
+    order_id: Id | None = None
+    payment_method: str | None = None
+    category: str | None = None
+    device: str | None = None
+    dwell_ms: float | None = None
+    scroll_pct: float | None = None
+    received: Any = None
 
 
 def event_code(name: object) -> int:
