@@ -1,0 +1,1 @@
+"""Signals of users, items and visits, point-in-time correct, the same for training and serving."""

@@ -1,0 +1,349 @@
+"""Ids, attributes and words of events and questions as the codes that the kernel counts by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from recopersona.base.part import Part
+from recopersona.data.columns import as_pandas, factorized, numbers
+from recopersona.data.event import Event
+from recopersona.data.feature_table import CategoryColumn, FeatureTable, NumberColumn, TimeColumn
+from recopersona.data.growing import with_room
+from recopersona.data.ids import UNKNOWN, IdMap, is_missing
+from recopersona.data.intake import event_frame, read_columns, read_one
+from recopersona.data.query import Query
+from recopersona.data.times import MISSING_TIME, to_ms
+from recopersona.data.types import Array
+from recopersona.errors import ColumnError, DataError, hint
+from recopersona.features.tally import EVENT_PARTS
+from recopersona.kernels.signals import CATEGORY, EVENT_NUMBERS, ITEM, USER
+
+ALWAYS = np.iinfo(np.int64).min
+"""Since when a catalogue's categories are known."""
+
+NEVER = np.iinfo(np.int64).max
+
+
+class Codes(Part):
+    """What users, items, categories and words are called inside.
+
+    Attributes
+    ----------
+    users_, items_ : IdMap
+    item_features_ : FeatureTable
+        The catalogue; its ids are ``items_``.
+    words_ : dict from ``"category"``, ``"order_id"`` or an event's part to IdMap
+    categories_ : int32 (n_items,)
+        Each item's category: the catalogue's, else the first that an event named.
+    category_since_ : int64 (n_items,)
+        When that was known, in milliseconds.
+    """
+
+    def start(self, catalogue: Any, parts: tuple[str, ...], frame: pd.DataFrame) -> None:
+        """Begin with a catalogue and the parts that keys are made of; nobody has come yet."""
+        table = _catalogue(catalogue)
+        self.parts_ = list(parts)
+        self.users_, self.items_, self.item_features_ = IdMap(), table.ids, table
+        said_by_events = [name for name in (*EVENT_PARTS, "order_id") if name in frame.columns]
+        self.words_ = {name: IdMap() for name in ["category", *EVENT_PARTS, "order_id"]}
+        self.columns_ = said_by_events
+        self._check_attributes(frame)
+        if "category" in table:
+            column = _category_column(table, "category")
+            self.words_["category"] = column.categories.copy()
+            self.categories_ = column.values.copy()
+        else:
+            self.categories_ = np.full(len(self.items_), UNKNOWN, np.int32)
+        known = self.categories_ != UNKNOWN
+        self.category_since_ = np.where(known, ALWAYS, NEVER)
+
+    def _check_attributes(self, frame: pd.DataFrame) -> None:
+        for part in self.parts_[CATEGORY + 1 :]:
+            if part in EVENT_PARTS:
+                if part not in frame.columns:
+                    raise ColumnError(
+                        f"features need a column {part!r} in the events"
+                        f"{hint(part, map(str, frame.columns), 'their columns are')}"
+                    )
+            else:
+                _category_column(self.item_features_, part)
+
+    # -- events ------------------------------------------------------------------------------
+
+    def events(self, events: Any) -> dict[str, Array]:
+        """Turn events into columns, in order of time; ids and words that are new get codes.
+
+        Raises
+        ------
+        ColumnError, DataError
+            For whatever cannot be used as it came; `recopersona.clean` sets such rows aside.
+        """
+        frame = event_frame(events)
+        read = read_columns(frame)
+        if read.timestamp is None:
+            raise DataError("features need a 'timestamp' column in the events.")
+        parts = np.full((len(frame), len(self.parts_)), UNKNOWN, np.int32)
+        parts[:, USER] = self.users_.extend(read.user_id)
+        parts[:, ITEM] = self.items_.extend(read.item_id)
+        self._grow()
+        self._learn_categories(frame, parts, read.timestamp)
+        for column, part in enumerate(self.parts_[CATEGORY + 1 :], start=CATEGORY + 1):
+            if part in EVENT_PARTS:
+                parts[:, column] = self._words(part, frame)
+            else:
+                parts[:, column] = self._attribute_codes(part)[parts[:, ITEM]]
+        said = np.full((len(frame), len(EVENT_NUMBERS)), np.nan)
+        for column, name in enumerate(EVENT_NUMBERS[:-1]):
+            if name in frame.columns:
+                said[:, column] = _finite(numbers(frame[name], name))
+        said[:, EVENT_NUMBERS.index("weight")] = read.weight
+        if "order_id" in frame.columns:
+            orders = self._words("order_id", frame)
+            said[:, -1] = np.where(orders < 0, np.nan, orders)
+        columns = {"times": read.timestamp, "kinds": read.event, "parts": parts, "numbers": said}
+        return in_time(columns)
+
+    def event(self, event: Event, into: Mapping[str, Array]) -> None:
+        """Write one event into columns of one row."""
+        user_id, item_id, kind, time = read_one(event)
+        if time == MISSING_TIME:
+            raise DataError("features need the timestamp of an event.")
+        parts, said = into["parts"][0], into["numbers"][0]
+        known_items = len(self.items_)
+        parts[USER], parts[ITEM] = self.users_.append(user_id), self.items_.append(item_id)
+        item = int(parts[ITEM])
+        if item >= known_items:
+            self._grow()
+        parts[CATEGORY] = self._learn_category(item, event.category, time)
+        for column in range(CATEGORY + 1, len(self.parts_)):
+            part = self.parts_[column]
+            if part in EVENT_PARTS:
+                parts[column] = self._word(part, getattr(event, part, None))
+            else:
+                codes = self._attribute_codes(part)
+                parts[column] = codes[item]
+        into["times"][0], into["kinds"][0] = time, kind
+        said[0] = _number(event.price)
+        said[1] = _number(event.quantity)
+        said[2] = 1.0
+        said[3] = _number(event.dwell_ms)
+        said[4] = _number(event.scroll_pct)
+        order = self._word("order_id", event.order_id)
+        said[5] = np.nan if order < 0 else order
+
+    def _grow(self) -> None:
+        n_before, n = len(self.categories_), len(self.items_)
+        if n > n_before:
+            self.categories_ = with_room(self.categories_, n)
+            self.categories_[n_before:] = UNKNOWN
+            self.category_since_ = with_room(self.category_since_, n)
+            self.category_since_[n_before:] = NEVER
+
+    def _learn_categories(self, frame: pd.DataFrame, parts: Array, times: Array) -> None:
+        """Write each event's category; an item without one takes the first that is named."""
+        items = parts[:, ITEM]
+        if "category" in frame.columns and "category" not in self.item_features_:
+            said = self._words("category", frame)
+            rows = np.flatnonzero((said >= 0) & (self.categories_[items] < 0))
+            rows = rows[np.argsort(times[rows], kind="stable")]
+            firsts, place = np.unique(items[rows], return_index=True)
+            self.categories_[firsts] = said[rows[place]]
+            self.category_since_[firsts] = times[rows[place]]
+            known = np.where(self.category_since_[items] <= times, self.categories_[items], UNKNOWN)
+            parts[:, CATEGORY] = np.where(said >= 0, said, known)
+        else:
+            parts[:, CATEGORY] = self.categories_[items]
+
+    def _learn_category(self, item: int, said: Any, time: int) -> int:
+        if said is None or "category" in self.item_features_:
+            return int(self.categories_[item])
+        code = self._word("category", said)
+        if self.categories_[item] < 0:
+            self.categories_[item], self.category_since_[item] = code, time
+        return code
+
+    def _words(self, name: str, frame: pd.DataFrame) -> Array:
+        codes, distinct = factorized(frame[name], name)
+        known = self.words_[name].extend(distinct) if len(distinct) else np.empty(0, np.int32)
+        return np.append(known, np.int32(UNKNOWN))[codes]
+
+    def _word(self, name: str, word: Any) -> int:
+        return UNKNOWN if word is None or is_missing(word) else self.words_[name].append(word)
+
+    def _attribute_codes(self, name: str) -> Array:
+        column = self.item_features_.column(name)
+        codes: Array = column.values  # type: ignore[attr-defined]
+        return codes
+
+    def update_items(self, frame: Any) -> None:
+        """Take in rows of the catalogue; categories they name hold from now on."""
+        self.item_features_.update(frame, "item_id")
+        self._grow()
+        if "category" in self.item_features_:
+            column = _category_column(self.item_features_, "category")
+            words = self.words_["category"].extend(column.categories.ids)
+            codes = np.append(words, np.int32(UNKNOWN))[column.values]
+            changed = codes != UNKNOWN
+            self.categories_ = np.where(changed, codes, self.categories_)
+            self.category_since_ = np.where(changed, ALWAYS, self.category_since_)
+
+    # -- questions ---------------------------------------------------------------------------
+
+    def rows(self, frame: Any, end: int) -> dict[str, Any]:
+        """Turn rows to be answered into columns, in the order they came; nothing new is learned.
+
+        Parameters
+        ----------
+        frame : dataframe
+            ``user_id`` or ``item_id`` or both, and ``timestamp``; without it, after all that is
+            known.
+        end : int
+            The time of the latest event.
+        """
+        frame = as_pandas(frame, "rows")
+        if "user_id" not in frame.columns and "item_id" not in frame.columns:
+            names = [str(name) for name in frame.columns]
+            raise ColumnError(
+                f"rows need a column 'user_id' or 'item_id'{hint('user_id', names, 'they have')}"
+            )
+        users = _indices(self.users_, frame, "user_id")
+        items = _indices(self.items_, frame, "item_id")
+        times = None
+        if "timestamp" in frame.columns:
+            times = to_ms(frame["timestamp"])
+            missing = int((times == MISSING_TIME).sum())
+            if missing:
+                raise DataError(f"{missing} of {len(times)} rows have no timestamp.")
+        words = {name: frame[name] for name in EVENT_PARTS if name in frame.columns}
+        codes = {name: self.words_[name].indices(column) for name, column in words.items()}
+        prices = np.full(len(frame), np.nan)
+        if "price" in frame.columns:
+            prices = numbers(frame["price"], "price")
+        return {
+            "times": np.full(len(frame), end) if times is None else times,
+            "parts": self._row_parts(users, items, times, codes),
+            "prices": prices,
+            "present": times is None,
+        }
+
+    def query(self, query: Query, items: Array, now: int) -> dict[str, Any]:
+        """Turn one request and its candidates into columns, as of all that is known."""
+        user = UNKNOWN if query.user_id is None else self.users_.index(query.user_id)
+        codes = {
+            name: np.int32(self.words_[name].index(query.context[name]))
+            for name in EVENT_PARTS
+            if name in query.context
+        }
+        users = np.full(len(items), user, np.int32)
+        return {
+            "times": np.full(len(items), now),
+            "parts": self._row_parts(users, items, None, codes),
+            "prices": np.full(len(items), np.nan),
+            "present": True,
+        }
+
+    def _row_parts(
+        self, users: Array, items: Array, times: Array | None, codes: Mapping[str, Any]
+    ) -> Array:
+        parts = np.full((len(items), len(self.parts_)), UNKNOWN, np.int32)
+        parts[:, USER], parts[:, ITEM] = users, items
+        categories = self.take(self.categories_, items, UNKNOWN)
+        if times is not None:
+            since = self.take(self.category_since_, items, NEVER)
+            categories = np.where(since < times, categories, UNKNOWN)
+        parts[:, CATEGORY] = categories
+        for column, part in enumerate(self.parts_[CATEGORY + 1 :], start=CATEGORY + 1):
+            if part in EVENT_PARTS:
+                parts[:, column] = codes.get(part, UNKNOWN)
+            else:
+                parts[:, column] = self.take(self._attribute_codes(part), items, UNKNOWN)
+        return parts
+
+    def attribute(self, name: str, items: Array) -> Array:
+        """Return a number or time (milliseconds) of items, float64 (n,), NaN where unknown."""
+        if name not in self.item_features_:
+            return np.full(len(items), np.nan)
+        column = self.item_features_.column(name)
+        if not isinstance(column, (NumberColumn, TimeColumn)):
+            raise ColumnError(f"features need numbers or times in {name!r}, it is a {column.kind}.")
+        if isinstance(column, NumberColumn):
+            return self.take(column.values, items, np.nan)
+        moments = self.take(column.values, items, MISSING_TIME)
+        return np.where(moments == MISSING_TIME, np.nan, moments)
+
+    def list_prices(self) -> Array:
+        """Return the catalogue's prices, float64; none where it has no such column."""
+        if "price" not in self.item_features_:
+            return np.empty(0)
+        prices = self.attribute("price", np.arange(len(self.items_)))
+        return np.where(prices > 0, prices, np.nan)
+
+    @staticmethod
+    def take(values: Array, items: Array, missing: Any) -> Array:
+        """Return the values of items, and one for those that are not known."""
+        if not len(values):
+            return np.full(len(items), missing)
+        taken = values[np.minimum(items, len(values) - 1)]
+        taken[(items < 0) | (items >= len(values))] = missing
+        return taken
+
+    def code_of(self, part: str, word: Any) -> int:
+        """Return the code of a word, giving it one if it has none."""
+        words = self.words_.get(part)
+        if words is None or (part == "category" and "category" in self.item_features_):
+            column = _category_column(self.item_features_, part)
+            return column.categories.index(word)
+        return words.append(word)
+
+
+def in_time(columns: Mapping[str, Array]) -> dict[str, Array]:
+    """Return columns in order of their times; what happened at once stays in the order it came."""
+    times = columns["times"]
+    if (times[1:] >= times[:-1]).all():
+        return dict(columns)
+    order = np.argsort(times, kind="stable")
+    return {name: column[order] for name, column in columns.items()}
+
+
+def _catalogue(items: Any) -> FeatureTable:
+    if items is None:
+        return FeatureTable(IdMap())
+    if isinstance(items, FeatureTable):
+        return items.copy()
+    return FeatureTable.from_frame(items, IdMap(), "item_id")
+
+
+def _category_column(table: FeatureTable, name: str) -> CategoryColumn:
+    if name not in table:
+        raise ColumnError(
+            f"features need an item column {name!r}{hint(name, table.names, 'the items have')} "
+            "pass the catalogue: fit(events, items=catalogue)."
+        )
+    column = table.column(name)
+    if not isinstance(column, CategoryColumn):
+        raise ColumnError(
+            f"features need one category per item in {name!r}, it is a {column.kind}."
+        )
+    return column
+
+
+def _indices(ids: IdMap, frame: pd.DataFrame, name: str) -> Array:
+    if name not in frame.columns:
+        return np.full(len(frame), UNKNOWN, np.int32)
+    return ids.indices(frame[name])
+
+
+def _finite(values: Array) -> Array:
+    return np.where(np.isfinite(values), values, np.nan)
+
+
+def _number(value: Any) -> float:
+    """Return one number, NaN where there is none."""
+    if value is None:
+        return np.nan
+    number = float(value)
+    return number if abs(number) < np.inf else np.nan

@@ -1,0 +1,511 @@
+"""Many features as one transformer: fitted on a log, asked for any moment, updated by events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from sklearn.base import TransformerMixin, clone
+
+from recopersona.base.composite import named
+from recopersona.base.parameters import Bound, check_parameters, duration, optional, param
+from recopersona.base.part import Part
+from recopersona.data.columns import as_pandas, like
+from recopersona.data.event import Event
+from recopersona.data.feature_table import FeatureTable
+from recopersona.data.intake import event_frame
+from recopersona.data.query import Query
+from recopersona.data.times import MISSING_TIME, duration_ms
+from recopersona.data.types import Array, Id
+from recopersona.errors import DataError, ParameterError
+from recopersona.features.buying import (
+    RFM,
+    CartAbandonment,
+    OrderValue,
+    Repurchase,
+    SessionSignals,
+)
+from recopersona.features.codes import Codes
+from recopersona.features.feature import Feature, Seen, require_context
+from recopersona.features.log import EventLog
+from recopersona.features.market import Context, Conversion, Freshness, ItemPopularity
+from recopersona.features.program import Program, part_names
+from recopersona.features.state import State, steps
+from recopersona.features.taste import Affinity, Engagement, PaymentPreference, PriceFit
+from recopersona.kernels.signals import ANSWERS, CATEGORY, EVENT_NUMBERS, RECENT, USER
+
+
+def _are_features(value: Any) -> bool:
+    entries = [entry[1] if isinstance(entry, tuple) else entry for entry in value]
+    return bool(entries) and all(isinstance(entry, Feature) for entry in entries)
+
+
+_FEATURES = Bound("a list of features or (name, feature) pairs, at least one", _are_features)
+
+
+class Features(TransformerMixin, Part):  # type: ignore[misc]
+    r"""Signals of users, items and visits, each as it was just before the row it is computed for.
+
+    One piece of code serves training and requests: `transform` replays the log and answers every
+    row from the events before it; `for_query` answers from the events so far; `update` takes in one
+    more event. All three run the same kernel over the same state, so they agree bit for bit.
+
+    Parameters
+    ----------
+    features : list of Feature or (name, feature) pairs, optional
+        By default all that the log and the catalogue can tell: affinities, prices, recency and
+        frequency, carts, repurchases, the visit, popularity, conversion, freshness, the moment.
+    scaler : scikit-learn transformer, optional
+        Such as ``StandardScaler()``; fitted on the rows of `fit`, applied to every answer.
+    gap : duration
+        After which a visit is over.
+
+    Attributes
+    ----------
+    features_ : dict from name to fitted Feature
+    late_ : int
+        Events that came in after a later one. They count in sums and extremes, aged as they are,
+        and are left out of the visit; `refresh` puts everything in order.
+
+    Notes
+    -----
+    *As of.* A row at time :math:`t` sees the events of :math:`t_e < t`, strictly; rows without a
+    timestamp, and requests, see all that came in. Attributes of the catalogue are taken as they
+    are now.
+
+    *Memory.* 57 bytes an event for the log, and for each (user, item) pair, user, item, ... that a
+    tally is kept for 8 bytes a tally and some 80 more.
+
+    *Time.* Constant for an event and for a candidate, whatever the length of the log.
+
+    Raises
+    ------
+    ColumnError
+        If a feature needs a column of events or items that is not there.
+    DataError
+        If events have no times, or what cannot be used as it came.
+
+    Examples
+    --------
+    >>> log = pd.DataFrame({
+    ...     "user_id": ["anna", "anna", "ben", "anna"],
+    ...     "item_id": ["tea", "salt", "tea", "tea"],
+    ...     "event": ["view", "view", "purchase", "purchase"],
+    ...     "timestamp": pd.to_datetime(["2026-01-30 10:00", "2026-01-31 10:00",
+    ...                                  "2026-01-31 10:05", "2026-01-31 10:10"]),
+    ... })
+    >>> features = Features([Affinity(half_life="1d"), SessionSignals()])
+    >>> table = features.fit_transform(log)
+    >>> table[["affinity_item", "session_events"]].round(2)
+       affinity_item  session_events
+    0           0.00             0.0
+    1           0.00             0.0
+    2           0.00             0.0
+    3           0.55             1.0
+    >>> features.update(Event("ben", "salt", "view", "2026-01-31 10:20"))
+    Features(features=[Affinity(half_life='1d'), SessionSignals()])
+    >>> request = Query("ben", now="2026-01-31 10:20")
+    >>> features.for_query(request, ["salt", "tea"])[:, 0].round(2).tolist()
+    [0.6899999976158142, 2.390000104904175]
+    >>> features.explain().loc[0, ["column", "formula", "window"]].tolist()
+    ['affinity_item', 'ln(1 + T(user, item))', 'half-life 1d']
+    """
+
+    features: Sequence[Any] | None = param(optional(_FEATURES), default=None)
+    scaler: Any = param(
+        optional(Bound("a transformer", lambda value: hasattr(value, "transform"))), default=None
+    )
+    gap: str | timedelta = param(duration(), default="30min")
+
+    # -- learning ----------------------------------------------------------------------------
+
+    def fit(self, events: Any, y: Any = None, *, items: Any = None, rows: Any = None) -> Self:
+        """Read a log, and forget what was learned before.
+
+        Parameters
+        ----------
+        events : dataframe, or iterable of `Event`
+            ``user_id``, ``item_id`` and ``timestamp``; anything else of an events frame is used
+            where it is there.
+        y : ignored
+        items : dataframe or FeatureTable, optional
+            The catalogue, one row per ``item_id``.
+        rows : dataframe, optional
+            What the scaler is fitted on, where there is one; by default the events themselves.
+        """
+        frame = self._start(events, items)
+        state = self._blank()
+        if self.scaler is None:
+            self._run(state, self.log_.in_time())
+        else:
+            self._fit_scaler(self._replay(self._row_frame(frame if rows is None else rows), state))
+        self._adopt(state)
+        return self
+
+    def fit_transform(
+        self, events: Any, y: Any = None, *, items: Any = None, rows: Any = None
+    ) -> Any:
+        """Fit, and return the features of the rows, by default of the events themselves."""
+        self._start(events, items)
+        given, state = events if rows is None else rows, self._blank()
+        values = self._replay(self._row_frame(given), state)
+        self._fit_scaler(values)
+        self._adopt(state)
+        return self._framed(values, given)
+
+    def update(self, events: Any) -> Self:
+        """Take in what happened since: one `Event` in microseconds, many in one pass.
+
+        Parameters
+        ----------
+        events : Event, iterable of `Event`, or dataframe
+        """
+        self._check_fitted()
+        if isinstance(events, Event):
+            columns = self._one
+            self.codes_.event(events, columns)
+        else:
+            columns = self.codes_.events(events)
+        times = columns["times"]
+        if len(times):
+            if int(times[0]) < self.end_:
+                self.late_ += int((times < self.end_).sum())
+            self.end_ = max(self.end_, int(times[-1]))
+            self.log_.add(columns)
+            self._run(self._state, columns)
+        return self
+
+    def update_items(self, frame: Any) -> Self:
+        """Take in new or changed rows of the catalogue; they hold from now on."""
+        self._check_fitted()
+        self.codes_.update_items(frame)
+        self._state.list_prices = self.codes_.list_prices()
+        return self
+
+    def forget(self, user_ids: Iterable[Id]) -> Self:
+        """Drop everything known of some users, and what they added to sums of all."""
+        self._check_fitted()
+        gone = [index for index in map(self.codes_.users_.index, user_ids) if index >= 0]
+        users = self.log_.columns_["parts"][: self.log_.n_, USER]
+        self.log_.drop(np.isin(users, gone))
+        self.codes_.users_.forget(self.codes_.users_.ids[gone].tolist())
+        return self.refresh()
+
+    def refresh(self) -> Self:
+        """Count the log anew, in order of time: late events find their place."""
+        state = self._blank()
+        self._run(state, self.log_.in_time())
+        self._adopt(state)
+        return self
+
+    # -- answering ---------------------------------------------------------------------------
+
+    def transform(self, rows: Any) -> Any:
+        """Return the features of rows, each as of just before its time.
+
+        Parameters
+        ----------
+        rows : dataframe
+            ``user_id`` or ``item_id`` or both, and ``timestamp``; without it, as of all that is
+            known. ``price`` is the candidate's where it is there. Columns that `Context` reads.
+
+        Returns
+        -------
+        dataframe
+            float32, of the caller's kind; NaN where something is not known.
+        """
+        self._check_fitted()
+        frame = self._row_frame(rows)
+        asked = self.codes_.rows(frame, self.end_)
+        if asked["present"] or int(asked["times"].min(initial=self.end_ + 1)) > self.end_:
+            none_new = np.zeros(len(frame), np.int64)
+            values = self._answer_rows(frame, asked, self._state, self._no_events, none_new)
+        else:
+            values = self._replay(frame, self._blank())
+        return self._framed(values, rows)
+
+    def for_query(self, query: Any, items: Any) -> Array:
+        """Return the features of one request's candidates, as of all that is known.
+
+        Parameters
+        ----------
+        query : Query or user id
+            Its ``context`` and ``session`` are read; ``now`` is the end of the log unless said.
+        items : sequence of item ids (n,)
+
+        Returns
+        -------
+        float32 (n, n_features)
+        """
+        self._check_fitted()
+        asked = Query.of(query)
+        now = self.end_ if asked.now is None else int(asked.now)
+        asked_rows = self.codes_.query(asked, self.codes_.items_.indices(items), now)
+        none_new = np.zeros(len(items), np.int64)
+        tallies, answers = self._state.follow(self._no_events, asked_rows, none_new)
+        if len(asked.session) and len(items):
+            self._bring_visit(answers, asked.session, asked_rows["parts"])
+        values = self._compute(tallies, answers, asked_rows, asked.context)
+        return self._scaled(values)
+
+    def get_feature_names_out(self, input_features: Any = None) -> Array:
+        """Return the names of the columns, an object array."""
+        self._check_fitted()
+        names = np.array([name for columns in self._columns.values() for name in columns], object)
+        scaler = getattr(self, "scaler_", None)
+        if scaler is not None and hasattr(scaler, "get_feature_names_out"):
+            return np.asarray(scaler.get_feature_names_out(names), dtype=object)
+        return names
+
+    def explain(self) -> pd.DataFrame:
+        """Return every column's feature, formula, what it counts, and over which window.
+
+        Returns
+        -------
+        DataFrame: ``column``, ``feature``, ``formula``, ``counts``, ``window``
+        """
+        self._check_fitted()
+        lines = []
+        for name, feature in self.features_.items():
+            tallies = feature.tallies().values()
+            halves = dict.fromkeys(f"half-life {t.half_life}" for t in tallies if t.half_life)
+            counts = "; ".join(f"({', '.join(t.key)}) {t.words()}" for t in tallies)
+            window = ", ".join(halves) or (
+                "all that was before" if tallies else self._visit(feature)
+            )
+            lines += [
+                (column, name, formula, counts, window)
+                for column, formula in feature.columns().items()
+            ]
+        return pd.DataFrame(lines, columns=["column", "feature", "formula", "counts", "window"])
+
+    # -- inside ------------------------------------------------------------------------------
+
+    def _start(self, events: Any, items: Any) -> pd.DataFrame:
+        """Forget everything; read the catalogue and the log."""
+        check_parameters(self)
+        self._unfit()
+        frame = event_frame(events)
+        given = _default_features(frame, items) if self.features is None else self.features
+        features = {name: clone(part) for name, part in named(given, type(self).__name__)}
+        for feature in features.values():
+            check_parameters(feature)
+            feature.learn(frame)
+        tallies = [tally for part in features.values() for tally in part.tallies().values()]
+        codes = Codes()
+        codes.start(items, part_names(tallies), frame)
+        columns = codes.events(frame)
+        log = EventLog()
+        log.start(columns)
+        self.features_, self.codes_, self.log_ = features, codes, log
+        self.end_ = int(columns["times"][-1]) if len(columns["times"]) else MISSING_TIME
+        self.late_ = 0
+        self.state_: dict[str, Array] = {}
+        self._lay_out()
+        return frame
+
+    def _lay_out(self) -> None:
+        """Make what follows from the features alone: the program, the columns, one empty event."""
+        own = {name: feature.tallies() for name, feature in self.features_.items()}
+        self._columns = {name: list(part.columns()) for name, part in self.features_.items()}
+        _require_distinct(self._columns)
+        codes = self.codes_
+        self._program = Program.of(
+            [tally for tallies in own.values() for tally in tallies.values()],
+            tuple(codes.parts_),
+            codes.code_of,
+        )
+        self._places = {
+            name: {said: self._program.order[tally] for said, tally in tallies.items()}
+            for name, tallies in own.items()
+        }
+        self._one = {
+            "times": np.zeros(1, np.int64),
+            "kinds": np.zeros(1, np.int8),
+            "parts": np.zeros((1, len(codes.parts_)), np.int32),
+            "numbers": np.zeros((1, len(EVENT_NUMBERS))),
+        }
+        self._no_events = _cut(self._one, slice(0, 0))
+        self._no_rows = {**_cut(self._no_events, slice(0)), "prices": np.empty(0)}
+
+    def _blank(self) -> State:
+        state = State(self._program, duration_ms(self.gap))
+        state.list_prices = self.codes_.list_prices()
+        return state
+
+    def _adopt(self, state: State) -> None:
+        """Answer from a state that has seen the whole log."""
+        self._state, self.state_ = state, state.arrays
+
+    def _fit_scaler(self, values: Array) -> None:
+        if self.scaler is not None:
+            self.scaler_ = clone(self.scaler).fit(values)
+
+    def _run(self, state: State, events: Mapping[str, Array]) -> None:
+        """Let a state take in events, with no question asked."""
+        if len(events["times"]) == 1:
+            state.follow(events, self._no_rows, _NOTHING)
+            return
+        for part, _ in steps(_NOTHING, len(events["times"])):
+            state.follow(_cut(events, part), self._no_rows, _NOTHING)
+
+    def _row_frame(self, rows: Any) -> pd.DataFrame:
+        frame = event_frame(rows) if not hasattr(rows, "columns") else as_pandas(rows, "rows")
+        for feature in self.features_.values():
+            require_context(feature, [str(name) for name in frame.columns])
+        return frame
+
+    def _replay(self, frame: pd.DataFrame, state: State) -> Array:
+        """Answer rows from a blank state, which has seen the whole log afterwards."""
+        asked, events = self.codes_.rows(frame, self.end_), self.log_.in_time()
+        if asked["present"]:
+            before = np.full(len(frame), len(events["times"]))
+        else:
+            before = np.searchsorted(events["times"], asked["times"], side="left")
+        return self._answer_rows(frame, asked, state, events, before)
+
+    def _answer_rows(
+        self,
+        frame: pd.DataFrame,
+        asked: Mapping[str, Any],
+        state: State,
+        events: Mapping[str, Array],
+        before: Array,
+    ) -> Array:
+        """Return float32 (n, n_features) in the order of the rows.
+
+        before  (n,) int64, how many of the events come before each row
+        """
+        order = np.argsort(asked["times"], kind="stable")
+        visible = before[order]
+        values = np.empty((len(order), self._n_columns), np.float32)
+        for part, rows in steps(visible, len(events["times"])):
+            places = order[rows]
+            block = {name: asked[name][places] for name in ("times", "parts", "prices")}
+            tallies, answers = state.follow(_cut(events, part), block, visible[rows] - part.start)
+            context = {name: frame[name].iloc[places] for name in self._context_names}
+            values[places] = self._compute(tallies, answers, block, context)
+        return values
+
+    def _compute(
+        self, tallies: Array, answers: Array, asked: Mapping[str, Array], context: Mapping[str, Any]
+    ) -> Array:
+        now, items = asked["times"].astype(np.float64), asked["parts"][:, 1]
+        values = np.empty((len(now), self._n_columns), np.float32)
+        column = 0
+        for name, feature in self.features_.items():
+            seen = Seen(
+                tallies, answers, self._places[name], now,
+                lambda attribute: self.codes_.attribute(attribute, items), context,
+            )  # fmt: skip
+            computed = feature.compute(seen)
+            if len(computed) != len(self._columns[name]):
+                raise DataError(
+                    f"{name} must compute {len(self._columns[name])} columns, got {len(computed)}."
+                )
+            for values_of_one in computed:
+                values[:, column] = values_of_one
+                column += 1
+        return values
+
+    def _bring_visit(self, answers: Array, session: Sequence[Id], parts: Array) -> None:
+        """Let the visit be what the request says it is, where the log knows of none."""
+        if answers[0, ANSWERS.index("session_events")] > 0:
+            return
+        codes = self.codes_
+        items = codes.items_.indices(list(session[-RECENT:]))
+        categories = codes.take(codes.categories_, items, -1)
+        known = categories[categories >= 0]
+        same_item = (parts[:, 1, None] == items[items >= 0]).sum(axis=1)
+        same_category = (parts[:, CATEGORY, None] == known).sum(axis=1)
+        for name, value in {
+            "session_events": len(session),
+            "session_categories": len(np.unique(known)),
+            "session_item_hits": same_item,
+            "session_category_hits": same_category,
+            "session_recent": len(items),
+        }.items():
+            answers[:, ANSWERS.index(name)] = value
+
+    def _scaled(self, values: Array) -> Array:
+        scaler = getattr(self, "scaler_", None)
+        if scaler is None:
+            return values
+        return np.asarray(scaler.transform(values), dtype=np.float32)
+
+    def _framed(self, values: Array, rows: Any) -> Any:
+        index = rows.index if isinstance(rows, pd.DataFrame) else None
+        frame = pd.DataFrame(
+            self._scaled(values), columns=self.get_feature_names_out(), index=index
+        )
+        return frame if not hasattr(rows, "columns") else like(frame, rows)
+
+    def _visit(self, feature: Feature) -> str:
+        return f"the visit, over after {self.gap}" if isinstance(feature, SessionSignals) else "now"
+
+    @property
+    def _n_columns(self) -> int:
+        return sum(map(len, self._columns.values()))
+
+    @property
+    def _context_names(self) -> list[str]:
+        names = (name for feature in self.features_.values() for name in feature.context())
+        return list(dict.fromkeys(names))
+
+    def _check_learned(self) -> None:
+        self._lay_out()
+        self.log_.check(len(self.codes_.parts_))
+        State(self._program, duration_ms(self.gap), self.state_).check()
+
+    def _prepare(self) -> None:
+        self._lay_out()
+        self._state = State(self._program, duration_ms(self.gap), self.state_)
+        self._state.list_prices = self.codes_.list_prices()
+
+
+_NOTHING = np.empty(0, np.int64)
+
+
+def _cut(columns: Mapping[str, Array], rows: slice) -> dict[str, Array]:
+    return {name: column[rows] for name, column in columns.items()}
+
+
+def _require_distinct(columns: Mapping[str, list[str]]) -> None:
+    seen: dict[str, str] = {}
+    for name, listed in columns.items():
+        for column in listed:
+            if column in seen:
+                raise ParameterError(
+                    f"Features: {seen[column]} and {name} both give a column {column!r}; keep one."
+                )
+            seen[column] = name
+
+
+def _default_features(frame: pd.DataFrame, items: Any) -> list[Feature]:
+    """Return all features that a log and a catalogue have something to say for."""
+    said = {str(name) for name in frame.columns}
+    described = set() if items is None else {str(name) for name in _column_names(items)}
+    features: list[Feature] = [
+        Affinity(), RFM(), CartAbandonment(), Repurchase(), SessionSignals(), ItemPopularity(),
+        Conversion(), Freshness(), Context(),
+    ]  # fmt: skip
+    if "category" in said | described:
+        features.append(Affinity(of="category"))
+    if "brand" in described:
+        features.append(Affinity(of="brand"))
+    if "price" in said | described:
+        features += [Affinity(of="price_band"), PriceFit()]
+    if "price" in said:
+        features.append(OrderValue())
+    if {"dwell_ms", "scroll_pct"} & said:
+        features.append(Engagement())
+    if "payment_method" in said:
+        features.append(PaymentPreference())
+    return features
+
+
+def _column_names(items: Any) -> Iterable[Any]:
+    return items.names if isinstance(items, FeatureTable) else as_pandas(items, "items").columns

@@ -1,0 +1,147 @@
+"""All that features know, kept in a handful of arrays that the kernel reads and writes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from recopersona.base.recommender import require_array
+from recopersona.data.types import Array
+from recopersona.errors import DataError
+from recopersona.features.program import Program
+from recopersona.kernels.signals import (
+    ANSWERS,
+    FACTS,
+    FIXED_PAGE_SIZES,
+    FIXED_TABLES,
+    follow,
+    move_places,
+)
+
+_FEWEST_PLACES = 1 << 10
+_AT_ONCE = 1 << 16  # events or questions per call: what both need of memory stays small
+
+Columns = Mapping[str, Array]
+"""Events or questions in columns: ``times``, ``parts`` and more, see `State.follow`."""
+
+
+class State:
+    """The pages of all keys, and the hash table that finds them.
+
+    Memory: 8 bytes a number and a key's share of the hash table, 40 to 80 bytes. A key has one
+    number per tally and one for its time.
+    """
+
+    def __init__(self, program: Program, gap: int, arrays: dict[str, Array] | None = None) -> None:
+        self.program, self.gap = program, gap
+        self.list_prices = np.empty(0)
+        self.arrays = _blank() if arrays is None else arrays
+        self._facts = np.empty(len(FACTS))
+
+    def follow(self, events: Columns, rows: Columns, visible: Array) -> tuple[Array, Array]:
+        """Take in events and answer questions, both in order of time.
+
+        Parameters
+        ----------
+        events : mapping
+            ``times`` int64 (n,), ``kinds`` int8 (n,), ``parts`` int32 (n, n_parts), ``numbers``
+            float64 (n, 6).
+        rows : mapping
+            ``times`` int64 (m,), ``parts`` int32 (m, n_parts), ``prices`` float64 (m,).
+        visible : int64 (m,)
+            How many of the events come before each question.
+
+        Returns
+        -------
+        tallies float64 (m, n_tallies), answers float64 (m, n_answers)
+        """
+        n_events, n_rows = len(events["times"]), len(rows["times"])
+        tallies = np.empty((n_rows, len(self.program)))
+        answers = np.empty((n_rows, len(ANSWERS)))
+        self._make_room(n_events)
+        held = self.arrays
+        follow(
+            held["keys"], held["tables"], held["places"], held["values"], held["used"],
+            self._facts, tallies, answers,
+            events["times"], events["kinds"], events["parts"], events["numbers"],
+            rows["times"], visible, rows["parts"], rows["prices"],
+            *self.program.arrays, self.list_prices, self.gap, n_events, n_rows,
+        )  # fmt: skip
+        return tallies, answers
+
+    def check(self) -> None:
+        """Refuse arrays from a file that the kernel must not see."""
+        held = self.arrays
+        types = {"keys": np.int64, "tables": np.int32, "places": np.int64, "values": np.float64}
+        if not isinstance(held, dict) or set(held) != {*types, "used"}:
+            raise DataError("the state of features holds other arrays than it needs.")
+        for name, dtype in types.items():
+            require_array(held[name], dtype, (None,), name)
+        require_array(held["used"], np.int64, (2,), "used")
+        n_places, n_values = len(held["keys"]), int(held["used"][1])
+        sizes = np.array([*FIXED_PAGE_SIZES, *(np.diff(self.program.bounds) + 1)])
+        taken = held["tables"] >= 0
+        good = (
+            n_places >= _FEWEST_PLACES
+            and n_places & (n_places - 1) == 0
+            and len(held["tables"]) == len(held["places"]) == n_places
+            and taken.sum() == held["used"][0] < n_places
+            and held["tables"].max() < len(sizes)
+            and 0 <= n_values <= len(held["values"])
+        )
+        if good:
+            places = held["places"][taken]
+            ends = places + sizes[held["tables"][taken]]
+            good = bool(((places >= 0) & (ends <= n_values)).all())
+        if not good:
+            raise DataError("the state of features holds values that none has.")
+
+    def _make_room(self, n_events: int) -> None:
+        """See to it that events find free places and pages, and arrays that can be written."""
+        held, (n_places, n_values) = self.arrays, self.arrays["used"].tolist()
+        n_keys = n_places + n_events * (self.program.n_tables + FIXED_TABLES)
+        if 2 * n_keys > len(held["keys"]):
+            fresh = _blank(1 << int(2 * n_keys).bit_length())
+            places = ("keys", "tables", "places")
+            move_places(*(fresh[name] for name in places), *(held[name] for name in places))
+            held.update({name: fresh[name] for name in places})
+        n_needed = n_values + n_events * self.program.largest_step
+        if n_needed > len(held["values"]):
+            values = np.empty(n_needed + n_needed // 2)
+            values[:n_values] = held["values"][:n_values]
+            held["values"] = values
+        if not held["used"].flags.writeable or not held["values"].flags.writeable:
+            held.update({name: array.copy() for name, array in held.items()})
+
+
+def _blank(n_places: int = _FEWEST_PLACES) -> dict[str, Array]:
+    return {
+        "keys": np.zeros(n_places, np.int64),
+        "tables": np.full(n_places, -1, np.int32),
+        "places": np.zeros(n_places, np.int64),
+        "values": np.empty(0),
+        "used": np.zeros(2, np.int64),
+    }
+
+
+def steps(visible: Array, n_events: int) -> list[tuple[slice, slice]]:
+    """Cut a long pass into short ones: slices of events and of the questions answered with them.
+
+    visible  (n_rows,) int64, ascending
+
+    Examples
+    --------
+    >>> steps(np.array([1, 1, 3]), 4)
+    [(slice(0, 4, None), slice(0, 3, None))]
+    """
+    cuts, event, row, n_rows = [], 0, 0, len(visible)
+    while event < n_events or row < n_rows:
+        row_end = min(row + _AT_ONCE, n_rows)
+        last = n_events if row_end == n_rows else int(visible[row_end - 1])
+        event_end = min(last, event + _AT_ONCE)
+        if event_end < last:
+            row_end = min(row_end, int(np.searchsorted(visible, event_end, side="right")))
+        cuts.append((slice(event, event_end), slice(row, row_end)))
+        event, row = event_end, row_end
+    return cuts
