@@ -19,6 +19,7 @@ from uuid import UUID
 
 import numpy as np
 from scipy import sparse
+from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
 
 from recopersona import names
 from recopersona.base.parameters import check_parameters
@@ -44,6 +45,9 @@ Function = Callable[..., Any]
 Tree = dict[str, Any]
 
 _RECORDS: dict[str, type] = {kind.__name__: kind for kind in (*COLUMN_KINDS.values(), Decision)}
+_SCALERS: dict[str, type] = {
+    kind.__name__: kind for kind in (MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler)
+}
 _PLAIN_ARRAYS = "biuf"  # numpy's letters for truth values and numbers
 _PLAIN_KEYS = (bool, int, float, str, timedelta, UUID, type(None))
 _MERSENNE_TWISTER = "MT19937"
@@ -201,6 +205,15 @@ class Writer:
             )
         return {"$": "function", "name": name}
 
+    def _scaler(self, scaler: Any, where: str) -> Tree:
+        learned = {name: value for name, value in vars(scaler).items() if is_learned(name)}
+        return {
+            "$": "scaler",
+            "class": type(scaler).__name__,
+            "parameters": self._attributes(scaler.get_params(), where),
+            "learned": self._attributes(learned, where),
+        }
+
     _encoders: Mapping[Any, Callable[[Writer, Any, str], Tree]] = {
         np.ndarray: _array,
         (tuple, list): _sequence,
@@ -212,6 +225,7 @@ class Writer:
         sparse.csr_array: _csr,
         tuple(_RECORDS.values()): _record,
         np.random.RandomState: _random_state,
+        tuple(_SCALERS.values()): _scaler,
         timedelta: lambda _, value, __: {"$": "timedelta", "seconds": value.total_seconds()},
         UUID: lambda _, value, __: {"$": "uuid", "hex": value.hex},
     }
@@ -334,6 +348,14 @@ class Reader:
         random.set_state((_MERSENNE_TWISTER, key, int(pos), has_gauss, gauss))
         return random
 
+    def _scaler(self, tree: Tree) -> Any:
+        scaler = _SCALERS[tree["class"]](**self._attributes(tree["parameters"]))
+        for name, value in self._attributes(tree["learned"]).items():
+            if not (name.isidentifier() and is_learned(name)):
+                raise ArtifactError(f"a saved scaler cannot set {name!r}.")
+            setattr(scaler, name, value)
+        return scaler
+
     def _record(self, tree: Tree) -> Any:
         kind = _RECORDS[tree["class"]]
         record = kind(**self._attributes(tree["fields"]))
@@ -374,6 +396,7 @@ class Reader:
         "FeatureTable": _feature_table,
         "csr": _csr,
         "RandomState": _random_state,
+        "scaler": _scaler,
         "record": _record,
         "function": _function,
     }

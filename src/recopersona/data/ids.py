@@ -144,10 +144,26 @@ class IdMap:
         int32 (n,)
         """
         if len(values) < _FEW:
-            return np.fromiter(map(self.index, values), dtype=np.int32, count=len(values))
+            return self._indices_of_few(values)
         codes, distinct = _factorize(values)
         known = np.fromiter(map(self.index, _plain(distinct)), np.int32, count=len(distinct))
         return np.append(known, np.int32(UNKNOWN))[codes]
+
+    def _indices_of_few(self, values: Any) -> Indices:
+        listed = values.tolist() if hasattr(values, "tolist") else values
+        added = self._added_index.get
+        try:
+            found = list(map(self._frozen.index.get, listed)) if len(self._frozen.ids) else None
+            if found is None:
+                found = [added(identifier, UNKNOWN) for identifier in listed]
+            elif None in found:
+                found = [
+                    added(identifier, UNKNOWN) if index is None else index
+                    for identifier, index in zip(listed, found, strict=True)
+                ]
+        except TypeError:
+            found = list(map(self.index, listed))  # it says which of them cannot be hashed
+        return np.array(found, np.int32)
 
     def append(self, identifier: Id) -> int:
         """Return the index of an id, giving it the next one if it is new."""
@@ -221,7 +237,7 @@ class _Frozen:
         return index
 
 
-_FEW = 64  # below this many values a dictionary look-up each is quicker than factorizing them
+_FEW = 2048  # below this many values a dictionary look-up each is quicker than factorizing them
 
 
 def require_id(identifier: Any) -> None:

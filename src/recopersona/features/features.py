@@ -101,10 +101,10 @@ class Features(TransformerMixin, Part):  # type: ignore[misc]
     >>> table = features.fit_transform(log)
     >>> table[["affinity_item", "session_events"]].round(2)
        affinity_item  session_events
-    0           0.00             0.0
-    1           0.00             0.0
-    2           0.00             0.0
-    3           0.55             1.0
+    0            0.0             0.0
+    1            0.0             0.0
+    2            0.0             0.0
+    3            0.4             1.0
     >>> features.update(Event("ben", "salt", "view", "2026-01-31 10:20"))
     Features(features=[Affinity(half_life='1d'), SessionSignals()])
     >>> request = Query("ben", now="2026-01-31 10:20")
@@ -119,6 +119,15 @@ class Features(TransformerMixin, Part):  # type: ignore[misc]
         optional(Bound("a transformer", lambda value: hasattr(value, "transform"))), default=None
     )
     gap: str | timedelta = param(duration(), default="30min")
+
+    def __init__(
+        self,
+        features: Sequence[Any] | None = None,
+        *,
+        scaler: Any = None,
+        gap: str | timedelta = "30min",
+    ) -> None:
+        self.features, self.scaler, self.gap = features, scaler, gap
 
     # -- learning ----------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from recopersona.data.event import EVENT_TYPES
 from recopersona.data.types import Array
 from recopersona.features.tally import Tally
 from recopersona.kernels.signals import FACTS, LARGEST_FIXED_PAGES
@@ -82,7 +83,7 @@ class Program:
             order={tally: column for column, tally in enumerate(ordered)},
             table_parts=table_parts,
             bounds=np.cumsum([0, *sizes], dtype=np.int64),
-            weights=np.array([t.kind_weights() for t in ordered]).reshape(len(ordered), -1),
+            weights=np.array([t.kind_weights() for t in ordered]).reshape(-1, len(EVENT_TYPES)),
             fact_of=np.array([FACTS.index(t.fact) for t in ordered], np.int32),
             where=np.array(where, np.int32).reshape(-1, 2),
             rates=np.array([t.rate for t in ordered], np.float64),

@@ -16,7 +16,8 @@ from recopersona.kernels.signals import (
     FIXED_PAGE_SIZES,
     FIXED_TABLES,
     follow,
-    move_places,
+    move_index,
+    split_cells,
 )
 
 _FEWEST_PLACES = 1 << 10
@@ -29,7 +30,7 @@ Columns = Mapping[str, Array]
 class State:
     """The pages of all keys, and the hash table that finds them.
 
-    Memory: 8 bytes a number and a key's share of the hash table, 40 to 80 bytes. A key has one
+    Memory: 8 bytes a number and a key's share of the hash table, 32 to 64 bytes. A key has one
     number per tally and one for its time.
     """
 
@@ -62,8 +63,7 @@ class State:
         self._make_room(n_events)
         held = self.arrays
         follow(
-            held["keys"], held["tables"], held["places"], held["values"], held["used"],
-            self._facts, tallies, answers,
+            held["index"], held["values"], held["used"], self._facts, tallies, answers,
             events["times"], events["kinds"], events["parts"], events["numbers"],
             rows["times"], visible, rows["parts"], rows["prices"],
             *self.program.arrays, self.list_prices, self.gap, n_events, n_rows,
@@ -73,53 +73,46 @@ class State:
     def check(self) -> None:
         """Refuse arrays from a file that the kernel must not see."""
         held = self.arrays
-        types = {"keys": np.int64, "tables": np.int32, "places": np.int64, "values": np.float64}
-        if not isinstance(held, dict) or set(held) != {*types, "used"}:
+        if not isinstance(held, dict) or set(held) != {"index", "values", "used"}:
             raise DataError("the state of features holds other arrays than it needs.")
-        for name, dtype in types.items():
-            require_array(held[name], dtype, (None,), name)
+        require_array(held["index"], np.int64, (None, 2), "index")
+        require_array(held["values"], np.float64, (None,), "values")
         require_array(held["used"], np.int64, (2,), "used")
-        n_places, n_values = len(held["keys"]), int(held["used"][1])
+        n_places, n_values = len(held["index"]), int(held["used"][1])
         sizes = np.array([*FIXED_PAGE_SIZES, *(np.diff(self.program.bounds) + 1)])
-        taken = held["tables"] >= 0
+        cells = held["index"][:, 1]
+        pages, tables = split_cells(cells[cells != 0])
         good = (
             n_places >= _FEWEST_PLACES
             and n_places & (n_places - 1) == 0
-            and len(held["tables"]) == len(held["places"]) == n_places
-            and taken.sum() == held["used"][0] < n_places
-            and held["tables"].max() < len(sizes)
+            and len(pages) == held["used"][0] < n_places
+            and ((tables >= 0) & (tables < len(sizes))).all()
             and 0 <= n_values <= len(held["values"])
         )
-        if good:
-            places = held["places"][taken]
-            ends = places + sizes[held["tables"][taken]]
-            good = bool(((places >= 0) & (ends <= n_values)).all())
-        if not good:
+        if not good or not ((pages >= 0) & (pages + sizes[tables] <= n_values)).all():
             raise DataError("the state of features holds values that none has.")
 
     def _make_room(self, n_events: int) -> None:
         """See to it that events find free places and pages, and arrays that can be written."""
         held, (n_places, n_values) = self.arrays, self.arrays["used"].tolist()
         n_keys = n_places + n_events * (self.program.n_tables + FIXED_TABLES)
-        if 2 * n_keys > len(held["keys"]):
-            fresh = _blank(1 << int(2 * n_keys).bit_length())
-            places = ("keys", "tables", "places")
-            move_places(*(fresh[name] for name in places), *(held[name] for name in places))
-            held.update({name: fresh[name] for name in places})
+        if 2 * n_keys > len(held["index"]):
+            fresh = np.zeros((1 << int(2 * n_keys).bit_length(), 2), np.int64)
+            move_index(fresh, held["index"], len(held["index"]))
+            held["index"] = fresh
         n_needed = n_values + n_events * self.program.largest_step
         if n_needed > len(held["values"]):
             values = np.empty(n_needed + n_needed // 2)
             values[:n_values] = held["values"][:n_values]
             held["values"] = values
-        if not held["used"].flags.writeable or not held["values"].flags.writeable:
-            held.update({name: array.copy() for name, array in held.items()})
+        for name, array in held.items():
+            if not array.flags.writeable:  # mapped from a file
+                held[name] = array.copy()
 
 
-def _blank(n_places: int = _FEWEST_PLACES) -> dict[str, Array]:
+def _blank() -> dict[str, Array]:
     return {
-        "keys": np.zeros(n_places, np.int64),
-        "tables": np.full(n_places, -1, np.int32),
-        "places": np.zeros(n_places, np.int64),
+        "index": np.zeros((_FEWEST_PLACES, 2), np.int64),
         "values": np.empty(0),
         "used": np.zeros(2, np.int64),
     }

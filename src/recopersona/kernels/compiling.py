@@ -99,6 +99,9 @@ def kernel(*signature: types.Type) -> Callable[[Callable[..., Any]], Kernel]:
 inner = numba.njit(nogil=True, error_model="numpy", inline="never")
 """Declare a function that only kernels of the same file call."""
 
+inlined = numba.njit(nogil=True, error_model="numpy", forceinline=True)
+"""The same, pasted where it is called: for small work on many arrays, which cost time to pass."""
+
 
 def compile_all() -> int:
     """Compile every kernel of the modules imported so far; return how many there are."""

@@ -19,7 +19,8 @@ import math
 
 import numpy as np
 
-from recopersona.kernels.compiling import f64, i8, i32, i64, inner, kernel, read, written
+from recopersona.kernels.compiling import f64, i8, i32, i64, inlined, kernel, read, written
+from recopersona.kernels.prefetch import fetch_ahead
 
 VISITS, ORDERS, PRICES, GOODS = 0, 1, 2, 3
 FIXED_TABLES = 4
@@ -29,6 +30,7 @@ USER, ITEM, PRICE_BAND, CATEGORY = 0, 1, 2, 3
 FIXED_PARTS = 4
 """The columns of parts that have a fixed meaning; others are at the caller's choice."""
 
+_AHEAD = 8  # rows between asking for memory and using it
 RECENT = 8  # items of the visit that are remembered, and their categories
 
 _LAST, _START, _EVENTS, _CATEGORIES, _ITEM_RING = 0, 1, 2, 3, 4
@@ -79,7 +81,7 @@ SUM, LARGEST, SMALLEST = 0, 1, 2
 
 
 @kernel(
-    *(written(i64), written(i32), written(i64), written(f64), written(i64), written(f64)),
+    *(written(i64, 2), written(f64), written(i64), written(f64)),
     *(written(f64, 2), written(f64, 2)),
     *(read(i64), read(i8), read(i32, 2), read(f64, 2)),
     *(read(i64), read(i64), read(i32, 2), read(f64)),
@@ -88,7 +90,7 @@ SUM, LARGEST, SMALLEST = 0, 1, 2
     *(i64, i64, i64),
 )
 def follow(
-    keys, tables, places, values, used, facts,
+    index, values, used, facts,
     tallies, answers,
     event_times, event_kinds, event_parts, event_numbers,
     row_times, visible, row_parts, row_prices,
@@ -100,8 +102,8 @@ def follow(
     Before the call there must be room: a free place in the hash table for every key that the
     events may add, and that many pages in ``values``.
 
-    keys, tables, places  (n_places,) int64, int32, int64, written: the hash table; ``tables`` is
-                 -1 where a place is free, n_places a power of two
+    index        (n_places, 2) int64, written: the hash table, n_places a power of two; a key, and
+                 where its page begins with the table's number, see `_cell`; 0 where it is free
     values       (n,) float64, written: the pages
     used         (2,) int64, written: places and values in use
     facts        (n_facts,) float64, written: scratch
@@ -126,103 +128,134 @@ def follow(
     gap          int64 milliseconds, after which a visit is over
     n_events, n_rows  int64, how many of them there are
     """
-    event = 0
+    event, visit = 0, -1
     for row in range(n_rows):
+        if row + _AHEAD < n_rows:
+            _fetch_pages(index, row_parts, row + _AHEAD, table_parts)
         fresh = row == 0 or row_times[row] != row_times[row - 1]
         while event < visible[row]:
             _take_in(
-                keys, tables, places, values, used, facts, event, event_times, event_kinds,
-                event_parts, event_numbers, table_parts, bounds, weights, fact_of, where, rates,
-                keeps, list_prices, gap,
+                index, values, used, facts, event, event_times, event_kinds, event_parts,
+                event_numbers, table_parts, bounds, weights, fact_of, where, rates, keeps,
+                list_prices, gap,
             )  # fmt: skip
             event += 1
             fresh = True
         now = float(row_times[row])
+        user = row_parts[row, USER]
+        if fresh or user != row_parts[row - 1, USER]:
+            visit = _find(index, VISITS, user, 0) if user >= 0 else -1
         _answer(
-            answers,
-            row,
-            now,
-            keys,
-            tables,
-            places,
-            values,
-            row_parts,
-            row_prices[row],
-            list_prices,
-            gap,
-            fresh,
+            answers, row, now, index, values, row_parts, row_prices[row], list_prices, visit, gap
         )
         band = int(answers[row, 1])
         for table in range(len(table_parts)):
             _read_page(
-                tallies, row, table, now, fresh, band, answers, keys, tables, places, values,
-                row_parts, table_parts, bounds, rates, keeps,
+                tallies, row, table, now, fresh, band, answers, index, values, row_parts,
+                table_parts, bounds, rates, keeps,
             )  # fmt: skip
     while event < n_events:
         _take_in(
-            keys, tables, places, values, used, facts, event, event_times, event_kinds,
+            index, values, used, facts, event, event_times, event_kinds,
             event_parts, event_numbers, table_parts, bounds, weights, fact_of, where, rates,
             keeps, list_prices, gap,
         )  # fmt: skip
         event += 1
 
 
-@kernel(written(i64), written(i32), written(i64), read(i64), read(i32), read(i64))
-def move_places(keys, tables, places, old_keys, old_tables, old_places):
+@kernel(written(i64, 2), read(i64, 2), i64)
+def move_index(index, old, n_places):
     """Copy a hash table into a larger one.
 
-    keys, tables, places  (n,) int64, int32, int64, written: ``tables`` -1 everywhere at first
-    old_keys, old_tables, old_places  (m,) the old one
+    index     (n, 2) int64, written: 0 everywhere at first
+    old       (m, 2) int64
+    n_places  int64, m
     """
-    for place in range(len(old_keys)):
-        if old_tables[place] >= 0:
-            key = int(old_keys[place])
-            spot = _spot(keys, tables, old_tables[place], key >> 32, key & 0xFFFFFFFF)
-            keys[spot] = old_keys[place]
-            tables[spot] = old_tables[place]
-            places[spot] = old_places[place]
+    for place in range(n_places):
+        cell = old[place, 1]
+        if cell != 0:
+            key = int(old[place, 0])
+            spot = _spot(index, (cell & _TABLE_MASK) - 1, key >> 32, key & 0xFFFFFFFF)
+            index[spot, 0] = key
+            index[spot, 1] = cell
 
 
-@inner
-def _spot(keys, tables, table, first, second):
-    """Return the place of a key, or the free one where it belongs."""
+_TABLE_BITS = 10
+_TABLE_MASK = (1 << _TABLE_BITS) - 1
+MOST_TABLES = _TABLE_MASK - 1
+
+
+def split_cells(cells):
+    """Return where the pages of cells begin, and the tables they belong to."""
+    return cells >> _TABLE_BITS, (cells & _TABLE_MASK) - 1
+
+
+@inlined
+def _home(n_places, table, first, second):
+    """Return the place where the search for a key begins."""
     # Numbers below 2**62 throughout, so that machine integers and Python's agree.
     mixed = (int(first) * 0x5BD1E995 + int(second) * 0x1B873593 + int(table) * 0x2C1B3C6D) & (
         (1 << 62) - 1
     )
     mixed = ((mixed ^ (mixed >> 27)) & 0x7FFFFFFF) * 0x3AC5D673
     mixed = ((mixed ^ (mixed >> 29)) & 0x7FFFFFFF) * 0x4CF5AD43
-    mask = len(keys) - 1
-    spot = (mixed ^ (mixed >> 31)) & mask
+    return (mixed ^ (mixed >> 31)) & (n_places - 1)
+
+
+@inlined
+def _spot(index, table, first, second):
+    """Return the place of a key, or the free one where it belongs."""
+    spot = _home(len(index), table, first, second)
     key = (int(first) << 32) | int(second)
-    while tables[spot] >= 0 and (keys[spot] != key or tables[spot] != table):
-        spot = (spot + 1) & mask
+    while index[spot, 1] != 0 and (
+        index[spot, 0] != key or (index[spot, 1] & _TABLE_MASK) != table + 1
+    ):
+        spot = (spot + 1) & (len(index) - 1)
     return spot
 
 
-@inner
-def _find(keys, tables, places, table, first, second):
+@inlined
+def _find(index, table, first, second):
     """Return where a key's page begins, or -1."""
-    spot = _spot(keys, tables, table, first, second)
-    return places[spot] if tables[spot] >= 0 else -1
+    spot = _spot(index, table, first, second)
+    return index[spot, 1] >> _TABLE_BITS if index[spot, 1] != 0 else -1
 
 
-@inner
-def _open(keys, tables, places, values, used, table, first, second, size):
+@inlined
+def _open(index, values, used, table, first, second, size):
     """Return where a key's page begins; a new one is blank: NaN, and no event yet."""
-    spot = _spot(keys, tables, table, first, second)
-    if tables[spot] < 0:
-        keys[spot] = (int(first) << 32) | int(second)
-        tables[spot] = table
-        places[spot] = used[1]
+    spot = _spot(index, table, first, second)
+    if index[spot, 1] == 0:
+        index[spot, 0] = (int(first) << 32) | int(second)
+        index[spot, 1] = (used[1] << _TABLE_BITS) | (table + 1)
         for place in range(used[1], used[1] + size):
             values[place] = np.nan
         used[0] += 1
         used[1] += size
-    return places[spot]
+    return index[spot, 1] >> _TABLE_BITS
 
 
-@inner
+@inlined
+def _fetch_pages(index, parts, row, table_parts):
+    """Ask the memory for the places of a row's keys, which will be wanted soon."""
+    user, item = parts[row, USER], parts[row, ITEM]
+    if user >= 0 and item >= 0:
+        fetch_ahead(index, _home(len(index), GOODS, user, item))
+        fetch_ahead(index, _home(len(index), VISITS, user, 0))
+        fetch_ahead(index, _home(len(index), PRICES, item, 0))
+    for table in range(len(table_parts)):
+        if table_parts[table, 0] == PRICE_BAND or table_parts[table, 1] == PRICE_BAND:
+            continue  # the band is not known yet
+        first = second = 0
+        if table_parts[table, 0] >= 0:
+            first = parts[row, table_parts[table, 0]]
+        if table_parts[table, 1] >= 0:
+            second = parts[row, table_parts[table, 1]]
+        if first >= 0 and second >= 0:
+            fetch_ahead(index, _home(len(index), table + FIXED_TABLES, first, second))
+
+
+@inlined
 def _band(price):
     """Return the half-octave that a price lies in, from 0 on; -1 where there is none."""
     if not (1e-6 < price < 1e15):
@@ -230,24 +263,24 @@ def _band(price):
     return math.floor(math.log2(price) * _BANDS_PER_DOUBLING) + 40
 
 
-@inner
+@inlined
 def _part(parts, row, part, band):
     return band if part == PRICE_BAND else parts[row, part]
 
 
-@inner
+@inlined
 def _take_in(
-    keys, tables, places, values, used, facts, event, event_times, event_kinds, event_parts,
+    index, values, used, facts, event, event_times, event_kinds, event_parts,
     event_numbers, table_parts, bounds, weights, fact_of, where, rates, keeps, list_prices, gap,
 ):  # fmt: skip
     """Add one event to all that is kept."""
+    if event + _AHEAD < len(event_times):
+        _fetch_pages(index, event_parts, event + _AHEAD, table_parts)
     now = float(event_times[event])
     kind = event_kinds[event]
     band = _observe(
         facts,
-        keys,
-        tables,
-        places,
+        index,
         values,
         used,
         now,
@@ -270,7 +303,7 @@ def _take_in(
         if not _concerns(kind, event_parts, event, facts, start, end, weights, fact_of, where):
             continue
         page = _open(
-            keys, tables, places, values, used,
+            index, values, used,
             table + FIXED_TABLES, first, second, 1 + end - start,
         )  # fmt: skip
         _add(
@@ -279,7 +312,7 @@ def _take_in(
         )  # fmt: skip
 
 
-@inner
+@inlined
 def _concerns(kind, event_parts, event, facts, start, end, weights, fact_of, where):
     """Tell whether an event counts in any of a table's tallies."""
     for tally in range(start, end):
@@ -288,7 +321,7 @@ def _concerns(kind, event_parts, event, facts, start, end, weights, fact_of, whe
     return False
 
 
-@inner
+@inlined
 def _counts(kind, event_parts, event, facts, tally, weights, fact_of, where):
     if weights[tally, kind] == 0.0 or math.isnan(facts[fact_of[tally]]):
         return False
@@ -296,7 +329,7 @@ def _counts(kind, event_parts, event, facts, tally, weights, fact_of, where):
     return part < 0 or event_parts[event, part] == where[tally, 1]
 
 
-@inner
+@inlined
 def _add(
     values, page, now, kind, event_parts, event, facts, start, end, weights, fact_of, where,
     rates, keeps,
@@ -331,12 +364,10 @@ def _add(
         values[place] = value
 
 
-@inner
+@inlined
 def _observe(
     facts,
-    keys,
-    tables,
-    places,
+    index,
     values,
     used,
     now,
@@ -357,7 +388,7 @@ def _observe(
     for fact in range(len(facts)):
         facts[fact] = np.nan
     if item >= 0:
-        price = _follow_price(keys, tables, places, values, used, item, now, price, list_prices)
+        price = _follow_price(index, values, used, item, now, price, list_prices)
     facts[0] = 1.0
     facts[1] = event_numbers[event, 2]
     facts[2] = quantity
@@ -370,18 +401,18 @@ def _observe(
     facts[8] = now / _DAY
     _mark_known(facts)
     if user >= 0 and kind == _PURCHASE:
-        _follow_order(facts, keys, tables, places, values, used, user, now, event_numbers[event, 5])
+        _follow_order(facts, index, values, used, user, now, event_numbers[event, 5])
     if user >= 0 and kind != _RETURN:
         _follow_visit(
-            facts, keys, tables, places, values, used, user, item, event_parts[event, CATEGORY],
+            facts, index, values, used, user, item, event_parts[event, CATEGORY],
             now, kind, gap,
         )  # fmt: skip
     if user >= 0 and item >= 0 and kind in (_CART, _REMOVE, _PURCHASE):
-        _follow_goods(facts, keys, tables, places, values, used, user, item, now, kind)
+        _follow_goods(facts, index, values, used, user, item, now, kind)
     return _band(price)
 
 
-@inner
+@inlined
 def _mark_known(facts):
     """Let means be taken over the events that say something: what they are divided by."""
     if not math.isnan(facts[4]):
@@ -392,31 +423,31 @@ def _mark_known(facts):
         facts[16] = 1.0
 
 
-@inner
-def _follow_price(keys, tables, places, values, used, item, now, price, list_prices):
+@inlined
+def _follow_price(index, values, used, item, now, price, list_prices):
     """Return the price of an event's item: its own, else the latest that was seen."""
     if math.isnan(price):
-        return _price_of(keys, tables, places, values, item, list_prices)
-    page = _open(keys, tables, places, values, used, PRICES, item, 0, _PRICE_SIZE)
+        return _price_of(index, values, item, list_prices)
+    page = _open(index, values, used, PRICES, item, 0, _PRICE_SIZE)
     if not values[page] > now:
         values[page] = now
         values[page + _PRICE] = price
     return price
 
 
-@inner
-def _price_of(keys, tables, places, values, item, list_prices):
+@inlined
+def _price_of(index, values, item, list_prices):
     """Return an item's latest price, before the first one the catalogue's."""
-    page = _find(keys, tables, places, PRICES, item, 0)
+    page = _find(index, PRICES, item, 0)
     if page >= 0:
         return values[page + _PRICE]
     return list_prices[item] if item < len(list_prices) else np.nan
 
 
-@inner
-def _follow_order(facts, keys, tables, places, values, used, user, now, order):
+@inlined
+def _follow_order(facts, index, values, used, user, now, order):
     """Tell whether a purchase begins an order: another number, or none and another moment."""
-    page = _open(keys, tables, places, values, used, ORDERS, user, 0, _ORDER_SIZE)
+    page = _open(index, values, used, ORDERS, user, 0, _ORDER_SIZE)
     same_number = order == values[page + _ORDER]
     both_unnumbered = math.isnan(order) and math.isnan(values[page + _ORDER])
     if not (same_number or (both_unnumbered and values[page + _ORDER_TIME] == now)):
@@ -426,10 +457,10 @@ def _follow_order(facts, keys, tables, places, values, used, user, now, order):
     values[page + _ORDER_TIME] = now
 
 
-@inner
-def _follow_visit(facts, keys, tables, places, values, used, user, item, category, now, kind, gap):
+@inlined
+def _follow_visit(facts, index, values, used, user, item, category, now, kind, gap):
     """Add an event to the visit it belongs to; one that comes late belongs to none."""
-    page = _open(keys, tables, places, values, used, VISITS, user, 0, _VISIT_SIZE)
+    page = _open(index, values, used, VISITS, user, 0, _VISIT_SIZE)
     last = values[page + _LAST]
     if last > now:
         return
@@ -452,7 +483,7 @@ def _follow_visit(facts, keys, tables, places, values, used, user, item, categor
     values[page + _CATEGORIES] = _n_distinct(values, page + _CATEGORY_RING)
 
 
-@inner
+@inlined
 def _n_distinct(values, start):
     """Return how many different codes of at least 0 there are among the recent ones."""
     distinct = 0.0
@@ -466,10 +497,10 @@ def _n_distinct(values, start):
     return distinct
 
 
-@inner
-def _follow_goods(facts, keys, tables, places, values, used, user, item, now, kind):
+@inlined
+def _follow_goods(facts, index, values, used, user, item, now, kind):
     """Put an item into the cart or take it out, and measure the time between two purchases."""
-    page = _open(keys, tables, places, values, used, GOODS, user, item, _GOODS_SIZE)
+    page = _open(index, values, used, GOODS, user, item, _GOODS_SIZE)
     in_cart = values[page + _IN_CART] == 1.0
     if kind == _CART:
         if not in_cart:
@@ -488,61 +519,49 @@ def _follow_goods(facts, keys, tables, places, values, used, user, item, now, ki
     values[page + _IN_CART] = 0.0
 
 
-@inner
-def _answer(
-    answers, row, now, keys, tables, places, values, row_parts, price, list_prices, gap, fresh
-):
+@inlined
+def _answer(answers, row, now, index, values, row_parts, price, list_prices, visit, gap):
     """Write what a question is told of the item's price, the visit and the cart."""
     user = row_parts[row, USER]
     item = row_parts[row, ITEM]
     if math.isnan(price) and item >= 0:
-        price = _price_of(keys, tables, places, values, item, list_prices)
+        price = _price_of(index, values, item, list_prices)
     answers[row, 0] = price
     answers[row, 1] = _band(price)
-    same_user = not fresh and user == row_parts[row - 1, USER]
-    page = _find(keys, tables, places, VISITS, user, 0) if user >= 0 and not same_user else -1
-    if same_user:
-        for answer in range(2, 6):
-            answers[row, answer] = answers[row - 1, answer]
-    else:
-        answers[row, 2] = now - values[page + _LAST] if page >= 0 else np.nan
-        visiting = page >= 0 and answers[row, 2] <= gap
-        answers[row, 3] = now - values[page + _START] if visiting else 0.0
-        answers[row, 4] = values[page + _EVENTS] if visiting else 0.0
-        answers[row, 5] = values[page + _CATEGORIES] if visiting else 0.0
-    _answer_hits(answers, row, keys, tables, places, values, row_parts)
-    answers[row, 9] = 0.0
+    for answer in range(3, 10):
+        answers[row, answer] = 0.0
+    answers[row, 2] = np.nan
+    if visit >= 0:
+        answers[row, 2] = now - values[visit + _LAST]
+        if answers[row, 2] <= gap:
+            answers[row, 3] = now - values[visit + _START]
+            answers[row, 4] = values[visit + _EVENTS]
+            answers[row, 5] = values[visit + _CATEGORIES]
+            _answer_hits(answers, row, values, visit, item, row_parts[row, CATEGORY])
     if user >= 0 and item >= 0:
-        page = _find(keys, tables, places, GOODS, user, item)
+        page = _find(index, GOODS, user, item)
         if page >= 0 and values[page + _IN_CART] == 1.0:
             answers[row, 9] = 1.0
 
 
-@inner
-def _answer_hits(answers, row, keys, tables, places, values, row_parts):
+@inlined
+def _answer_hits(answers, row, values, visit, item, category):
     """Count the recent items of the visit that are the candidate, or of its category."""
-    user = row_parts[row, USER]
-    items = categories = recent = 0.0
-    if answers[row, 4] > 0.0:
-        page = _find(keys, tables, places, VISITS, user, 0)
-        for ring in range(RECENT):
-            seen = values[page + _ITEM_RING + ring]
-            if seen < 0.0:
-                continue
-            recent += 1.0
-            if seen == row_parts[row, ITEM]:
-                items += 1.0
-            category = values[page + _CATEGORY_RING + ring]
-            if category >= 0.0 and category == row_parts[row, CATEGORY]:
-                categories += 1.0
-    answers[row, 6] = items
-    answers[row, 7] = categories
-    answers[row, 8] = recent
+    for ring in range(RECENT):
+        seen = values[visit + _ITEM_RING + ring]
+        if seen < 0.0:
+            continue
+        answers[row, 8] += 1.0
+        if seen == item:
+            answers[row, 6] += 1.0
+        seen_category = values[visit + _CATEGORY_RING + ring]
+        if seen_category >= 0.0 and seen_category == category:
+            answers[row, 7] += 1.0
 
 
-@inner
+@inlined
 def _read_page(
-    tallies, row, table, now, fresh, band, answers, keys, tables, places, values, row_parts,
+    tallies, row, table, now, fresh, band, answers, index, values, row_parts,
     table_parts, bounds, rates, keeps,
 ):  # fmt: skip
     """Write a table's tallies as of now; where nothing was counted, sums are 0 and others NaN."""
@@ -561,7 +580,7 @@ def _read_page(
         return
     page = -1
     if first >= 0 and second >= 0:
-        page = _find(keys, tables, places, table + FIXED_TABLES, first, second)
+        page = _find(index, table + FIXED_TABLES, first, second)
     rate, factor = 0.0, 1.0
     for tally in range(start, end):
         value = values[page + 1 + tally - start] if page >= 0 else np.nan
@@ -576,7 +595,7 @@ def _read_page(
         tallies[row, tally] = value
 
 
-@inner
+@inlined
 def _before(parts, row, part, answers):
     """Return the code that the question before had."""
     return int(answers[row - 1, 1]) if part == PRICE_BAND else parts[row - 1, part]

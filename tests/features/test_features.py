@@ -1,0 +1,440 @@
+"""Features are what was known just before each row, however they are asked for."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import recopersona as rp
+from recopersona.errors import ColumnError, DataError, NotFittedError, ParameterError
+from recopersona.features.feature import ratio
+from recopersona.testing import check_leak_free
+
+ITEMS = pd.DataFrame({
+    "item_id": [f"i{n}" for n in range(12)],
+    "category": ["tea", "tea", "salt", None] * 3,
+    "brand": ["ito", "mar", "mar", "mar"] * 3,
+    "price": [3.0, 9.0, np.nan, 40.0] * 3,
+    "created_at": pd.to_datetime(["2025-12-01"] * 12),
+})  # fmt: skip
+
+
+def shop_log(n=300, seed=0, ties=True):
+    rng = np.random.default_rng(seed)
+    step = rng.choice([0, 1, 60, 2_000, 90_000] if ties else [1, 60, 2_000, 90_000], n)
+    start = pd.Timestamp("2026-01-01", tz="UTC")
+    return pd.DataFrame({
+        "user_id": rng.choice(["anna", "ben", "cleo", "dora"], n),
+        "item_id": rng.choice(ITEMS["item_id"], n),
+        "event": rng.choice(
+            ["view", "view", "impression", "click", "cart", "remove", "purchase", "return"], n
+        ),
+        "timestamp": start + pd.to_timedelta(np.cumsum(step), unit="s"),
+        "price": rng.choice([np.nan, 3.0, 9.5, 40.0], n),
+        "quantity": rng.choice([1.0, 2.0, np.nan], n),
+        "order_id": rng.choice(["o1", "o2", None], n),
+        "payment_method": rng.choice(["card", "bill", None], n),
+        "category": rng.choice(["tea", "salt", None], n),
+        "device": rng.choice(["mobile", "desktop"], n),
+        "dwell_ms": rng.choice([np.nan, 4_000, 20_000], n),
+        "scroll_pct": rng.choice([np.nan, 10, 90], n),
+        "temperature": rng.normal(size=n),
+    })  # fmt: skip
+
+
+def everything():
+    return rp.Features([
+        rp.Affinity(), rp.Affinity(of="category"), rp.Affinity(of="brand", half_life="2d"),
+        rp.Affinity(of="price_band"), rp.PriceFit(), rp.PaymentPreference(methods=["card"]),
+        rp.Engagement(), rp.Engagement(of="category"), rp.RFM(), rp.OrderValue(),
+        rp.CartAbandonment(), rp.Repurchase(), rp.SessionSignals(), rp.ItemPopularity(),
+        rp.Conversion(), rp.Conversion(of="user", before="impression", after="click"),
+        rp.Freshness(),
+        rp.Context(numbers=["temperature"], categories={"device": ["mobile", "desktop"]},
+                   time_zone="Europe/Berlin"),
+    ])  # fmt: skip
+
+
+def as_events(frame):
+    fields = [name for name in rp.Event._fields if name in frame.columns]
+    for row in frame[fields].itertuples(index=False):
+        said = {name: None if pd.isna(value) else value for name, value in row._asdict().items()}
+        yield rp.Event(**said)
+
+
+# -- nothing sees the future -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_is_said_of_a_row_does_not_depend_on_what_came_after(seed):
+    check_leak_free(everything(), shop_log(seed=seed), items=ITEMS, random_state=seed)
+
+
+def test_categories_that_events_name_are_known_from_then_on():
+    check_leak_free(rp.Features([rp.Affinity(of="category"), rp.PriceFit()]), shop_log(seed=9))
+
+
+class CountOverAllTime(rp.Feature):
+    """What everybody writes first: the events of an item, in the whole log."""
+
+    def columns(self):
+        return {"events_of_all_time": "events of the item, ever"}
+
+    def tallies(self):
+        return {"item": rp.Tally("item")}
+
+    def learn(self, events):
+        self.count_ = float(len(events))
+
+    def compute(self, seen):
+        return [seen["item"] / self.count_]
+
+
+def test_a_feature_that_sees_the_future_is_caught():
+    with pytest.raises(
+        AssertionError, match=r"^events_of_all_time see the future: .* from the log"
+    ):
+        check_leak_free(rp.Features([rp.RFM(), CountOverAllTime()]), shop_log())
+
+
+def test_a_row_sees_nothing_that_happened_at_its_own_moment():
+    times = pd.to_datetime(["2026-01-01", "2026-01-01", "2026-01-02"])
+    log = pd.DataFrame({"user_id": "anna", "item_id": "tea", "timestamp": times})
+    table = rp.Features([rp.RFM()]).fit_transform(log)
+    assert table["visits"].tolist() == [0, 0, 1]
+
+
+# -- one answer, however it is asked for --------------------------------------------------------
+
+
+def test_one_event_at_a_time_ends_where_a_fit_ends():
+    log = shop_log(ties=False)
+    whole = everything().fit(log, items=ITEMS)
+    stream = everything().fit(log[:100], items=ITEMS)
+    for event in as_events(log[100:]):
+        stream.update(event)
+    used = int(whole.state_["used"][1])
+    np.testing.assert_array_equal(whole.state_["used"], stream.state_["used"])
+    np.testing.assert_array_equal(whole.state_["values"][:used], stream.state_["values"][:used])
+    pd.testing.assert_frame_equal(whole.transform(log), stream.transform(log))
+    assert stream.late_ == 0
+
+
+def test_a_request_is_told_what_training_was_told():
+    log = shop_log(ties=False)
+    table = everything().fit_transform(log, items=ITEMS)
+    stream = everything().fit(log[:100], items=ITEMS)
+    for row in range(100, len(log)):
+        asked = log.iloc[row]
+        query = rp.Query(
+            asked["user_id"],
+            now=asked["timestamp"],
+            context={name: asked[name] for name in ("temperature", "device", "payment_method")},
+        )
+        told = stream.for_query(query, [asked["item_id"], "i0"])
+        expected = table.iloc[row].copy()
+        price_known = pd.notna(asked["price"])
+        columns = [not (price_known and "price" in name) for name in table.columns]
+        np.testing.assert_array_equal(told[0][columns], expected.to_numpy()[columns])
+        stream.update(next(as_events(log[row : row + 1])))
+
+
+def test_frames_and_records_teach_the_same():
+    log = shop_log()
+    by_frame = everything().fit(log[:100], items=ITEMS).update(log[100:])
+    by_records = everything().fit(log[:100], items=ITEMS).update(as_events(log[100:]))
+    pd.testing.assert_frame_equal(by_frame.transform(log), by_records.transform(log))
+
+
+def test_rows_may_come_in_any_order():
+    log = shop_log()
+    features = everything().fit(log, items=ITEMS)
+    shuffled = log.sample(frac=1, random_state=1)
+    pd.testing.assert_frame_equal(
+        features.transform(shuffled), features.transform(log).loc[shuffled.index]
+    )
+
+
+def test_the_order_of_the_log_does_not_matter_but_for_ties():
+    log = shop_log(ties=False)
+    features = everything().fit(log.sample(frac=1, random_state=2), items=ITEMS)
+    pd.testing.assert_frame_equal(
+        features.transform(log), everything().fit(log, items=ITEMS).transform(log)
+    )
+
+
+def test_rows_without_a_time_are_asked_after_all_that_is_known():
+    log = shop_log()
+    features = everything().fit(log, items=ITEMS)
+    rows = log[["user_id", "item_id", "temperature", "device"]].head(20)
+    end = log["timestamp"].max()
+    later = features.transform(rows.assign(timestamp=end + pd.Timedelta("1ms")))
+    now = features.transform(rows)
+    recency = ["recency", "tenure", "session_minutes", "idle_minutes"]
+    np.testing.assert_allclose(now[recency], later[recency], atol=1e-4)
+
+
+def test_late_events_are_counted_and_find_their_place_at_a_refresh():
+    log = shop_log(ties=False)
+    late = log.index.isin([120, 150, 290])
+    stream = everything().fit(log[~late], items=ITEMS).update(log[late])
+    whole = everything().fit(log, items=ITEMS)
+    assert stream.late_ == 3
+    stream.refresh()
+    np.testing.assert_array_equal(
+        whole.for_query("anna", ITEMS["item_id"]), stream.for_query("anna", ITEMS["item_id"])
+    )
+    pd.testing.assert_frame_equal(stream.transform(log), whole.transform(log))
+
+
+def test_who_is_forgotten_was_never_there():
+    log = shop_log(ties=False)
+    features = everything().fit(log, items=ITEMS).forget(["ben"])
+    without = everything().fit(log[log["user_id"] != "ben"], items=ITEMS)
+    asked = log[log["user_id"] != "ben"]
+    pd.testing.assert_frame_equal(features.transform(asked), without.transform(asked))
+    assert "ben" not in features.codes_.users_
+    stranger = features.for_query("ben", ["i0"])
+    np.testing.assert_array_equal(stranger, features.for_query("nobody", ["i0"]))
+
+
+@pytest.mark.parametrize("mmap", [False, True])
+def test_features_are_kept_in_a_file_and_learn_on(tmp_path, mmap):
+    log = shop_log(ties=False)
+    features = everything().set_params(scaler=StandardScaler()).fit(log[:250], items=ITEMS)
+    rp.save(features, tmp_path / "features.rp")
+    loaded = rp.load(tmp_path / "features.rp", mmap=mmap)
+    for one in (features, loaded):
+        one.update(log[250:])
+        one.update(rp.Event("anna", "i3", "view", log["timestamp"].max()))
+    pd.testing.assert_frame_equal(features.transform(log), loaded.transform(log))
+    np.testing.assert_array_equal(
+        features.for_query("anna", ["i1", "i2"]), loaded.for_query("anna", ["i1", "i2"])
+    )
+
+
+# -- what the columns say ------------------------------------------------------------------------
+
+
+def test_a_purchase_every_ten_days_is_due_after_ten_days():
+    days = pd.to_datetime(["2026-01-01", "2026-01-11", "2026-01-21"])
+    log = pd.DataFrame(
+        {"user_id": "anna", "item_id": "tea", "event": "purchase", "timestamp": days}
+    )
+    features = rp.Features([rp.Repurchase()]).fit(log)
+    rows = pd.DataFrame({"user_id": ["anna"] * 2, "item_id": ["tea"] * 2,
+                         "timestamp": pd.to_datetime(["2026-01-26", "2026-01-31"])})  # fmt: skip
+    told = features.transform(rows)
+    assert told["repurchase_interval"].tolist() == [10, 10]
+    assert told["repurchase_due"].tolist() == [0.5, 1.0]
+
+
+def test_what_an_order_is_worth_and_what_was_sent_back():
+    log = pd.DataFrame({
+        "user_id": "anna", "item_id": ["tea", "salt", "tea", "salt"],
+        "event": ["purchase", "purchase", "purchase", "return"],
+        "order_id": ["o1", "o1", "o2", "o1"], "price": [4.0, 6.0, 8.0, 6.0],
+        "timestamp": pd.to_datetime(["2026-01-01", "2026-01-01", "2026-01-02", "2026-01-03"]),
+    })  # fmt: skip
+    features = rp.Features([rp.RFM(), rp.OrderValue(half_life=None)]).fit(log)
+    told = features.transform(pd.DataFrame({"user_id": ["anna"]}))
+    assert told.loc[0, ["frequency", "monetary", "order_value"]].tolist() == [2, 12, 6]
+
+
+def test_the_cart_is_followed():
+    log = pd.DataFrame({
+        "user_id": "anna", "item_id": ["tea", "salt", "rice", "tea"],
+        "event": ["cart", "cart", "cart", "purchase"],
+        "timestamp": pd.date_range("2026-01-01", periods=4, freq="min"),
+    })  # fmt: skip
+    features = rp.Features([rp.CartAbandonment(prior=0, half_life="1000y")]).fit(log)
+    told = features.for_query("anna", ["tea", "salt", "honey"])
+    assert told[:, 1].tolist() == [0, 1, 0]
+    assert told[0, 0] == pytest.approx(2 / 3)
+
+
+def test_the_way_of_paying_is_known_by_its_share():
+    log = pd.DataFrame({
+        "user_id": "anna", "item_id": "tea", "event": "purchase",
+        "payment_method": ["card", "card", "bill", None],
+        "timestamp": pd.date_range("2026-01-01", periods=4, freq="h"),
+    })  # fmt: skip
+    features = rp.Features([rp.PaymentPreference(methods=["card", "cash"])]).fit(log)
+    told = features.for_query(rp.Query("anna", context={"payment_method": "bill"}), ["tea"])
+    assert told[0].tolist() == pytest.approx([0.25, 0.5, 0], abs=0.01)
+    assert features.for_query("anna", ["tea"])[0, 0] == 0
+
+
+def test_hours_and_days_go_round():
+    rows = pd.DataFrame({"user_id": "x", "item_id": "y", "timestamp": pd.to_datetime(
+        ["2026-07-06 04:00", "2026-07-05 22:00", "2026-07-12 22:00"])})  # fmt: skip
+    told = rp.Features([rp.Context(time_zone="Europe/Berlin")]).fit_transform(rows)
+    assert told["hour_sin"].tolist() == pytest.approx([1, 0, 0], abs=1e-6)
+    assert told["weekday_cos"].tolist() == pytest.approx([np.cos(2 * np.pi / 28), 1, 1], abs=1e-6)
+
+
+def test_a_request_brings_the_visit_of_a_stranger():
+    features = rp.Features([rp.SessionSignals()]).fit(shop_log(), items=ITEMS)
+    told = features.for_query(rp.Query(session=["i0", "i4", "i2"]), ["i0", "i1", "i2"])
+    names = features.get_feature_names_out().tolist()
+    assert told[:, names.index("session_events")].tolist() == [3, 3, 3]
+    assert told[:, names.index("session_item")].tolist() == [1, 0, 1]
+    assert told[:, names.index("session_category")].tolist() == pytest.approx([2 / 3, 2 / 3, 1 / 3])
+    assert told[:, names.index("session_categories")].tolist() == [2, 2, 2]
+
+
+def test_rows_may_name_users_alone():
+    features = rp.Features().fit(shop_log(), items=ITEMS)
+    told = features.transform(pd.DataFrame({"user_id": ["anna", "nobody", None]}))
+    assert told["tenure"].notna().tolist() == [True, False, False]
+    assert told["popularity"].tolist() == [0, 0, 0]
+
+
+def test_the_default_is_what_the_log_can_tell():
+    plain = shop_log()[["user_id", "item_id", "event", "timestamp"]]
+    few = rp.Features().fit(plain)
+    many = rp.Features().fit(shop_log(), items=ITEMS)
+    assert "affinity_category" not in few.get_feature_names_out()
+    assert {"affinity_brand", "price_vs_user", "dwell_item"} <= set(many.get_feature_names_out())
+    assert len(few.get_feature_names_out()) >= 20
+
+
+def test_attributes_change_from_now_on():
+    features = rp.Features([rp.Affinity(of="category")]).fit(shop_log(), items=ITEMS)
+    before = features.for_query("anna", ["i3"])
+    features.update_items(pd.DataFrame({"item_id": ["i3", "new"], "category": ["tea", "tea"]}))
+    assert before[0, 0] == 0 < features.for_query("anna", ["i3"])[0, 0]
+    np.testing.assert_array_equal(*features.for_query("anna", ["i3", "new"]))
+
+
+def test_explain_says_every_column():
+    features = everything().fit(shop_log(), items=ITEMS)
+    said = features.explain()
+    assert said["column"].tolist() == features.get_feature_names_out().tolist()
+    assert (said[["formula", "window"]] != "").all(axis=None)
+    brand = said.set_index("column").loc["affinity_brand"]
+    assert (brand["window"], brand["counts"][:13]) == ("half-life 2d", "(user, brand)")
+
+
+# -- scikit-learn and frames -----------------------------------------------------------------------
+
+
+def test_a_classifier_learns_from_them_in_a_pipeline():
+    log = shop_log().assign(event="view")
+    bought = log["item_id"].isin(["i1", "i2"])
+    steps = make_pipeline(
+        rp.Features([rp.Affinity(), rp.ItemPopularity()], scaler=StandardScaler()),
+        LogisticRegression(),
+    )
+    assert len(steps.fit(log, bought).predict(log)) == len(log)
+
+
+def test_a_scaler_is_fitted_on_the_rows_and_names_stay():
+    log = shop_log()
+    rows = log.sample(50, random_state=0)
+    features = rp.Features([rp.ItemPopularity()], scaler=StandardScaler()).fit(log, rows=rows)
+    scaled = features.transform(rows)
+    assert scaled.mean().tolist() == pytest.approx([0, 0], abs=1e-5)
+    assert scaled.columns.tolist() == ["popularity", "velocity"]
+    pd.testing.assert_frame_equal(
+        rp.Features([rp.ItemPopularity()], scaler=StandardScaler()).fit_transform(log, rows=rows),
+        scaled,
+    )
+
+
+def test_answers_are_frames_of_the_callers_kind():
+    pl = pytest.importorskip("polars")
+    log = shop_log()[["user_id", "item_id", "event", "timestamp"]]
+    features = rp.Features().fit(pl.from_pandas(log))
+    told = features.transform(pl.from_pandas(log))
+    assert isinstance(told, pl.DataFrame)
+    np.testing.assert_array_equal(told.to_numpy(), features.transform(log).to_numpy())
+    indexed = log.set_index(pd.Index(range(1_000, 1_300)))
+    assert features.transform(indexed).index.tolist() == indexed.index.tolist()
+
+
+def test_what_was_given_is_not_changed():
+    log, given = shop_log(), everything()
+    before = log.copy()
+    fitted = given.fit(log, items=ITEMS)
+    fitted.transform(log)
+    pd.testing.assert_frame_equal(log, before)
+    assert not any(hasattr(part, "columns_") for part in given.features)
+    assert clone(given).get_params().keys() == given.get_params().keys()
+
+
+class Loyalty(rp.Feature):
+    def tallies(self):
+        return {"here": rp.Tally("user", "brand", kinds=["purchase"]),
+                "all": rp.Tally("user", kinds=["purchase"])}  # fmt: skip
+
+    def columns(self):
+        return {"loyalty": "purchases of the brand / purchases"}
+
+    def compute(self, seen):
+        return [ratio(seen["here"], seen["all"])]
+
+
+def test_a_feature_of_ones_own_is_a_few_lines():
+    log = shop_log()
+    features = rp.Features([("mine", Loyalty()), rp.RFM()])
+    told = features.fit_transform(log, items=ITEMS)
+    assert told["loyalty"].between(0, 1).all()
+    assert features.features_.keys() == {"mine", "rfm"}
+    check_leak_free(features, log, items=ITEMS)
+
+
+# -- bad input -------------------------------------------------------------------------------------
+
+
+def test_errors_say_what_to_type():
+    log = shop_log()
+    with pytest.raises(DataError, match="features need a 'timestamp' column in the events"):
+        rp.Features().fit(log.drop(columns="timestamp"))
+    with pytest.raises(ColumnError, match=r"need an item column 'brand'.*fit\(events, items="):
+        rp.Features([rp.Affinity(of="brand")]).fit(log)
+    with pytest.raises(ColumnError, match=r"'price', .*it is a number"):
+        rp.Features([rp.Affinity(of="price")]).fit(log, items=ITEMS)
+    with pytest.raises(ColumnError, match="need a column 'payment_method' in the events"):
+        rp.Features([rp.PaymentPreference()]).fit(log.drop(columns="payment_method"))
+    with pytest.raises(ColumnError, match="Context needs a column 'heat' in the rows"):
+        rp.Features([rp.Context(numbers=["heat"])]).fit_transform(log)
+    with pytest.raises(ParameterError, match="features must be a list of features"):
+        rp.Features([rp.ALS()]).fit(log)
+    with pytest.raises(ParameterError, match="both give a column 'recency'"):
+        rp.Features([rp.RFM(), rp.RFM()]).fit(log)
+    with pytest.raises(ParameterError, match="half_life must be a duration"):
+        rp.Features([rp.Affinity(half_life="soon")]).fit(log)
+    with pytest.raises(NotFittedError, match=r"call Features\.fit first"):
+        rp.Features().transform(log)
+    fitted = rp.Features([rp.RFM()]).fit(log)
+    with pytest.raises(ColumnError, match="rows need a column 'user_id' or 'item_id'"):
+        fitted.transform(pd.DataFrame({"userid": ["anna"]}))
+    with pytest.raises(DataError, match="1 of 2 rows have no timestamp"):
+        fitted.transform(log[:2].assign(timestamp=[pd.NaT, log["timestamp"][0]]))
+    with pytest.raises(DataError, match="need the timestamp of an event"):
+        fitted.update(rp.Event("anna", "i0"))
+    with pytest.raises(ParameterError, match="unknown fact 'mony'; did you mean 'money'"):
+        rp.Tally("user", fact="mony")
+    with pytest.raises(ParameterError, match="at most two parts"):
+        rp.Tally("user", "item", "category")
+
+
+def test_a_failed_update_leaves_everything_as_it_was():
+    log = shop_log()
+    features = rp.Features([rp.RFM()]).fit(log)
+    before = features.for_query("anna", ["i0"])
+    with pytest.raises(DataError):
+        features.update(log.assign(timestamp=pd.NaT))
+    with pytest.raises(DataError):
+        features.update(rp.Event("anna", "i0", "wink", log["timestamp"].max()))
+    np.testing.assert_array_equal(features.for_query("anna", ["i0"]), before)
+
+
+def test_nothing_is_asked_of_an_empty_request():
+    features = rp.Features().fit(shop_log(), items=ITEMS)
+    assert features.for_query("anna", []).shape == (0, len(features.get_feature_names_out()))
+    assert len(features.transform(shop_log()[:0])) == 0
