@@ -40,6 +40,13 @@ class Seen:
         From the name of an item attribute to its value for each question's item.
     context : mapping
         What the questions say of themselves: one value for all, or a Series (n,).
+
+    Examples
+    --------
+    >>> tallies, answers, now = np.array([[4.0]]), np.empty((1, 0)), np.array([DAY_MS])
+    >>> seen = Seen(tallies, answers, {"bought": 0}, now, attribute=dict, context={})
+    >>> seen["bought"], seen.today
+    (array([4.]), array([1.]))
     """
 
     def __init__(
@@ -152,7 +159,8 @@ def mean(total: Array, count: Array) -> Array:
     >>> mean(np.array([6.0, 0.0]), np.array([4.0, 0.0])).tolist()
     [1.5, nan]
     """
-    return np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0)
+    blank: Array = np.full(len(total), np.nan)
+    return np.divide(total, count, out=blank, where=count > 0)
 
 
 def shrunk(total: Array, count: Array, expected: Array, prior: float) -> Array:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
 from sklearn.base import TransformerMixin, clone
 
-from recopersona.base.composite import named
+from recopersona.base.nested import Nested, are_parts, named
 from recopersona.base.parameters import Bound, check_parameters, duration, optional, param
-from recopersona.base.part import Part
 from recopersona.data.columns import as_pandas, like
 from recopersona.data.event import Event
 from recopersona.data.feature_table import FeatureTable
@@ -37,16 +36,13 @@ from recopersona.features.state import State, steps
 from recopersona.features.taste import Affinity, Engagement, PaymentPreference, PriceFit
 from recopersona.kernels.signals import ANSWERS, CATEGORY, EVENT_NUMBERS, RECENT, USER
 
-
-def _are_features(value: Any) -> bool:
-    entries = [entry[1] if isinstance(entry, tuple) else entry for entry in value]
-    return bool(entries) and all(isinstance(entry, Feature) for entry in entries)
-
-
-_FEATURES = Bound("a list of features or (name, feature) pairs, at least one", _are_features)
+_FEATURES = Bound(
+    "a list of features or (name, feature) pairs, at least one",
+    lambda value: are_parts(value, Feature),
+)
 
 
-class Features(TransformerMixin, Part):  # type: ignore[misc]
+class Features(TransformerMixin, Nested):  # type: ignore[misc]
     r"""Signals of users, items and visits, each as it was just before the row it is computed for.
 
     One piece of code serves training and requests: `transform` replays the log and answers every
@@ -114,11 +110,17 @@ class Features(TransformerMixin, Part):  # type: ignore[misc]
     ['affinity_item', 'ln(1 + T(user, item))', 'half-life 1d']
     """
 
+    _parts_parameter: ClassVar[str] = "features"
+    _parts_kind = Feature
+
     features: Sequence[Any] | None = param(optional(_FEATURES), default=None)
     scaler: Any = param(
         optional(Bound("a transformer", lambda value: hasattr(value, "transform"))), default=None
     )
     gap: str | timedelta = param(duration(), default="30min")
+
+    end_: int
+    late_: int
 
     def __init__(
         self,
@@ -174,7 +176,7 @@ class Features(TransformerMixin, Part):  # type: ignore[misc]
         """
         self._check_fitted()
         if isinstance(events, Event):
-            columns = self._one
+            columns: Mapping[str, Array] = self._one
             self.codes_.event(events, columns)
         else:
             columns = self.codes_.events(events)
@@ -331,7 +333,7 @@ class Features(TransformerMixin, Part):  # type: ignore[misc]
             name: {said: self._program.order[tally] for said, tally in tallies.items()}
             for name, tallies in own.items()
         }
-        self._one = {
+        self._one: dict[str, Array] = {
             "times": np.zeros(1, np.int64),
             "kinds": np.zeros(1, np.int8),
             "parts": np.zeros((1, len(codes.parts_)), np.int32),

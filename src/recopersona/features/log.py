@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,12 @@ from recopersona.errors import DataError
 from recopersona.features.codes import in_time
 from recopersona.kernels.signals import EVENT_NUMBERS
 
-_TYPES = {"times": np.int64, "kinds": np.int8, "parts": np.int32, "numbers": np.float64}
+_TYPES: Mapping[str, type[np.generic]] = {
+    "times": np.int64,
+    "kinds": np.int8,
+    "parts": np.int32,
+    "numbers": np.float64,
+}
 
 
 class EventLog(Part):
@@ -67,10 +73,13 @@ class EventLog(Part):
 
     def check(self, n_parts: int) -> None:
         """Refuse columns from a file that the kernel must not see."""
-        held = self.columns_
+        held: Any = self.columns_
         if not isinstance(held, dict) or set(held) != set(_TYPES):
             raise DataError("a log of events holds other columns than it needs.")
-        widths = {"parts": (n_parts,), "numbers": (len(EVENT_NUMBERS),)}
+        widths: Mapping[str, tuple[int, ...]] = {
+            "parts": (n_parts,),
+            "numbers": (len(EVENT_NUMBERS),),
+        }
         for name, dtype in _TYPES.items():
             require_array(held[name], dtype, (None, *widths.get(name, ())), name)
         same_length = len({len(column) for column in held.values()}) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -72,7 +73,7 @@ class State:
 
     def check(self) -> None:
         """Refuse arrays from a file that the kernel must not see."""
-        held = self.arrays
+        held: Any = self.arrays
         if not isinstance(held, dict) or set(held) != {"index", "values", "used"}:
             raise DataError("the state of features holds other arrays than it needs.")
         require_array(held["index"], np.int64, (None, 2), "index")

@@ -185,7 +185,7 @@ _TABLE_MASK = (1 << _TABLE_BITS) - 1
 MOST_TABLES = _TABLE_MASK - 1
 
 
-def split_cells(cells):
+def split_cells(cells: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return where the pages of cells begin, and the tables they belong to."""
     return cells >> _TABLE_BITS, (cells & _TABLE_MASK) - 1
 

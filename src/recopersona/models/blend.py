@@ -108,7 +108,7 @@ class Blend(Composite):
     3
     """
 
-    _models_parameter: ClassVar[str] = "models"
+    _parts_parameter: ClassVar[str] = "models"
 
     models: Sequence[Any] = param(MODELS, default=())
     weights: Mapping[str, float] | None = param(

@@ -84,7 +84,7 @@ class Pipeline(Composite):
     5
     """
 
-    _models_parameter: ClassVar[str] = "candidates"
+    _parts_parameter: ClassVar[str] = "candidates"
 
     candidates: Sequence[Any] = param(MODELS, default=())
     rules: Any = param(default=None)
