@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from recopersona.base.part import Part
+from recopersona.base.recommender import require_array
 from recopersona.data.columns import as_pandas, factorized, numbers
 from recopersona.data.event import Event
 from recopersona.data.feature_table import CategoryColumn, FeatureTable, NumberColumn, TimeColumn
@@ -19,6 +20,7 @@ from recopersona.data.query import Query
 from recopersona.data.times import MISSING_TIME, to_ms
 from recopersona.data.types import Array
 from recopersona.errors import ColumnError, DataError, hint
+from recopersona.features.program import FIXED_PART_NAMES
 from recopersona.features.tally import EVENT_PARTS
 from recopersona.kernels.signals import CATEGORY, EVENT_NUMBERS, ITEM, USER
 
@@ -48,9 +50,7 @@ class Codes(Part):
         table = _catalogue(catalogue)
         self.parts_ = list(parts)
         self.users_, self.items_, self.item_features_ = IdMap(), table.ids, table
-        said_by_events = [name for name in (*EVENT_PARTS, "order_id") if name in frame.columns]
         self.words_ = {name: IdMap() for name in ["category", *EVENT_PARTS, "order_id"]}
-        self.columns_ = said_by_events
         self._check_attributes(frame)
         if "category" in table:
             column = _category_column(table, "category")
@@ -71,6 +71,26 @@ class Codes(Part):
                     )
             else:
                 _category_column(self.item_features_, part)
+
+    def _check_learned(self) -> None:
+        held: Any = vars(self)
+        require_array(held["categories_"], np.int32, (len(self.items_),), "categories_")
+        require_array(held["category_since_"], np.int64, (len(self.items_),), "category_since_")
+        table, words, parts = held["item_features_"], held["words_"], held["parts_"]
+        good = (
+            isinstance(held["users_"], IdMap)
+            and isinstance(table, FeatureTable)
+            and table.ids is held["items_"]
+            and isinstance(words, dict)
+            and {"category", "order_id", *EVENT_PARTS} == set(words)
+            and all(isinstance(ids, IdMap) for ids in words.values())
+            and isinstance(parts, list)
+            and tuple(parts[: CATEGORY + 1]) == FIXED_PART_NAMES
+        )
+        if not good:
+            raise DataError("the codes of features are not what they should be.")
+        for part in set(parts[CATEGORY + 1 :]) - set(EVENT_PARTS):
+            _category_column(table, part)
 
     # -- events ------------------------------------------------------------------------------
 

@@ -412,14 +412,16 @@ class Features(TransformerMixin, Nested):  # type: ignore[misc]
                 tallies, answers, self._places[name], now,
                 lambda attribute: self.codes_.attribute(attribute, items), context,
             )  # fmt: skip
-            computed = feature.compute(seen)
+            with np.errstate(all="ignore"):  # what is unknown or beyond float32 stays so
+                computed = feature.compute(seen)
             if len(computed) != len(self._columns[name]):
                 raise DataError(
                     f"{name} must compute {len(self._columns[name])} columns, got {len(computed)}."
                 )
-            for values_of_one in computed:
-                values[:, column] = values_of_one
-                column += 1
+            with np.errstate(over="ignore"):
+                for values_of_one in computed:
+                    values[:, column] = values_of_one
+                    column += 1
         return values
 
     def _bring_visit(self, answers: Array, session: Sequence[Id], parts: Array) -> None:
@@ -467,6 +469,17 @@ class Features(TransformerMixin, Nested):  # type: ignore[misc]
         return list(dict.fromkeys(names))
 
     def _check_learned(self) -> None:
+        held: Any = vars(self)
+        good = (
+            isinstance(held["features_"], dict)
+            and all(isinstance(part, Feature) for part in held["features_"].values())
+            and isinstance(held["codes_"], Codes)
+            and isinstance(held["log_"], EventLog)
+            and type(held["end_"]) is int
+            and type(held["late_"]) is int
+        )
+        if not good:
+            raise DataError("Features: what was learned is not what it should be.")
         self._lay_out()
         self.log_.check(len(self.codes_.parts_))
         State(self._program, duration_ms(self.gap), self.state_).check()

@@ -61,8 +61,8 @@ class ItemPopularity(Feature):
 
     def compute(self, seen: Seen) -> Sequence[Array]:
         short, long = duration_ms(self.short) / DAY_MS, duration_ms(self.long) / DAY_MS
-        lately, usually = seen["short"] / short, seen["long"] / long
-        return [np.log1p(seen["long"]), np.log((lately + 1 / long) / (usually + 1 / long))]
+        lately, usually = np.maximum(seen["short"], 0) / short, np.maximum(seen["long"], 0) / long
+        return [np.log1p(usually * long), np.log((lately + 1 / long) / (usually + 1 / long))]
 
 
 class Conversion(Feature):

@@ -9,8 +9,9 @@ import numpy as np
 
 from recopersona.data.event import EVENT_TYPES
 from recopersona.data.types import Array
+from recopersona.errors import ParameterError
 from recopersona.features.tally import Tally
-from recopersona.kernels.signals import FACTS, LARGEST_FIXED_PAGES
+from recopersona.kernels.signals import FACTS, FIXED_TABLES, LARGEST_FIXED_PAGES, MOST_TABLES
 
 FIXED_PART_NAMES = ("user", "item", "price_band", "category")
 
@@ -67,6 +68,11 @@ class Program:
         """
         distinct = list(dict.fromkeys(tallies))
         keys = list(dict.fromkeys(tally.key for tally in distinct))
+        if len(keys) + FIXED_TABLES > MOST_TABLES:
+            raise ParameterError(
+                f"tallies of {len(keys)} different keys are too many; "
+                f"at most {MOST_TABLES - FIXED_TABLES} can be counted."
+            )
         # Within a table those that decay alike are neighbours: the kernel computes a factor once.
         ordered = sorted(distinct, key=lambda tally: (keys.index(tally.key), tally.rate))
         sizes = [sum(tally.key == key for tally in ordered) for key in keys]

@@ -65,7 +65,7 @@ class Affinity(Feature):
         return {f"affinity_{self.of}": f"T(user, {self.of}) / (T(user) + 1)"}
 
     def compute(self, seen: Seen) -> Sequence[Array]:
-        here = seen["here"]
+        here = np.maximum(seen["here"], 0.0)
         return [np.log1p(here) if self.of == "item" else here / (seen["anywhere"] + 1.0)]
 
 
