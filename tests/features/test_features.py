@@ -177,6 +177,33 @@ def test_rows_without_a_time_are_asked_after_all_that_is_known():
     np.testing.assert_allclose(now[recency], later[recency], atol=1e-4)
 
 
+def test_rows_may_be_asked_as_of_one_moment():
+    log = shop_log()
+    features = everything().fit(log, items=ITEMS)
+    rows = log[["user_id", "item_id", "temperature", "device"]].head(20)
+    moment = log["timestamp"][150]
+    pd.testing.assert_frame_equal(
+        features.transform(rows, as_of=moment), features.transform(rows.assign(timestamp=moment))
+    )
+    known = everything().fit(log[log["timestamp"] < moment], items=ITEMS)
+    pd.testing.assert_frame_equal(
+        features.transform(rows, as_of=moment), known.transform(rows, as_of=moment)
+    )
+
+
+def test_the_state_takes_what_the_formula_says():
+    log = shop_log(3_000)
+    log["user_id"] = [f"u{n % 500}" for n in range(3_000)]
+    features = rp.Features([rp.Affinity(), rp.RFM()]).fit(log)
+    n_keys, n_numbers = features.state_["used"].tolist()
+    pairs, users, items = 3_000, 500, 12  # at most; pages: affinity, RFM, and the four fixed tables
+    assert n_keys <= 2 * pairs + 3 * users + items
+    assert n_numbers <= pairs * (2 + 3) + users * (1 + 5 + 20 + 3) + items * 2
+    room = 1 << 16  # what one step may add is reserved
+    assert features.state_["index"].nbytes <= 16 * 4 * (n_keys + room * 7)
+    assert len(features.log_.columns_["times"]) == 3_000
+
+
 def test_late_events_are_counted_and_find_their_place_at_a_refresh():
     log = shop_log(ties=False)
     late = log.index.isin([120, 150, 290])

@@ -131,7 +131,7 @@ def test_every_question_is_answered_from_what_came_before_it(log):
         prices = [e["price"] for e in log if e["item"] == question["item"]
                   and e["time"] < question["time"] and e["price"] == e["price"]]  # fmt: skip
         price = prices[-1] if prices else math.nan
-        told = dict(zip(signals.ANSWERS, answers[row], strict=True))
+        told = dict(zip(signals.ANSWERS, answers[:, row], strict=True))
         np.testing.assert_equal(told["price"], price)
         assert told["price_band"] == naive.band(price)
         seen = naive.visit(log, question["user"], question["time"], GAP)
@@ -154,7 +154,7 @@ def test_every_question_is_answered_from_what_came_before_it(log):
             if key is None:
                 expected = 0.0 if tally.keep == "sum" else math.nan
             np.testing.assert_allclose(
-                tallies[row, program.order[tally]],
+                tallies[program.order[tally], row],
                 expected,
                 rtol=1e-9,
                 atol=1e-9,
@@ -184,7 +184,7 @@ def test_a_pass_in_pieces_is_the_same_to_the_bit(log, size):
         )
         done = end
     for place in (0, 1):
-        pieces = np.concatenate([pair[place] for pair in told]) if told else at_once[place]
+        pieces = np.concatenate([pair[place] for pair in told], axis=1) if told else at_once[place]
         np.testing.assert_array_equal(at_once[place], pieces)
 
 
@@ -197,10 +197,10 @@ def test_what_is_bought_leaves_the_cart():
     tallies, answers = state.follow(
         event_columns(log, parts), row_columns(rows, parts), np.arange(7, dtype=np.int64)
     )
-    assert answers[:, signals.ANSWERS.index("in_cart")].tolist() == [0, 1, 1, 0, 1, 0, 1]
-    assert tallies[-1, program.order[TALLIES[5]]] == 1
+    assert answers[signals.ANSWERS.index("in_cart")].tolist() == [0, 1, 1, 0, 1, 0, 1]
+    assert tallies[program.order[TALLIES[5]], -1] == 1
     carted = Tally("user", fact="carted", kinds=["cart"], half_life="1s")
-    assert tallies[-1, program.order[carted]] == pytest.approx(3, rel=0.01)
+    assert tallies[program.order[carted], -1] == pytest.approx(3, rel=0.01)
 
 
 def test_a_late_event_counts_aged_and_belongs_to_no_visit():
@@ -210,10 +210,10 @@ def test_a_late_event_counts_aged_and_belongs_to_no_visit():
     state.follow(event_columns([early], parts), row_columns([], parts), np.empty(0, np.int64))
     asked = row_columns([{"time": 1_000, "user": 0, "item": 0}], parts)
     tallies, answers = state.follow(event_columns([late], parts), asked, np.ones(1, np.int64))
-    counted = tallies[0, program.order[TALLIES[0]]]
+    counted = tallies[program.order[TALLIES[0]], 0]
     assert counted == pytest.approx(1 + 2 ** (-100 / 30))
-    assert answers[0, signals.ANSWERS.index("session_events")] == 1
-    assert tallies[0, program.order[TALLIES[7]]] == 900 / naive.DAY
+    assert answers[signals.ANSWERS.index("session_events"), 0] == 1
+    assert tallies[program.order[TALLIES[7]], 0] == 900 / naive.DAY
 
 
 def test_the_kernel_names_kinds_as_the_library_does():
@@ -237,4 +237,4 @@ def test_many_keys_find_their_pages_again():
     counted, _ = state.follow(
         event_columns([], parts), row_columns(rows, parts), np.zeros(len(rows), np.int64)
     )
-    assert counted[:, 0].tolist() == [1.0] * 510 + [0.0] * 17
+    assert counted[0].tolist() == [1.0] * 510 + [0.0] * 17

@@ -17,6 +17,8 @@ from recopersona.kernels.signals import ANSWERS
 
 DAY_MS = 86_400_000.0
 
+_ANSWER = {name: place for place, name in enumerate(ANSWERS)}
+
 WORD = Bound("a word", lambda value: isinstance(value, str) and value.isidentifier())
 WORDS = Bound(
     "a list of words",
@@ -31,9 +33,9 @@ class Seen:
 
     Parameters
     ----------
-    tallies : float64 (n, n_tallies)
-    answers : float64 (n, n_answers)
-    columns : mapping from name to column of tallies
+    tallies : float64 (n_tallies, n)
+    answers : float64 (n_answers, n)
+    columns : mapping from name to row of tallies
     now : float64 (n,)
         When each question was asked, in milliseconds since 1970.
     attribute : function
@@ -43,7 +45,7 @@ class Seen:
 
     Examples
     --------
-    >>> tallies, answers, now = np.array([[4.0]]), np.empty((1, 0)), np.array([DAY_MS])
+    >>> tallies, answers, now = np.array([[4.0]]), np.empty((0, 1)), np.array([DAY_MS])
     >>> seen = Seen(tallies, answers, {"bought": 0}, now, attribute=dict, context={})
     >>> seen["bought"], seen.today
     (array([4.]), array([1.]))
@@ -65,11 +67,13 @@ class Seen:
         return len(self.now)
 
     def __getitem__(self, name: str) -> Array:
-        return self._tallies[:, self._columns[name]]
+        column: Array = self._tallies[self._columns[name]]
+        return column
 
     def answer(self, name: str) -> Array:
         """Return what the kernel knows of the visit, the price and the cart: see `ANSWERS`."""
-        return self._answers[:, ANSWERS.index(name)]
+        column: Array = self._answers[_ANSWER[name]]
+        return column
 
     @property
     def today(self) -> Array:

@@ -17,7 +17,7 @@ from recopersona.data.event import Event
 from recopersona.data.feature_table import FeatureTable
 from recopersona.data.intake import event_frame
 from recopersona.data.query import Query
-from recopersona.data.times import MISSING_TIME, duration_ms
+from recopersona.data.times import MISSING_TIME, duration_ms, from_ms, moment_ms
 from recopersona.data.types import Array, Id
 from recopersona.errors import DataError, ParameterError
 from recopersona.features.buying import (
@@ -34,7 +34,7 @@ from recopersona.features.market import Context, Conversion, Freshness, ItemPopu
 from recopersona.features.program import Program, part_names
 from recopersona.features.state import State, steps
 from recopersona.features.taste import Affinity, Engagement, PaymentPreference, PriceFit
-from recopersona.kernels.signals import ANSWERS, CATEGORY, EVENT_NUMBERS, RECENT, USER
+from recopersona.kernels.signals import ANSWERS, CATEGORY, EVENT_NUMBERS, ITEM, RECENT, USER
 
 _FEATURES = Bound(
     "a list of features or (name, feature) pairs, at least one",
@@ -214,7 +214,7 @@ class Features(TransformerMixin, Nested):  # type: ignore[misc]
 
     # -- answering ---------------------------------------------------------------------------
 
-    def transform(self, rows: Any) -> Any:
+    def transform(self, rows: Any, *, as_of: Any = None) -> Any:
         """Return the features of rows, each as of just before its time.
 
         Parameters
@@ -222,6 +222,8 @@ class Features(TransformerMixin, Nested):  # type: ignore[misc]
         rows : dataframe
             ``user_id`` or ``item_id`` or both, and ``timestamp``; without it, as of all that is
             known. ``price`` is the candidate's where it is there. Columns that `Context` reads.
+        as_of : moment, optional
+            One time for all rows, in place of their own.
 
         Returns
         -------
@@ -230,6 +232,8 @@ class Features(TransformerMixin, Nested):  # type: ignore[misc]
         """
         self._check_fitted()
         frame = self._row_frame(rows)
+        if as_of is not None:
+            frame = frame.assign(timestamp=from_ms(np.full(len(frame), moment_ms(as_of, "as_of"))))
         asked = self.codes_.rows(frame, self.end_)
         if asked["present"] or int(asked["times"].min(initial=self.end_ + 1)) > self.end_:
             none_new = np.zeros(len(frame), np.int64)
@@ -260,7 +264,7 @@ class Features(TransformerMixin, Nested):  # type: ignore[misc]
         if len(asked.session) and len(items):
             self._bring_visit(answers, asked.session, asked_rows["parts"])
         values = self._compute(tallies, answers, asked_rows, asked.context)
-        return self._scaled(values)
+        return self._scaled(np.ascontiguousarray(values.T))
 
     def get_feature_names_out(self, input_features: Any = None) -> Array:
         """Return the names of the columns, an object array."""
@@ -392,47 +396,48 @@ class Features(TransformerMixin, Nested):  # type: ignore[misc]
         """
         order = np.argsort(asked["times"], kind="stable")
         visible = before[order]
-        values = np.empty((len(order), self._n_columns), np.float32)
+        values = np.empty((self._n_columns, len(order)), np.float32)
         for part, rows in steps(visible, len(events["times"])):
             places = order[rows]
             block = {name: asked[name][places] for name in ("times", "parts", "prices")}
             tallies, answers = state.follow(_cut(events, part), block, visible[rows] - part.start)
             context = {name: frame[name].iloc[places] for name in self._context_names}
-            values[places] = self._compute(tallies, answers, block, context)
-        return values
+            values[:, places] = self._compute(tallies, answers, block, context)
+        return values.T
 
     def _compute(
         self, tallies: Array, answers: Array, asked: Mapping[str, Array], context: Mapping[str, Any]
     ) -> Array:
-        now, items = asked["times"].astype(np.float64), asked["parts"][:, 1]
-        values = np.empty((len(now), self._n_columns), np.float32)
+        """Return every feature's columns, float32 (n_features, n)."""
+        now, items = asked["times"].astype(np.float64), asked["parts"][:, ITEM]
+        values = np.empty((self._n_columns, len(now)), np.float32)
         column = 0
-        for name, feature in self.features_.items():
-            seen = Seen(
-                tallies, answers, self._places[name], now,
-                lambda attribute: self.codes_.attribute(attribute, items), context,
-            )  # fmt: skip
-            with np.errstate(all="ignore"):  # what is unknown or beyond float32 stays so
+        with np.errstate(all="ignore"):  # what is unknown, or beyond float32, stays so
+            for name, feature in self.features_.items():
+                seen = Seen(
+                    tallies, answers, self._places[name], now,
+                    lambda attribute: self.codes_.attribute(attribute, items), context,
+                )  # fmt: skip
                 computed = feature.compute(seen)
-            if len(computed) != len(self._columns[name]):
-                raise DataError(
-                    f"{name} must compute {len(self._columns[name])} columns, got {len(computed)}."
-                )
-            with np.errstate(over="ignore"):
+                if len(computed) != len(self._columns[name]):
+                    raise DataError(
+                        f"{name} must compute {len(self._columns[name])} columns, "
+                        f"got {len(computed)}."
+                    )
                 for values_of_one in computed:
-                    values[:, column] = values_of_one
+                    values[column] = values_of_one
                     column += 1
         return values
 
     def _bring_visit(self, answers: Array, session: Sequence[Id], parts: Array) -> None:
         """Let the visit be what the request says it is, where the log knows of none."""
-        if answers[0, ANSWERS.index("session_events")] > 0:
+        if answers[ANSWERS.index("session_events"), 0] > 0:
             return
         codes = self.codes_
         items = codes.items_.indices(list(session[-RECENT:]))
         categories = codes.take(codes.categories_, items, -1)
         known = categories[categories >= 0]
-        same_item = (parts[:, 1, None] == items[items >= 0]).sum(axis=1)
+        same_item = (parts[:, ITEM, None] == items[items >= 0]).sum(axis=1)
         same_category = (parts[:, CATEGORY, None] == known).sum(axis=1)
         for name, value in {
             "session_events": len(session),
@@ -441,7 +446,7 @@ class Features(TransformerMixin, Nested):  # type: ignore[misc]
             "session_category_hits": same_category,
             "session_recent": len(items),
         }.items():
-            answers[:, ANSWERS.index(name)] = value
+            answers[ANSWERS.index(name)] = value
 
     def _scaled(self, values: Array) -> Array:
         scaler = getattr(self, "scaler_", None)

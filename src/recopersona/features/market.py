@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -17,6 +18,11 @@ from recopersona.data.types import Array
 from recopersona.features.feature import DAY_MS, WORD, WORDS, Feature, Seen, ratio, shrunk
 from recopersona.features.tally import Tally
 from recopersona.features.taste import EVENT_WEIGHTS
+
+
+@lru_cache
+def _days(duration: str | timedelta) -> float:
+    return duration_ms(duration) / DAY_MS
 
 
 class ItemPopularity(Feature):
@@ -60,7 +66,7 @@ class ItemPopularity(Feature):
         }
 
     def compute(self, seen: Seen) -> Sequence[Array]:
-        short, long = duration_ms(self.short) / DAY_MS, duration_ms(self.long) / DAY_MS
+        short, long = _days(self.short), _days(self.long)
         lately, usually = np.maximum(seen["short"], 0) / short, np.maximum(seen["long"], 0) / long
         return [np.log1p(usually * long), np.log((lately + 1 / long) / (usually + 1 / long))]
 

@@ -56,11 +56,11 @@ class State:
 
         Returns
         -------
-        tallies float64 (m, n_tallies), answers float64 (m, n_answers)
+        tallies float64 (n_tallies, m), answers float64 (n_answers, m)
         """
         n_events, n_rows = len(events["times"]), len(rows["times"])
-        tallies = np.empty((n_rows, len(self.program)))
-        answers = np.empty((n_rows, len(ANSWERS)))
+        tallies = np.empty((len(self.program), n_rows))
+        answers = np.empty((len(ANSWERS), n_rows))
         self._make_room(n_events)
         held = self.arrays
         follow(

@@ -107,8 +107,8 @@ def follow(
     values       (n,) float64, written: the pages
     used         (2,) int64, written: places and values in use
     facts        (n_facts,) float64, written: scratch
-    tallies      (n_rows, n_tallies) float64, written
-    answers      (n_rows, n_answers) float64, written
+    tallies      (n_tallies, n_rows) float64, written
+    answers      (n_answers, n_rows) float64, written
     event_times  (n_events,) int64 milliseconds, ascending but for events that come late
     event_kinds  (n_events,) int8
     event_parts  (n_events, n_parts) int32, -1 where unknown; the price band is found here
@@ -148,7 +148,7 @@ def follow(
         _answer(
             answers, row, now, index, values, row_parts, row_prices[row], list_prices, visit, gap
         )
-        band = int(answers[row, 1])
+        band = int(answers[1, row])
         for table in range(len(table_parts)):
             _read_page(
                 tallies, row, table, now, fresh, band, answers, index, values, row_parts,
@@ -526,22 +526,22 @@ def _answer(answers, row, now, index, values, row_parts, price, list_prices, vis
     item = row_parts[row, ITEM]
     if math.isnan(price) and item >= 0:
         price = _price_of(index, values, item, list_prices)
-    answers[row, 0] = price
-    answers[row, 1] = _band(price)
+    answers[0, row] = price
+    answers[1, row] = _band(price)
     for answer in range(3, 10):
-        answers[row, answer] = 0.0
-    answers[row, 2] = np.nan
+        answers[answer, row] = 0.0
+    answers[2, row] = np.nan
     if visit >= 0:
-        answers[row, 2] = now - values[visit + _LAST]
-        if answers[row, 2] <= gap:
-            answers[row, 3] = now - values[visit + _START]
-            answers[row, 4] = values[visit + _EVENTS]
-            answers[row, 5] = values[visit + _CATEGORIES]
+        answers[2, row] = now - values[visit + _LAST]
+        if answers[2, row] <= gap:
+            answers[3, row] = now - values[visit + _START]
+            answers[4, row] = values[visit + _EVENTS]
+            answers[5, row] = values[visit + _CATEGORIES]
             _answer_hits(answers, row, values, visit, item, row_parts[row, CATEGORY])
     if user >= 0 and item >= 0:
         page = _find(index, GOODS, user, item)
         if page >= 0 and values[page + _IN_CART] == 1.0:
-            answers[row, 9] = 1.0
+            answers[9, row] = 1.0
 
 
 @inlined
@@ -551,12 +551,12 @@ def _answer_hits(answers, row, values, visit, item, category):
         seen = values[visit + _ITEM_RING + ring]
         if seen < 0.0:
             continue
-        answers[row, 8] += 1.0
+        answers[8, row] += 1.0
         if seen == item:
-            answers[row, 6] += 1.0
+            answers[6, row] += 1.0
         seen_category = values[visit + _CATEGORY_RING + ring]
         if seen_category >= 0.0 and seen_category == category:
-            answers[row, 7] += 1.0
+            answers[7, row] += 1.0
 
 
 @inlined
@@ -576,7 +576,7 @@ def _read_page(
     start, end = bounds[table], bounds[table + 1]
     if same:
         for tally in range(start, end):
-            tallies[row, tally] = tallies[row - 1, tally]
+            tallies[tally, row] = tallies[tally, row - 1]
         return
     page = -1
     if first >= 0 and second >= 0:
@@ -592,10 +592,10 @@ def _read_page(
                 factor = math.exp(-rate * max(now - values[page], 0.0))
             if rates[tally] != 0.0:
                 value *= factor
-        tallies[row, tally] = value
+        tallies[tally, row] = value
 
 
 @inlined
 def _before(parts, row, part, answers):
     """Return the code that the question before had."""
-    return int(answers[row - 1, 1]) if part == PRICE_BAND else parts[row - 1, part]
+    return int(answers[1, row - 1]) if part == PRICE_BAND else parts[row - 1, part]
