@@ -193,6 +193,7 @@ def test_rows_may_be_asked_as_of_one_moment():
 
 def test_the_state_takes_what_the_formula_says():
     log = shop_log(3_000)
+    log["timestamp"] = pd.date_range("2026-01-01", periods=3_000, freq="h")
     log["user_id"] = [f"u{n % 500}" for n in range(3_000)]
     features = rp.Features([rp.Affinity(), rp.RFM()]).fit(log)
     n_keys, n_numbers = features.state_["used"].tolist()
