@@ -30,6 +30,9 @@ from recopersona.evaluation.splits import split_last as split_last
 from recopersona.events.cleaning import clean as clean
 from recopersona.events.reading import read_events as read_events
 from recopersona.events.sessions import sessionize as sessionize
+from recopersona.features.customers import rfm as rfm
+from recopersona.features.lifetime import LifetimeValue as LifetimeValue
+from recopersona.features.segments import Segments as Segments
 from recopersona.kernels.blocks import limit_threads as limit_threads
 from recopersona.models.als import ALS as ALS
 from recopersona.models.blend import Blend as Blend

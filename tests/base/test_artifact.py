@@ -163,7 +163,7 @@ def test_a_refused_save_leaves_the_old_model(model, tmp_path):
 def test_an_unfitted_model_is_not_saved(tmp_path):
     with pytest.raises(NotFittedError, match=r"^this ALS has learned nothing to save; call fit\.$"):
         rp.save(rp.ALS(), tmp_path / "model")
-    with pytest.raises(ArtifactError, match="save needs a recommender, got dict"):
+    with pytest.raises(ArtifactError, match="save needs a recommender or a part, got dict"):
         rp.save({}, tmp_path / "model")
 
 

@@ -33,7 +33,7 @@ from typing import Any
 import numpy as np
 
 from recopersona.base.codec import Reader, Writer
-from recopersona.base.recommender import Recommender
+from recopersona.base.part import Part
 from recopersona.data.types import Array
 from recopersona.errors import ArtifactError, NotFittedError, RecopersonaError
 
@@ -60,13 +60,13 @@ _DAMAGE = (
 """What Python raises on a file that was made to break it."""
 
 
-def save(model: Recommender, path: str | PathLike[str]) -> None:
+def save(model: Part, path: str | PathLike[str]) -> None:
     """Write a fitted model into a directory, atomically.
 
     Parameters
     ----------
-    model : Recommender
-        A model or a pipeline, fitted.
+    model : Recommender or Part
+        A model, a pipeline, or a part such as `Segments`, fitted.
     path : path
         Made where there is none; a model that is there is replaced.
 
@@ -91,8 +91,8 @@ def save(model: Recommender, path: str | PathLike[str]) -> None:
     ...     load(f"{folder}/model.rp").recommend(1).item_ids
     ['salt']
     """
-    if not isinstance(model, Recommender):
-        raise ArtifactError(f"save needs a recommender, got {type(model).__name__}.")
+    if not isinstance(model, Part):
+        raise ArtifactError(f"save needs a recommender or a part, got {type(model).__name__}.")
     if not model.__sklearn_is_fitted__():
         raise NotFittedError(f"this {type(model).__name__} has learned nothing to save; call fit.")
     target = Path(path)
@@ -153,7 +153,7 @@ def load(
     raise ArtifactError(f"{folder} was saved anew each time it was read; load it again.")
 
 
-def _encoded(model: Recommender) -> tuple[list[Array], str]:
+def _encoded(model: Part) -> tuple[list[Array], str]:
     """Return a model's arrays, and all else as JSON."""
     name, writer = type(model).__name__, Writer()
     try:
@@ -192,7 +192,7 @@ def _read(
     functions: Iterable[Callable[..., Any]],
     mmap: bool,
     verify: bool,
-) -> Recommender:
+) -> Part:
     arrays = _ArrayFiles(folder / manifest["arrays"], manifest["files"], mmap, verify)
     try:
         with _locked(folder / manifest["arrays"], shared=True):
@@ -202,7 +202,7 @@ def _read(
     except _DAMAGE as problem:
         said = problem if isinstance(problem, RecopersonaError) else f"{problem!r}."
         raise ArtifactError(f"{folder} is damaged: {said}") from problem
-    if not isinstance(model, Recommender) or not model.__sklearn_is_fitted__():
+    if not isinstance(model, Part) or not model.__sklearn_is_fitted__():
         raise ArtifactError(f"{folder} holds no recommender that has learned anything.")
     return model
 
