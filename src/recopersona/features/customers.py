@@ -17,7 +17,7 @@ from recopersona.data.interactions import Interactions
 from recopersona.data.returns import kept_quantity
 from recopersona.data.times import MISSING_TIME, duration_ms, from_ms, moment_ms
 from recopersona.data.types import Array, Indices, Mask
-from recopersona.errors import DataError
+from recopersona.errors import DataError, ParameterError
 
 DAY_MS = 86_400_000
 
@@ -113,6 +113,23 @@ def rfm(events: Any, as_of: Any = None, period: str | timedelta = "1d") -> Any:
     table |= _purchases(frame, log, calendar)
     result = pd.DataFrame(table)
     return result if is_events(events) else like(result, events)
+
+
+def described(customers: Any, as_of: Any, period: str | timedelta, owner: str) -> pd.DataFrame:
+    """Return customers as `rfm` describes them; a frame that it made comes back as it is."""
+    frame = frame_of_events(customers)
+    if not set(_OF_RFM) <= set(frame.columns):
+        made: pd.DataFrame = rfm(frame, as_of, period)
+        return made
+    if as_of is not None:
+        raise ParameterError(
+            f"{owner}: a frame made by rp.rfm has its moment already; leave as_of out, "
+            "or pass the events."
+        )
+    return frame
+
+
+_OF_RFM = ("user_id", "orders", "frequency", "recency_days", "span_days", "tenure_days")
 
 
 class _Log(NamedTuple):

@@ -17,14 +17,14 @@ from recopersona.data.ids import IdMap
 from recopersona.data.intake import frame_of_events, is_events
 from recopersona.data.times import duration_ms, moment_ms, to_ms
 from recopersona.data.types import Array
-from recopersona.errors import ColumnError, DataError, ParameterError
+from recopersona.errors import ColumnError, DataError
 from recopersona.features.bg_nbd import (
     BGNBD,
     expected_purchases,
     fit_bg_nbd,
     probability_alive,
 )
-from recopersona.features.customers import DAY_MS, rfm
+from recopersona.features.customers import DAY_MS, described, rfm
 from recopersona.features.gamma_gamma import GammaGamma, expected_value, fit_gamma_gamma
 
 _FEWEST = 10  # customers; below it a likelihood of four parameters says nothing
@@ -331,23 +331,6 @@ class _Buyers:
         sizes = table.groupby(["x", "t_x", "T"]).size().reset_index(name="n")
         x, t_x, T, weight = (sizes[name].to_numpy(dtype=np.float64) for name in sizes)
         return x, t_x, T, weight
-
-
-def described(customers: Any, as_of: Any, period: str | timedelta, owner: str) -> pd.DataFrame:
-    """Return customers as `rfm` describes them; what is a frame of it already, as it is."""
-    frame = frame_of_events(customers)
-    if not set(_OF_RFM) <= set(frame.columns):
-        made: pd.DataFrame = rfm(frame, as_of, period)
-        return made
-    if as_of is not None:
-        raise ParameterError(
-            f"{owner}: a frame made by rp.rfm has its moment already; leave as_of out, "
-            "or pass the events."
-        )
-    return frame
-
-
-_OF_RFM = ("user_id", "orders", "frequency", "recency_days", "span_days", "tenure_days")
 
 
 def _require_enough(buyers: _Buyers) -> None:

@@ -15,8 +15,7 @@ from recopersona.data.intake import is_events
 from recopersona.data.times import duration_ms
 from recopersona.data.types import Array, Mask
 from recopersona.errors import DataError, ParameterError
-from recopersona.features.customers import DAY_MS
-from recopersona.features.lifetime import described
+from recopersona.features.customers import DAY_MS, described
 
 SEGMENTS = ("lapsed", "at_risk", "high_value", "new", "returning", "one_time", "prospect")
 """Every segment, in the order in which the rules are asked: the first that holds decides."""
@@ -25,11 +24,11 @@ SEGMENTS = ("lapsed", "at_risk", "high_value", "new", "returning", "one_time", "
 class Segments(Part):
     r"""Put every user into one segment, by rules with numbers that can be read.
 
-    What is usual for a customer is the mean time between his purchases, drawn towards that of all
-    customers while he has made few; he is overdue by how often it has passed since the last one:
+    What is usual for a customer is the mean time between his purchases, drawn towards that of the
+    median customer while he has made few; he is overdue by how often it has passed since the last:
 
     .. math::
-        gap = \frac{span + shrink \cdot gap_{all}}{frequency + shrink}, \qquad
+        gap = \frac{span + shrink \cdot gap_{median}}{frequency + shrink}, \qquad
         overdue = recency / gap
 
     The first rule that holds decides:
@@ -55,14 +54,14 @@ class Segments(Part):
     at_risk, lapsed : float, above 0
         Of the usual gaps, how many must have passed; ``lapsed`` is the larger.
     shrink : float, above 0
-        How many gaps of the average customer everybody is given beside his own.
+        How many gaps of the median customer everybody is given beside his own.
     period : duration
         What counts as one occasion to buy; see `rfm`.
 
     Attributes
     ----------
     gap_days_ : float
-        The mean time between purchases, over all gaps of all customers.
+        The mean time between purchases of the median customer who bought at least twice.
     threshold_ : float or None
         The total value above which customers are of high value; None where there are no prices.
     counts_ : dict from segment to int
@@ -85,7 +84,7 @@ class Segments(Part):
     >>> segments = Segments(high_value=0.9).fit(log, as_of="2026-06-01")
     >>> segments.transform(log, as_of="2026-06-01")[["user_id", "segment", "overdue"]].round(1)
       user_id    segment  overdue
-    0    anna     lapsed     11.1
+    0    anna     lapsed     10.4
     1     ben  returning      0.6
     2    cleo        new      0.4
     3     dan   prospect      NaN
@@ -182,14 +181,16 @@ class Segments(Part):
         )
 
     def _learn(self, customers: pd.DataFrame) -> pd.DataFrame:
-        gaps = float(customers["frequency"].sum())
-        if not gaps:
+        frequency, span = customers["frequency"], customers["span_days"]
+        again = frequency > 0
+        if not again.any():
             raise DataError(
                 "Segments needs customers who bought at least twice, to know what gap is usual; "
                 "take a longer log or a shorter period."
             )
         self._unfit()
-        self.gap_days_ = float(customers["span_days"].sum()) / gaps
+        # Of customers, not of gaps: most gaps are those of a few who buy all the time.
+        self.gap_days_ = float((span[again] / frequency[again]).median())
         bought = customers["orders"].to_numpy() > 0
         self.threshold_: float | None = None
         if "total_value" in customers.columns:
