@@ -141,7 +141,7 @@ def test_a_file_cannot_bring_parameters_that_none_has(model, tmp_path):
 
 def test_what_cannot_be_used_is_said(shop, model):
     lifetime = rp.LifetimeValue()
-    with pytest.raises(NotFittedError, match="call LifetimeValue.fit first"):
+    with pytest.raises(NotFittedError, match=r"call LifetimeValue\.fit first"):
         lifetime.predict(shop)
     with pytest.raises(ColumnError, match="got no prices; add a column 'price'"):
         lifetime.fit(shop.drop(columns="price"))

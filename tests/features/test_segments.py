@@ -164,7 +164,7 @@ def test_a_second_fit_forgets_the_first():
 
 
 def test_what_cannot_be_used_is_said():
-    with pytest.raises(NotFittedError, match="call Segments.fit first"):
+    with pytest.raises(NotFittedError, match=r"call Segments\.fit first"):
         rp.Segments().transform(SHOP)
     with pytest.raises(DataError, match="Segments needs customers who bought at least twice"):
         rp.Segments().fit(log_of(one=[3], other=[5]))

@@ -182,7 +182,8 @@ class LifetimeValue(Part):
         ----------
         events : dataframe, or iterable of `Event`
         calibration_end : moment
-            Events before it are learned from; those from it on are foretold.
+            Events before it are learned from; those from it on are foretold. It should be a moment
+            at which a period begins, or the purchases of the period it cuts count on both sides.
         as_of : moment, optional
             Where the events to foretell end, this moment left out; by default with the last event.
 
