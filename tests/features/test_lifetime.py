@@ -62,6 +62,17 @@ def test_the_held_out_part_is_what_it_says(shop):
     assert actual == pytest.approx(purchases.sum())
 
 
+def test_another_future_changes_what_is_actual_and_nothing_foretold(shop):
+    later = shop["timestamp"] >= "2025-10-01"
+    another = pd.concat([shop[~later], shop[later].iloc[::3]])
+    reports = [
+        rp.LifetimeValue().holdout(log, "2025-10-01", as_of="2026-06-01") for log in (shop, another)
+    ]
+    whole, thinned = (report.by_frequency for report in reports)
+    pd.testing.assert_frame_equal(whole.drop(columns="actual"), thinned.drop(columns="actual"))
+    assert (thinned["actual"] < whole["actual"]).all()
+
+
 def test_holding_out_changes_nothing_and_sees_no_future(shop, model):
     before = dict(vars(model))
     model.holdout(shop, "2025-10-01")
