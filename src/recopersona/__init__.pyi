@@ -35,13 +35,16 @@ from recopersona.features.buying import CartAbandonment as CartAbandonment
 from recopersona.features.buying import OrderValue as OrderValue
 from recopersona.features.buying import Repurchase as Repurchase
 from recopersona.features.buying import SessionSignals as SessionSignals
+from recopersona.features.customers import rfm as rfm
 from recopersona.features.feature import Feature as Feature
 from recopersona.features.feature import Seen as Seen
 from recopersona.features.features import Features as Features
+from recopersona.features.lifetime import LifetimeValue as LifetimeValue
 from recopersona.features.market import Context as Context
 from recopersona.features.market import Conversion as Conversion
 from recopersona.features.market import Freshness as Freshness
 from recopersona.features.market import ItemPopularity as ItemPopularity
+from recopersona.features.segments import Segments as Segments
 from recopersona.features.tally import Tally as Tally
 from recopersona.features.taste import Affinity as Affinity
 from recopersona.features.taste import Engagement as Engagement

@@ -5,14 +5,19 @@ from hypothesis import strategies as st
 
 from recopersona.data.event import EVENT_TYPES
 from recopersona.data.interactions import Interactions
-from recopersona.data.returns import kept_rows
+from recopersona.data.returns import kept_quantity, kept_rows
 
 VIEW, PURCHASE, RETURN = (EVENT_TYPES.index(name) for name in ("view", "purchase", "return"))
 
 
 def kept_by_hand(users, items, events, times, quantities):
+    return [left > 0 for left in left_by_hand(users, items, events, times, quantities)]
+
+
+def left_by_hand(users, items, events, times, quantities):
     """The slow twin: a pile of purchases per pair, and every return takes from its top."""
-    piles, kept = {}, [event != RETURN for event in events]
+    piles = {}
+    kept = [0 if event == RETURN else much for event, much in zip(events, quantities, strict=True)]
     for row in sorted(range(len(users)), key=lambda row: (times[row], row)):
         pile = piles.setdefault((users[row], items[row]), [])
         if events[row] == PURCHASE:
@@ -22,9 +27,9 @@ def kept_by_hand(users, items, events, times, quantities):
             while left > 0 and pile:
                 bought, there = pile[-1]
                 if there > left:
-                    pile[-1][1] = there - left
+                    kept[bought] = pile[-1][1] = there - left
                     break
-                kept[bought] = False
+                kept[bought] = 0
                 left -= there
                 pile.pop()
     return kept
@@ -53,6 +58,15 @@ def test_the_fast_way_agrees_with_a_pile_per_pair(log):
     kept = kept_rows(rows(users, items, events, times, quantities))
     expected = kept_by_hand(users, items, events, times, quantities)
     assert (expected if RETURN in events else None) == (None if kept is None else kept.tolist())
+
+
+@given(logs)
+def test_a_purchase_returned_in_part_keeps_the_rest(log):
+    users, items, events, times, quantities = zip(*log, strict=True) if log else 5 * [()]
+    left = kept_quantity(rows(users, items, events, times, quantities))
+    assert left.tolist() == pytest.approx(left_by_hand(users, items, events, times, quantities))
+    without = kept_quantity(rows(users, items, events, times))
+    assert without.tolist() == left_by_hand(users, items, events, times, [1] * len(users))
 
 
 @given(logs)

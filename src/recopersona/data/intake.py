@@ -59,7 +59,7 @@ def read_columns(events: Any, now: int | None = None) -> EventColumns:
     ColumnError, DataError
         For whatever cannot be used as it came; `recopersona.clean` sets such rows aside instead.
     """
-    frame = event_frame(events)
+    frame = frame_of_events(events)
     require_columns(frame, ["user_id", "item_id"])
     for name in ("user_id", "item_id"):
         missing = int(frame[name].isna().sum())
@@ -160,8 +160,8 @@ def _one_time(timestamp: Any, now: int) -> int:
     return MISSING_TIME if times is None else int(times[0])
 
 
-def event_frame(events: Any) -> pd.DataFrame:
-    """Return events as a pandas frame: a frame as it is, records in columns."""
+def frame_of_events(events: Any) -> pd.DataFrame:
+    """Return events of any form as a pandas frame; columns of which no record says a thing go."""
     if isinstance(events, Event):
         events = [events]
     if is_events(events):

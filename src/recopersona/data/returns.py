@@ -28,6 +28,30 @@ def kept_rows(log: Interactions) -> Mask | None:
     return kept
 
 
+def kept_quantity(log: Interactions) -> Array:
+    """Tell how much of every event still counts: of a purchase, what was not sent back.
+
+    By the rule of `kept_rows`, but a purchase returned in part keeps the rest of its quantity.
+
+    Returns
+    -------
+    float64 (n,)
+        0 for returns and for purchases wholly sent back; the quantity (1 where the log has none)
+        of everything else.
+    """
+    quantity = np.ones(len(log)) if log.quantity is None else log.quantity.astype(np.float64)
+    is_return = log.event == RETURN
+    if not is_return.any():
+        return quantity
+    order = _trades_of_returned_pairs(log, is_return)
+    bought, before, later_low = _stock(_runs(log, order), is_return[order], quantity[order])
+    kept = np.clip(later_low - before, 0.0, bought)
+    kept[kept <= _ROUNDING * bought] = 0.0
+    quantity[order] = kept
+    quantity[is_return] = 0.0
+    return quantity
+
+
 def _trades_of_returned_pairs(log: Interactions, is_return: Mask) -> Array:
     """Rows of purchases and returns of pairs with any return: by pair, then time, then row."""
     pair = log.users.astype(np.int64) << 32 | log.items
@@ -47,13 +71,23 @@ def _runs(log: Interactions, order: Array) -> Array:
 def _undone(run: Array, is_return: Mask, quantity: Array) -> Mask:
     """Tell which purchases were wholly sent back, last bought first.
 
-    Let the stock in hand rise with purchases and fall with returns, never below zero. A purchase
-    is undone exactly if the stock later falls back to where it was before that purchase.
+    A purchase is undone exactly if the stock later falls back to where it was before that purchase.
+    """
+    bought, before, later_low = _stock(run, is_return, quantity)
+    undone: Mask = ~is_return & (later_low <= before + _ROUNDING * bought)
+    return undone
+
+
+def _stock(run: Array, is_return: Mask, quantity: Array) -> tuple[Array, Array, Array]:
+    """Let the stock in hand rise with purchases and fall with returns, never below zero.
+
+    Returns what each row brought, the stock before it, and the lowest stock from it on: (n,) each.
     """
     total = pd.Series(np.where(is_return, -quantity, quantity)).groupby(run).cumsum()
     stock = total - np.minimum(total.groupby(run).cummin(), 0.0)
     before = stock.groupby(run).shift(fill_value=0.0)
     later_low = stock[::-1].groupby(run[::-1]).cummin()[::-1]
-    # Thirds of a kilo may not add up to the last bit.
-    undone: Mask = ~is_return & (later_low <= before + 1e-5 * quantity).to_numpy()
-    return undone
+    return np.where(is_return, 0.0, quantity), before.to_numpy(), later_low.to_numpy()
+
+
+_ROUNDING = 1e-5  # thirds of a kilo may not add up to the last bit

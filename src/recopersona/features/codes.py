@@ -15,7 +15,7 @@ from recopersona.data.event import Event
 from recopersona.data.feature_table import CategoryColumn, FeatureTable, NumberColumn, TimeColumn
 from recopersona.data.growing import with_room
 from recopersona.data.ids import UNKNOWN, IdMap, is_missing
-from recopersona.data.intake import event_frame, read_columns, read_one
+from recopersona.data.intake import frame_of_events, read_columns, read_one
 from recopersona.data.query import Query
 from recopersona.data.times import MISSING_TIME, to_ms
 from recopersona.data.types import Array
@@ -102,7 +102,7 @@ class Codes(Part):
         ColumnError, DataError
             For whatever cannot be used as it came; `recopersona.clean` sets such rows aside.
         """
-        frame = event_frame(events)
+        frame = frame_of_events(events)
         read = read_columns(frame)
         if read.timestamp is None:
             raise DataError("features need a 'timestamp' column in the events.")

@@ -15,7 +15,7 @@ from recopersona.base.parameters import Bound, check_parameters, duration, optio
 from recopersona.data.columns import as_pandas, like
 from recopersona.data.event import Event
 from recopersona.data.feature_table import FeatureTable
-from recopersona.data.intake import event_frame
+from recopersona.data.intake import frame_of_events
 from recopersona.data.query import Query
 from recopersona.data.times import MISSING_TIME, duration_ms, from_ms, moment_ms
 from recopersona.data.types import Array, Id
@@ -303,7 +303,7 @@ class Features(TransformerMixin, Nested):  # type: ignore[misc]
         """Forget everything; read the catalogue and the log."""
         check_parameters(self)
         self._unfit()
-        frame = event_frame(events)
+        frame = frame_of_events(events)
         given = _default_features(frame, items) if self.features is None else self.features
         features = {name: clone(part) for name, part in named(given, type(self).__name__)}
         for feature in features.values():
@@ -368,7 +368,7 @@ class Features(TransformerMixin, Nested):  # type: ignore[misc]
             state.follow(_cut(events, part), self._no_rows, _NOTHING)
 
     def _row_frame(self, rows: Any) -> pd.DataFrame:
-        frame = event_frame(rows) if not hasattr(rows, "columns") else as_pandas(rows, "rows")
+        frame = frame_of_events(rows) if not hasattr(rows, "columns") else as_pandas(rows, "rows")
         for feature in self.features_.values():
             require_context(feature, [str(name) for name in frame.columns])
         return frame

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
-from recopersona.data.intake import event_frame
+from recopersona.data.intake import frame_of_events
 from recopersona.data.times import to_ms
 from recopersona.features.features import Features
 
@@ -55,7 +55,7 @@ def check_leak_free(
     ... })
     >>> check_leak_free(Features([ItemPopularity()]), log)
     """
-    frame = event_frame(events)
+    frame = frame_of_events(events)
     asked = frame if rows is None else rows
     times, row_times = to_ms(frame["timestamp"]), to_ms(asked["timestamp"])
     unscaled = clone(features).set_params(scaler=None)
