@@ -1,5 +1,9 @@
 """Features are what was known just before each row, however they are asked for."""
 
+import copy
+import pickle
+import threading
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -460,6 +464,49 @@ def test_a_failed_update_leaves_everything_as_it_was():
     with pytest.raises(DataError):
         features.update(rp.Event("anna", "i0", "wink", log["timestamp"].max()))
     np.testing.assert_array_equal(features.for_query("anna", ["i0"]), before)
+
+
+def test_an_amount_that_is_no_number_is_refused_before_anything_is_learned():
+    features = rp.Features([rp.RFM()]).fit(shop_log())
+    with pytest.raises(DataError, match="an event's price must be a number, got 'dear'"):
+        features.update(rp.Event("zoe", "i0", "view", "2026-06-01", price="dear"))
+    assert "zoe" not in features.codes_.users_
+
+
+def test_threads_may_ask_while_events_come_in():
+    features = everything().fit(shop_log(), items=ITEMS)
+    stop = threading.Event()
+
+    def ask():
+        while not stop.is_set():
+            assert features.for_query("anna", ITEMS["item_id"]).shape[0] == 12
+
+    threads = [threading.Thread(target=ask) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for n in range(100):
+        features.update(rp.Event(f"u{n}", f"i{n % 40}", "view", 1_780_000_000_000 + n))
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert features.for_query("u99", ["i0"]).shape[0] == 1
+
+
+def test_copies_go_their_own_way():
+    features = rp.Features([rp.Affinity()]).fit(shop_log())
+    for twin in (copy.deepcopy(features), pickle.loads(pickle.dumps(features))):  # noqa: S301
+        before = features.for_query("anna", ["i0"])
+        np.testing.assert_array_equal(twin.for_query("anna", ["i0"]), before)
+        twin.update(rp.Event("anna", "i0", "purchase", "2026-06-01"))
+        assert twin.for_query("anna", ["i0"])[0, 0] > before[0, 0]
+        np.testing.assert_array_equal(features.for_query("anna", ["i0"]), before)
+
+
+def test_an_empty_log_is_a_beginning():
+    features = rp.Features().fit(shop_log()[:0])
+    assert features.transform(shop_log(5))["popularity"].tolist() == [0] * 5
+    features.update(rp.Event("anna", "i0", "view", "2026-01-01"))
+    assert features.for_query("anna", ["i0"])[0, 0] > 0
 
 
 def test_nothing_is_asked_of_an_empty_request():

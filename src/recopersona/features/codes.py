@@ -132,6 +132,7 @@ class Codes(Part):
         user_id, item_id, kind, time = read_one(event)
         if time == MISSING_TIME:
             raise DataError("features need the timestamp of an event.")
+        amounts = [_number(getattr(event, name), name) for name in _AMOUNTS]
         parts, said = into["parts"][0], into["numbers"][0]
         known_items = len(self.items_)
         parts[USER], parts[ITEM] = self.users_.append(user_id), self.items_.append(item_id)
@@ -147,11 +148,8 @@ class Codes(Part):
                 codes = self._attribute_codes(part)
                 parts[column] = codes[item]
         into["times"][0], into["kinds"][0] = time, kind
-        said[0] = _number(event.price)
-        said[1] = _number(event.quantity)
+        said[0], said[1], said[3], said[4] = amounts
         said[2] = 1.0
-        said[3] = _number(event.dwell_ms)
-        said[4] = _number(event.scroll_pct)
         order = self._word("order_id", event.order_id)
         said[5] = np.nan if order < 0 else order
 
@@ -361,9 +359,15 @@ def _finite(values: Array) -> Array:
     return np.where(np.isfinite(values), values, np.nan)
 
 
-def _number(value: Any) -> float:
+_AMOUNTS = ("price", "quantity", "dwell_ms", "scroll_pct")
+
+
+def _number(value: Any, name: str) -> float:
     """Return one number, NaN where there is none."""
     if value is None:
         return np.nan
-    number = float(value)
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        raise DataError(f"an event's {name} must be a number, got {value!r}.") from None
     return number if abs(number) < np.inf else np.nan

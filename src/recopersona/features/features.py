@@ -75,7 +75,8 @@ class Features(TransformerMixin, Nested):  # type: ignore[misc]
     *Memory.* 57 bytes an event for the log, and for each (user, item) pair, user, item, ... that a
     tally is kept for 8 bytes a tally and some 80 more.
 
-    *Time.* Constant for an event and for a candidate, whatever the length of the log.
+    *Time.* Constant for an event and for a candidate, whatever the length of the log. Any number of
+    threads may ask; one at a time may update.
 
     Raises
     ------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,14 @@ class State:
         self.list_prices = np.empty(0)
         self.arrays = _blank() if arrays is None else arrays
         self._facts = np.empty(len(FACTS))
+        # Who reads while somebody else's event makes the arrays move would read past their end.
+        self._lock = Lock()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_lock"}
+
+    def __setstate__(self, held: dict[str, Any]) -> None:
+        vars(self).update(held, _lock=Lock())
 
     def follow(self, events: Columns, rows: Columns, visible: Array) -> tuple[Array, Array]:
         """Take in events and answer questions, both in order of time.
@@ -61,14 +70,15 @@ class State:
         n_events, n_rows = len(events["times"]), len(rows["times"])
         tallies = np.empty((len(self.program), n_rows))
         answers = np.empty((len(ANSWERS), n_rows))
-        self._make_room(n_events)
-        held = self.arrays
-        follow(
-            held["index"], held["values"], held["used"], self._facts, tallies, answers,
-            events["times"], events["kinds"], events["parts"], events["numbers"],
-            rows["times"], visible, rows["parts"], rows["prices"],
-            *self.program.arrays, self.list_prices, self.gap, n_events, n_rows,
-        )  # fmt: skip
+        with self._lock:
+            self._make_room(n_events)
+            held = self.arrays
+            follow(
+                held["index"], held["values"], held["used"], self._facts, tallies, answers,
+                events["times"], events["kinds"], events["parts"], events["numbers"],
+                rows["times"], visible, rows["parts"], rows["prices"],
+                *self.program.arrays, self.list_prices, self.gap, n_events, n_rows,
+            )  # fmt: skip
         return tallies, answers
 
     def check(self) -> None:
