@@ -72,7 +72,7 @@ class Event(NamedTuple):
         tells which.
     quantity, price : float, optional
     event_id, session_id, anonymous_id, order_id : id, optional
-    payment_method, category, device : str, optional
+    payment_method, category, device, page : str, optional
     dwell_ms : float, optional
         How long the visitor stayed, in milliseconds.
     scroll_pct : float, optional
@@ -102,6 +102,7 @@ class Event(NamedTuple):
     dwell_ms: float | None = None
     scroll_pct: float | None = None
     received: Any = None
+    page: str | None = None
 
 
 def event_code(name: object) -> int:
