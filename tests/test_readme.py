@@ -23,6 +23,7 @@ events = renamed(shop.events)
 events.iloc[:-200].to_csv("clicks.csv", index=False)
 todays_events = events.iloc[-200:]
 catalogue, customers = renamed(shop.catalogue), renamed(shop.customers)
+now = shop.events["timestamp"].max()
 changed_rows = catalogue.head(3).assign(stock=0)
 """
 

@@ -1,0 +1,16 @@
+"""The examples that need no data run as they stand."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+def test_the_example_of_features_runs():
+    done = subprocess.run(
+        [sys.executable, "-W", "error", str(EXAMPLES / "features.py")],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2_000:]
+    assert "area under the curve" in done.stdout
