@@ -1,0 +1,142 @@
+"""Who did it: visitors as small codes, and an order of theirs that no row order changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from recopersona.data.columns import require_columns
+from recopersona.data.types import Array, Indices
+from recopersona.errors import DataError
+from recopersona.events.distinct import Distinct
+from recopersona.kernels.coding import codes_of
+
+_DENSE = 4  # codes per row up to which integers stand for themselves
+
+
+@dataclass(frozen=True, eq=False)
+class Visitors:
+    """Whose event each row is.
+
+    codes  int32 (n,), at least 0; not every code below the highest need occur
+    keys   for rows, (m,) each: numbers that order their visitors as `canonical` does, the most
+           significant first
+    """
+
+    codes: Indices
+    keys: Callable[[Array], list[Array]]
+
+    @property
+    def span(self) -> int:
+        """One more than the highest code."""
+        return int(self.codes.max(initial=-1)) + 1
+
+    @classmethod
+    def of(cls, frame: pd.DataFrame, devices: Iterable[str] = ()) -> Visitors:
+        """Tell visitors apart: a ``user_id``, else an ``anonymous_id``, and perhaps a device.
+
+        Raises
+        ------
+        ColumnError
+            If ``user_id`` or a column of the device is missing.
+        DataError
+            If a row has neither user nor anonymous id, or an id cannot be hashed.
+        """
+        devices = tuple(devices)
+        if not {"user_id", "anonymous_id"} <= set(frame.columns):
+            require_columns(frame, ["user_id"])
+        who = _people(frame)
+        for name in devices:
+            if name not in frame.columns:
+                require_columns(frame, [name])
+            who = _both(who, _values(frame[name]))
+        return who
+
+
+def canonical(value: Any) -> tuple[int, Any]:
+    """Order values of any kind: none first, then numbers, then text, then the rest as written.
+
+    Examples
+    --------
+    >>> sorted(["b", 10, None, "a", 9], key=canonical)
+    [None, 9, 10, 'a', 'b']
+    """
+    if type(value) is str:
+        return 2, value
+    if isinstance(value, (Real, np.bool_)):
+        return (1, value) if value == value else (0, 0)  # NaN is none
+    if value is None or value is pd.NaT or value is pd.NA:
+        return 0, 0
+    return (2, str(value)) if isinstance(value, str) else (3, f"{type(value).__name__} {value!r}")
+
+
+def canonical_ranks(distinct: Distinct, rows: Array) -> Array:
+    """Return numbers that order rows as their values are ordered; only theirs are compared."""
+    codes = distinct.codes[rows]
+    used = np.unique(codes)
+    values = [None if code < 0 else distinct.values[code] for code in used.tolist()]
+    order = sorted(range(len(used)), key=lambda place: canonical(values[place]))
+    ranks = np.empty(len(used), dtype=np.int64)
+    ranks[order] = np.arange(len(used))
+    found: Array = ranks[np.searchsorted(used, codes)]
+    return found
+
+
+def _people(frame: pd.DataFrame) -> Visitors:
+    column = frame["user_id"]
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "iu":
+        if column.dtype != np.uint64:
+            return _integers(column.to_numpy())
+    users = Distinct.of(column)
+    codes, strangers = users.codes, None
+    if "anonymous_id" in frame.columns and (codes < 0).any():
+        strangers = Distinct.of(frame["anonymous_id"])
+        shifted = np.where(strangers.codes < 0, -1, strangers.codes + len(users.values))
+        codes = np.where(codes < 0, shifted, codes)
+    nobody = int((codes < 0).sum())
+    if nobody:
+        raise DataError(
+            f"{nobody} of {len(frame)} events have no user_id to sessionize by; "
+            "rp.clean(events) sets such rows aside."
+        )
+
+    def keys(rows: Array) -> list[Array]:
+        by_user = canonical_ranks(users, rows)
+        if strangers is None:
+            return [by_user]
+        unknown = users.codes[rows] < 0
+        by_stranger = np.where(unknown, canonical_ranks(strangers, rows), 0)
+        return [unknown.astype(np.int64), by_user, by_stranger]
+
+    return Visitors(codes.astype(np.int32), keys)
+
+
+def _integers(ids: Array) -> Visitors:
+    low, high = (int(ids.min()), int(ids.max())) if len(ids) else (0, 0)
+
+    def keys(rows: Array) -> list[Array]:
+        return [ids[rows].astype(np.int64)]
+
+    if high - low < max(_DENSE * len(ids), 1_000) and high - low < 2**31:
+        if ids.dtype == np.int32 and 0 <= low and high < max(_DENSE * len(ids), 1_000):
+            return Visitors(np.ascontiguousarray(ids), keys)
+        return Visitors(np.subtract(ids, low, dtype=np.int64).astype(np.int32), keys)
+    return Visitors(codes_of(np.ascontiguousarray(ids, dtype=np.int64))[0], keys)
+
+
+def _values(column: pd.Series) -> Visitors:
+    """Take a missing value for a value of its own."""
+    distinct = Distinct.of(column)
+    codes = np.where(distinct.codes < 0, len(distinct.values), distinct.codes)
+    return Visitors(codes.astype(np.int32), lambda rows: [canonical_ranks(distinct, rows)])
+
+
+def _both(one: Visitors, other: Visitors) -> Visitors:
+    """Tell apart who differs in one or the other."""
+    pairs = one.codes * np.int64(max(other.span, 1)) + other.codes
+    return Visitors(codes_of(pairs)[0], lambda rows: one.keys(rows) + other.keys(rows))

@@ -1,0 +1,37 @@
+"""Codes of integers: a dictionary's, however many there are and however they collide."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recopersona.kernels import coding
+from recopersona.kernels.coding import codes_of
+
+numbers = st.lists(
+    st.one_of(st.integers(0, 9), st.integers(-(2**63), 2**63 - 1)), max_size=60
+)  # fmt: skip
+
+
+def naive_codes(values):
+    known = {}
+    return [known.setdefault(value, len(known)) for value in values], list(known)
+
+
+@given(numbers, st.sampled_from([4, 1 << 12]))
+def test_codes_count_values_in_the_order_they_come(values, fewest):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(coding, "_FEWEST", fewest)  # so that a few values fill the table
+        codes, distinct = codes_of(np.array(values, dtype=np.int64))
+    expected, known = naive_codes(values)
+    assert codes.tolist() == expected
+    assert distinct.tolist() == known
+
+
+@pytest.mark.parametrize("step", [1, 2**12, 2**31, 2**53])
+def test_values_at_even_steps_are_told_apart(step):
+    values = np.arange(200, dtype=np.int64) * step
+    codes, distinct = codes_of(np.concatenate([values, values[::-1]]))
+    assert np.array_equal(codes[:200], np.arange(200))
+    assert np.array_equal(codes[200:], np.arange(200)[::-1])
+    assert np.array_equal(distinct, np.unique(values)[np.argsort(np.argsort(values))])
