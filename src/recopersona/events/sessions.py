@@ -20,7 +20,7 @@ from recopersona.events.visitors import Visitors, canonical_ranks
 from recopersona.kernels.ordering import order_of
 from recopersona.kernels.sessions import number_cut_sessions, number_sessions
 
-_NO_DAYS, _NO_CAMPAIGNS = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int32)
+NO_DAYS, NO_CAMPAIGNS = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int32)
 
 
 def sessionize(
@@ -168,7 +168,7 @@ def numbers_by_visitor(visitors: Visitors, starts: Array, first_row: Array) -> A
 def _session_numbers(frame: pd.DataFrame, times: Array, rules: SessionRules) -> Array:
     """Number the sessions of rows in any order; int64 (n,)."""
     visitors = Visitors.of(frame, rules.device)
-    codes, parts = campaigns_of(frame, rules.campaign) if rules.campaign else (_NO_CAMPAIGNS, [])
+    codes, parts = campaigns_of(frame, rules.campaign) if rules.campaign else (NO_CAMPAIGNS, [])
     order, in_time = in_order(times, parts)
     who = visitors.codes if order is None else visitors.codes[order]
     session, first_row = np.empty(len(times), np.int64), np.empty(len(times), np.int64)
@@ -177,7 +177,7 @@ def _session_numbers(frame: pd.DataFrame, times: Array, rules: SessionRules) -> 
         count = number_sessions(session, first_row, state, who, in_time, rules.gap)
     else:
         state = np.full((visitors.span, 5), -1, dtype=np.int64)
-        days = _NO_DAYS if rules.zone is None else local_days(in_time, rules.zone)
+        days = NO_DAYS if rules.zone is None else local_days(in_time, rules.zone)
         campaigns = codes if order is None or not len(codes) else codes[order]
         count = number_cut_sessions(
             session, first_row, state, who, in_time, days, campaigns,
