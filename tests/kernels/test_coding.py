@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recopersona.kernels import coding
@@ -18,6 +18,7 @@ def naive_codes(values):
     return [known.setdefault(value, len(known)) for value in values], list(known)
 
 
+@settings(deadline=None)  # the first call compiles
 @given(numbers, st.sampled_from([4, 1 << 12]))
 def test_codes_count_values_in_the_order_they_come(values, fewest):
     with pytest.MonkeyPatch.context() as patch:

@@ -14,8 +14,10 @@ from recopersona.data.columns import require_columns
 from recopersona.data.types import Array, Indices
 from recopersona.errors import DataError
 from recopersona.events.distinct import Distinct
+from recopersona.kernels.blocks import cut, run_blocks
 from recopersona.kernels.coding import codes_of
 
+_ROWS_PER_BLOCK = 1 << 20
 _DENSE = 4  # codes per row up to which integers stand for themselves
 
 
@@ -23,18 +25,15 @@ _DENSE = 4  # codes per row up to which integers stand for themselves
 class Visitors:
     """Whose event each row is.
 
-    codes  int32 (n,), at least 0; not every code below the highest need occur
+    codes  int32 (n,), at least 0
+    span   one more than the highest code; not every code below it need occur
     keys   for rows, (m,) each: numbers that order their visitors as `canonical` does, the most
            significant first
     """
 
     codes: Indices
     keys: Callable[[Array], list[Array]]
-
-    @property
-    def span(self) -> int:
-        """One more than the highest code."""
-        return int(self.codes.max(initial=-1)) + 1
+    span: int
 
     @classmethod
     def of(cls, frame: pd.DataFrame, devices: Iterable[str] = ()) -> Visitors:
@@ -113,30 +112,44 @@ def _people(frame: pd.DataFrame) -> Visitors:
         by_stranger = np.where(unknown, canonical_ranks(strangers, rows), 0)
         return [unknown.astype(np.int64), by_user, by_stranger]
 
-    return Visitors(codes.astype(np.int32), keys)
+    n_visitors = len(users.values) + (0 if strangers is None else len(strangers.values))
+    return Visitors(codes.astype(np.int32), keys, n_visitors)
 
 
 def _integers(ids: Array) -> Visitors:
-    low, high = (int(ids.min()), int(ids.max())) if len(ids) else (0, 0)
+    blocks = cut(len(ids), _ROWS_PER_BLOCK)
+    ends = run_blocks(lambda start, end: (ids[start:end].min(), ids[start:end].max()), blocks)
+    low = int(min((low for low, _ in ends), default=0))
+    span = int(max((high for _, high in ends), default=0)) - low + 1
 
     def keys(rows: Array) -> list[Array]:
         return [ids[rows].astype(np.int64)]
 
-    if high - low < max(_DENSE * len(ids), 1_000) and high - low < 2**31:
-        if ids.dtype == np.int32 and 0 <= low and high < max(_DENSE * len(ids), 1_000):
-            return Visitors(np.ascontiguousarray(ids), keys)
-        return Visitors(np.subtract(ids, low, dtype=np.int64).astype(np.int32), keys)
-    return Visitors(codes_of(np.ascontiguousarray(ids, dtype=np.int64))[0], keys)
+    if span > max(_DENSE * len(ids), 1_000) or span > 2**31:
+        hashed, distinct = codes_of(np.ascontiguousarray(ids, dtype=np.int64))
+        return Visitors(hashed, keys, len(distinct))
+    codes = np.empty(len(ids), dtype=np.int32)
+
+    def code(start: int, end: int) -> None:
+        part = ids[start:end]
+        np.subtract(part, low, out=codes[start:end], dtype=np.int64, casting="unsafe")
+
+    run_blocks(code, blocks)
+    return Visitors(codes, keys, span)
 
 
 def _values(column: pd.Series) -> Visitors:
     """Take a missing value for a value of its own."""
     distinct = Distinct.of(column)
     codes = np.where(distinct.codes < 0, len(distinct.values), distinct.codes)
-    return Visitors(codes.astype(np.int32), lambda rows: [canonical_ranks(distinct, rows)])
+    return Visitors(
+        codes.astype(np.int32),
+        lambda rows: [canonical_ranks(distinct, rows)],
+        len(distinct.values) + 1,
+    )
 
 
 def _both(one: Visitors, other: Visitors) -> Visitors:
     """Tell apart who differs in one or the other."""
-    pairs = one.codes * np.int64(max(other.span, 1)) + other.codes
-    return Visitors(codes_of(pairs)[0], lambda rows: one.keys(rows) + other.keys(rows))
+    codes, distinct = codes_of(one.codes * np.int64(other.span) + other.codes)
+    return Visitors(codes, lambda rows: one.keys(rows) + other.keys(rows), len(distinct))

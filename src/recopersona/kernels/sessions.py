@@ -8,32 +8,66 @@ from recopersona.kernels.prefetch import fetch_ahead
 _AHEAD = 24  # rows: a visitor's state comes from far memory in about the time that these take
 
 
-@kernel(written(i64), written(i64), written(i64, 2), read(i32), read(i64), i64)
-def number_sessions(session, first_row, state, visitors, times, gap):
+@kernel(written(i64), written(i64), written(i64, 2), read(i32), read(i64), i64, i64)
+def number_sessions(session, first_row, state, visitors, times, gap, unit):
     """Number the sessions of rows in time order; return how many there are.
 
-    A new session starts where a visitor's pause is longer than the gap.
+    A new session starts where a visitor's pause is longer than the gap, both in whole units.
 
     session    (n,) int64, written: the number of each row's session, by first row
     first_row  (n,) int64, written: where each session starts; what lies behind them is left alone
     state      (n_visitors, 2) int64, written: last time and session, which is -1 at first
     visitors   (n,) int32
     times      (n,) int64, ascending
-    gap        int64, in the unit of times
+    gap        int64, in units
+    unit       int64, at least 1: ticks of times
     """
     n, n_sessions = len(visitors), 0
+    close, far = gap * unit, (gap + 1) * unit
     for row in range(n):
         if row + _AHEAD < n:
             fetch_ahead(state, visitors[row + _AHEAD])
         visitor = visitors[row]
-        now = times[row]
-        if state[visitor, 1] < 0 or now - state[visitor, 0] > gap:
-            state[visitor, 1] = n_sessions
+        now, last, number = times[row], state[visitor, 0], state[visitor, 1]
+        pause = now - last
+        # Only a pause between the two needs a division to be told in whole units.
+        if (
+            number < 0
+            or pause >= far
+            or (pause > close and now // unit - last // unit > gap)
+        ):
+            number = n_sessions
+            state[visitor, 1] = number
             first_row[n_sessions] = row
             n_sessions += 1
         state[visitor, 0] = now
-        session[row] = state[visitor, 1]
+        session[row] = number
     return n_sessions
+
+
+@kernel(written(i64), read(i64), i64, i64)
+def renumber(session, place, start, end):
+    """Give rows of a stretch the new numbers of their sessions.
+
+    session  (n,) int64, written
+    place    (n_sessions,) int64, the new number of each
+    start, end  int64, the stretch
+    """
+    for row in range(start, end):
+        session[row] = place[session[row]]
+
+
+@kernel(read(i64), i64, i64)
+def is_ascending(times, start, end):
+    """Tell whether no number of a stretch is below the one before it.
+
+    times  (n,) int64
+    start, end  int64, the stretch
+    """
+    for row in range(max(start, 1), end):
+        if times[row] < times[row - 1]:
+            return False
+    return True
 
 
 @kernel(
