@@ -3,6 +3,7 @@
 import time
 import tracemalloc
 from datetime import UTC, datetime
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -78,7 +79,7 @@ def by_batch(log, options):
 
 def pieces(things, cuts):
     bounds = [0, *sorted(cut % (len(things) + 1) for cut in cuts), len(things)]
-    return [things[start:end] for start, end in zip(bounds[:-1], bounds[1:], strict=True)]
+    return [things[start:end] for start, end in pairwise(bounds)]
 
 
 def by_stream(arrivals, cuts, how, options):

@@ -118,7 +118,10 @@ def test_memory_that_cannot_be_written_is_read(memory, tmp_path):
 def test_ascending_is_what_sorting_leaves_alone(values):
     times = np.array(values, dtype=np.int64)
     assert is_ascending(times, 0, len(values)) == (values == sorted(values))
-    two = [is_ascending(times, 0, len(values) // 2), is_ascending(times, len(values) // 2, len(values))]
+    two = [
+        is_ascending(times, 0, len(values) // 2),
+        is_ascending(times, len(values) // 2, len(values)),
+    ]
     assert all(two) == (values == sorted(values))
 
 

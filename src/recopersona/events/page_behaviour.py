@@ -1,4 +1,4 @@
-"""What visitors did on a page and in a session: how long, how far down, in and out by which door."""
+"""What visitors did on a page and in a session: how long, how far down, and by which door."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from recopersona.base.parameters import check, one_of
 from recopersona.data.columns import as_pandas, like, numbers, require_columns
 from recopersona.data.times import duration_ms, from_ms
 from recopersona.data.types import Array, Mask
-from recopersona.errors import ColumnError
+from recopersona.errors import ColumnError, DataError
 from recopersona.events.distinct import Distinct
 from recopersona.events.sessions import event_times
 from recopersona.kernels.ordering import order_of
@@ -138,7 +138,7 @@ def scroll_depth(events: Any, scroll: str = "scroll", *, page: str = "item_id") 
     if "scroll_pct" not in frame.columns:
         require_columns(frame, ["scroll_pct"])
     times = event_times(frame)
-    depth = numbers(frame["scroll_pct"], "scroll_pct")
+    depth = numbers(frame["scroll_pct"], "scroll_pct").copy()
     kinds = Distinct.of(frame["event"])
     is_scroll = kinds.tell(lambda kind: kind == scroll)
     is_view = kinds.tell(lambda kind: kind in _VIEWS)
@@ -293,7 +293,7 @@ def _session_codes(frame: pd.DataFrame) -> Array:
     sessions = Distinct.of(frame["session_id"])
     missing = int((sessions.codes < 0).sum())
     if missing:
-        raise ColumnError(
+        raise DataError(
             f"{missing} of {len(frame)} events have no session_id; rp.sessionize(events) gives all."
         )
     return sessions.codes
@@ -309,5 +309,6 @@ def _by_session(codes: Array, times: Array) -> Array:
 def _taken(column: pd.Series, rows: Array) -> pd.Series:
     """Rows of a column, and nothing where the row is -1."""
     if (rows < 0).any():
-        return column.reset_index(drop=True).reindex(np.where(rows < 0, len(column), rows)).reset_index(drop=True)
+        in_range = column.reset_index(drop=True).reindex(np.where(rows < 0, len(column), rows))
+        return in_range.reset_index(drop=True)
     return column.iloc[rows].reset_index(drop=True)

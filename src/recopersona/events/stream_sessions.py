@@ -56,6 +56,14 @@ class Session(NamedTuple):
     purchases : int
     value : float
         Price by quantity of what was bought, less what was returned.
+
+    Examples
+    --------
+    >>> stream = StreamSessionizer()
+    >>> _ = stream.add(Event("anna", "tea", timestamp=1_700_000_000))
+    >>> (session,) = stream.flush().sessions
+    >>> session.session_id, session.user_id, session.entry_item, session.bounce
+    (0, 'anna', 'tea', True)
     """
 
     session_id: int
@@ -82,6 +90,13 @@ class Released(NamedTuple):
         Those that nothing can be added to any more.
     late : list of Event, or dataframe
         Events that came after the watermark had passed them: refused, without a session.
+
+    Examples
+    --------
+    >>> stream = StreamSessionizer(watermark="1min")
+    >>> released = stream.add(Event("anna", "tea", timestamp=1_700_000_000 + n) for n in (90, 0))
+    >>> len(released.events), len(released.late)
+    (0, 1)
     """
 
     events: Any
@@ -259,7 +274,8 @@ class StreamSessionizer:
                 f"events must be a dataframe or rp.Event records, got {type(event).__name__}."
             )
         time = _moment(event.timestamp)
-        user, stranger = event.user_id, None
+        user: Any = event.user_id
+        stranger: Any = None
         if type(user) is not str and type(user) is not int and is_missing(user):
             user, stranger = None, event.anonymous_id
             if is_missing(stranger):
@@ -470,9 +486,7 @@ class StreamSessionizer:
         as_given[order] = session
         return as_given
 
-    def _state_of(
-        self, people: dict[int, Visitor], span: int, names: dict[int, Campaign]
-    ) -> Array:
+    def _state_of(self, people: dict[int, Visitor], span: int, names: dict[int, Campaign]) -> Array:
         """The kernel's state, int64 (span, 5), of those whose session is open."""
         state = np.full((span, 5), -1, dtype=np.int64)
         codes = {campaign: code for code, campaign in names.items()}

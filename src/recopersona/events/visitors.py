@@ -17,6 +17,7 @@ from recopersona.events.distinct import Distinct
 from recopersona.kernels.blocks import cut, run_blocks
 from recopersona.kernels.coding import codes_of
 
+_INTEGERS = (np.int64, np.int32, np.int16, np.int8, np.uint32, np.uint16, np.uint8)
 _ROWS_PER_BLOCK = 1 << 20
 _DENSE = 4  # codes per row up to which integers stand for themselves
 
@@ -88,9 +89,8 @@ def canonical_ranks(distinct: Distinct, rows: Array) -> Array:
 
 def _people(frame: pd.DataFrame) -> Visitors:
     column = frame["user_id"]
-    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "iu":
-        if column.dtype != np.uint64:
-            return _integers(column.to_numpy())
+    if isinstance(column.dtype, np.dtype) and column.dtype in _INTEGERS:
+        return _integers(column.to_numpy())
     users = Distinct.of(column)
     codes, strangers = users.codes, None
     if "anonymous_id" in frame.columns and (codes < 0).any():

@@ -1,4 +1,4 @@
-"""Cut a stream of events into sessions wherever a visitor pauses, or something else ends a visit."""
+"""Cut a stream of events into sessions: at pauses, and at whatever else ends a visit."""
 
 from __future__ import annotations
 
@@ -31,11 +31,7 @@ def number_sessions(session, first_row, state, visitors, times, gap, unit):
         now, last, number = times[row], state[visitor, 0], state[visitor, 1]
         pause = now - last
         # Only a pause between the two needs a division to be told in whole units.
-        if (
-            number < 0
-            or pause >= far
-            or (pause > close and now // unit - last // unit > gap)
-        ):
+        if number < 0 or pause >= far or (pause > close and now // unit - last // unit > gap):
             number = n_sessions
             state[visitor, 1] = number
             first_row[n_sessions] = row
@@ -64,7 +60,7 @@ def is_ascending(times, start, end):
     times  (n,) int64
     start, end  int64, the stretch
     """
-    for row in range(max(start, 1), end):
+    for row in range(max(start, 1), end):  # noqa: SIM110  # numba compiles no generator here
         if times[row] < times[row - 1]:
             return False
     return True
