@@ -114,7 +114,9 @@ class _Open:
 
     def __init__(self, visitor: Visitor, start: int, day: int, campaign: Campaign | None) -> None:
         self.visitor, self.start, self.day, self.campaign = visitor, start, day, campaign
-        self.number, self.last, self.entry, self.exit = -1, start, None, None
+        self.number, self.last = -1, start
+        self.entry: Id | None = None
+        self.exit: Id | None = None
         self.n_events, self.interactions, self.purchases, self.value = 0, 0, 0, 0.0
 
     def closed(self) -> Session:

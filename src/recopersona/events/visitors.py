@@ -15,7 +15,7 @@ from recopersona.data.types import Array, Indices
 from recopersona.errors import DataError
 from recopersona.events.distinct import Distinct
 from recopersona.kernels.blocks import cut, run_blocks
-from recopersona.kernels.coding import codes_of
+from recopersona.kernels.coding import codes_of, codes_of_texts
 
 _INTEGERS = (np.int64, np.int32, np.int16, np.int8, np.uint32, np.uint16, np.uint8)
 _ROWS_PER_BLOCK = 1 << 20
@@ -91,6 +91,8 @@ def _people(frame: pd.DataFrame) -> Visitors:
     column = frame["user_id"]
     if isinstance(column.dtype, np.dtype) and column.dtype in _INTEGERS:
         return _integers(column.to_numpy())
+    if (texts := _arrow_texts(column)) is not None:
+        return _texts(column, *texts)
     users = Distinct.of(column)
     codes, strangers = users.codes, None
     if "anonymous_id" in frame.columns and (codes < 0).any():
@@ -136,6 +138,30 @@ def _integers(ids: Array) -> Visitors:
 
     run_blocks(code, blocks)
     return Visitors(codes, keys, span)
+
+
+def _arrow_texts(column: pd.Series) -> tuple[Array, Array] | None:
+    """Where each text of a column that Arrow holds starts, and their bytes; None for any other."""
+    if not isinstance(column.dtype, pd.StringDtype) or column.dtype.storage != "pyarrow":
+        return None
+    import pyarrow as pa  # it is there, since it holds the column
+
+    held = pa.array(column.array)
+    texts = held.combine_chunks() if isinstance(held, pa.ChunkedArray) else held
+    if texts.null_count or not len(texts):
+        return None
+    _, bounds, data = texts.cast(pa.large_string()).buffers()
+    at = np.frombuffer(bounds, dtype=np.int64)[texts.offset : texts.offset + len(texts) + 1]
+    return at, np.frombuffer(data, dtype=np.uint8) if data else np.empty(0, dtype=np.uint8)
+
+
+def _texts(column: pd.Series, bounds: Array, data: Array) -> Visitors:
+    def keys(rows: Array) -> list[Array]:
+        tied = Distinct.of(column.iloc[rows])
+        return [canonical_ranks(tied, np.arange(len(rows)))]
+
+    codes, n_visitors = codes_of_texts(bounds, data)
+    return Visitors(codes, keys, n_visitors)
 
 
 def _values(column: pd.Series) -> Visitors:
