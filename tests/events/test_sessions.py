@@ -313,6 +313,20 @@ def test_every_kind_of_frame_has_every_rule(frame_of):
     assert list(sessions["session_id"].to_numpy()) == [0, 1, 2]
 
 
+@pytest.mark.parametrize("names", [["é", "b", "é", ""], ["é", None, "é", "x"]])
+def test_texts_of_other_frames_are_read_as_they_lie(names):
+    log = pd.DataFrame({"user_id": names, "anonymous_id": "y", "timestamp": [START] * 4})
+    frame = pl.DataFrame(
+        {"user_id": names, "anonymous_id": ["y"] * 4, "timestamp": [START.to_pydatetime()] * 4}
+    )
+    expected = sessions_of(log)
+    assert expected == ([2, 1, 2, 0] if names[3] == "" else [1, 2, 1, 0])
+    assert sessions_of(frame) == sessions_of(frame.lazy().collect()) == expected
+    assert sessions_of(frame[1:]) == sessions_of(log[1:])
+    chunked = pl.concat([frame[:1], frame[1:]], rechunk=False)
+    assert sessions_of(chunked) == expected
+
+
 @pytest.mark.parametrize(
     ("ids", "first"),
     [

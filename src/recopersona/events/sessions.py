@@ -105,7 +105,7 @@ def sessionize(
     [0, 1, 2, 3]
     """
     rules = SessionRules.of(gap, max_length, midnight, campaign, per_device)
-    frame = as_pandas(_only_needed(events, rules))
+    frame = _needed(events, rules)
     times, unit = _ticks(frame) if rules.only_gap else (event_times(frame), 1)
     session = _session_numbers(frame, times, unit, rules)
     if isinstance(events, pd.DataFrame):
@@ -231,15 +231,32 @@ def _session_numbers(frame: pd.DataFrame, times: Array, unit: int, rules: Sessio
     return as_given
 
 
-def _only_needed(events: Any, rules: SessionRules) -> Any:
+def _needed(events: Any, rules: SessionRules) -> pd.DataFrame:
     """Leave unconverted what sessions do not need; a frame that lacks something stays whole."""
+    if isinstance(events, pd.DataFrame):
+        return events
     try:
         native = nw.from_native(events)
-    except TypeError:
-        return events
-    names = native.collect_schema().names()
-    if isinstance(events, pd.DataFrame) or not {"user_id", "timestamp"} <= set(names):
-        return events
+        names = native.collect_schema().names()
+    except (TypeError, nw.exceptions.DuplicateError):
+        return as_pandas(events)
+    if not {"user_id", "timestamp"} <= set(names):
+        return as_pandas(events)
     needed = {"user_id", "anonymous_id", "timestamp", *rules.campaign, *rules.device}
-    wanted = [name for name in names if name in needed]
-    return native.select(*wanted).to_native()
+    few = native.select(*[name for name in names if name in needed])
+    eager = few.collect() if isinstance(few, nw.LazyFrame) else few
+    texts = _texts_in_arrow(eager["user_id"])
+    if texts is None:
+        return as_pandas(eager.to_native())
+    return as_pandas(eager.drop("user_id").to_native()).assign(user_id=texts)
+
+
+def _texts_in_arrow(column: Any) -> pd.Series | None:
+    """Return a column of texts as Arrow holds it, without an object per row; None for any other."""
+    if column.dtype != nw.String:
+        return None
+    try:
+        texts = column.to_arrow()
+        return pd.Series(pd.array(texts, dtype=pd.StringDtype("pyarrow", na_value=np.nan)))
+    except ImportError:
+        return None
