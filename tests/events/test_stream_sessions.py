@@ -1,5 +1,6 @@
 """The stream gives every event the session that the whole log gives it, however events come."""
 
+import json
 import time
 import tracemalloc
 from datetime import UTC, datetime
@@ -328,6 +329,41 @@ def test_a_campaign_that_no_event_can_have_is_named():
         StreamSessionizer(campaign="utm").add(at(0))
     with pytest.raises(ColumnError, match="need a column 'utm'"):
         StreamSessionizer(campaign="utm").add(frame_of([at(0)]))
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(visits, min_size=1, max_size=30), st.integers(0, 60), rules)
+def test_a_stream_goes_on_from_its_state_as_if_nothing_had_been(rows, cut, options):
+    _, arrivals = log_and_arrivals(rows)
+    whole = StreamSessionizer(**options)
+    broken = StreamSessionizer(**options)
+    expected = [whole.add(event) for event in arrivals] + [whole.flush()]
+    found = [broken.add(event) for event in arrivals[:cut]]
+    kept = json.loads(json.dumps(broken.state()))
+    broken = StreamSessionizer(**options).restore(kept)
+    found += [broken.add(event) for event in arrivals[cut:]] + [broken.flush()]
+    assert [(one.events, one.sessions) for one in found] == [
+        (one.events, one.sessions) for one in expected
+    ]
+    assert broken.counts == whole.counts
+
+
+def test_a_state_that_is_none_or_of_others_is_refused():
+    state = StreamSessionizer().state()
+    with pytest.raises(DataError, match="kept under other rules"):
+        StreamSessionizer(gap="1h").restore(state)
+    broken = [
+        {}, None, state | {"open": [[1, 2]]}, state | {"waiting": [[0, ["anna"]]]},
+        state | {"next": "x"}, state | {"open": [[[], 0, 0, None, 0, 0, 1, 1, 1, 1, 0, 0.0]]},
+        state | {"open": [[[{}, 1], 0, 0, None, 0, 0, 1, 1, 1, 1, 0, 0.0]]},
+    ]  # fmt: skip
+    for bad in broken:
+        with pytest.raises(DataError, match="no state of a StreamSessionizer"):
+            StreamSessionizer().restore(bad)
+    frames = StreamSessionizer()
+    frames.add(frame_of([at(0)]))
+    with pytest.raises(DataError, match="which no state can hold"):
+        frames.state()
 
 
 def test_an_event_takes_microseconds():

@@ -119,6 +119,19 @@ class _Open:
         self.exit: Id | None = None
         self.n_events, self.interactions, self.purchases, self.value = 0, 0, 0, 0.0
 
+    @classmethod
+    def of(cls, values: Iterable[Any]) -> _Open:
+        """Build one from its values in the order of `_KEPT`, as JSON gives them back."""
+        kept = dict(zip(_KEPT, values, strict=True))
+        campaign = None if kept["campaign"] is None else tuple(kept["campaign"])
+        held = cls(tuple(kept["visitor"]), int(kept["start"]), int(kept["day"]), campaign)
+        for name in ("number", "last", "n_events", "interactions", "purchases"):
+            setattr(held, name, int(kept[name]))
+        held.entry, held.exit, held.value = kept["entry"], kept["exit"], float(kept["value"])
+        _ = held.visitor[0], held.visitor[1]
+        hash((held.visitor, held.campaign))
+        return held
+
     def closed(self) -> Session:
         return Session(
             self.number, self.visitor[0], self.visitor[1], self.start, self.last, self.n_events,
@@ -267,15 +280,90 @@ class StreamSessionizer:
         released.sessions.extend(self._end_all())
         return released
 
+    def state(self) -> dict[str, Any]:
+        """Return all that the stream remembers, for `restore`: plain values, ready for JSON.
+
+        Ids must be such values themselves. Keep it with the position in the source, so that no
+        event is lost or taken twice.
+
+        Raises
+        ------
+        DataError
+            If rows of a frame wait: only events can be kept.
+        """
+        if self._held is not None and len(self._held.times):
+            raise DataError("rows of a frame wait, which no state can hold; flush the stream.")
+        return {
+            "rules": self._told(),
+            "next": self._next,
+            "settled": self._settled,
+            "latest": self._latest,
+            "counts": dict(self.counts),
+            "open": [[getattr(held, name) for name in _KEPT] for held in self._open.values()],
+            "waiting": [
+                [time, list(row[4]._replace(timestamp=time))]
+                for time in sorted(self._waiting)
+                for row in self._waiting[time]
+            ],
+        }
+
+    def restore(self, state: dict[str, Any]) -> StreamSessionizer:
+        """Go on from what `state` returned; what this stream remembered is forgotten.
+
+        Returns
+        -------
+        StreamSessionizer
+            This one.
+
+        Raises
+        ------
+        DataError
+            If it is no state, or one of a stream with other rules.
+        """
+        try:
+            if list(state["rules"]) != self._told():
+                raise DataError(
+                    f"this state was kept under other rules, {state['rules']}; this stream has "
+                    f"{self._told()}."
+                )
+            opened = [_Open.of(values) for values in state["open"]]
+            rows = [
+                (int(time), *self._row(Event(*fields), int(time))[1:])
+                for time, fields in state["waiting"]
+            ]
+            numbers = [int(state[name]) for name in ("next", "settled", "latest")]
+            counts = {name: int(state["counts"][name]) for name in _COUNTS}
+        except (LookupError, TypeError, ValueError) as problem:
+            if isinstance(problem, DataError):
+                raise
+            raise DataError(f"this is no state of a StreamSessionizer: {problem!r}.") from None
+        self._next, self._settled, self._latest = numbers
+        self.counts, self._held = counts, None
+        self._open = OrderedDict((held.visitor, held) for held in opened)
+        self._moments, self._waiting, self._keys = [], {}, {row[3] for row in rows}
+        for row in rows:
+            if row[0] not in self._waiting:
+                heappush(self._moments, row[0])
+            self._waiting.setdefault(row[0], []).append(row)
+        self._n_waiting = len(rows)
+        return self
+
+    def _told(self) -> list[Any]:
+        """The rules as plain values, to tell one stream's from another's."""
+        rules = self._rules
+        zone = None if rules.zone is None else str(rules.zone)
+        lengths = [rules.gap, rules.max_length, self._lateness]
+        return [*lengths, zone, list(rules.campaign), list(rules.device)]
+
     # -- one event after another --------------------------------------------------------------
 
-    def _row(self, event: Any) -> _Row:
+    def _row(self, event: Any, known: int | None = None) -> _Row:
         """Check one event; nothing is taken in before all of a call are checked."""
         if type(event) is not Event:
             raise DataError(
                 f"events must be a dataframe or rp.Event records, got {type(event).__name__}."
             )
-        time = _moment(event.timestamp)
+        time = _moment(event.timestamp) if known is None else known
         user: Any = event.user_id
         stranger: Any = None
         if type(user) is not str and type(user) is not int and is_missing(user):
@@ -528,6 +616,10 @@ class StreamSessionizer:
 
 
 _COUNTS = ("taken", "released", "late", "duplicates", "hurried", "evicted")
+_KEPT = (
+    *("visitor", "start", "day", "campaign", "number", "last", "entry", "exit"),
+    *("n_events", "interactions", "purchases", "value"),
+)
 _NO_INTERACTION = ("impression", "return")
 _Row = tuple[int, Visitor, Campaign | None, Any, Event]
 
