@@ -30,7 +30,8 @@ def at(minutes, user="anna", item="tea", **more):
 
 visits = st.tuples(
     st.sampled_from(["anna", "ben", 7, 12, None]),
-    st.integers(0, 240),  # steps of 13 minutes: many at the same moment, and two days in all
+    # Steps of 13 minutes: many at the same moment, and two days in all.
+    st.one_of(st.integers(0, 6), st.integers(0, 240)),
     st.sampled_from([None, None, "mail", "ads"]),
     st.sampled_from([None, "phone", "desk"]),
     st.sampled_from(["view", "view", "purchase", "impression", "return"]),
@@ -133,6 +134,54 @@ def test_the_stream_is_the_batch_bit_for_bit(rows, cuts, how, options):
         assert [getattr(one, name) for one in sessions] == [
             moment.value // 10**6 for moment in table[name].dt.as_unit("ns")
         ]
+
+
+BUSY = {"max_length": "40min", "midnight": "Europe/Berlin", "campaign": "category"}
+
+
+def busy_log(seed):
+    """A few visitors who come back every few minutes, often at the same moment."""
+    random = np.random.default_rng(seed)
+
+    def drawn(choices):
+        return [choices[place] for place in random.integers(len(choices), size=300)]
+
+    late = [random.integers(LATENESS, size=size).tolist() for size in random.integers(2, size=300)]
+    return list(zip(
+        drawn(["anna", "ben", 7, None]), random.integers(60, size=300).tolist(),
+        drawn([None, None, None, "mail", "ads"]), drawn([None, "phone"]),
+        drawn(["view", "purchase", "impression"]), random.integers(LATENESS, size=300).tolist(),
+        late, drawn([True, False]), strict=True,
+    ))  # fmt: skip
+
+
+@pytest.mark.parametrize("how", ["one by one", "many", "frames"])
+@pytest.mark.parametrize("rule", [None, *BUSY])
+def test_a_busy_log_is_the_same_under_every_rule(how, rule):
+    options = {rule: BUSY[rule]} if rule else {"per_device": True}
+    log, arrivals = log_and_arrivals(busy_log(1))
+    expected, _ = by_batch(log, options)
+    assert dict(by_stream(arrivals, [50, 51, 200, 333], how, options)[0]) == expected
+    events, frames = StreamSessionizer(**options), StreamSessionizer(**options)
+    for part in pieces(arrivals, [20, 60, 150, 200, 222, 300]):
+        ended = events.add(part).sessions
+        assert sorted(frames.add(frame_of(part)).sessions) == sorted(ended)
+        idle = [held.last for held in frames._open.values()]
+        assert idle == sorted(held.last for held in events._open.values())
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(visits, min_size=1, max_size=30), st.lists(st.integers(0, 99), max_size=6), rules)
+def test_frames_end_sessions_when_events_do(rows, cuts, options):
+    _, arrivals = log_and_arrivals(rows)
+    events, frames = StreamSessionizer(**options), StreamSessionizer(**options)
+    for part in pieces(arrivals, cuts):
+        ended = events.add(part).sessions
+        assert sorted(frames.add(frame_of(part)).sessions) == sorted(ended)
+        assert [held.last for held in frames._open.values()] == [
+            held.last for held in events._open.values()
+        ]
+    assert sorted(frames.flush().sessions) == sorted(events.flush().sessions)
 
 
 def test_events_wait_for_the_watermark_and_leave_in_order():
