@@ -180,8 +180,8 @@ class StreamSessionizer:
     -----
     Memory: about 700 bytes per open session and 500 per waiting event beside the event itself;
     ``700 max_visitors + 500 max_waiting`` at most. A visitor's session is open until the watermark
-    passes its last event by the gap. An event takes a few microseconds; a frame goes through the
-    kernel of `sessionize`. Whether bounds are reached within one frame or event by event may
+    passes its last event by the gap. An event takes about ten microseconds; a frame goes through
+    the kernel of `sessionize`. Whether bounds are reached within one frame or event by event may
     differ; nothing else depends on how events are added.
 
     An event more than a day ahead of this machine's clock is refused with an error, for it would
