@@ -28,8 +28,14 @@ from recopersona.evaluation.splits import k_fold as k_fold
 from recopersona.evaluation.splits import split_by_time as split_by_time
 from recopersona.evaluation.splits import split_last as split_last
 from recopersona.events.cleaning import clean as clean
+from recopersona.events.page_behaviour import dwell as dwell
+from recopersona.events.page_behaviour import scroll_depth as scroll_depth
+from recopersona.events.page_behaviour import session_table as session_table
 from recopersona.events.reading import read_events as read_events
 from recopersona.events.sessions import sessionize as sessionize
+from recopersona.events.stream_sessions import Released as Released
+from recopersona.events.stream_sessions import Session as Session
+from recopersona.events.stream_sessions import StreamSessionizer as StreamSessionizer
 from recopersona.features.buying import RFM as RFM
 from recopersona.features.buying import CartAbandonment as CartAbandonment
 from recopersona.features.buying import OrderValue as OrderValue

@@ -2,13 +2,14 @@
 
 import uuid
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recopersona.errors import ColumnError, DataError, ParameterError
@@ -49,9 +50,11 @@ def test_rows_keep_their_order_and_sessions_are_numbered_in_time():
     pd.testing.assert_frame_equal(sessions.drop(columns="session_id"), log)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 200)), min_size=1, max_size=40))
 def test_any_log_agrees_with_the_naive_twin(rows):
-    expected = naive.sessionize([user for user, _ in rows], [minute for _, minute in rows], 30)
+    users, minutes = [user for user, _ in rows], [minute * 60_000 for _, minute in rows]
+    expected = naive.sessionize(users, minutes, 30 * 60_000)
     assert sessions_of(log_of(rows)) == expected
 
 
@@ -66,7 +69,7 @@ def test_a_gap_that_is_no_duration_is_refused(gap):
         sessionize(log_of([("anna", 0)]), gap=gap)
 
 
-ANNA, BEN = uuid.uuid4(), uuid.uuid4()
+ANNA, BEN = uuid.UUID(int=1), uuid.UUID(int=2)
 
 
 @pytest.mark.parametrize(
@@ -99,7 +102,7 @@ def test_a_visitor_without_user_id_is_known_by_the_anonymous_one(dtype):
             "timestamp": [START] * 5,
         }
     )
-    assert sessions_of(log) == [0, 1, 2, 1, 0]
+    assert sessions_of(log) == [0, 2, 1, 2, 0]
 
 
 def test_a_wholly_anonymous_log_has_sessions():
@@ -133,12 +136,12 @@ def test_polars_and_arrow_come_back_as_they_are_with_one_more_column():
     )
     for frame in (polars, polars.lazy()):
         sessions = sessionize(frame)
-        assert sessions["session_id"].to_list() == [2, 0, 1]
+        assert sessions["session_id"].to_list() == [2, 1, 0]
         assert sessions.drop("session_id").equals(polars)
         assert sessions.schema["item_id"] == pl.Categorical
     arrow = sessionize(pa.Table.from_pandas(log))
     assert isinstance(arrow, pa.Table)
-    assert arrow["session_id"].to_pylist() == [2, 0, 1]
+    assert arrow["session_id"].to_pylist() == [2, 1, 0]
 
 
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
@@ -196,3 +199,178 @@ def test_ids_that_cannot_be_hashed_are_refused():
 def test_what_is_no_frame_is_refused(thing):
     with pytest.raises(DataError, match="events must be a dataframe"):
         sessionize(thing)
+
+
+# -- what else ends a session ------------------------------------------------------------------
+
+MINUTE = 60_000
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+def test_sessions_that_start_together_are_numbered_by_their_visitor():
+    log = log_of([("ben", 0), ("anna", 0), ("ben", 5), (10, 0), (9, 0)])
+    log["user_id"] = log["user_id"].astype(object)
+    assert sessions_of(log) == [3, 2, 3, 1, 0]
+
+
+@settings(deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("abc"), st.integers(0, 9), st.sampled_from([None, "x", "y"])),
+        min_size=1,
+        max_size=30,
+    ),
+    st.randoms(),
+)
+def test_the_order_of_rows_changes_no_session(rows, random):
+    log = log_of([(user, 20 * step) for user, step, _ in rows])
+    log["campaign"] = pd.Series([campaign for _, _, campaign in rows], dtype=object)
+    shuffled = log.sample(frac=1, random_state=random.randrange(2**32))
+    for options in ({}, {"campaign": "campaign"}):
+        sessions = sessionize(log, **options)["session_id"]
+        again = sessionize(shuffled, **options)["session_id"]
+        assert again.sort_index().tolist() == sessions.tolist()
+
+
+@settings(deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("abc"), st.integers(0, 4_000), st.sampled_from([-1, -1, 0, 1])),
+        min_size=1,
+        max_size=40,
+    ),
+    st.sampled_from([None, 25, 90]),
+    st.sampled_from([None, BERLIN]),
+    st.booleans(),
+)
+def test_any_log_agrees_with_the_naive_twin_under_any_rules(rows, longest, zone, campaigns):
+    start = int(pd.Timestamp("2026-10-24 20:00").value // 10**6)  # the clocks go back that night
+    users, minutes, codes = (list(column) for column in zip(*rows, strict=True))
+    times = [start + minute * MINUTE for minute in minutes]
+    log = pd.DataFrame({"user_id": users, "timestamp": pd.to_datetime(times, unit="ms")})
+    log["utm"] = pd.Series([None if code < 0 else "xy"[code] for code in codes], dtype=object)
+    expected = naive.sessionize(
+        users,
+        times,
+        30 * MINUTE,
+        2**62 if longest is None else longest * MINUTE,
+        zone,
+        codes if campaigns else None,
+    )
+    assert expected == sessions_of(
+        log,
+        max_length=None if longest is None else timedelta(minutes=longest),
+        midnight=zone,
+        campaign="utm" if campaigns else None,
+    )
+
+
+def test_a_session_that_grows_too_long_is_cut():
+    log = log_of([("anna", minute) for minute in (0, 20, 40, 60, 61, 80)])
+    assert sessions_of(log, max_length="1h") == [0, 0, 0, 0, 1, 1]
+
+
+def test_midnight_is_the_shops_own_and_keeps_summer_time():
+    night = ["2026-03-28 22:59", "2026-03-28 23:00", "2026-03-29 21:59", "2026-03-29 22:00"]
+    log = pd.DataFrame({"user_id": "anna", "timestamp": pd.to_datetime(night)})
+    assert sessions_of(log, gap="2d", midnight="Europe/Berlin") == [0, 1, 1, 2]
+    assert sessions_of(log, gap="2d", midnight="UTC") == [0, 0, 1, 1]
+    assert sessions_of(log, gap="2d", midnight=BERLIN) == [0, 1, 1, 2]
+
+
+def test_clocks_that_change_within_an_hour_keep_their_midnight():
+    # Until 2011, Newfoundland's clocks went back at 00:01: there it was midnight twice.
+    times = pd.to_datetime(["2010-11-07 02:29", "2010-11-07 02:30", "2010-11-07 02:31"])
+    log = pd.DataFrame({"user_id": "anna", "timestamp": times})
+    assert sessions_of(log, midnight="America/St_Johns") == [0, 1, 2]
+
+
+def test_a_new_campaign_starts_a_session_and_none_ends_none():
+    log = log_of([("anna", minute) for minute in range(7)])
+    log["campaign"] = [None, None, "mail", None, "mail", "ads", None]
+    assert sessions_of(log, campaign="campaign") == [0, 0, 1, 1, 1, 2, 2]
+
+
+def test_a_campaign_may_stand_in_several_columns():
+    log = log_of([("anna", minute) for minute in range(5)])
+    log["source"] = [None, "g", "g", "g", None]
+    log["medium"] = [None, "cpc", "cpc", "mail", None]
+    assert sessions_of(log, campaign=["source", "medium"]) == [0, 1, 1, 2, 2]
+
+
+def test_two_devices_are_two_sessions_where_that_is_asked_for():
+    log = log_of([("anna", 0), ("anna", 1), ("anna", 2), ("anna", 3), ("anna", 4)])
+    log["device"] = ["phone", "desk", "phone", None, None]
+    assert sessions_of(log) == [0, 0, 0, 0, 0]
+    assert sessions_of(log, per_device=True) == [0, 1, 0, 2, 2]
+    log["browser"] = ["x", "x", "y", "x", "x"]
+    assert sessions_of(log, per_device=["device", "browser"]) == [0, 1, 2, 3, 3]
+
+
+@pytest.mark.parametrize("frame_of", [lambda log: log, pl.from_pandas, pa.Table.from_pandas])
+def test_every_kind_of_frame_has_every_rule(frame_of):
+    log = log_of([("anna", 0), ("anna", 1), ("anna", 2)])
+    log["device"], log["campaign"] = ["a", "b", "b"], [None, None, "x"]
+    log["timestamp"] = log["timestamp"].astype("datetime64[us]")
+    sessions = sessionize(frame_of(log), campaign="campaign", per_device=True, midnight="UTC")
+    assert list(sessions["session_id"].to_numpy()) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("names", [["é", "b", "é", ""], ["é", None, "é", "x"]])
+def test_texts_of_other_frames_are_read_as_they_lie(names):
+    log = pd.DataFrame({"user_id": names, "anonymous_id": "y", "timestamp": [START] * 4})
+    frame = pl.DataFrame(
+        {"user_id": names, "anonymous_id": ["y"] * 4, "timestamp": [START.to_pydatetime()] * 4}
+    )
+    expected = sessions_of(log)
+    assert expected == ([2, 1, 2, 0] if names[3] == "" else [1, 2, 1, 0])
+    assert sessions_of(frame) == sessions_of(frame.lazy().collect()) == expected
+    assert sessions_of(frame[1:]) == sessions_of(log[1:])
+    chunked = pl.concat([frame[:1], frame[1:]], rechunk=False)
+    assert sessions_of(chunked) == expected
+
+
+@pytest.mark.parametrize(
+    ("ids", "first"),
+    [
+        (np.array([2**62, -(2**62), 2**62]), [1, 0, 1]),
+        (np.array([2**63 + 5, 7, 2**63 + 5], dtype=np.uint64), [1, 0, 1]),
+        (np.array([300, 200, 300], dtype=np.int16), [1, 0, 1]),
+        (np.array([3, 2, 3], dtype=np.int32), [1, 0, 1]),
+        (np.array([2.0, np.nan, 2.0]), [0, 1, 0]),
+    ],
+)
+def test_integers_of_any_size_are_visitors(ids, first):
+    log = pd.DataFrame({"user_id": ids, "anonymous_id": "k1", "timestamp": [START] * 3})
+    assert sessions_of(log) == first
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"max_length": 30}, "max_length must be a duration"),
+        ({"midnight": "Europe/Berlim"}, "midnight must be a time zone such as"),
+        ({"midnight": 1}, "midnight must be a time zone such as"),
+        ({"midnight": "../x"}, "midnight must be a time zone such as"),
+        ({"campaign": 3}, "campaign must be a column or a list of columns, got 3"),
+        ({"campaign": [3]}, "campaign must be a column or a list of columns"),
+        ({"per_device": 7}, "per_device must be a column or a list of columns, got 7"),
+    ],
+)
+def test_a_rule_that_is_none_is_refused(options, words):
+    with pytest.raises(ParameterError, match=words):
+        sessionize(log_of([("anna", 0)]), **options)
+
+
+@pytest.mark.parametrize("options", [{"campaign": "campain"}, {"per_device": "devise"}])
+def test_a_column_that_a_rule_needs_is_missed_by_name(options):
+    log = log_of([("anna", 0)]).assign(campaign="x", device="y")
+    with pytest.raises(ColumnError, match="did you mean"):
+        sessionize(log, **options)
+
+
+def test_a_year_without_a_calendar_has_no_midnight():
+    times = np.array([2**53], dtype="datetime64[ms]")
+    log = pd.DataFrame({"user_id": [1], "timestamp": times})
+    with pytest.raises(DataError, match="lies in no year of a calendar"):
+        sessionize(log, midnight="UTC")

@@ -28,7 +28,7 @@ def smallest_arguments(kernel, read_only):
             yield 0
             continue
         array = np.zeros(
-            (1, 1) if kind.ndim == 2 else 2, dtype=str(kind.dtype).replace("bool", "bool_")
+            (1, 8) if kind.ndim == 2 else 2, dtype=str(kind.dtype).replace("bool", "bool_")
         )
         array.flags.writeable = kind.mutable or not read_only
         yield array

@@ -246,8 +246,11 @@ def _numbers_to_ms(column: pd.Series, unit: str, name: str) -> Array:
 def _the_one_unit(numbers: Array, name: str) -> str:
     if not len(numbers):
         return "ms"
-    codes = units_by_size(numbers.astype(np.float64))
     names = list(_TICKS_PER_SECOND)
+    ends = units_by_size(np.array([numbers.min(), numbers.max()], dtype=np.float64))
+    if ends[0] == ends[1] >= 0:  # so have all between: each unit's numbers are one stretch
+        return names[int(ends[0])]
+    codes = units_by_size(numbers.astype(np.float64))
     if (codes < 0).any():
         example = numbers[np.argmax(codes < 0)]
         raise DataError(
