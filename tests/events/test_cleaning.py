@@ -76,7 +76,7 @@ QUARANTINED = [
     ("unreadable_price", {"price": "3,50"}),
     ("unreadable_price", {"price": -np.inf}),
     ("absurd_price", {"price": 1e12}),
-    ("negative_price", {"price": -0.01}),
+    ("negative_price", {"price": -0.01, "event": "view"}),
     ("missing_weight", {"weight": np.nan}),
     ("unreadable_weight", {"weight": np.inf}),
     ("unreadable_weight", {"weight": "heavy"}),
@@ -320,7 +320,7 @@ def test_rows_without_an_event_id_are_compared_by_their_columns(gap):
 
 
 def test_a_bad_row_does_not_make_its_good_repetition_a_duplicate():
-    log = log_with(timestamp=AT).assign(event_id="e1", price=[-1.0, 3.5])
+    log = log_with(timestamp=AT).assign(event_id="e1", event="view", price=[-1.0, 3.5])
     assert counts_of(log)[0] == {"negative_price": 1}
 
 
