@@ -27,9 +27,16 @@ from recopersona.evaluation.evaluate import evaluate as evaluate
 from recopersona.evaluation.splits import k_fold as k_fold
 from recopersona.evaluation.splits import split_by_time as split_by_time
 from recopersona.evaluation.splits import split_last as split_last
+from recopersona.events.bots import Bots as Bots
+from recopersona.events.cleaning import Cleaner as Cleaner
 from recopersona.events.cleaning import clean as clean
+from recopersona.events.hashing import event_hash as event_hash
+from recopersona.events.pseudonyms import hash_ids as hash_ids
 from recopersona.events.reading import read_events as read_events
 from recopersona.events.sessions import sessionize as sessionize
+from recopersona.features.attributes import ProfileImputer as ProfileImputer
+from recopersona.features.attributes import impute as impute
+from recopersona.features.attributes import infer_attribute as infer_attribute
 from recopersona.kernels.blocks import limit_threads as limit_threads
 from recopersona.models.als import ALS as ALS
 from recopersona.models.blend import Blend as Blend

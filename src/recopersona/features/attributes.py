@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 IDS = ("user_id", "item_id")
 """Columns that are never filled: an id that is missing stays so."""
 
-_FEW_CATEGORIES, _MOST_CLASSES = 32, 100
+_MOST_CATEGORIES, _MOST_CLASSES = 100, 100
 _FEWEST_KNOWN = 50
 
 
@@ -279,8 +279,8 @@ def infer_attribute(
         Length of that description.
     model : classifier of scikit-learn, optional
         With ``predict_proba``; by default ``LogisticRegression``. It gets numbers scaled and
-        without gaps, rare categories together, and categories of more than 32 values as the
-        shares of the attribute among those who have them (`TargetEncoder`, cross-fitted).
+        without gaps, and categories one-hot, the rare ones (of fewer than 5 rows, or beyond the
+        100 most frequent) together.
     min_confidence : float from 0 to 1, optional
         By default every gap is filled.
     held_out : float, above 0 and below 1
@@ -331,7 +331,7 @@ def infer_attribute(
     values, names = pd.factorize(table[attribute])
     _check_known(attribute, values[known], len(names))
     inputs = _inputs(table, attribute, features, events, factors, random_state)
-    chosen = _pipeline(inputs, model, random_state)
+    chosen = _pipeline(inputs, model)
     floor = 0.0 if min_confidence is None else float(min_confidence)
     told = _judged(chosen, inputs, values, known, held_out, random_state)
     filled, confidence, made = _guesses(chosen, inputs, values, known, floor)
@@ -499,13 +499,13 @@ def _described_by_events(users: pd.Series, events: Any, factors: int, random_sta
     return found
 
 
-def _pipeline(inputs: pd.DataFrame, model: Any, random_state: Any) -> Any:
+def _pipeline(inputs: pd.DataFrame, model: Any) -> Any:
     from sklearn.calibration import CalibratedClassifierCV
     from sklearn.compose import ColumnTransformer
     from sklearn.impute import SimpleImputer
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import OneHotEncoder, StandardScaler, TargetEncoder
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
     if model is None:
         model = LogisticRegression(max_iter=2_000)
@@ -515,23 +515,17 @@ def _pipeline(inputs: pd.DataFrame, model: Any, random_state: Any) -> Any:
         )
     numbers = [name for name in inputs if inputs[name].dtype.kind == "f"]
     words = [name for name in inputs if name not in numbers]
-    few = [name for name in words if inputs[name].nunique() <= _FEW_CATEGORIES]
-    many = [name for name in words if name not in few]
     encoder = ColumnTransformer([
         ("numbers", make_pipeline(
             SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True),
             StandardScaler(),
         ), numbers),
-        ("few", OneHotEncoder(
-            handle_unknown="infrequent_if_exist", min_frequency=5, sparse_output=False
-        ), few),
-        ("many", TargetEncoder(shuffle=True, random_state=_plain_seed(random_state)), many),
+        ("words", OneHotEncoder(
+            handle_unknown="infrequent_if_exist", min_frequency=5,
+            max_categories=_MOST_CATEGORIES, sparse_output=False,
+        ), words),
     ])  # fmt: skip
     return CalibratedClassifierCV(make_pipeline(encoder, clone(model)), method="sigmoid", cv=3)
-
-
-def _plain_seed(random_state: Any) -> Any:
-    return random_state if random_state is None or isinstance(random_state, int) else 0
 
 
 @dataclass(frozen=True)
