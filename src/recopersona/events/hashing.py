@@ -77,7 +77,7 @@ def event_hash(events: Any) -> Any:
     if is_events(events):
         return np.fromiter(map(_hash_of_one, _checked(events)), dtype=np.uint64)
     frame = as_pandas(events)
-    require_columns(frame, ["item_id"])
+    require_columns(frame[:0], ["item_id"])
     require_columns(frame, frame.columns[frame.columns.duplicated()])
     hashes = _hashes_of(frame)
     if isinstance(events, pd.DataFrame):

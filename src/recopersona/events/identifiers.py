@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 from numbers import Real
 from typing import Any
 
@@ -174,7 +175,7 @@ def value_hash(value: Any) -> int:
         return mixed(_text_hash(str(value)) ^ _WHOLE)
     if isinstance(value, int):
         return mixed((value & _ALL) ^ _WHOLE)
-    if isinstance(value, Real):
+    if isinstance(value, (Real, Decimal)):
         number = float(value)
         if number.is_integer() and abs(number) < 2**63:
             return mixed((int(number) & _ALL) ^ _WHOLE)
