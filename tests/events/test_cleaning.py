@@ -292,6 +292,17 @@ def test_an_id_of_1024_bytes_is_one(storage):
     assert events["user_id"].tolist()[1] == "x" * 1_024
 
 
+@pytest.mark.parametrize("column", ["user_id", "item_id", "event_id", "anonymous_id"])
+def test_an_id_of_ten_thousand_digits_is_absurd(column):
+    log = log_with().assign(anonymous_id="k", event_id=["a", "b"]).astype({column: object})
+    log.loc[1, column] = 10**10_000
+    if column == "anonymous_id":
+        log["user_id"] = ["anna", None]
+    for options in ({}, {"hash_ids": "correct horse battery"}, {"item_pattern": ".*"}):
+        counts = counts_of(log, **options)[0]
+        assert counts == {"missing_user" if column == "anonymous_id" else "absurd_id": 1}
+
+
 THIRTY_DIGITS = 123456789012345678901234567890
 
 
@@ -594,6 +605,8 @@ anything = st.one_of(
                 "item_id": st.sampled_from([1, None]),
             }
             | dict.fromkeys(("event", "timestamp", "quantity", "price", "weight"), anything)
+            | dict.fromkeys(("received", "event_id", "anonymous_id", "currency"), anything)
+            | dict.fromkeys(("dwell_ms", "scroll_pct"), anything)
         ),
         max_size=8,
     )

@@ -234,7 +234,7 @@ def test_what_somebody_buys_tells_too():
 
 @pytest.mark.parametrize("model", [GaussianNB(), HistGradientBoostingClassifier(max_iter=20)])
 def test_any_classifier_serves(model):
-    table, truth, hidden = shoppers()
+    table, truth, _ = shoppers()
     table["age"] = np.where(truth == "tea", 60.0, 30.0)
     table.loc[:9, "age"] = np.nan
     told = rp.infer_attribute(table, "likes", features=["age"], model=model, report=True)[1]
@@ -256,7 +256,7 @@ def test_a_category_stays_one_and_polars_stays_polars():
 
 def test_a_table_without_gaps_is_judged_all_the_same():
     table, truth, _ = shoppers()
-    filled, told = rp.infer_attribute(table.assign(likes=truth), "likes", report=True)
+    _, told = rp.infer_attribute(table.assign(likes=truth), "likes", report=True)
     assert (told.filled, told.refused) == (0, 0)
     assert told.accuracy > told.baseline
 
@@ -278,7 +278,7 @@ def test_what_cannot_be_inferred_is_said():
         (ParameterError, "cannot be inferred from itself", {"features": ["likes"]}),
         (ParameterError, "features must be a list of names, got 'town'", {"features": "town"}),
         (ColumnError, "need a column 'item_id'", {"events": table}),
-        (DataError, "more, got 30", {"frame": table[:40].assign(likes=[*["a"] * 30, *[None] * 10])}),
+        (DataError, "more, got 30", {"frame": table[:30].assign(likes="a")}),
         (DataError, "one value in all rows", {"frame": table.assign(likes="tea")}),
         (DataError, "600 different values", {"frame": table.assign(likes=range(600))}),
         (DataError, "known of 1 rows only", {"frame": table.assign(likes=["x", *truth[1:]])}),
@@ -293,9 +293,9 @@ def test_what_cannot_be_inferred_is_said():
 def test_gender_of_film_goers_from_occupation_and_zip_code_beats_the_majority_a_little():
     users = pd.read_parquet(Path(FOLDER) / "ml-1m" / "users.parquet")
     features = ["occupation", "age_group", "zip_code"]
-    told = rp.infer_attribute(
-        users, "gender", features=features, min_confidence=0.8, report=True
-    )[1]
+    told = rp.infer_attribute(users, "gender", features=features, min_confidence=0.8, report=True)[
+        1
+    ]
     assert told.baseline == pytest.approx(0.717, abs=0.01)
     assert told.accuracy > told.baseline
     assert told.confident_accuracy > 0.78

@@ -1,6 +1,7 @@
 """How a visitor comes and goes, the slow way."""
 
 from collections import defaultdict
+from itertools import pairwise
 
 HOUR, DAY = 3_600_000, 86_400_000
 
@@ -10,9 +11,7 @@ def most_within(times, window):
 
 
 def regular_share(times, shortest, longest):
-    pauses = sorted(
-        b - a for a, b in zip(times, times[1:], strict=False) if shortest <= b - a <= longest
-    )
+    pauses = sorted(b - a for a, b in pairwise(times) if shortest <= b - a <= longest)
     if not pauses:
         return 0, 0.0
     usual = pauses[len(pauses) // 2]

@@ -100,7 +100,7 @@ class Bots:
         for field in dataclasses.fields(self):
             if field.name != "agents":
                 check(getattr(self, field.name), _BOUNDS[field.name], "Bots", field.name)
-        words = self.agents
+        words: Any = self.agents
         if isinstance(words, str) or not all(isinstance(word, str) and word for word in words):
             raise ParameterError(f"Bots: agents must be words such as ('bot',), got {words!r}.")
 
@@ -192,14 +192,14 @@ def _verdicts(
 ) -> list[tuple[str, Mask]]:
     assert log.milliseconds is not None  # noqa: S101  # asked before
     times = np.ascontiguousarray(log.milliseconds[rows])
+    shortest = max(_SHORTEST_PAUSE, 5 * _precision(log.milliseconds[log.reason < 0]))
     n = len(bounds) - 1
     short, long, pauses, busy, items = (np.empty(n, dtype=np.int64) for _ in range(5))
     share = np.empty(n)
     measure_visitors(
         short, long, pauses, share, busy, items, bounds, times,
         np.ascontiguousarray(log.ids["item_id"].hashes[rows]),
-        bots.minutes * _MINUTE, _HOUR, max(_SHORTEST_PAUSE, 5 * _precision(times)), _HOUR,
-        bots.hours_a_day or 24,
+        bots.minutes * _MINUTE, _HOUR, shortest, _HOUR, bots.hours_a_day or 24,
     )  # fmt: skip
     never = np.zeros(n, dtype=np.bool_)
     rate = never.copy()

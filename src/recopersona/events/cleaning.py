@@ -6,7 +6,7 @@ import logging
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Literal, overload
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -29,6 +29,7 @@ from recopersona.events.identifiers import (
     LONG,
     Hashed,
     bare,
+    text_of,
     tidied,
     with_values,
 )
@@ -53,14 +54,6 @@ ANONYMOUS = "anonymous:"
 _FIRST_MS = 315_532_800_000  # 1980: before it lie only clocks that were never set
 _LARGEST = {"quantity": 1e9, "price": 1e10, "weight": 1e12}
 _MOVES_GOODS = np.isin(EVENT_TYPES, ["cart", "remove", "checkout", "purchase", "return"])
-
-
-@overload
-def clean(events: Any, *, report: Literal[False] = ..., **rules: Any) -> Any: ...
-@overload
-def clean(
-    events: Any, *, report: Literal[True], **rules: Any
-) -> tuple[Any, CleaningReport]: ...
 
 
 def clean(
@@ -267,7 +260,7 @@ class Cleaner:
         """
         frame = self._checked(as_pandas(events))
         log = Examination(frame)
-        _examine_ids(log, self._pattern)
+        _examine_ids(log)
         if self._key is not None:
             _hide_ids(log, self._key, self._hash_columns)
         if self._anonymous:
@@ -317,7 +310,7 @@ def _compiled(item_pattern: str | None) -> re.Pattern[str] | None:
         ) from None
 
 
-def _examine_ids(log: Examination, pattern: re.Pattern[str] | None) -> None:
+def _examine_ids(log: Examination) -> None:
     spacious = np.zeros(len(log.reason), dtype=np.bool_)
     for name in ID_COLUMNS:
         if name not in log:
@@ -342,11 +335,12 @@ def _name_the_anonymous(log: Examination) -> None:
     if "anonymous_id" not in log.ids:
         return
     strangers = log.ids["anonymous_id"]
-    rows = np.flatnonzero(log.ids["user_id"].nothing() & ~strangers.nothing())
+    known = ~(strangers.nothing() | strangers.have(LONG))
+    rows = np.flatnonzero(log.ids["user_id"].nothing() & known)
     if not len(rows):
         return
     written = Distinct.of(without_gaps(log.column("anonymous_id").iloc[rows]))
-    names = written.map(lambda name: f"{ANONYMOUS}{name}").array
+    names = written.map(lambda name: ANONYMOUS + text_of(name)).array
     users = log.column("user_id")
     if not pd.api.types.is_string_dtype(users.dtype) or users.dtype == object:
         whole = pd.api.types.is_float_dtype(users.dtype)
@@ -371,12 +365,11 @@ def _examine_items(log: Examination, pattern: re.Pattern[str] | None) -> None:
     for reason, flag in (
         ("absurd_id", LONG), ("unprintable_id", CONTROL), ("inexact_id", INEXACT)
     ):  # fmt: skip
-        for name, ids in log.ids.items():
-            if name != "session_id" or flag != INEXACT:
-                log.quarantine(reason, ids.have(flag) & (ids.missing == 0))
+        for ids in log.ids.values():
+            log.quarantine(reason, ids.have(flag) & (ids.missing == 0))
     if pattern is not None:
         items = Distinct.of(log.column("item_id"))
-        log.quarantine("not_an_item", ~items.tell(lambda id_: pattern.fullmatch(str(bare(id_)))))
+        log.quarantine("not_an_item", ~items.tell(lambda id_: pattern.fullmatch(text_of(bare(id_)))))
 
 
 def _examine_kinds(log: Examination) -> None:

@@ -17,7 +17,6 @@ from recopersona.data.times import MISSING_TIME, integer_to_ms
 from recopersona.data.types import Array
 from recopersona.errors import DataError
 from recopersona.events.clocks import read_clock
-from recopersona.events.distinct import Distinct
 from recopersona.events.identifiers import Hashed, column_salt, is_no_id, mixed, value_hash
 from recopersona.kernels.hashing import add_column
 

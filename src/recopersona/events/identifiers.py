@@ -100,7 +100,8 @@ class Hashed:
 
     def nothing(self) -> Mask:
         """Tell the rows without a value, or with a word that says so."""
-        return (self.missing != 0) | self.have(NO_ID)
+        none: Mask = (self.missing != 0) | self.have(NO_ID)
+        return none
 
     def put(self, rows: Array, others: Hashed) -> None:
         """Put other values in some rows."""
@@ -109,13 +110,13 @@ class Hashed:
 
 
 def tidied(column: pd.Series, ids: Hashed) -> tuple[pd.Series, Mask]:
-    """Take spaces and control characters off both ends of ids, here and in their hashes.
+    r"""Take spaces and control characters off both ends of ids, here and in their hashes.
 
     Returns the column, and where it changed.
 
     Examples
     --------
-    >>> column = pd.Series([" tea\\0", "salt"])
+    >>> column = pd.Series([" tea\0", "salt"])
     >>> better, changed = tidied(column, Hashed.of(column))
     >>> better.tolist(), changed.tolist()
     (['tea', 'salt'], [True, False])
@@ -145,13 +146,22 @@ def with_values(column: pd.Series, rows: Array, values: Array) -> pd.Series:
     if isinstance(column.dtype, pd.CategoricalDtype):
         column = column.astype(column.cat.categories.dtype)
     array = column.array.copy()
-    array[rows] = values  # type: ignore[call-overload]
+    array[rows] = values
     return pd.Series(array, index=column.index, name=column.name)
 
 
 def bare(value: Any) -> Any:
     """Return a text without spaces and control characters at its ends; anything else as it is."""
     return _AROUND.sub("", value) if isinstance(value, str) else value
+
+
+def text_of(identifier: Any) -> str:
+    """Return an id as text; a whole number as its digits."""
+    if isinstance(identifier, float) and identifier.is_integer():
+        identifier = int(identifier)
+    if isinstance(identifier, int) and identifier.bit_length() > 4 * LONGEST_ID:
+        return hex(identifier)  # Python refuses to write thousands of digits
+    return str(identifier)
 
 
 def is_no_id(value: Any) -> bool:
@@ -172,7 +182,7 @@ def value_hash(value: Any) -> int:
     if isinstance(value, str):
         return _text_hash(value)
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
-        return mixed(_text_hash(str(value)) ^ _WHOLE)
+        return mixed(_text_hash(text_of(value)) ^ _WHOLE)
     if isinstance(value, int):
         return mixed((value & _ALL) ^ _WHOLE)
     if isinstance(value, (Real, Decimal)):
@@ -207,7 +217,7 @@ _NO_ID_HASHES = np.array([_text_hash(word) for word in NO_IDS], dtype=np.uint64)
 
 def _too_large(column: pd.Series) -> bool:
     """Whether integers go beyond int64."""
-    unsigned = column.dtype.kind == "u" and column.dtype.itemsize == 8
+    unsigned = column.dtype.kind == "u" and column.dtype.name.lower().startswith("uint64")
     return unsigned and bool((column > np.iinfo(np.int64).max).any())
 
 
@@ -278,6 +288,6 @@ def _where_arrow_lies(column: pd.Series) -> tuple[Array, Array]:
 
 
 __all__ = [
-    "CONTROL", "INEXACT", "LONG", "Hashed", "bare", "column_salt", "is_no_id", "mixed", "tidied",
-    "value_hash", "with_values",
+    "CONTROL", "INEXACT", "LONG", "Hashed", "bare", "column_salt", "is_no_id", "mixed", "text_of",
+    "tidied", "value_hash", "with_values",
 ]  # fmt: skip

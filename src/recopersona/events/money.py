@@ -66,7 +66,8 @@ def hook_prices(log: Examination, hook: Callable[..., Any]) -> None:
     frame = log.frame.assign(**log.columns)
     made = hook(frame)
     if isinstance(made, str) or not hasattr(made, "__len__") or len(made) != len(frame):
-        got = f"{len(made)}" if hasattr(made, "__len__") else f"a {type(made).__name__}"
+        words = isinstance(made, str) or not hasattr(made, "__len__")
+        got = f"a {type(made).__name__}" if words else f"{len(made)}"
         raise DataError(f"prices must return one price for each of {len(frame)} rows, got {got}.")
     column = pd.Series(np.asarray(made), name="price", index=frame.index)
     after = readable_numbers(column)

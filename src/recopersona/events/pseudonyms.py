@@ -9,9 +9,9 @@ from typing import Any
 import pandas as pd
 
 from recopersona.data.columns import as_pandas, like, require_columns
-from recopersona.errors import ColumnError, DataError, ParameterError
+from recopersona.errors import ColumnError, ParameterError
 from recopersona.events.distinct import Distinct
-from recopersona.events.identifiers import is_no_id
+from recopersona.events.identifiers import is_no_id, text_of
 
 PERSONAL = ("user_id", "anonymous_id")
 """The columns that say who somebody is."""
@@ -115,8 +115,5 @@ def pseudonyms(column: pd.Series, key: bytes) -> pd.Series:
 
 
 def _pseudonym(value: Any, key: bytes) -> str:
-    text = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
-    try:
-        return hmac.digest(key, text.encode(), "sha256").hex()[:_DIGITS]
-    except UnicodeEncodeError:
-        raise DataError("an id to hash must be text that UTF-8 can hold.") from None
+    text = text_of(value).encode("utf-8", "surrogatepass")
+    return hmac.digest(key, text, "sha256").hex()[:_DIGITS]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -77,8 +79,9 @@ def _set_clocks_right(times: Array, received: Array, rows: Array, devices: Array
     times[rows[constant]] += low[constant]
 
 
-def _range(groups: pd.api.typing.SeriesGroupBy) -> Array:
-    return (groups.transform("max") - groups.transform("min")).to_numpy()
+def _range(groups: Any) -> Array:
+    lengths: Array = (groups.transform("max") - groups.transform("min")).to_numpy()
+    return lengths
 
 
 def _codes(hashes: Array) -> Array:

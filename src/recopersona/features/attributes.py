@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, overload
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -116,8 +116,8 @@ class ProfileImputer(TransformerMixin, Part):  # type: ignore[misc]
         ):
             if imputer is None or not len(table):
                 continue
-            made = imputer.transform(values(table, names))
-            made = made.toarray() if sparse.issparse(made) else np.asarray(made)
+            made: Any = imputer.transform(values(table, names))
+            made = made.toarray() if hasattr(made, "toarray") else np.asarray(made)
             for place, name in enumerate(names):
                 columns[name] = _with_gaps_filled(table[name], made[:, place])
         if self.indicator:
@@ -227,16 +227,6 @@ class InferenceReport:
         ])  # fmt: skip
 
 
-@overload
-def infer_attribute(
-    frame: Any, attribute: str, *, report: Literal[False] = ..., **options: Any
-) -> Any: ...
-@overload
-def infer_attribute(
-    frame: Any, attribute: str, *, report: Literal[True], **options: Any
-) -> tuple[Any, InferenceReport]: ...
-
-
 def infer_attribute(
     frame: Any,
     attribute: str,
@@ -335,10 +325,11 @@ def infer_attribute(
     floor = 0.0 if min_confidence is None else float(min_confidence)
     told = _judged(chosen, inputs, values, known, held_out, random_state)
     filled, confidence, made = _guesses(chosen, inputs, values, known, floor)
-    result = table.assign(**{
+    columns: dict[str, Any] = {
         attribute: _with_guesses(table[attribute], np.asarray(names)[filled], made),
         f"{attribute}_confidence": confidence,
-    })  # fmt: skip
+    }
+    result = table.assign(**columns)
     counts = InferenceReport(
         attribute, int(known.sum()), int(made.sum()), int((~known & ~made).sum()),
         *told.summary(floor),
@@ -365,7 +356,7 @@ def _is_category(column: pd.Series) -> bool:
     dtype = column.dtype
     if isinstance(dtype, pd.CategoricalDtype) or pd.api.types.is_bool_dtype(dtype):
         return True
-    if dtype == object:
+    if column.dtype == object:
         return bool(column.dropna().map(lambda value: isinstance(value, (str, bool))).all())
     return pd.api.types.is_string_dtype(dtype)
 
@@ -431,7 +422,7 @@ def _check_known(attribute: str, known: Array, n_values: int) -> None:
             "apart; cut numbers into bands first, with pd.cut."
         )
     rarest = int(np.bincount(known).min())
-    if rarest < 5:  # noqa: PLR2004
+    if rarest < 5:
         raise DataError(
             f"{attribute!r} has a value that is known of {rarest} rows only, and 5 are needed; "
             "put rare values together first."
@@ -482,7 +473,7 @@ def _described_by_events(users: pd.Series, events: Any, factors: int, random_sta
     log = log[log["user_id"].notna() & log["item_id"].notna()]
     user_map, rows = IdMap.from_values(log["user_id"])
     item_map, columns = IdMap.from_values(log["item_id"])
-    counts = sparse.csr_array(
+    counts: Any = sparse.csr_array(
         (np.ones(len(rows)), (rows, columns)), shape=(len(user_map), len(item_map))
     )
     counts.sum_duplicates()

@@ -46,7 +46,7 @@ def scan_texts(hashes, flags, bounds, data, no_ids, longest):
     no_ids   (n_words,) uint64, the hashes of texts that name nothing
     longest  int64, a text of more bytes is too long
     """
-    for row in range(len(hashes)):
+    for row in range(len(bounds) - 1):
         start, end = bounds[row], bounds[row + 1]
         value = FNV_BASIS
         odd = 0
@@ -116,7 +116,7 @@ def number_hashes(codes, firsts, slots, hashes):
 
     codes   (n,) int32, written: the number of each row's hash
     firsts  (n,) int32, written: the first row of each number, as far as there are numbers
-    slots   (n_slots,) int32, written: a table that holds zeros; its length is a power of two above n
+    slots   (n_slots,) int32, written: a table of zeros; its length is a power of two above n
     hashes  (n,) uint64
     """
     n_distinct = 0
