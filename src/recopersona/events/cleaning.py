@@ -369,7 +369,9 @@ def _examine_items(log: Examination, pattern: re.Pattern[str] | None) -> None:
             log.quarantine(reason, ids.have(flag) & (ids.missing == 0))
     if pattern is not None:
         items = Distinct.of(log.column("item_id"))
-        log.quarantine("not_an_item", ~items.tell(lambda id_: pattern.fullmatch(text_of(bare(id_)))))
+        log.quarantine(
+            "not_an_item", ~items.tell(lambda id_: pattern.fullmatch(text_of(bare(id_))))
+        )
 
 
 def _examine_kinds(log: Examination) -> None:
