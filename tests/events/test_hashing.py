@@ -142,7 +142,9 @@ def test_an_event_id_names_the_event_alone():
     assert hash_of(event_id="e1") == hash_of(event_id="e1", price=3, item_id=8)
     assert hash_of(event_id="e1") != hash_of(event_id="e2")
     assert hash_of(event_id="e1") == rp.event_hash(rp.Event("x", "y", event_id="e1"))
-    assert hash_of(event_id="null") == hash_of() == rp.event_hash(rp.Event(**ROW, event_id=" "))
+    assert hash_of(event_id="null") == hash_of() == rp.event_hash(rp.Event(**ROW, event_id="null"))
+    spaced = rp.event_hash(rp.Event(**ROW, event_id=" e1"))
+    assert hash_of(event_id=" e1") == spaced != hash_of(event_id="e1")
 
 
 EVERYTHING = {name: f"{name} of it" for name in rp.Event._fields} | {

@@ -23,16 +23,7 @@ from recopersona.events.clocks import read_clock
 from recopersona.events.distinct import Distinct
 from recopersona.events.event_names import our_name
 from recopersona.events.examination import Examination, without_gaps
-from recopersona.events.identifiers import (
-    CONTROL,
-    INEXACT,
-    LONG,
-    Hashed,
-    bare,
-    text_of,
-    tidied,
-    with_values,
-)
+from recopersona.events.identifiers import INEXACT, Hashed, bare, text_of, tidied, with_values
 from recopersona.events.money import (
     checked_rates,
     convert_currencies,
@@ -45,6 +36,7 @@ from recopersona.events.pseudonyms import checked_key, personal_columns, pseudon
 from recopersona.events.repeats import Memory, examine_repeats
 from recopersona.events.schemas import ID_COLUMNS
 from recopersona.events.skew import moments, repaired_times
+from recopersona.kernels.hashing import CONTROL, LONG
 
 logger = logging.getLogger(__name__)
 
@@ -131,7 +123,10 @@ def clean(
     -----
     Prices, stays and reading depths are judged against each other: a price by its item's usual
     one (`price_unit`), the unit of ``dwell_ms`` and ``scroll_pct`` by the whole column. A clock is
-    judged by ``received``: see `clock_skew` in the report. An event that comes in late stays.
+    judged by ``received``: an event from after its receipt happened when it was received; a device
+    of whose events ten or more come with one and the same delay, of more than five minutes, is off
+    by it; with a column ``sent`` (by the device's clock), every event is off by received − sent.
+    An event that comes in late stays as it is.
 
     Memory: about 100 bytes per row beside the frame and its copy. Time: 0.3-0.5 µs per row.
 
@@ -344,7 +339,7 @@ def _name_the_anonymous(log: Examination) -> None:
     users = log.column("user_id")
     if not pd.api.types.is_string_dtype(users.dtype) or users.dtype == object:
         whole = pd.api.types.is_float_dtype(users.dtype)
-        users = (without_gaps_but_missing(users) if whole else users).astype(object)
+        users = (_whole_or_missing(users) if whole else users).astype(object)
     log.replace("user_id", with_values(users, rows, np.asarray(names, dtype=object)))
     log.ids["user_id"].put(rows, Hashed.of(pd.Series(names)))
     named = np.zeros(len(log.reason), dtype=np.bool_)
@@ -352,7 +347,7 @@ def _name_the_anonymous(log: Examination) -> None:
     log.repaired("anonymous_user", named)
 
 
-def without_gaps_but_missing(ids: pd.Series) -> pd.Series:
+def _whole_or_missing(ids: pd.Series) -> pd.Series:
     """Turn whole floats into integers that can be missing, where all are whole."""
     try:
         return ids.astype("Int64")

@@ -10,14 +10,14 @@ import numpy as np
 import pandas as pd
 
 from recopersona.data.columns import as_pandas, require_columns
-from recopersona.data.event import EVENT_COLUMNS, Event
+from recopersona.data.event import EVENT_COLUMNS, EVENT_TYPES, Event
 from recopersona.data.ids import is_missing
 from recopersona.data.intake import is_events
 from recopersona.data.times import MISSING_TIME, integer_to_ms
 from recopersona.data.types import Array
 from recopersona.errors import DataError
 from recopersona.events.clocks import read_clock
-from recopersona.events.identifiers import Hashed, column_salt, is_no_id, mixed, value_hash
+from recopersona.events.identifiers import NO_IDS, Hashed, column_salt, mixed, value_hash
 from recopersona.kernels.hashing import add_column
 
 CONTENT_COLUMNS = tuple(name for name in EVENT_COLUMNS if name not in ("event_id", "received"))
@@ -151,21 +151,27 @@ def _times(frame: pd.DataFrame) -> Hashed:
 
 def _hash_of_one(event: Event) -> int:
     name = event.event_id
-    if name is not None and not is_missing(name) and not is_no_id(name):
+    if not (_is_missing(name) or (type(name) is str and name in NO_IDS)):
         return _of_column("event_id", name)
-    total = _of_column("event", "view" if is_missing(event.event) else event.event)
+    kind = "view" if _is_missing(event.event) else event.event
+    total = _KINDS.get(str(kind)) or _of_column("event", kind)
     for column, value in zip(Event._fields, event, strict=True):
-        if value is None or column in _APART or is_missing(value):
-            continue
-        total += _of_column(column, _microseconds(value) if column == "timestamp" else value)
+        if value is not None and column not in _APART and not _is_missing(value):
+            total += _of_column(column, _microseconds(value) if column == "timestamp" else value)
     return total & _ALL
 
 
-_APART = ("event", "event_id", "received")
+def _is_missing(value: Any) -> bool:
+    return type(value) is not str and type(value) is not int and is_missing(value)
 
 
 def _of_column(name: str, value: Any) -> int:
-    return mixed(value_hash(value) ^ int(_SALTS[name]))
+    return mixed(value_hash(value) ^ _PLAIN_SALTS[name])
+
+
+_APART = frozenset({"event", "event_id", "received"})
+_PLAIN_SALTS = {name: int(salt) for name, salt in _SALTS.items()}
+_KINDS = {kind: _of_column("event", kind) for kind in EVENT_TYPES}
 
 
 def _microseconds(value: Any) -> int:

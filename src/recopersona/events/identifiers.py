@@ -15,7 +15,6 @@ from recopersona.data.types import Array, Mask
 from recopersona.events.distinct import Distinct
 from recopersona.kernels.blocks import cut, run_blocks
 from recopersona.kernels.hashing import (
-    CONTROL,
     EDGE,
     LONG,
     NO_ID,
@@ -177,6 +176,8 @@ def value_hash(value: Any) -> int:
     >>> value_hash("tea") == Hashed.of(pd.Series(["tea"])).hashes[0]
     np.True_
     """
+    if type(value) is str:
+        return _text_hash(value)
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, str):
@@ -285,9 +286,3 @@ def _where_arrow_lies(column: pd.Series) -> tuple[Array, Array]:
     starts = np.frombuffer(bounds, dtype=np.int64)[first : first + len(array) + 1]
     held = np.zeros(0, dtype=np.uint8) if data is None else np.frombuffer(data, dtype=np.uint8)
     return starts, held
-
-
-__all__ = [
-    "CONTROL", "INEXACT", "LONG", "Hashed", "bare", "column_salt", "is_no_id", "mixed", "text_of",
-    "tidied", "value_hash", "with_values",
-]  # fmt: skip
