@@ -55,6 +55,12 @@ def test_events_kept_and_sent_together_come_late_and_are_right():
     assert cleaned(log_of(HOUR, late=86_400 * (1 + HOUR % 7))) == (HOUR.tolist(), {}, {})
 
 
+def test_delays_that_differ_are_no_skew():
+    day = np.arange(0, 36_000, 900.0)
+    assert cleaned(log_of(day, late=600 + day % 700)) == (day.tolist(), {}, {})
+    assert cleaned(log_of(day, late=600 + day % 90))[1] == {"clock_skew": len(day)}
+
+
 def test_a_few_late_events_make_no_skew():
     assert cleaned(log_of(HOUR[:9], late=7_200))[1] == {}
     assert cleaned(log_of(HOUR, late=7_200))[1] == {"clock_skew": len(HOUR)}

@@ -23,11 +23,9 @@ UNITS = (100.0, 1e6)
 TOLERANCE = 0.05
 """How far from 100 or 1,000,000 times the usual price a price of another unit may lie."""
 
-FEWEST = 5
-"""An item has a usual price if it has so many prices ..."""
-
 AGREEING = 0.8
-"""... and this share of them lies within a factor of two of their median."""
+"""An item has a usual price if this share of its prices lies within a factor of two of the median:
+of fewer than five, none may be off."""
 
 
 def checked_rates(
@@ -103,7 +101,7 @@ def convert_currencies(log: Examination, wanted: str, rates: Mapping[str, float]
 def repair_price_units(log: Examination) -> None:
     """Bring prices to the unit of their item: cents and millionths among whole ones.
 
-    An item's usual price is its median, see `FEWEST` and `AGREEING`. A price that is 100 or
+    An item's usual price is its median, see `AGREEING`. A price that is 100 or
     1,000,000 times as high or low, see `TOLERANCE`, is of the other unit.
     """
     if "price" not in log.numbers:
@@ -118,13 +116,13 @@ def repair_price_units(log: Examination) -> None:
         return
     logs = np.log(price[rows])
     prices = pd.Series(logs).groupby(codes)
-    usual, n = prices.transform("median").to_numpy(), prices.transform("size").to_numpy()
+    usual = prices.transform("median").to_numpy()
     near = pd.Series(np.abs(logs - usual) <= np.log(2.0))
     steady = near.groupby(codes).transform("mean").to_numpy() >= AGREEING
     for unit in UNITS:
         for sign in (1.0, -1.0):
             off = np.abs(logs - usual - sign * np.log(unit)) <= np.log(1 + TOLERANCE)
-            wrong = rows[off & steady & (n >= FEWEST)]
+            wrong = rows[off & steady]
             _divide(log, wrong, unit**sign)
 
 

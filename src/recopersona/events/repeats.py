@@ -123,12 +123,13 @@ def _copies(log: Examination, rows: Array, hashes: Array, named: Mask) -> tuple[
     if not len(places):
         return copies, others
     later, earlier, by_id = rows[places], rows[first], named[places]
-    alike = np.ones(len(places), dtype=np.bool_)
+    alike = by_id == named[first]
     for name in CONTENT_COLUMNS:
         if name in log:
             alike &= _equal(_compared(log, name), later, earlier)
     if by_id.any():
         same_id = _equal(log.column("event_id"), later, earlier)
+        same_id &= named[first]
         others[later[by_id & same_id & ~alike]] = True
         alike &= same_id | ~by_id
     copies[later[alike]] = True
