@@ -292,6 +292,12 @@ def test_an_id_of_1024_bytes_is_one(storage):
     assert events["user_id"].tolist()[1] == "x" * 1_024
 
 
+def test_half_a_character_is_unprintable():
+    log = log_with().astype({"item_id": object})
+    log["item_id"] = pd.Series(["tea", "te\ud83d"], dtype=object)
+    assert counts_of(log) == ({"unprintable_id": 1}, {})
+
+
 @pytest.mark.parametrize("column", ["user_id", "item_id", "event_id", "anonymous_id"])
 def test_an_id_of_ten_thousand_digits_is_absurd(column):
     log = log_with().assign(anonymous_id="k", event_id=["a", "b"]).astype({column: object})

@@ -16,7 +16,7 @@ from recopersona.data.event import EVENT_CODES, EVENT_TYPES, PURCHASE, RETURN, V
 from recopersona.data.intake import CLOCK_TOLERANCE_MS
 from recopersona.data.times import MISSING_TIME, from_ms, moment_ms
 from recopersona.data.types import Array, Mask
-from recopersona.errors import ParameterError
+from recopersona.errors import DataError, ParameterError
 from recopersona.events.bots import USUAL, Bots, checked_bots, examine_bots
 from recopersona.events.cleaning_report import CleaningReport
 from recopersona.events.clocks import read_clock
@@ -330,7 +330,7 @@ def _name_the_anonymous(log: Examination) -> None:
     if "anonymous_id" not in log.ids:
         return
     strangers = log.ids["anonymous_id"]
-    known = ~(strangers.nothing() | strangers.have(LONG))
+    known = ~(strangers.nothing() | strangers.have(LONG | CONTROL))
     rows = np.flatnonzero(log.ids["user_id"].nothing() & known)
     if not len(rows):
         return
@@ -481,12 +481,21 @@ def _examine_numbers(log: Examination, name: str) -> tuple[Array, Mask]:
     numbers = readable_numbers(column)
     missing = column.isna().to_numpy(dtype=np.bool_)
     if not pd.api.types.is_numeric_dtype(column.dtype):
-        texts = Distinct.of(column.astype(object).astype(str))
-        missing = missing | texts.tell(lambda text: not text.strip())
+        missing = missing | _blank(column)
         log.replace(name, numbers)
     log.quarantine(f"unreadable_{name}", ~missing & ~np.isfinite(numbers))
     log.quarantine(f"absurd_{name}", np.abs(numbers) > _LARGEST[name])
     return numbers, missing
+
+
+def _blank(column: pd.Series) -> Mask:
+    """Tell where a text says nothing."""
+    try:
+        return Distinct.of(column).tell(lambda text: isinstance(text, str) and not text.strip())
+    except DataError:  # lists, dicts
+        return column.map(lambda text: isinstance(text, str) and not text.strip()).to_numpy(
+            dtype=np.bool_
+        )
 
 
 def _as_before(numbers: Array, column: pd.Series) -> pd.Series:

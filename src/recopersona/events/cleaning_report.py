@@ -15,7 +15,7 @@ REASONS: Mapping[str, str] = {
     "missing_user": "no user_id, or a word such as 'null' in its place",
     "missing_item": "no item_id, or a word such as 'null' in its place",
     "absurd_id": "an id of more than 1,024 bytes",
-    "unprintable_id": "NUL or another control character within an id",
+    "unprintable_id": "NUL, another control character or half a character within an id",
     "inexact_id": "a float beyond 2**53 or infinite: two ids may have become one",
     "not_an_item": "the item_id does not match item_pattern",
     "missing_event": "the kind of event is empty",

@@ -6,6 +6,7 @@ is read here with one verdict for every row.
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ import pandas as pd
 
 from recopersona.data.times import MISSING_TIME, ONE_READING, scale_to_ms, to_ms, units_by_size
 from recopersona.data.types import Array, Mask
+from recopersona.events.identifiers import words_of
 from recopersona.events.numbers import readable_numbers
 
 _UNITS = ("s", "ms", "us", "ns")
@@ -66,7 +68,7 @@ def read_clock(column: pd.Series) -> Clock:
     milliseconds, microseconds = _of_each_unit(numbers, units)
     wordy = ~missing & (units < 0) & _may_be_text(column)
     if wordy.any():
-        texts = column[wordy].astype(str)
+        texts = _as_texts(column[wordy])
         missing[wordy] = texts.str.strip().eq("").to_numpy()
         times = parse_texts(texts)
         milliseconds[wordy], microseconds[wordy] = to_ms(times), _datetimes_to_us(times)
@@ -115,6 +117,18 @@ def to_utc(times: pd.Series, zone: str = "UTC") -> pd.Series:
         times = times.dt.tz_localize(zone, ambiguous=first_pass, nonexistent="shift_forward")
     in_utc: pd.Series = times.dt.tz_convert("UTC")
     return in_utc
+
+
+def _as_texts(column: pd.Series) -> pd.Series:
+    try:
+        return column.astype(str)
+    except ValueError:  # half a character, or a number of thousands of digits
+        words = [str(value) if _is_moment(value) else words_of(value) for value in column]
+        return pd.Series(words, index=column.index, dtype=str)
+
+
+def _is_moment(value: Any) -> bool:
+    return isinstance(value, (dt.date, np.datetime64))
 
 
 def _may_be_text(column: pd.Series) -> bool:

@@ -17,7 +17,7 @@ from recopersona.data.times import MISSING_TIME, integer_to_ms
 from recopersona.data.types import Array
 from recopersona.errors import DataError
 from recopersona.events.clocks import read_clock
-from recopersona.events.identifiers import NO_IDS, Hashed, column_salt, mixed, value_hash
+from recopersona.events.identifiers import NO_IDS, Hashed, column_salt, mixed, value_hash, words_of
 from recopersona.kernels.hashing import add_column
 
 CONTENT_COLUMNS = tuple(name for name in EVENT_COLUMNS if name not in ("event_id", "received"))
@@ -128,7 +128,7 @@ def hashed(column: pd.Series) -> Hashed:
     try:
         return Hashed.of(column)
     except DataError:
-        return Hashed.of(column.map(repr, na_action="ignore").astype("str"))
+        return Hashed.of(column.map(words_of, na_action="ignore").astype("str"))
 
 
 def _views(n: int) -> pd.Series:
@@ -141,12 +141,16 @@ def _times(frame: pd.DataFrame) -> Hashed:
     if bad.any():
         row = int(np.argmax(bad))
         raise DataError(
-            f"timestamp must hold times, got {frame['timestamp'].iloc[row]!r} in row {row}; "
+            f"timestamp must hold times, got {_shown(frame['timestamp'].iloc[row])} in row {row}; "
             "rp.clean(events) sets such rows aside."
         )
     times = Hashed.of(pd.Series(clock.microseconds))
     times.missing = (clock.microseconds == MISSING_TIME).astype(np.uint8)
     return times
+
+
+def _shown(value: Any) -> str:
+    return repr(value) if isinstance(value, str) else words_of(value)
 
 
 def _hash_of_one(event: Event) -> int:
@@ -187,5 +191,5 @@ def _microseconds(value: Any) -> int:
 def _one_time(value: Any) -> int:
     clock = read_clock(pd.Series([value]))
     if clock.unreadable[0] or clock.impossible[0]:
-        raise DataError(f"an event's timestamp must be a time, got {value!r}.")
+        raise DataError(f"an event's timestamp must be a time, got {_shown(value)}.")
     return int(clock.microseconds[0])

@@ -15,6 +15,7 @@ from recopersona.data.types import Array, Mask
 from recopersona.events.distinct import Distinct
 from recopersona.kernels.blocks import cut, run_blocks
 from recopersona.kernels.hashing import (
+    CONTROL,
     EDGE,
     LONG,
     NO_ID,
@@ -146,7 +147,7 @@ def with_values(column: pd.Series, rows: Array, values: Array) -> pd.Series:
         column = column.astype(column.cat.categories.dtype)
     array = column.array.copy()
     array[rows] = values
-    return pd.Series(array, index=column.index, name=column.name)
+    return pd.Series(array, index=column.index, name=column.name, dtype=column.dtype)
 
 
 def bare(value: Any) -> Any:
@@ -161,6 +162,15 @@ def text_of(identifier: Any) -> str:
     if isinstance(identifier, int) and identifier.bit_length() > 4 * LONGEST_ID:
         return hex(identifier)  # Python refuses to write thousands of digits
     return str(identifier)
+
+
+def words_of(value: Any) -> str:
+    """Return anything as text that UTF-8 can hold."""
+    try:
+        words = value if isinstance(value, str) else repr(value)
+    except ValueError:  # a list with a number of thousands of digits
+        words = f"{type(value).__name__} beyond writing"
+    return words.encode("utf-8", "backslashreplace").decode()
 
 
 def is_no_id(value: Any) -> bool:
@@ -191,7 +201,7 @@ def value_hash(value: Any) -> int:
         if number.is_integer() and abs(number) < 2**63:
             return mixed((int(number) & _ALL) ^ _WHOLE)
         return mixed(int(np.float64(number).view(np.uint64)) ^ _BROKEN)
-    return _text_hash(repr(value))
+    return _text_hash(words_of(value))
 
 
 def column_salt(name: str) -> np.uint64:
@@ -241,10 +251,21 @@ def _of_values(values: list[Any]) -> tuple[Array, Array]:
         encoded = [value.encode("utf-8", "surrogatepass") for value in values]
         bounds = np.zeros(len(values) + 1, dtype=np.int64)
         np.cumsum([len(text) for text in encoded], out=bounds[1:])
-        return _of_texts(bounds, np.frombuffer(b"".join(encoded), dtype=np.uint8))
+        hashes, flags = _of_texts(bounds, np.frombuffer(b"".join(encoded), dtype=np.uint8))
+        flags[[place for place, value in enumerate(values) if _is_halved(value)]] |= CONTROL
+        return hashes, flags
     hashes = np.fromiter(map(value_hash, values), dtype=np.uint64, count=len(values))
     flags = np.fromiter(map(_flags_of, values), dtype=np.uint8, count=len(values))
     return hashes, flags
+
+
+def _is_halved(text: str) -> bool:
+    """Tell whether a text has half a character, which no file in UTF-8 can hold."""
+    try:
+        text.encode()
+        return False
+    except UnicodeEncodeError:
+        return True
 
 
 def _flags_of(value: Any) -> int:
@@ -254,7 +275,7 @@ def _flags_of(value: Any) -> int:
         return INEXACT if abs(value) >= LARGEST_EXACT else 0
     if isinstance(value, int) and value.bit_length() > 4 * LONGEST_ID:
         return LONG
-    return LONG if isinstance(value, (bytes, tuple)) and len(repr(value)) > LONGEST_ID else 0
+    return LONG if isinstance(value, (bytes, tuple)) and len(words_of(value)) > LONGEST_ID else 0
 
 
 def _of_texts(bounds: Array, data: Array) -> tuple[Array, Array]:

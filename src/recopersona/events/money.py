@@ -14,6 +14,7 @@ from recopersona.data.types import Array, Mask
 from recopersona.errors import DataError, ParameterError
 from recopersona.events.distinct import Distinct
 from recopersona.events.examination import Examination
+from recopersona.events.hashing import hashed
 from recopersona.events.numbers import readable_numbers
 from recopersona.kernels.hashing import number_hashes
 
@@ -110,7 +111,7 @@ def repair_price_units(log: Examination) -> None:
     rows = np.flatnonzero((log.reason < 0) & (price > 0))
     items = log.ids["item_id"].hashes[rows]
     if "currency" in log:
-        items = items + np.asarray(pd.factorize(log.column("currency"))[0][rows], np.uint64)
+        items = items ^ hashed(log.column("currency")).hashes[rows]
     rows, codes = _of_unsteady_items(rows, items, price)
     if not len(rows):
         return

@@ -11,7 +11,7 @@ from recopersona.data.event import EVENT_TYPES
 from recopersona.data.types import Array, Mask
 from recopersona.events.examination import Examination
 from recopersona.events.hashing import CONTENT_COLUMNS, add_values, hashed, named_hashes
-from recopersona.events.identifiers import Hashed, value_hash
+from recopersona.events.identifiers import Hashed, value_hash, words_of
 from recopersona.kernels.hashing import number_hashes, remember_hashes
 
 _SIEVE_BITS = 22
@@ -179,14 +179,14 @@ def _are_equal(one: Any, other: Any) -> bool:
     try:
         return bool(one == other)
     except (TypeError, ValueError):
-        return repr(one) == repr(other)
+        return words_of(one) == words_of(other)
 
 
 def _look_again(log: Examination, rows: Array, copies: Mask, others: Mask) -> None:
     """Compare whole rows, for those whose hashes say too little."""
     whole = pd.DataFrame(
         {
-            name: pd.factorize(_compared(log, name).take(rows).map(repr))[0]
+            name: pd.factorize(_compared(log, name).take(rows).map(words_of))[0]
             for name in CONTENT_COLUMNS
             if name in log
         }
@@ -194,7 +194,7 @@ def _look_again(log: Examination, rows: Array, copies: Mask, others: Mask) -> No
     names = pd.Series("", index=range(len(rows)))
     if "event_id" in log.ids:
         has_name = ~log.ids["event_id"].nothing()[rows]
-        names[has_name] = log.column("event_id").take(rows).map(repr).array[has_name]
+        names[has_name] = log.column("event_id").take(rows).map(words_of).array[has_name]
     named = names.ne("").to_numpy()
     repeats_name = names.duplicated().to_numpy() & named
     first_of = names.map({name: row for row, name in reversed(list(enumerate(names)))}).to_numpy()
