@@ -18,6 +18,7 @@ from recopersona.data.columns import as_pandas, like, require_columns
 from recopersona.data.ids import IdMap
 from recopersona.data.types import Array, Mask
 from recopersona.errors import DataError, ParameterError
+from recopersona.kernels.blocks import one_blas_thread
 
 logger = logging.getLogger(__name__)
 
@@ -323,8 +324,9 @@ def infer_attribute(
     inputs = _inputs(table, attribute, features, events, factors, random_state)
     chosen = _pipeline(inputs, model)
     floor = 0.0 if min_confidence is None else float(min_confidence)
-    told = _judged(chosen, inputs, values, known, held_out, random_state)
-    filled, confidence, made = _guesses(chosen, inputs, values, known, floor)
+    with one_blas_thread():  # many threads for such small products only wait for each other
+        told = _judged(chosen, inputs, values, known, held_out, random_state)
+        filled, confidence, made = _guesses(chosen, inputs, values, known, floor)
     columns: dict[str, Any] = {
         attribute: _with_guesses(table[attribute], np.asarray(names)[filled], made),
         f"{attribute}_confidence": confidence,
