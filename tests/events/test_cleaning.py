@@ -49,6 +49,10 @@ QUARANTINED = [
     ("missing_user", {"user_id": "undefined"}),
     ("missing_item", {"item_id": None}),
     ("missing_item", {"item_id": "NaN"}),
+    ("absurd_id", {"user_id": "x" * 10_000}),
+    ("absurd_id", {"item_id": "é" * 513}),
+    ("unprintable_id", {"item_id": "te\0a"}),
+    ("unprintable_id", {"user_id": "an\nna"}),
     ("missing_event", {"event": None}),
     ("missing_event", {"event": " "}),
     ("unknown_event", {"event": "wink"}),
@@ -76,7 +80,7 @@ QUARANTINED = [
     ("unreadable_price", {"price": "3,50"}),
     ("unreadable_price", {"price": -np.inf}),
     ("absurd_price", {"price": 1e12}),
-    ("negative_price", {"price": -0.01}),
+    ("negative_price", {"price": -0.01, "event": "view"}),
     ("missing_weight", {"weight": np.nan}),
     ("unreadable_weight", {"weight": np.inf}),
     ("unreadable_weight", {"weight": "heavy"}),
@@ -104,7 +108,9 @@ def test_what_is_set_aside_comes_back_as_it_came(reason, changes):
 
 
 def test_every_reason_has_a_test():
-    elsewhere = {"duplicate", "not_an_item"}
+    elsewhere = {"duplicate", "not_an_item", "conflicting_id", "inexact_id"}
+    elsewhere |= {f"bot_{sign}" for sign in ("agent", "rate", "regular", "catalogue")}
+    elsewhere |= {"bot_around_the_clock"}
     assert {reason for reason, _ in QUARANTINED} | elsewhere == set(REASONS)
 
 
@@ -180,6 +186,39 @@ def test_a_return_of_a_negative_quantity_becomes_one_of_a_positive():
     assert events["quantity"].tolist() == [2, 3]
 
 
+@pytest.mark.parametrize("quantity", [1, -1])
+def test_a_purchase_at_a_negative_price_is_a_return_at_a_positive(quantity):
+    events, report = clean(log_with(price=-3.5, quantity=quantity), report=True, now=NOW)
+    assert dict(report.repaired) == {"cancellation": 1}
+    assert events["event"].tolist() == ["purchase", "return"]
+    assert events["price"].tolist() == [3.5, 3.5]
+    assert events["quantity"].tolist() == [2, 1]
+
+
+CANCELLED = {
+    "a negative quantity": {"quantity": [2, -2, 1]},
+    "a negative price": {"price": [3.0, -3.0, 3.0]},
+    "both": {"quantity": [2, -2, 1], "price": [3.0, -3.0, 3.0]},
+    "a return": {"event": ["purchase", "return", "purchase"]},
+    "a refund": {"event": ["purchase", "Order Refunded", "purchase"]},
+    "a return of a negative quantity": {
+        "event": ["purchase", "return", "purchase"], "quantity": [2, -2, 1],
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("how", CANCELLED)
+def test_a_cancelled_purchase_is_undone_and_no_interaction(how):
+    log = pd.DataFrame({
+        "user_id": ["anna", "anna", "ben"], "item_id": "tea", "event": "purchase",
+        "timestamp": pd.date_range("2026-01-01", periods=3, tz="UTC"),
+    }).assign(**CANCELLED[how])  # fmt: skip
+    shop = Dataset.from_frames(clean(log, now=NOW), now=NOW)
+    kept = [shop.users.ids[user] for user in shop.interactions.users]
+    assert kept == ["ben"]
+    assert len(shop.log) == 3
+
+
 @pytest.mark.parametrize("dtype", ["int32", "int64", "Int64", "uint8"])
 def test_quantities_in_whole_pieces_stay_integers(dtype):
     log = log_with().assign(quantity=pd.array([2, 3], dtype=dtype))
@@ -233,6 +272,81 @@ def test_spaces_around_ids_are_taken_off(column):
     assert events[column].tolist()[1] == "x1"
 
 
+@pytest.mark.parametrize("column", ["user_id", "item_id"])
+@pytest.mark.parametrize("written", ["x1\0", "\ufeffx1", "\x07x1\r\n", "\u3000x1\xa0"])
+def test_control_characters_at_the_ends_of_ids_are_taken_off(column, written):
+    events, report = clean(log_with(**{column: written}), report=True, now=NOW)
+    assert dict(report.repaired) == {"id_spaces": 1}
+    assert events[column].tolist()[1] == "x1"
+
+
+def test_any_other_id_may_not_be_absurd_or_unprintable_either():
+    log = log_with().assign(session_id=["s1", "s\x1b1"], order_id=["o" * 1_025, "o"])
+    assert counts_of(log) == ({"absurd_id": 1, "unprintable_id": 1}, {})
+
+
+@pytest.mark.parametrize("storage", ["python", "pyarrow"])
+def test_an_id_of_1024_bytes_is_one(storage):
+    with pd.option_context("mode.string_storage", storage):
+        events = clean(log_with(user_id="x" * 1_024), now=NOW)
+    assert events["user_id"].tolist()[1] == "x" * 1_024
+
+
+def test_half_a_character_is_unprintable():
+    log = log_with().astype({"item_id": object})
+    log["item_id"] = pd.Series(["tea", "te\ud83d"], dtype=object)
+    assert counts_of(log) == ({"unprintable_id": 1}, {})
+
+
+@pytest.mark.parametrize("column", ["user_id", "item_id", "event_id", "anonymous_id"])
+def test_an_id_of_ten_thousand_digits_is_absurd(column):
+    log = log_with().assign(anonymous_id="k", event_id=["a", "b"]).astype({column: object})
+    log.loc[1, column] = 10**10_000
+    if column == "anonymous_id":
+        log["user_id"] = ["anna", None]
+    for options in ({}, {"hash_ids": "correct horse battery"}, {"item_pattern": ".*"}):
+        counts = counts_of(log, **options)[0]
+        assert counts == {"missing_user" if column == "anonymous_id" else "absurd_id": 1}
+
+
+THIRTY_DIGITS = 123456789012345678901234567890
+
+
+@pytest.mark.parametrize("written", [THIRTY_DIGITS, str(THIRTY_DIGITS), -THIRTY_DIGITS])
+@pytest.mark.parametrize("column", ["user_id", "item_id"])
+def test_an_id_of_thirty_digits_survives_exactly(column, written):
+    log = log_with().astype({column: object})
+    log[column] = pd.Series(["x", written], dtype=object)
+    events, report = clean(log, report=True, now=NOW)
+    assert report.quarantined == report.repaired == {}
+    assert events[column].tolist() == ["x", written]
+    shop = Dataset.from_frames(events, now=NOW)
+    assert written in (shop.users if column == "user_id" else shop.items).ids.tolist()
+
+
+def test_ids_of_thirty_digits_that_differ_in_the_last_are_two():
+    ids = [THIRTY_DIGITS, THIRTY_DIGITS + 1, THIRTY_DIGITS]
+    log = pd.DataFrame({"user_id": ids, "item_id": "tea", "timestamp": [AT] * 3})
+    assert counts_of(log) == ({"duplicate": 1}, {})
+
+
+@pytest.mark.parametrize("number", [1e29, 2.0**53, -np.inf])
+def test_a_float_that_cannot_hold_an_id_is_set_aside(number):
+    log = pd.DataFrame({"user_id": [7.0, number], "item_id": ["tea", "tea"]})
+    events, report = clean(log, report=True, now=NOW)
+    assert dict(report.quarantined) == {"inexact_id": 1}
+    assert events["user_id"].tolist() == [7]
+    assert len(clean(log.assign(user_id=[7.0, 2.0**53 - 1]), now=NOW)) == 2
+
+
+def test_integers_of_sixty_four_bits_are_ids_too():
+    ids = np.array([2**64 - 1, 2**63, 2**64 - 1], dtype=np.uint64)
+    log = pd.DataFrame({"user_id": ids, "item_id": "tea", "timestamp": [AT] * 3})
+    events, report = clean(log, report=True, now=NOW)
+    assert dict(report.quarantined) == {"duplicate": 1}
+    assert events["user_id"].tolist() == [2**64 - 1, 2**63]
+
+
 def test_spaces_around_several_ids_of_a_row_are_one_repaired_row():
     assert counts_of(log_with(user_id=" a", item_id="b ")) == ({}, {"id_spaces": 1})
 
@@ -275,8 +389,69 @@ def test_whole_ids_that_a_gap_made_floats_are_integers_again():
 
 
 def test_every_repair_has_a_test():
-    tested = {"id_spaces", "event_name", "time_unit", "cancellation"}
-    assert tested | {"missing_quantity", "blank_quantity"} == set(REPAIRS)
+    tested = {"id_spaces", "event_name", "time_unit", "cancellation", "anonymous_user"}
+    tested |= {"missing_quantity", "blank_quantity", "clock_skew"}
+    money = {"price_hook", "missing_currency", "unknown_currency", "currency", "price_unit"}
+    pages = {f"{name}_{what}" for name in ("dwell", "scroll") for what in ("unit", "range")}
+    assert tested | money | pages == set(REPAIRS)
+
+
+# Anonymous visitors -------------------------------------------------------------------------------
+
+
+def visits(**changes):
+    log = {"user_id": [None, "7", None], "item_id": "tea", "anonymous_id": ["7", "7", None]}
+    return pd.DataFrame(log | changes)
+
+
+def test_a_visitor_without_a_name_is_called_by_the_anonymous_id():
+    log = visits()
+    events, report = clean(log, report=True)
+    assert events["user_id"].tolist() == ["anonymous:7", "7"]
+    assert dict(report.repaired) == {"anonymous_user": 1}
+    assert dict(report.quarantined) == {"missing_user": 1}
+    assert log["user_id"].isna().tolist() == [True, False, True]
+
+
+def test_anonymous_visitors_can_be_set_aside():
+    events, report = clean(visits(), report=True, anonymous=False)
+    assert events["user_id"].tolist() == ["7"]
+    assert dict(report.quarantined) == {"missing_user": 2}
+
+
+@pytest.mark.parametrize("nobody", [None, "null", " "])
+def test_words_for_nobody_are_nobody(nobody):
+    log = visits(user_id=[nobody, "7", "x"])
+    assert clean(log)["user_id"].tolist() == ["anonymous:7", "7", "x"]
+    log = visits(anonymous_id=[nobody, "7", "8"])
+    assert clean(log)["user_id"].tolist() == ["7", "anonymous:8"]
+
+
+@pytest.mark.parametrize("users", [[None, 7, None], pd.array([None, 7, None], dtype="Int64")])
+def test_numbers_of_users_stay_numbers(users):
+    events = clean(visits(user_id=users))
+    assert events["user_id"].tolist() == ["anonymous:7", 7]
+
+
+def test_numbers_of_visitors_are_written_as_integers():
+    assert clean(visits(anonymous_id=[12.0, 7.0, np.nan]))["user_id"].tolist()[0] == "anonymous:12"
+
+
+def test_a_log_of_strangers_alone_is_one_with_or_without_the_column():
+    log = visits(user_id=None, anonymous_id=["a", " b", "c"])
+    for strangers in (log, log.drop(columns="user_id")):
+        events = clean(strangers)
+        assert events["user_id"].tolist() == ["anonymous:a", "anonymous:b", "anonymous:c"]
+        assert list(events.columns) == list(log.columns)
+    with pytest.raises(DataError, match="'user_id' holds no value"):
+        clean(log, anonymous=False)
+
+
+def test_cleaning_anonymous_visitors_twice_changes_nothing():
+    once = clean(visits())
+    again, report = clean(once, report=True)
+    pd.testing.assert_frame_equal(again, once)
+    assert report.repaired == {}
 
 
 # Repeats and items --------------------------------------------------------------------------------
@@ -304,7 +479,7 @@ def test_two_events_within_a_millisecond_are_two():
 
 
 def test_an_event_id_names_an_event_once():
-    log = log_with().assign(event_id=["e1", " e1"])
+    log = log_with(timestamp=AT).assign(event_id=["e1", " e1"])
     assert counts_of(log)[0] == {"duplicate": 1}
 
 
@@ -320,7 +495,7 @@ def test_rows_without_an_event_id_are_compared_by_their_columns(gap):
 
 
 def test_a_bad_row_does_not_make_its_good_repetition_a_duplicate():
-    log = log_with(timestamp=AT).assign(event_id="e1", price=[-1.0, 3.5])
+    log = log_with(timestamp=AT).assign(event_id="e1", event="view", price=[-1.0, 3.5])
     assert counts_of(log)[0] == {"negative_price": 1}
 
 
@@ -436,6 +611,8 @@ anything = st.one_of(
                 "item_id": st.sampled_from([1, None]),
             }
             | dict.fromkeys(("event", "timestamp", "quantity", "price", "weight"), anything)
+            | dict.fromkeys(("received", "event_id", "anonymous_id", "currency"), anything)
+            | dict.fromkeys(("dwell_ms", "scroll_pct"), anything)
         ),
         max_size=8,
     )

@@ -14,6 +14,9 @@ from recopersona.errors import DataError
 REASONS: Mapping[str, str] = {
     "missing_user": "no user_id, or a word such as 'null' in its place",
     "missing_item": "no item_id, or a word such as 'null' in its place",
+    "absurd_id": "an id of more than 1,024 bytes",
+    "unprintable_id": "NUL, another control character or half a character within an id",
+    "inexact_id": "a float beyond 2**53 or infinite: two ids may have become one",
     "not_an_item": "the item_id does not match item_pattern",
     "missing_event": "the kind of event is empty",
     "unknown_event": "not a kind of event, nor a known synonym",
@@ -27,22 +30,39 @@ REASONS: Mapping[str, str] = {
     "negative_quantity": "below 0, and neither a purchase nor a return",
     "unreadable_price": "not a finite number",
     "absurd_price": "beyond ten billion",
-    "negative_price": "below 0",
+    "negative_price": "below 0, and neither a purchase nor a return",
     "unreadable_weight": "not a finite number",
     "absurd_weight": "beyond a trillion",
     "negative_weight": "below 0",
     "missing_weight": "NaN or empty",
+    "conflicting_id": "the event_id of an earlier row, which says something else",
     "duplicate": "repeats an earlier row",
+    "bot_agent": "a program by the name of its user agent",
+    "bot_rate": "a visitor with more events in a while than people make",
+    "bot_regular": "a visitor whose pauses are all alike",
+    "bot_catalogue": "a visitor who looks at a thousand items a day and wants none",
+    "bot_around_the_clock": "a visitor who is there at every hour for days",
 }
 """Why a row is quarantined, in the order of examination: the first reason that applies counts."""
 
 REPAIRS: Mapping[str, str] = {
-    "id_spaces": "spaces around an id taken off",
+    "id_spaces": "spaces or control characters around an id taken off",
+    "anonymous_user": "no user_id: 'anonymous:' and the anonymous_id in its place",
     "event_name": "another spelling or a synonym of a kind of event",
     "time_unit": "a number in another unit than most brought to the same one",
-    "cancellation": "a negative quantity became a return of a positive one",
+    "clock_skew": "a device's clock set right by when its events were received",
+    "cancellation": "a negative quantity or price became a return of a positive one",
     "missing_quantity": "a purchase or return without a quantity counts as one piece",
     "blank_quantity": "a quantity of 0 where nothing changes hands blanked",
+    "price_hook": "a price that the function given as prices changed",
+    "missing_currency": "a price in no currency taken to be in the one asked for",
+    "unknown_currency": "a price in a currency without a rate blanked",
+    "currency": "a price converted into the currency asked for",
+    "price_unit": "a price in cents or millionths brought to its item's usual unit",
+    "dwell_unit": "a stay in seconds brought to milliseconds",
+    "scroll_unit": "a depth as a share of 1 brought to percent",
+    "dwell_range": "a stay below 0, beyond a day or unreadable blanked",
+    "scroll_range": "a depth below 0, beyond 100 % or unreadable blanked",
 }
 """What is repaired; only rows that stay in the log count."""
 
@@ -59,7 +79,8 @@ class CleaningReport:
     quarantined : mapping from reason to number of rows
         Each row counts once, for its first reason. See `REASONS`.
     quarantined_rows : dataframe
-        The rows set aside, as they came, with a column ``reason``; of the caller's kind.
+        The rows set aside, as they came, with a column ``reason``; of the caller's kind. None in
+        the report of a `Cleaner`, whose parts come with reports of their own.
 
     Raises
     ------
@@ -70,7 +91,7 @@ class CleaningReport:
     --------
     >>> CleaningReport(3, 2, {"id_spaces": 1}, {"missing_user": 1}, pd.DataFrame())
     CleaningReport: 3 rows in, 2 out, 1 quarantined
-      repaired     id_spaces     1  spaces around an id taken off
+      repaired     id_spaces     1  spaces or control characters around an id taken off
       quarantined  missing_user  1  no user_id, or a word such as 'null' in its place
     """
 
@@ -87,6 +108,24 @@ class CleaningReport:
                 f"a cleaning report must account for every row: {self.rows_in} in, but "
                 f"{self.rows_out} out and {set_aside} quarantined."
             )
+
+    def plus(self, other: CleaningReport) -> CleaningReport:
+        """Return the report of two parts of a log together, without their rows.
+
+        Examples
+        --------
+        >>> part = CleaningReport(2, 1, {}, {"missing_item": 1}, pd.DataFrame())
+        >>> part.plus(part)
+        CleaningReport: 4 rows in, 2 out, 2 quarantined
+          quarantined  missing_item  2  no item_id, or a word such as 'null' in its place
+        """
+        return CleaningReport(
+            self.rows_in + other.rows_in,
+            self.rows_out + other.rows_out,
+            _together(REPAIRS, self.repaired, other.repaired),
+            _together(REASONS, self.quarantined, other.quarantined),
+            None,
+        )
 
     def to_frame(self) -> pd.DataFrame:
         """Return the counts as a table: ``action``, ``reason``, ``rows``, ``meaning``.
@@ -125,3 +164,10 @@ class CleaningReport:
             f"CleaningReport: {self.rows_in:,} rows in, {self.rows_out:,} out, "
             f"{set_aside:,} quarantined"
         )
+
+
+def _together(
+    codes: Mapping[str, str], one: Mapping[str, int], other: Mapping[str, int]
+) -> dict[str, int]:
+    sums = {code: one.get(code, 0) + other.get(code, 0) for code in codes}
+    return {code: n for code, n in sums.items() if n}

@@ -6,13 +6,16 @@ is read here with one verdict for every row.
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from recopersona.data.times import MISSING_TIME, ONE_READING, scale_to_ms, to_ms, units_by_size
 from recopersona.data.types import Array, Mask
+from recopersona.events.identifiers import words_of
 from recopersona.events.numbers import readable_numbers
 
 _UNITS = ("s", "ms", "us", "ns")
@@ -24,6 +27,7 @@ class Clock:
     """What a column of times says, row by row.
 
     milliseconds  int64 (n,) since 1970 UTC, `MISSING_TIME` where there is none
+    microseconds  int64 (n,) the same, as exactly as it is written
     missing       bool (n,), nothing is written
     unreadable    bool (n,), what is written is no time
     impossible    bool (n,), a number that fits no unit between the years 1980 and 2200
@@ -31,6 +35,7 @@ class Clock:
     """
 
     milliseconds: Array
+    microseconds: Array
     missing: Mask
     unreadable: Mask
     impossible: Mask
@@ -57,18 +62,21 @@ def read_clock(column: pd.Series) -> Clock:
     missing = column.isna().to_numpy(dtype=np.bool_, copy=True)
     if pd.api.types.is_datetime64_any_dtype(column.dtype):
         nowhere = np.zeros(len(column), dtype=np.bool_)
-        return Clock(to_ms(column), missing, nowhere, nowhere, nowhere)
+        return Clock(to_ms(column), _datetimes_to_us(column), missing, nowhere, nowhere, nowhere)
     numbers = _numbers(column)
     units = units_by_size(numbers.astype(np.float64))
-    milliseconds = _ms_of_each_unit(numbers, units)
+    milliseconds, microseconds = _of_each_unit(numbers, units)
     wordy = ~missing & (units < 0) & _may_be_text(column)
     if wordy.any():
-        texts = column[wordy].astype(str)
+        texts = _as_texts(column[wordy])
         missing[wordy] = texts.str.strip().eq("").to_numpy()
-        milliseconds[wordy] = to_ms(parse_texts(texts))
+        times = parse_texts(texts)
+        milliseconds[wordy], microseconds[wordy] = to_ms(times), _datetimes_to_us(times)
     wrong = (milliseconds == MISSING_TIME) & ~missing
     is_number = np.isfinite(numbers.astype(np.float64))
-    return Clock(milliseconds, missing, wrong & ~is_number, wrong & is_number, _odd_ones(units))
+    return Clock(
+        milliseconds, microseconds, missing, wrong & ~is_number, wrong & is_number, _odd_ones(units)
+    )
 
 
 def parse_texts(texts: pd.Series, zone: str = "UTC", time_format: str | None = None) -> pd.Series:
@@ -111,6 +119,18 @@ def to_utc(times: pd.Series, zone: str = "UTC") -> pd.Series:
     return in_utc
 
 
+def _as_texts(column: pd.Series) -> pd.Series:
+    try:
+        return column.astype(str)
+    except ValueError:  # half a character, or a number of thousands of digits
+        words = [str(value) if _is_moment(value) else words_of(value) for value in column]
+        return pd.Series(words, index=column.index, dtype=str)
+
+
+def _is_moment(value: Any) -> bool:
+    return isinstance(value, (dt.date, np.datetime64))
+
+
 def _may_be_text(column: pd.Series) -> bool:
     return column.dtype == object or pd.api.types.is_string_dtype(column.dtype)
 
@@ -124,12 +144,31 @@ def _numbers(column: pd.Series) -> Array:
     return readable_numbers(column)
 
 
-def _ms_of_each_unit(numbers: Array, units: Array) -> Array:
+def _of_each_unit(numbers: Array, units: Array) -> tuple[Array, Array]:
+    """Return milliseconds and microseconds."""
     milliseconds = np.full(len(numbers), MISSING_TIME, dtype=np.int64)
+    microseconds = milliseconds.copy()
     for code, unit in enumerate(_UNITS):
-        rows = units == code
+        rows: Any = units == code
+        if rows.all():
+            rows = slice(None)
         milliseconds[rows] = scale_to_ms(numbers[rows], unit)
-    return milliseconds
+        microseconds[rows] = _scale_to_us(numbers[rows], unit)
+    return milliseconds, microseconds
+
+
+def _scale_to_us(numbers: Array, unit: str) -> Array:
+    if unit == "ns":
+        return np.floor_divide(numbers, 1_000).astype(np.int64)
+    scaled = numbers * {"s": 1_000_000, "ms": 1_000, "us": 1}[unit]
+    return scaled if scaled.dtype == np.int64 else np.rint(scaled).astype(np.int64)
+
+
+def _datetimes_to_us(column: pd.Series) -> Array:
+    """Return microseconds; what lies beyond their reach is no time of an event anyway."""
+    if getattr(column.dtype, "tz", None) is not None:
+        column = column.dt.tz_convert("UTC").dt.tz_localize(None)
+    return column.to_numpy(dtype="datetime64[us]").astype(np.int64)
 
 
 def _odd_ones(units: Array) -> Mask:

@@ -65,5 +65,9 @@ class Distinct:
         >>> Distinct.of(pd.Series(["tea", None])).map(str.upper, missing="?").tolist()
         ['TEA', '?']
         """
-        values = pd.Series([*map(function, self.values), missing])
+        mapped = [*map(function, self.values), missing]
+        try:
+            values = pd.Series(mapped)
+        except UnicodeEncodeError:  # half a character, which Arrow does not hold
+            values = pd.Series(mapped, dtype=object)
         return values.take(self.codes % len(values)).reset_index(drop=True)
