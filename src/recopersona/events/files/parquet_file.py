@@ -1,0 +1,128 @@
+"""Parquet files, read by batches of rows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from recopersona.errors import DataError, MissingExtraError
+from recopersona.events.files.file_kind import FileKind, Traits
+from recopersona.events.read_report import ReadReport
+
+_AN_INDEX = re.compile(r"__index_level_\d+__")
+
+
+class ParquetFile(FileKind[Any]):
+    """Parquet, whose columns have types; integers with gaps stay integers."""
+
+    def pieces(self, file: Path, n_rows: int | None, report: ReadReport) -> Iterator[Any]:
+        with _opened_parquet(file) as parquet:
+            if n_rows is None:
+                batches: Iterable[Any] = [parquet.read()]
+            else:
+                batches = parquet.iter_batches(batch_size=n_rows)
+            empty = True
+            for batch in batches:
+                table = _as_table(batch)
+                report.rows_in += len(table)
+                empty = False
+                yield table
+            if empty:
+                yield parquet.schema_arrow.empty_table()
+
+    def survey(self, files: Iterable[Path], n_rows: int) -> Traits:
+        found: Traits = {}
+        for file in files:
+            with _opened_parquet(file) as parquet:
+                gaps = _with_gaps(parquet.metadata)
+                names = parquet.schema_arrow.names
+                self.merge(found, {name: {"missing"} if name in gaps else set() for name in names})
+        return found
+
+    def traits(self, raw: Any) -> Traits:
+        return {
+            name: {"missing"} if column.null_count else set()
+            for name, column in zip(raw.column_names, raw.columns, strict=True)
+        }
+
+    def frame(self, raws: list[Any], traits: Traits, ids: Collection[str]) -> pd.DataFrame:
+        frames = [self._frame(raw, traits) for raw in raws]
+        return frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
+
+    def _frame(self, table: Any, traits: Traits) -> pd.DataFrame:
+        import pyarrow as pa
+
+        nullable = {
+            pa.type_for_alias(f"{sign}int{bits}"): f"{'U' if sign else ''}Int{bits}"
+            for sign in ("", "u")
+            for bits in (8, 16, 32, 64)
+        }
+        names = [name for name in table.column_names if not _AN_INDEX.fullmatch(name)]
+        repeated = [name for name in names if names.count(name) > 1]
+        if repeated:
+            raise DataError(f"the file has more than one column named {repeated[0]!r}; keep one.")
+        with _refusing("the file"):
+            columns = {}
+            for name in names:
+                dtype = nullable.get(table.schema.field(name).type)
+                column = table.column(name).to_pandas(maps_as_pydicts="lossy")
+                if dtype is not None and "missing" in traits.get(name, ()):
+                    column = pd.Series(table.column(name).to_pandas(
+                        types_mapper={table.schema.field(name).type: pd.array([], dtype).dtype}.get
+                    ))  # fmt: skip
+                columns[name] = column
+        return pd.DataFrame(columns, index=range(len(table)))
+
+    def bytes_in_memory(self, file: Path) -> float:
+        with _opened_parquet(file) as parquet:
+            groups = range(parquet.metadata.num_row_groups)
+            return float(sum(parquet.metadata.row_group(i).total_byte_size for i in groups))
+
+
+def _as_table(batch: Any) -> Any:
+    import pyarrow as pa
+
+    return batch if isinstance(batch, pa.Table) else pa.Table.from_batches([batch])
+
+
+def _with_gaps(metadata: Any) -> set[str]:
+    """Name the columns that have gaps, or may have: by the file's own statistics."""
+    chunks = (
+        metadata.row_group(group).column(place)
+        for group in range(metadata.num_row_groups)
+        for place in range(metadata.num_columns)
+    )
+    told = ((chunk.path_in_schema, chunk.statistics) for chunk in chunks)
+    return {
+        name
+        for name, counts in told
+        if counts is None or not counts.has_null_count or counts.null_count
+    }
+
+
+@contextmanager
+def _opened_parquet(file: Path) -> Iterator[Any]:
+    if find_spec("pyarrow") is None:
+        raise MissingExtraError("reading parquet", "arrow")
+    from pyarrow import parquet
+
+    with _refusing(str(file)), parquet.ParquetFile(file) as reader:
+        yield reader
+
+
+@contextmanager
+def _refusing(what: str) -> Iterator[None]:
+    from pyarrow import ArrowException
+
+    try:
+        yield
+    except (OSError, ValueError, KeyError, TypeError, ArrowException) as problem:
+        if isinstance(problem, DataError):
+            raise
+        raise DataError(f"{what} must be Parquet, got: {problem}.") from None
