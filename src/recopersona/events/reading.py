@@ -276,9 +276,7 @@ def _known_zone(name: str) -> str:
         ) from None
 
 
-def _choose(
-    names: list[str], schema: str | Schema, columns: Mapping[str, str] | None
-) -> Schema:
+def _choose(names: list[str], schema: str | Schema, columns: Mapping[str, str] | None) -> Schema:
     if columns is not None:
         base = OURS if _is_auto(schema) else schema_named(schema)
         chosen = _with_columns(base, columns, names)

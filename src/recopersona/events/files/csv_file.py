@@ -47,9 +47,7 @@ class CsvFile(FileKind[pd.DataFrame]):
         self._careful: set[Path] = set()
         self._tried: dict[Path, list[pd.DataFrame]] = {}
 
-    def pieces(
-        self, file: Path, n_rows: int | None, report: ReadReport
-    ) -> Iterator[pd.DataFrame]:
+    def pieces(self, file: Path, n_rows: int | None, report: ReadReport) -> Iterator[pd.DataFrame]:
         writing = self._writing_of(file)
         report.replaced_bytes += writing.n_broken
         if writing.has_nul and self.strict:
@@ -84,9 +82,7 @@ class CsvFile(FileKind[pd.DataFrame]):
     def traits(self, raw: pd.DataFrame) -> Traits:
         return {str(name): text_traits(raw[name]) for name in raw.columns}
 
-    def frame(
-        self, raws: list[pd.DataFrame], traits: Traits, ids: Collection[str]
-    ) -> pd.DataFrame:
+    def frame(self, raws: list[pd.DataFrame], traits: Traits, ids: Collection[str]) -> pd.DataFrame:
         texts = raws[0] if len(raws) == 1 else pd.concat(raws, ignore_index=True)
         texts = texts.reindex(columns=list(traits))
         return pd.DataFrame(

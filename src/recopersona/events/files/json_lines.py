@@ -39,9 +39,7 @@ class JsonLines(FileKind[Rows]):
 
     def frame(self, raws: list[Rows], traits: Traits, ids: Collection[str]) -> pd.DataFrame:
         rows = [row for raw in raws for row in raw]
-        columns = {
-            name: _column([row.get(name) for row in rows], traits[name]) for name in traits
-        }
+        columns = {name: _column([row.get(name) for row in rows], traits[name]) for name in traits}
         return pd.DataFrame(columns, index=range(len(rows)))
 
     def bytes_in_memory(self, file: Path) -> float:

@@ -46,7 +46,9 @@ class LogFiles:
         If it is Parquet and pyarrow is not installed.
     """
 
-    def __init__(self, files: list[Path], n_rows: int | None, report: ReadReport, strict: bool) -> None:
+    def __init__(
+        self, files: list[Path], n_rows: int | None, report: ReadReport, strict: bool
+    ) -> None:
         kinds = {kind_of(file) for file in files}
         if len(kinds) > 1:
             raise DataError(

@@ -50,7 +50,9 @@ def _ga4_rows(log: pd.DataFrame) -> pd.DataFrame:
         "currency": texts(own.get("currency") for own in params),
         "order_id": texts(
             first({"of event": own.get("transaction_id"), "of order": of_order}, *_ORDER)
-            for own, of_order in zip(params, _field(log, "ecommerce", "transaction_id"), strict=True)
+            for own, of_order in zip(
+                params, _field(log, "ecommerce", "transaction_id"), strict=True
+            )
         ),
         "payment_method": texts(own.get("payment_type") for own in params),
         "page": texts(own.get("page_location") for own in params),
@@ -174,7 +176,8 @@ def _ua_rows(log: pd.DataFrame) -> pd.DataFrame:
     visit = {name: np.array([text_of(v) for v in plain(log, name)], dtype=object)[visits].tolist()
              for name in ("fullVisitorId", "clientId", "userId", "visitId")}  # fmt: skip
     visitors = [
-        full or client for full, client in zip(visit["fullVisitorId"], visit["clientId"], strict=True)
+        full or client
+        for full, client in zip(visit["fullVisitorId"], visit["clientId"], strict=True)
     ]
     keys = list(zip(visitors, visit["visitId"], strict=True))
     device = np.array([text_of(v) for v in _field(log, "device", "deviceCategory")], dtype=object)

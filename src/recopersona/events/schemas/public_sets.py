@@ -112,12 +112,12 @@ REES46_SESSIONS = Schema(
     {"event": "event_code", "category": "category_code", "step": "position"},
     needs=("user_id", "session_id", "item_id", "timestamp", "event_code"),
     unless=("event",),
-    events={2: "view", "2": "view"},
+    events={2: "view", 3: "event 3", 4: "event 4"},
 )
 """REES46 as encoded for the session benchmarks of NVIDIA Merlin: kinds of event are numbers.
 
-2 is a view. Which of 3 and 4 is a cart and which a purchase is not stated: they stay numbers, which
-`clean` sets aside. ``position`` is the step in the session, so it becomes ``step``.
+2 is a view. Which of 3 and 4 is a cart and which a purchase is not stated: they become ``event 3`` and
+``event 4``, which `clean` sets aside. ``position`` is the step in the session, so it becomes ``step``.
 """
 
 
@@ -209,7 +209,11 @@ def _basket_lines(lines: pd.DataFrame) -> Mapping[str, Any]:
     with np.errstate(divide="ignore", invalid="ignore"):
         price = np.where(pieces > 0, paid / pieces, np.nan)
     bought = pd.Series("purchase", index=range(len(lines)))
-    return {"price": pd.Series(price), "event": bought, "currency": bought.replace("purchase", "USD")}
+    return {
+        "price": pd.Series(price),
+        "event": bought,
+        "currency": bought.replace("purchase", "USD"),
+    }
 
 
 COMPLETE_JOURNEY = Schema(

@@ -107,7 +107,11 @@ def records_in(value: Any) -> list[Record]:
 
 def first(record: Record, *keys: str) -> Any:
     """Return the first value of some keys that says anything."""
-    return next((value for key in keys if has_value(value := record.get(key))), None)
+    for key in keys:
+        value = record.get(key)
+        if has_value(value):
+            return value
+    return None
 
 
 def has_value(value: Any) -> bool:
@@ -240,7 +244,9 @@ class Lines:
         return column.take(self.events).reset_index(drop=True)
 
     def of_item(self, *keys: str) -> list[Any]:
-        """Return what is known of every row's item: the first of some keys."""
+        """Return what is known of every row's item: the first of some keys that says anything."""
+        if len(keys) == 1:
+            return [item.get(keys[0]) for item in self.items]
         return [first(item, *keys) for item in self.items]
 
     def ids(self, event_ids: Sequence[str | None]) -> pd.Series:
@@ -257,6 +263,9 @@ class Lines:
         names = [event_ids[event] for event in self.events.tolist()]
         marked = zip(names, self.lines.tolist(), several.tolist(), strict=True)
         return pd.Series(
-            [f"{name}/{line}" if many and name is not None else name for name, line, many in marked],
+            [
+                f"{name}/{line}" if many and name is not None else name
+                for name, line, many in marked
+            ],
             dtype="str",
         )
