@@ -13,7 +13,7 @@ BROKEN: dict[str, str] = {
     "bad_encoding": "a line of JSON that is not in UTF-8",
     "nul_byte": "a line that holds a NUL byte",
     "too_many_cells": "a line with more cells than the header",
-    "broken_quotes": "a quote that is not closed, or text behind a closed one",
+    "broken_quotes": "a quote that is not closed",
     "broken_cell": "a cell that should hold a record, and does not",
 }
 """Why a line is broken: there is no row that `clean` could judge."""

@@ -79,6 +79,8 @@ def write_events(events: Any, path: str | Path) -> int:
 
 
 def _is_frame(value: Any) -> bool:
+    if isinstance(value, pd.DataFrame):
+        return True
     try:
         nw.from_native(value)
     except TypeError:

@@ -8,6 +8,7 @@ import io
 import logging
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -232,7 +233,7 @@ def _by_pandas(file: Path, writing: _Writing, n_rows: int | None) -> Iterator[pd
         if n_rows is None:
             pieces: Iterable[pd.DataFrame] = [pd.read_csv(file, **options)]
         else:
-            pieces = pd.read_csv(file, chunksize=n_rows, **options)
+            pieces = _chunks(file, n_rows, options)
         for cells in pieces:
             if names:
                 yield cells.set_axis(names, axis=1).reset_index(drop=True)
@@ -246,6 +247,14 @@ def _by_pandas(file: Path, writing: _Writing, n_rows: int | None) -> Iterator[pd
             f"{file} must be comma-separated values, got: {problem}; "
             "read_events(..., report=True) sets broken lines aside and counts them."
         ) from None
+
+
+def _chunks(file: Path, n_rows: int, options: Any) -> Iterator[pd.DataFrame]:
+    with pd.read_csv(file, iterator=True, **options) as reader:
+        yield reader.get_chunk(n_rows + 1)  # the header is one of them
+        with suppress(StopIteration):
+            while True:
+                yield reader.get_chunk(n_rows)
 
 
 def _header(file: Path, names: list[str]) -> list[str]:
@@ -283,17 +292,18 @@ class _Table:
         while True:
             feed.taken.clear()
             try:
-                record = next(cells)
+                record: list[str] | None = next(cells)
             except StopIteration:
                 return
             except csv.Error:
-                broken = feed.give_back_all_but_the_first()
-                number += 1
-                self._set_aside("broken_quotes", broken, number)
+                feed.give_back_all_but_the_first()
                 cells = csv.reader(feed, strict=True)
-                continue
+                record = _alone(feed.taken[0])
             first, text = number + 1, "".join(feed.taken)
             number += len(feed.taken)
+            if record is None:
+                self._set_aside("broken_quotes", text, first)
+                continue
             if not record:
                 continue
             if "\0" in text:
@@ -326,6 +336,16 @@ class _Table:
         )
 
 
+def _alone(line: str) -> list[str] | None:
+    """Read a line with odd quotes as leniently as pandas, None where a quote is not closed."""
+    feed = _Feed(iter([line]))
+    try:
+        record = next(csv.reader(feed))
+    except csv.Error:
+        return None
+    return None if feed.has_ended else record
+
+
 class _Feed:
     """Lines, of which those that were taken can be given back."""
 
@@ -333,16 +353,20 @@ class _Feed:
         self._lines = lines
         self._returned: deque[str] = deque()
         self.taken: list[str] = []
+        self.has_ended = False
 
     def __iter__(self) -> _Feed:
         return self
 
     def __next__(self) -> str:
-        line = self._returned.popleft() if self._returned else next(self._lines)
+        try:
+            line = self._returned.popleft() if self._returned else next(self._lines)
+        except StopIteration:
+            self.has_ended = True
+            raise
         self.taken.append(line)
         return line
 
-    def give_back_all_but_the_first(self) -> str:
-        first, *others = self.taken
-        self._returned.extendleft(reversed(others))
-        return first
+    def give_back_all_but_the_first(self) -> None:
+        self._returned.extendleft(reversed(self.taken[1:]))
+        del self.taken[1:]

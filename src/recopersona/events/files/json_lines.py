@@ -72,7 +72,7 @@ def _objects(file: Path, report: ReadReport, strict: bool) -> Iterator[dict[str,
 def _why(line: bytes, problem: Exception) -> str:
     if b"\0" in line:
         return "nul_byte"
-    return "bad_encoding" if isinstance(problem, UnicodeError) else "no_json"
+    return "bad_encoding" if isinstance(problem, UnicodeDecodeError) else "no_json"
 
 
 def _type_of(value: Any) -> str:
