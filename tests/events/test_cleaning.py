@@ -274,23 +274,8 @@ def test_whole_ids_that_a_gap_made_floats_are_integers_again():
     assert clean(log)["user_id"].dtype == np.int64
 
 
-def test_a_visitor_who_is_not_signed_in_is_called_by_the_device():
-    log = log_with().assign(user_id=[None, "null"], anonymous_id=["k1", " k2"])
-    events, report = clean(log, report=True, now=NOW)
-    assert events["user_id"].tolist() == ["k1", "k2"]
-    assert dict(report.repaired) == {"anonymous_user": 2, "id_spaces": 1}
-    assert log["user_id"].tolist()[1] == "null"
-
-
-def test_a_visitor_without_any_id_is_nobody():
-    log = log_with().assign(user_id=[None, None], anonymous_id=["k1", None])
-    events, report = clean(log, report=True, now=NOW)
-    assert events["user_id"].tolist() == ["k1"]
-    assert dict(report.quarantined) == {"missing_user": 1}
-
-
 def test_every_repair_has_a_test():
-    tested = {"anonymous_user", "id_spaces", "event_name", "time_unit", "cancellation"}
+    tested = {"id_spaces", "event_name", "time_unit", "cancellation"}
     assert tested | {"missing_quantity", "blank_quantity"} == set(REPAIRS)
 
 

@@ -49,8 +49,7 @@ def clean(
 ) -> Any:
     r"""Repair what can be repaired, set aside what cannot, and count both.
 
-    A visitor without ``user_id`` is called by the ``anonymous_id``, where there is one. Everything
-    optional is checked where the column exists: ``event``, ``timestamp``, ``quantity``,
+    Everything optional is checked where the column exists: ``event``, ``timestamp``, ``quantity``,
     ``price``, ``weight``. Times come out as UTC timestamps to the millisecond. A row repeats an
     earlier one if it has the same ``event_id``; without one, if all event columns but
     ``received`` are equal. A log with neither ids of events nor times cannot tell a repeat from a
@@ -106,11 +105,10 @@ def clean(
     pattern = _compiled(item_pattern)
     latest = (time.time_ns() // 1_000_000 if now is None else moment_ms(now)) + CLOCK_TOLERANCE_MS
     frame = as_pandas(events)
-    require_columns(frame, [*_who(frame), "item_id"])
+    require_columns(frame, ["user_id", "item_id"])
     require_columns(frame, [name for name in ("event", "timestamp") if name in frame.columns])
     require_columns(frame, frame.columns[frame.columns.duplicated()])
     examined = _Examination(frame)
-    _name_strangers(examined)
     _examine_ids(examined, pattern)
     _examine_kinds(examined)
     _examine_times(examined, latest)
@@ -188,36 +186,17 @@ def _compiled(item_pattern: str | None) -> re.Pattern[str] | None:
         ) from None
 
 
-def _who(frame: pd.DataFrame) -> list[str]:
-    """Name the columns that must hold something for rows to have a user."""
-    strangers = {"user_id", "anonymous_id"} <= set(frame.columns)
-    return ["anonymous_id" if strangers and frame["user_id"].isna().all() else "user_id"]
-
-
-def _name_strangers(log: _Examination) -> None:
-    """Call visitors who are not signed in by their device."""
-    if "anonymous_id" not in log:
-        return
-    users, devices = (Distinct.of(log.frame[name]) for name in ("user_id", "anonymous_id"))
-    nobody = (users.codes < 0) | users.tell(_is_no_id)
-    strangers = nobody & devices.tell(lambda device: not _is_no_id(device))
-    if strangers.any():
-        log.repaired("anonymous_user", strangers)
-        ids = log.frame["user_id"].astype(object).mask(strangers, log.frame["anonymous_id"])
-        log.replace("user_id", pd.Series(ids.tolist()))
-
-
 def _examine_ids(log: _Examination, pattern: re.Pattern[str] | None) -> None:
     for name, reason in (("user_id", "missing_user"), ("item_id", "missing_item")):
-        ids = Distinct.of(log.column(name))
+        ids = Distinct.of(log.frame[name])
         log.quarantine(reason, (ids.codes < 0) | ids.tell(_is_no_id))
         if name == "item_id" and pattern is not None:
             log.quarantine(
                 "not_an_item", ~ids.tell(lambda id_: pattern.fullmatch(str(id_).strip()))
             )
     for name in ID_COLUMNS:
-        if name in log and not pd.api.types.is_numeric_dtype(log.column(name).dtype):
-            _strip_spaces(log, name, Distinct.of(log.column(name)))
+        if name in log and not pd.api.types.is_numeric_dtype(log.frame[name].dtype):
+            _strip_spaces(log, name, Distinct.of(log.frame[name]))
 
 
 def _strip_spaces(log: _Examination, name: str, ids: Distinct) -> None:

@@ -37,7 +37,6 @@ REASONS: Mapping[str, str] = {
 """Why a row is quarantined, in the order of examination: the first reason that applies counts."""
 
 REPAIRS: Mapping[str, str] = {
-    "anonymous_user": "no user_id: the anonymous_id stands in for it",
     "id_spaces": "spaces around an id taken off",
     "event_name": "another spelling or a synonym of a kind of event",
     "time_unit": "a number in another unit than most brought to the same one",

@@ -221,7 +221,10 @@ class _Reader:
             return frame
         log = self._with_records(frame, first_row)
         rows = self.schema.rows(log)
-        own = {ours: log[theirs].take(rows.index) for ours, theirs in self.schema.columns.items()}
+        own = {
+            ours: log[theirs].take(rows.index.to_numpy())
+            for ours, theirs in self.schema.columns.items()
+        }
         return rows.reset_index(drop=True).assign(
             **{ours: column.reset_index(drop=True) for ours, column in own.items()}
         )

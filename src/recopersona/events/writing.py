@@ -75,7 +75,7 @@ def write_events(events: Any, path: str | Path) -> int:
     if isinstance(pieces, (str, bytes)) or not isinstance(pieces, Iterable):
         as_pandas(events)  # says what a dataframe is
     with _appearing_when_complete(target) as unfinished:
-        return _written(iter(pieces), unfinished, target)
+        return _written(iter(pieces), unfinished)
 
 
 def _is_frame(value: Any) -> bool:
@@ -88,7 +88,7 @@ def _is_frame(value: Any) -> bool:
     return True
 
 
-def _written(pieces: Iterator[Any], unfinished: Path, target: Path) -> int:
+def _written(pieces: Iterator[Any], unfinished: Path) -> int:
     from pyarrow import parquet
 
     first = next(pieces, None)

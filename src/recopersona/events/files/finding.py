@@ -101,11 +101,14 @@ def _maps_names(told: Any) -> bool:
 def opened(file: Path) -> Iterator[IO[bytes]]:
     """Open a file, compressed or not; what its disk or its compression breaks is one sentence."""
     try:
-        handle = gzip.open(file) if is_compressed(file) else file.open("rb")
-        with handle:
-            yield cast(IO[bytes], handle)
+        with _handle(file) as handle:
+            yield handle
     except DAMAGE as problem:
         raise DataError(f"{file} must be readable, got: {problem}.") from None
+
+
+def _handle(file: Path) -> IO[bytes]:
+    return cast(IO[bytes], gzip.open(file)) if is_compressed(file) else file.open("rb")
 
 
 def is_compressed(file: Path) -> bool:

@@ -97,4 +97,5 @@ _TYPES: dict[frozenset[str], Any] = {
 
 def _column(values: list[Any], traits: set[str]) -> pd.Series:
     """Return values in the type that all values of the column have in common, or as they are."""
-    return pd.Series(values, dtype=_TYPES.get(frozenset(traits), object))
+    column: pd.Series = pd.Series(values, dtype=_TYPES.get(frozenset(traits), object))
+    return column

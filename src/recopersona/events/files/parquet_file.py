@@ -56,28 +56,16 @@ class ParquetFile(FileKind[Any]):
         return frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
 
     def _frame(self, table: Any, traits: Traits) -> pd.DataFrame:
-        import pyarrow as pa
-
-        nullable = {
-            pa.type_for_alias(f"{sign}int{bits}"): f"{'U' if sign else ''}Int{bits}"
-            for sign in ("", "u")
-            for bits in (8, 16, 32, 64)
-        }
         names = [name for name in table.column_names if not _AN_INDEX.fullmatch(name)]
         repeated = [name for name in names if names.count(name) > 1]
         if repeated:
             raise DataError(f"the file has more than one column named {repeated[0]!r}; keep one.")
         with _refusing("the file"):
-            columns = {}
-            for name in names:
-                dtype = nullable.get(table.schema.field(name).type)
-                column = table.column(name).to_pandas(maps_as_pydicts="lossy")
-                if dtype is not None and "missing" in traits.get(name, ()):
-                    column = pd.Series(table.column(name).to_pandas(
-                        types_mapper={table.schema.field(name).type: pd.array([], dtype).dtype}.get
-                    ))  # fmt: skip
-                columns[name] = column
-        return pd.DataFrame(columns, index=range(len(table)))
+            columns = {
+                name: _column(table.column(name), "missing" in traits.get(name, ()))
+                for name in names
+            }
+            return pd.DataFrame(columns, index=range(len(table)))
 
     def bytes_in_memory(self, file: Path) -> float:
         with _opened_parquet(file) as parquet:
@@ -89,6 +77,17 @@ def _as_table(batch: Any) -> Any:
     import pyarrow as pa
 
     return batch if isinstance(batch, pa.Table) else pa.Table.from_batches([batch])
+
+
+def _column(column: Any, has_gaps: bool) -> pd.Series:
+    """Return a column for pandas; integers with gaps do not become floats."""
+    import pyarrow as pa
+
+    if has_gaps and pa.types.is_integer(column.type):
+        unsigned = "U" if pa.types.is_unsigned_integer(column.type) else ""
+        dtype: Any = pd.api.types.pandas_dtype(f"{unsigned}Int{column.type.bit_width}")
+        return pd.Series(column.to_pandas(types_mapper=lambda _: dtype))
+    return pd.Series(column.to_pandas(maps_as_pydicts="lossy"))
 
 
 def _with_gaps(metadata: Any) -> set[str]:

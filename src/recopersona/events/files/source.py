@@ -85,11 +85,9 @@ class LogFiles:
     def _require_memory(self) -> None:
         """Refuse what would clearly not fit: rows take more than this."""
         needed = sum(map(self._kind.bytes_in_memory, self._files))
-        one = len(self._files) == 1
-        require_memory(
-            needed, None, "read_events", str(self._files[0]) if one else f"{len(self._files)} files",
-            "read piece by piece with chunk_rows=1_000_000",
-        )  # fmt: skip
+        what = str(self._files[0]) if len(self._files) == 1 else f"{len(self._files)} files"
+        instead = "read piece by piece with chunk_rows=1_000_000"
+        require_memory(needed, None, "read_events", what, instead)
 
 
 def kind_of(file: Path) -> str:

@@ -116,8 +116,9 @@ REES46_SESSIONS = Schema(
 )
 """REES46 as encoded for the session benchmarks of NVIDIA Merlin: kinds of event are numbers.
 
-2 is a view. Which of 3 and 4 is a cart and which a purchase is not stated: they become ``event 3`` and
-``event 4``, which `clean` sets aside. ``position`` is the step in the session, so it becomes ``step``.
+2 is a view. Which of 3 and 4 is a cart and which a purchase is not stated: they become ``event 3``
+and ``event 4``, which `clean` sets aside. ``position`` is the step in the session: it becomes
+``step``.
 """
 
 
@@ -197,9 +198,10 @@ TRIVAGO = Schema(
 )
 """Hotel searches of the RecSys Challenge 2019: actions, and the lists that were clicked in.
 
-A click out is a ``click``, looking at a hotel's image, info, rating or deals a ``view``; every hotel
-of the list is an ``impression`` with its position (from 1) and price. Searches, filters and sort
-orders are rows without an item, their words in ``query``: `clean` sets them aside and counts them.
+A click out is a ``click``, looking at a hotel's image, info, rating or deals a ``view``; every
+hotel of the list is an ``impression`` with its position (from 1) and price. Searches, filters and
+sort orders are rows without an item, their words in ``query``: `clean` sets them aside and counts
+them.
 """
 
 

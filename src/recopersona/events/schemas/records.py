@@ -30,7 +30,7 @@ def json_of(text: str | bytes) -> Any:
         If it is no JSON, or nested without end.
     """
     value = json.loads(text)
-    if (b"\\u" if isinstance(text, bytes) else "\\u") in text:  # type: ignore[operator]
+    if b"\\u" in text if isinstance(text, bytes) else "\\u" in text:
         json.dumps(value, ensure_ascii=False).encode()
     return value
 
@@ -51,7 +51,8 @@ def read_cells(column: pd.Series, kind: type) -> tuple[pd.Series, Mask]:
     >>> cells.tolist(), broken.tolist()
     ([[{'id': 'tea'}], [], []], [False, False, True])
     """
-    read = [_cell(cell, kind) for cell in column.tolist()]
+    values: list[Any] = column.tolist()
+    read = [_cell(cell, kind) for cell in values]
     cells = pd.Series([kind() if cell is None else cell for cell in read], dtype=object)
     return cells, np.array([cell is None for cell in read], dtype=np.bool_)
 
@@ -68,8 +69,8 @@ def _cell(cell: Any, kind: type) -> Any:
     if isinstance(cell, np.ndarray | tuple):
         cell = list(cell)
     if isinstance(cell, kind):
-        is_fine = kind is dict or all(isinstance(record, dict) for record in cell)
-        return cell if is_fine else None
+        records: Any = [] if kind is dict else cell
+        return cell if all(isinstance(record, dict) for record in records) else None
     is_missing = cell is None or cell is pd.NA or cell is pd.NaT or cell != cell
     return kind() if is_missing else None
 

@@ -69,6 +69,7 @@ def _rows(log: pd.DataFrame) -> pd.DataFrame:
             first(told, "url", "path") or inside(own, "page", "url")
             for told, own in zip(properties, context, strict=True)
         ),
+        "user_agent": texts(inside(own, "userAgent") for own in context),
         "received": texts(plain(log, "receivedAt")),
         **_of_the_order(properties),
     }
@@ -92,6 +93,7 @@ def _table_rows(log: pd.DataFrame) -> pd.DataFrame:
         "session_id": texts(map(_session, visitors, users, plain(log, "context_session_id"))),
         "device": texts(plain(log, "context_device_type")),
         "page": texts(_either(plain(log, "context_page_url"), plain(log, "context_page_path"))),
+        "user_agent": texts(plain(log, "context_user_agent")),
         "received": texts(plain(log, "received_at")),
         **_of_the_order(properties),
     }

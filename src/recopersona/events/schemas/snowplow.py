@@ -55,6 +55,7 @@ def _rows(log: pd.DataFrame) -> pd.DataFrame:
         ),
         "page": texts(plain(log, "page_url")),
         "device": texts(plain(log, "platform")),
+        "user_agent": texts(plain(log, "useragent")),
         "query": texts(map(_searched, plain(log, _SEARCH))),
         "list_id": texts(action.get("name") for action in actions),
         "received": _times(log, "collector_tstamp"),
