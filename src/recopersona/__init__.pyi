@@ -27,9 +27,12 @@ from recopersona.evaluation.evaluate import evaluate as evaluate
 from recopersona.evaluation.splits import k_fold as k_fold
 from recopersona.evaluation.splits import split_by_time as split_by_time
 from recopersona.evaluation.splits import split_last as split_last
+from recopersona.events.catalogue import read_catalogue as read_catalogue
 from recopersona.events.cleaning import clean as clean
 from recopersona.events.reading import read_events as read_events
+from recopersona.events.schemas import Schema as Schema
 from recopersona.events.sessions import sessionize as sessionize
+from recopersona.events.writing import write_events as write_events
 from recopersona.kernels.blocks import limit_threads as limit_threads
 from recopersona.models.als import ALS as ALS
 from recopersona.models.blend import Blend as Blend

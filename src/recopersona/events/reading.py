@@ -26,7 +26,7 @@ from recopersona.events.schemas import (
     nearest_schema,
     schema_named,
 )
-from recopersona.events.schemas.records import read_cells
+from recopersona.events.schemas.records import in_whole_characters, read_cells
 
 
 def read_events(
@@ -358,9 +358,19 @@ def _utc(column: pd.Series, zone: str, time_format: str | None) -> pd.Series:
         return to_utc(column, zone)
     if not (column.dtype == object or pd.api.types.is_string_dtype(column.dtype)):
         return column
-    times = parse_texts(column.astype(str), zone, time_format).set_axis(column.index)
+    times = parse_texts(_as_text(column), zone, time_format).set_axis(column.index)
     unread = times.isna() & column.notna()
     if not unread.any():
         return times
     written: pd.Series = times.dt.strftime("%Y-%m-%dT%H:%M:%S.%fZ").astype(object)
     return written.mask(unread, column)
+
+
+def _as_text(column: pd.Series) -> pd.Series:
+    try:
+        return column.astype(str)
+    except UnicodeEncodeError:  # half a character, which a frame of objects can hold
+        whole = column.map(
+            lambda value: in_whole_characters(value) if type(value) is str else value
+        )
+        return whole.astype(str)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from recopersona.events.numbers import readable_numbers
 from recopersona.events.schemas.records import (
     Lines,
     Record,
@@ -45,7 +46,7 @@ def _ga4_rows(log: pd.DataFrame) -> pd.DataFrame:
         "timestamp": moments(plain(log, "event_timestamp"), "us"),
         "event": texts(plain(log, "event_name")),
         "user_id": texts(plain(log, "user_id")),
-        "anonymous_id": pd.Series(visitors, dtype="str"),
+        "anonymous_id": texts(visitors),
         "session_id": texts(map(_session, visitors, (own.get("ga_session_id") for own in params))),
         "currency": texts(own.get("currency") for own in params),
         "order_id": texts(
@@ -184,19 +185,19 @@ def _ua_rows(log: pd.DataFrame) -> pd.DataFrame:
     names = [digest(*key, hit.get("hitNumber")) for key, hit in zip(keys, hits, strict=True)]
     events = {
         "timestamp": _ua_times(plain(log, "visitStartTime"), visits.tolist(), hits),
-        "anonymous_id": pd.Series(visitors, dtype="str"),
+        "anonymous_id": texts(visitors),
         "session_id": texts(_session(*key) for key in keys),
         "currency": texts(inside(hit, "transaction", "currencyCode") for hit in hits),
         "order_id": texts(inside(hit, "transaction", "transactionId") for hit in hits),
         "payment_method": texts(map(_ua_payment, hits)),
         "page": texts(inside(hit, "page", "pagePath") for hit in hits),
-        "device": pd.Series(device[visits].tolist(), dtype="str"),
+        "device": texts(device[visits].tolist()),
         "query": texts(inside(hit, "page", "searchKeyword") for hit in hits),
     }
     kinds = [_ua_kind(hit) for hit in hits]
     of_line = zip(lines.events.tolist(), lines.items, strict=True)
     rows = {
-        "user_id": lines.of_event(pd.Series(visit["userId"], dtype="str")),
+        "user_id": lines.of_event(texts(visit["userId"])),
         "item_id": texts(lines.of_item("productSKU")),
         "event": texts(_ua_product_kind(product, kinds[hit]) for hit, product in of_line),
         **{name: lines.of_event(column) for name, column in events.items()},
@@ -239,11 +240,9 @@ def _ua_payment(hit: Record) -> Any:
 
 def _ua_times(starts: list[Any], visits: list[int], hits: list[Record]) -> pd.Series:
     """The visit's start in seconds and the hit's distance from it in milliseconds."""
-    began = pd.to_numeric(pd.Series([text_of(value) for value in starts], dtype="str"), "coerce")
-    since = pd.to_numeric(
-        pd.Series([text_of(hit.get("time")) or "0" for hit in hits], dtype="str"), "coerce"
-    )
-    summed = began.to_numpy(np.float64)[visits] * 1e3 + since.to_numpy(np.float64)
+    began = readable_numbers(texts(starts))
+    since = readable_numbers(texts(text_of(hit.get("time")) or "0" for hit in hits))
+    summed = began[visits] * 1e3 + since
     told: list[Any] = summed.tolist()
     for hit in np.flatnonzero(~np.isfinite(summed)).tolist():
         start = starts[visits[hit]]

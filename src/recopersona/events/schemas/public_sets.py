@@ -168,7 +168,8 @@ def _shown_hotels(impressions: Any, prices: Any) -> list[Record]:
 
 def _reference(kind: Any, reference: Any, hotels: list[Record]) -> Record:
     """Say what an action is about: a hotel (and its place among those shown), or words."""
-    if kind not in _OF_A_HOTEL or not str(reference).isdecimal():
+    is_of_a_hotel = isinstance(kind, str) and kind in _OF_A_HOTEL
+    if not is_of_a_hotel or not str(reference).isdecimal():
         return {"query": reference}
     found = next((hotel for hotel in hotels if hotel["item_id"] == str(reference)), {})
     return {"item_id": reference, "price": found.get("price"), "position": found.get("position")}

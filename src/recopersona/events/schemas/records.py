@@ -22,17 +22,22 @@ NO_VALUE = frozenset({"", "(not set)", "(none)", "null", "NULL", "undefined"})
 
 
 def json_of(text: str | bytes) -> Any:
-    """Parse JSON; half a character (a lone surrogate) is none.
+    """Parse JSON in UTF-8; half a character (a lone surrogate) is none.
 
     Raises
     ------
     ValueError, RecursionError
         If it is no JSON, or nested without end.
     """
+    # Given bytes, `json.loads` guesses at other encodings and lets halves of characters pass.
+    text = text.removeprefix(_MARK).decode("utf-8") if isinstance(text, bytes) else text
     value = json.loads(text)
-    if b"\\u" in text if isinstance(text, bytes) else "\\u" in text:
+    if "\\u" in text:
         json.dumps(value, ensure_ascii=False).encode()
     return value
+
+
+_MARK = b"\xef\xbb\xbf"
 
 
 def read_cells(column: pd.Series, kind: type) -> tuple[pd.Series, Mask]:
@@ -142,8 +147,18 @@ def text_of(value: Any) -> str | None:
 
 
 def texts(values: Iterable[Any]) -> pd.Series:
-    """Return values as a column of text, see `text_of`."""
-    return pd.Series([text_of(value) for value in values], dtype="str")
+    """Return values as a column of text, see `text_of`; half a character becomes a ``?``."""
+    written = [text_of(value) for value in values]
+    try:
+        return pd.Series(written, dtype="str")
+    except UnicodeEncodeError:
+        whole = [None if text is None else in_whole_characters(text) for text in written]
+        return pd.Series(whole, dtype="str")
+
+
+def in_whole_characters(text: str) -> str:
+    """Return text in which half a character (a lone surrogate) is a ``?``."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def amounts(values: Sequence[Any], scale: float = 1.0) -> pd.Series:
@@ -263,10 +278,6 @@ class Lines:
         several = np.bincount(self.events, minlength=len(event_ids))[self.events] > 1
         names = [event_ids[event] for event in self.events.tolist()]
         marked = zip(names, self.lines.tolist(), several.tolist(), strict=True)
-        return pd.Series(
-            [
-                f"{name}/{line}" if many and name is not None else name
-                for name, line, many in marked
-            ],
-            dtype="str",
+        return texts(
+            f"{name}/{line}" if many and name is not None else name for name, line, many in marked
         )

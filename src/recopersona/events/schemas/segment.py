@@ -60,7 +60,7 @@ def _rows(log: pd.DataFrame) -> pd.DataFrame:
     events = {
         "timestamp": texts(_either(plain(log, "timestamp"), plain(log, "originalTimestamp"))),
         "event": texts(map(_kind, plain(log, "type"), plain(log, "event"))),
-        "anonymous_id": pd.Series(visitors, dtype="str"),
+        "anonymous_id": texts(visitors),
         "session_id": texts(map(_session, visitors, users, sessions)),
         "device": texts(
             first(own, "type", "model") for own in (_inner(own, "device") for own in context)
@@ -89,7 +89,7 @@ def _table_rows(log: pd.DataFrame) -> pd.DataFrame:
     events = {
         "timestamp": texts(_either(plain(log, "timestamp"), plain(log, "original_timestamp"))),
         "event": texts(_either(plain(log, "event"), plain(log, "event_text"))),
-        "anonymous_id": pd.Series(visitors, dtype="str"),
+        "anonymous_id": texts(visitors),
         "session_id": texts(map(_session, visitors, users, plain(log, "context_session_id"))),
         "device": texts(plain(log, "context_device_type")),
         "page": texts(_either(plain(log, "context_page_url"), plain(log, "context_page_path"))),
