@@ -245,8 +245,8 @@ def test_a_frame_comes_back_in_its_kind():
 
 
 def test_a_catalogue_goes_into_a_dataset():
-    products = [TEA, TEA | {"sku": "salt", "releaseDate": "2026-01-31",
-                            "offers": OFFER | {"availabilityEnds": "2026-12-31T00:00:00Z"}}]  # fmt: skip
+    ending = OFFER | {"availabilityEnds": "2026-12-31T00:00:00Z"}
+    products = [TEA, TEA | {"sku": "salt", "releaseDate": "2026-01-31", "offers": ending}]
     events = pd.DataFrame({"user_id": ["anna"], "item_id": ["salt"]})
     shop = Dataset.from_frames(events, items=read_catalogue(products))
     assert shop.shape == (1, 2)

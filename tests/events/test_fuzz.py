@@ -52,7 +52,8 @@ SAMPLES = {
 }
 NASTY = [
     None, True, False, 0, -1, 1, 2**31, 2**63, -(2**63), 10**30, 10**400, 0.1, 1e308, 1e-320,
-    float("nan"), float("inf"), float("-inf"), "", " ", "null", "(not set)", "nan", "1e999", "9" * 30,
+    float("nan"), float("inf"), float("-inf"), "", " ", "null", "(not set)", "nan", "1e999",
+    "9" * 30,
     "x" * 10_000, "\0", "a\0b", "\ufeff", "\ud800", "é\u202e", "1970-01-01", "2106-02-07T06:28:16Z",
     "0000-00-00", "9999-12-31T23:59:59Z", "2026-07-01T10:00:00+99:99", "-1", "007", "1_000", "٧",  # noqa: RUF001
     [], {}, [[]], [{}], [None], {"a": {"b": []}}, [1, "a", None], {"key": ["x"]}, [{"key": {}}],
@@ -114,7 +115,8 @@ def damaged(content, rng):
             content[place:place] = content[start : start + length]
         elif kind == 3:
             content[place:place] = rng.choice(
-                [b"\0", b'"', b"\n", b"\r", b",", b"{", b"}", b"[", b"\\u", b"\xff", b"\xef\xbb\xbf",
+                [b"\0", b'"', b"\n", b"\r", b",", b"{", b"}", b"[", b"\\u", b"\xff",
+                 b"\xef\xbb\xbf",
                  b"\xff\xfe", b"9" * 40, b"1e999", b"\x80" * 5, b"[" * 2_000]
             )  # fmt: skip
         else:
@@ -269,7 +271,7 @@ def test_damaged_input_raises_only_our_own_errors(case, share, tmp_path):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 try:
-                    case(tmp_path, random.Random(seed))
+                    case(tmp_path, random.Random(seed))  # noqa: S311
                     n_read += 1
                 except RecopersonaError:
                     pass
