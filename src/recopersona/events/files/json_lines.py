@@ -35,7 +35,7 @@ class JsonLines(FileKind[Rows]):
 
     def traits(self, raw: Rows) -> Traits:
         names = dict.fromkeys(name for row in raw for name in row)
-        return {name: set(map(_type_of, [row.get(name) for row in raw])) for name in names}
+        return {name: _types_of([row.get(name) for row in raw]) for name in names}
 
     def frame(self, raws: list[Rows], traits: Traits, ids: Collection[str]) -> pd.DataFrame:
         rows = [row for raw in raws for row in raw]
@@ -75,11 +75,14 @@ def _why(line: bytes, problem: Exception) -> str:
     return "bad_encoding" if isinstance(problem, UnicodeDecodeError) else "no_json"
 
 
-def _type_of(value: Any) -> str:
-    if type(value) is int and not -(2**63) <= value < 2**63:
-        return "long"
-    return type(value).__name__
+def _types_of(values: list[Any]) -> set[str]:
+    types = {kind.__name__ for kind in set(map(type, values))}
+    if "int" in types and not all(-_LONG <= v < _LONG for v in values if type(v) is int):
+        types.add("long")
+    return types
 
+
+_LONG = 2**63
 
 _TYPES: dict[frozenset[str], Any] = {
     frozenset({"int"}): "int64",
