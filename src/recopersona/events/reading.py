@@ -26,7 +26,7 @@ from recopersona.events.schemas import (
     nearest_schema,
     schema_named,
 )
-from recopersona.events.schemas.records import in_whole_characters, read_cells
+from recopersona.events.schemas.records import read_cells, texts
 
 
 def read_events(
@@ -369,8 +369,5 @@ def _utc(column: pd.Series, zone: str, time_format: str | None) -> pd.Series:
 def _as_text(column: pd.Series) -> pd.Series:
     try:
         return column.astype(str)
-    except UnicodeEncodeError:  # half a character, which a frame of objects can hold
-        whole = column.map(
-            lambda value: in_whole_characters(value) if type(value) is str else value
-        )
-        return whole.astype(str)
+    except ValueError:  # half a character, or a number of thousands of digits
+        return texts(column.tolist())

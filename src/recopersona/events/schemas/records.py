@@ -143,7 +143,10 @@ def text_of(value: Any) -> str | None:
         return str(int(value)) if value.is_integer() and abs(value) < 2**63 else str(value)
     if value is None or isinstance(value, dict | list | tuple | np.ndarray):
         return None
-    return str(value)
+    try:
+        return str(value)
+    except ValueError:  # Python writes no number of thousands of digits
+        return None
 
 
 def texts(values: Iterable[Any]) -> pd.Series:
@@ -152,12 +155,11 @@ def texts(values: Iterable[Any]) -> pd.Series:
     try:
         return pd.Series(written, dtype="str")
     except UnicodeEncodeError:
-        whole = [None if text is None else in_whole_characters(text) for text in written]
+        whole = [None if text is None else _in_whole_characters(text) for text in written]
         return pd.Series(whole, dtype="str")
 
 
-def in_whole_characters(text: str) -> str:
-    """Return text in which half a character (a lone surrogate) is a ``?``."""
+def _in_whole_characters(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
