@@ -284,6 +284,12 @@ def test_a_folder_is_refused_with_what_to_write(tmp_path):
         read_events(tmp_path)
 
 
+@pytest.mark.parametrize("name", ["x" * 5_000, "a\0b.csv"])
+def test_what_is_no_path_is_refused(name):
+    with pytest.raises(DataError, match="expected a file or a glob|no file"):
+        read_events(name)
+
+
 def test_an_unknown_kind_of_file_is_refused(tmp_path):
     with pytest.raises(DataError, match=r"expected a file of \.csv, \.jsonl, .* got 'log\.xlsx'"):
         read_events(written(tmp_path / "log.xlsx", ""))

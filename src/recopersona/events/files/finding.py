@@ -40,19 +40,21 @@ def find_files(source: str | Path) -> list[Path]:
         path = Path(source).expanduser()
     except RuntimeError:
         raise DataError(f"no home folder for {str(source)!r}; write the whole path.") from None
-    if path.is_file():
-        return [path]
-    if path.is_dir():
-        raise DataError(
-            f"expected a file or a glob, got the folder {str(path)!r}; write '{path}/*.csv'."
-        )
-    root = Path(path.anchor or ".")
-    pattern = str(path.relative_to(root))
     try:
-        matching = list(root.glob(pattern))
-    except ValueError as problem:
-        raise DataError(f"expected a file or a glob, got {str(source)!r}: {problem}.") from None
-    found = [file for file in matching if file.is_file() and file.name != MAPPING_FILE]
+        if path.is_file():
+            return [path]
+        if path.is_dir():
+            raise DataError(
+                f"expected a file or a glob, got the folder {str(path)!r}; write '{path}/*.csv'."
+            )
+        root = Path(path.anchor or ".")
+        matching = list(root.glob(str(path.relative_to(root))))
+        found = [file for file in matching if file.is_file() and file.name != MAPPING_FILE]
+    except (OSError, ValueError) as problem:
+        if isinstance(problem, DataError):
+            raise
+        said = f"expected a file or a glob, got {str(source)[:200]!r}: {problem}"
+        raise DataError(f"{said[:500]}.") from None
     if not found:
         here = path.parent.iterdir() if path.parent.is_dir() else iter(())
         hint = did_you_mean(path.name, (file.name for file in here)) or "; check the path."
