@@ -286,7 +286,7 @@ def test_a_folder_is_refused_with_what_to_write(tmp_path):
 
 @pytest.mark.parametrize("name", ["x" * 5_000, "a\0b.csv"])
 def test_what_is_no_path_is_refused(name):
-    with pytest.raises(DataError, match="expected a file or a glob|no file"):
+    with pytest.raises(DataError, match=r"expected a file or a glob|no file"):
         read_events(name)
 
 
