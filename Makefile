@@ -3,6 +3,7 @@
 PYTHON ?= python3
 DATA ?=
 FULL ?=
+SECONDS ?=
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # A caller's PYTHONPATH would shadow what a target installs.
@@ -27,7 +28,7 @@ BENCH_FLAGS := $(if $(filter-out 0,$(FULL)),,--quick)
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint bench core floors requirements clean
+.PHONY: help demo test fuzz lint bench core floors requirements clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -43,6 +44,10 @@ test: $(DEV)  ## the kernels uncompiled, then the whole suite with its coverage
 	    --cov --cov-report= --cov-fail-under=0
 	@echo "All tests ..."
 	@.venv/bin/python -m pytest --cov --cov-append --cov-report=term
+
+fuzz: $(DEV)  ## a minute of damaged logs for every decoder; SECONDS=600 for more
+	@RECOPERSONA_FUZZ_SECONDS=$(or $(SECONDS),60) .venv/bin/python -m pytest -q -p no:cacheprovider \
+	    tests/events/test_fuzz.py
 
 lint: $(DEV)  ## ruff, mypy and the directions of imports
 	@.venv/bin/python -m ruff check .

@@ -28,6 +28,7 @@ from recopersona.evaluation.splits import k_fold as k_fold
 from recopersona.evaluation.splits import split_by_time as split_by_time
 from recopersona.evaluation.splits import split_last as split_last
 from recopersona.events.bots import Bots as Bots
+from recopersona.events.catalogue import read_catalogue as read_catalogue
 from recopersona.events.cleaning import Cleaner as Cleaner
 from recopersona.events.cleaning import clean as clean
 from recopersona.events.hashing import event_hash as event_hash
@@ -36,10 +37,12 @@ from recopersona.events.page_behaviour import scroll_depth as scroll_depth
 from recopersona.events.page_behaviour import session_table as session_table
 from recopersona.events.pseudonyms import hash_ids as hash_ids
 from recopersona.events.reading import read_events as read_events
+from recopersona.events.schemas import Schema as Schema
 from recopersona.events.sessions import sessionize as sessionize
 from recopersona.events.stream_sessions import Released as Released
 from recopersona.events.stream_sessions import Session as Session
 from recopersona.events.stream_sessions import StreamSessionizer as StreamSessionizer
+from recopersona.events.writing import write_events as write_events
 from recopersona.features.attributes import ProfileImputer as ProfileImputer
 from recopersona.features.attributes import impute as impute
 from recopersona.features.attributes import infer_attribute as infer_attribute

@@ -235,6 +235,35 @@ def test_a_mapping_file_that_is_none_is_named(tmp_path, text):
         read_events(path)
 
 
+def test_what_lies_beside_may_say_the_schema_and_the_time_zone(tmp_path):
+    path = csv_of(tmp_path, "anna,7,3,2026-07-01 12:00", header="who,movieId,rating,timestamp")
+    written(
+        tmp_path / "columns.json",
+        '{"schema": "movielens", "columns": {"user_id": "who"}, "time_zone": "Europe/Berlin"}',
+    )
+    events = read_events(path)
+    assert events["weight"].tolist() == [3]
+    assert events["user_id"].tolist() == ["anna"]
+    assert events["timestamp"][0] == pd.Timestamp("2026-07-01 10:00", tz="UTC")
+    assert read_events(path, time_zone="UTC")["timestamp"][0].hour == 12
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"schema": 3}',
+        '{"columns": ["a"]}',
+        '{"schema": "ga4", "zone": "UTC"}',
+        '{"columns": null}',
+    ],
+)
+def test_what_lies_beside_in_another_form_is_named(tmp_path, text):
+    path = csv_of(tmp_path, "anna,tea,,")
+    written(tmp_path / "columns.json", text)
+    with pytest.raises(DataError, match=r"or hold \{\"schema\": ..."):
+        read_events(path)
+
+
 def test_a_mapping_file_the_wrong_way_round_is_refused(tmp_path):
     path = csv_of(tmp_path, "anna,tea", header="who,sku")
     written(tmp_path / "columns.json", '{"who": "user_id"}')
@@ -253,6 +282,12 @@ def test_a_file_that_is_not_there_is_named_with_one_that_is(tmp_path):
 def test_a_folder_is_refused_with_what_to_write(tmp_path):
     with pytest.raises(DataError, match=r"got the folder .*; write '.*/\*\.csv'"):
         read_events(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["x" * 5_000, "a\0b.csv"])
+def test_what_is_no_path_is_refused(name):
+    with pytest.raises(DataError, match=r"expected a file or a glob|no file"):
+        read_events(name)
 
 
 def test_an_unknown_kind_of_file_is_refused(tmp_path):

@@ -1,6 +1,7 @@
 """What people type first at a raw log, and the sentence that tells them what to type next."""
 
 import gzip
+import time
 
 import numpy as np
 import pandas as pd
@@ -113,3 +114,17 @@ def test_columns_json_nested_without_end_is_one_sentence(tmp_path):
     written(tmp_path, "columns.json", "[" * 100_000)
     with pytest.raises(DataError, match="must be JSON"):
         read_events(written(tmp_path, "log.csv", "a,b\n1,2\n"))
+
+
+@pytest.mark.parametrize("text", ["x" * 200_000, "9" * 200_000, "a" * 100_000 + "2026"])
+def test_a_long_text_is_no_time_at_once(text):
+    start = time.process_time()
+    events = read_events(LOG.assign(timestamp=["2026-07-01T10:00:00Z", text]))
+    assert events["timestamp"].tolist()[1] == text
+    assert time.process_time() - start < 2
+
+
+@pytest.mark.parametrize("value", ["\ud800", 10**5_000], ids=["half", "long"])
+def test_a_frame_may_hold_what_is_no_text(value):
+    log = LOG.assign(timestamp=pd.Series(["2026-07-01T10:00:00Z", value], dtype=object))
+    assert read_events(log)["timestamp"].tolist()[1] == value

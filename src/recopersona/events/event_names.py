@@ -32,13 +32,20 @@ def our_name(name: object) -> str | None:
     >>> our_name("Add-To-Cart"), our_name(" PURCHASE "), our_name("transaction"), our_name("wink")
     ('cart', 'purchase', 'purchase', None)
     """
-    return _OURS.get(_bare(name)) if isinstance(name, str) else None
+    return _OURS.get(bare(name)) if isinstance(name, str) else None
 
 
-def _bare(name: str) -> str:
+def bare(name: str) -> str:
+    """Return a name without what people spell in several ways.
+
+    Examples
+    --------
+    >>> bare("Add-To_Cart ")
+    'addtocart'
+    """
     return _NO_LETTERS.sub("", name).lower()
 
 
-_OURS = {_bare(name): name for name in EVENT_CODES} | {
-    _bare(other): name for name, others in _OTHER_NAMES.items() for other in others.split()
+_OURS = {bare(name): name for name in EVENT_CODES} | {
+    bare(other): name for name, others in _OTHER_NAMES.items() for other in others.split()
 }

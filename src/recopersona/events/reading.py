@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pandas as pd
 
 from recopersona.data.columns import as_pandas, like, require_columns
 from recopersona.data.event import EVENT_COLUMNS
-from recopersona.errors import ColumnError, ParameterError, hint, nearest
+from recopersona.errors import ColumnError, DataError, ParameterError, hint, nearest
 from recopersona.events.clocks import parse_texts, to_utc
 from recopersona.events.distinct import Distinct
-from recopersona.events.files import as_numbers, columns_beside, find_files, kind_of, read_files
+from recopersona.events.files import Beside, LogFiles, find_files, what_lies_beside
+from recopersona.events.read_report import ReadReport
 from recopersona.events.schemas import (
     ID_COLUMNS,
     OURS,
@@ -24,6 +26,7 @@ from recopersona.events.schemas import (
     nearest_schema,
     schema_named,
 )
+from recopersona.events.schemas.records import read_cells, texts
 
 
 def read_events(
@@ -32,40 +35,58 @@ def read_events(
     schema: str | Schema = "auto",
     columns: Mapping[str, str] | None = None,
     time_zone: str | None = None,
+    chunk_rows: int | None = None,
+    report: bool = False,
 ) -> Any:
     """Read a log and call its columns and events by our names.
 
     Nothing is dropped and nothing repaired here: that is what `clean` does, and counts. Columns
-    that are not ours keep their names. Datetimes and text become UTC timestamps; numbers stay,
-    and a text that is no time stays as it is written.
+    that are not ours keep their names; of nested logs only ours come out. Datetimes and text become
+    UTC timestamps; numbers stay, and a text that is no time stays as it is written.
+
+    An event that names several items becomes a row for each, whose ``event_id`` ends in the item's
+    place (``…/0``), so that an event delivered twice still has the same ids. An event that names
+    none is a row without an ``item_id``. A kind of event that is not ours keeps its name. Where
+    nobody is signed in, ``user_id`` is missing and ``anonymous_id`` says which device it was.
 
     Parameters
     ----------
     source : dataframe, or path or glob to ``.csv``, ``.jsonl``, ``.ndjson`` or ``.parquet``
-        Several files are read by name, one after the other. In CSV files a column of ids becomes
-        integers only if every id is written like one: ``007`` stays text. Parquet needs the extra
-        ``arrow``.
+        Several files are read by name, one after the other; ``.gz`` is unpacked. In CSV files a
+        column of ids becomes integers only if every id is written like one: ``007`` stays text.
+        Records come as JSON objects, as parquet's structs and lists, or as JSON text in cells.
+        Parquet needs the extra ``arrow``.
     schema : str or Schema
-        ``"auto"`` recognizes ``"recopersona"`` (our own words), ``"ratings"``, ``"movielens"``,
-        ``"retailrocket"`` and ``"online-retail"``.
+        ``"auto"`` recognizes ``"recopersona"`` (our own words), ``"ga4"`` and ``"ua"`` (Google
+        Analytics in BigQuery), ``"segment"`` and ``"segment-tables"`` (RudderStack is the same),
+        ``"snowplow"``, ``"ratings"``, ``"movielens"``, ``"retailrocket"``, ``"online-retail"``,
+        ``"rees46"``, ``"rees46-sessions"``, ``"trivago"`` and ``"completejourney"``.
     columns : mapping, optional
         Our column to yours, for any other log, or in place of the schema's. Without it and without
-        a schema, a file ``columns.json`` beside the (first) log file is taken.
+        a schema, a file ``columns.json`` beside the (first) log file is taken: such a mapping, or
+        an object of ``schema``, ``columns`` and ``time_zone``.
     time_zone : str, optional
         Where the clock hung that wrote times without a zone, such as ``"Europe/Berlin"``; by
         default UTC, or what the schema knows.
+    chunk_rows : int, optional
+        Read by so many rows of the log at a time and return an iterator of frames. A column has the
+        same type in all of them: CSV and JSON files are read once before, to decide it.
+    report : bool
+        Set broken rows aside (lines that are no JSON, too long, cut off within quotes, …) and
+        return a report of them too. Otherwise the first broken row raises.
 
     Returns
     -------
-    events
-        A frame of the caller's kind; pandas for files. The caller's frame is not changed.
+    events, or iterator of events; with ``report``, a pair with the `ReadReport`
+        Frames of the caller's kind; pandas for files. The caller's frame is not changed.
 
     Raises
     ------
     ColumnError
         If a column is missing, or no schema fits.
     DataError
-        If a file is not there, of no known kind, or broken.
+        If a file is not there, of no known kind, or broken; or if it would clearly not fit into
+        memory and no ``chunk_rows`` are given.
     ParameterError
         If the schema or the time zone is not known, or ``columns`` names what is not ours.
     MissingExtraError
@@ -82,25 +103,171 @@ def read_events(
     Traceback (most recent call last):
     recopersona.errors.ColumnError: no schema fits the columns who, sku, at: they look most like
     'recopersona', which needs 'user_id'; name yours, such as columns={'user_id': 'who'}.
+
+    An event of Google Analytics 4 holds its items:
+
+    >>> shop = pd.DataFrame({
+    ...     "event_name": ["purchase"], "event_timestamp": [1_782_900_000_000_000],
+    ...     "user_pseudo_id": ["174.12"],
+    ...     "items": [[{"item_id": "tea", "price": 3.5, "quantity": 2}, {"item_id": "salt"}]],
+    ... })
+    >>> read_events(shop)[["anonymous_id", "item_id", "event", "quantity", "timestamp"]]
+      anonymous_id item_id     event  quantity                 timestamp
+    0       174.12     tea  purchase       2.0 2026-07-01 10:00:00+00:00
+    1       174.12    salt  purchase       NaN 2026-07-01 10:00:00+00:00
     """
-    zone = None if time_zone is None else _known_zone(time_zone)
-    _check_mapping(columns)
-    if not isinstance(source, (str, Path)):
-        frame = as_pandas(source)
-        return like(_in_our_words(frame, _choose(frame, schema, columns), zone), source)
-    files = find_files(source)
-    if columns is None and _is_auto(schema):
-        columns = columns_beside(files[0])
-    frame = read_files(files)
-    chosen = _choose(frame, schema, columns)
-    return _in_our_words(frame, chosen, zone, as_text=kind_of(files[0]) == ".csv")
+    _check_arguments(columns, chunk_rows)
+    told = ReadReport()
+    how = _How(schema, columns, time_zone, chunk_rows, told, strict=not report)
+    is_path = isinstance(source, (str, Path))
+    frames = _from_files(source, how) if is_path else _from_frame(source, how)
+    events = frames if chunk_rows is not None else next(frames)
+    return (events, told) if report else events
 
 
-def _check_mapping(columns: Any) -> None:
+@dataclass(frozen=True)
+class _How:
+    """How to read: what `read_events` was told."""
+
+    schema: str | Schema
+    columns: Mapping[str, str] | None
+    time_zone: str | None
+    n_rows: int | None
+    report: ReadReport
+    strict: bool
+
+
+def _check_arguments(columns: Any, chunk_rows: Any) -> None:
     if columns is not None and not isinstance(columns, Mapping):
         raise ParameterError(
             f"columns must map our names to yours, such as {{'item_id': 'sku'}}, got {columns!r}."
         )
+    is_count = isinstance(chunk_rows, (int, np.integer)) and not isinstance(chunk_rows, bool)
+    if chunk_rows is not None and not (is_count and chunk_rows >= 1):
+        raise ParameterError(f"chunk_rows must be an integer of at least 1, got {chunk_rows!r}.")
+
+
+def _from_frame(source: Any, how: _How) -> Iterator[Any]:
+    frame = as_pandas(source)
+    reader = _Reader(_names(frame), how)
+
+    def pieces() -> Iterator[Any]:
+        n_rows = how.n_rows or max(len(frame), 1)
+        for start in range(0, max(len(frame), 1), n_rows):
+            piece = frame if how.n_rows is None else frame.iloc[start : start + n_rows]
+            how.report.rows_in += len(piece)
+            yield like(reader.events(piece, start), source)
+
+    return pieces()
+
+
+def _from_files(source: str | Path, how: _How) -> Iterator[pd.DataFrame]:
+    paths = find_files(source)
+    is_told = how.columns is not None or not _is_auto(how.schema)
+    beside = Beside() if is_told else what_lies_beside(paths[0])
+    files = LogFiles(paths, how.n_rows, how.report, how.strict)
+    if not is_told:
+        how = replace(how, schema=beside.schema, columns=beside.columns)
+    reader = _Reader(files.names, replace(how, time_zone=how.time_zone or beside.time_zone))
+
+    def pieces() -> Iterator[pd.DataFrame]:
+        done = 0
+        for frame in files.frames(reader.ids):
+            yield reader.events(frame, done)
+            done += len(frame)
+
+    return pieces()
+
+
+class _Reader:
+    """What to do with a log of some columns, decided once, before its first row."""
+
+    def __init__(self, names: list[str], how: _How) -> None:
+        zone = None if how.time_zone is None else _known_zone(how.time_zone)
+        self.schema = _choose(names, how.schema, how.columns)
+        self.zone = zone or self.schema.time_zone
+        self.report, self.strict = how.report, how.strict
+
+    @property
+    def ids(self) -> set[str]:
+        """Their columns of ids."""
+        return {self.schema.columns.get(name, name) for name in ID_COLUMNS}
+
+    def events(self, frame: pd.DataFrame, first_row: int) -> pd.DataFrame:
+        """Say a piece of the log in our words; `first_row` is its place in the log."""
+        schema = self.schema
+        require_columns(frame, frame.columns[frame.columns.duplicated()])
+        events = (
+            _renamed(frame, schema.columns)
+            if schema.rows is None
+            else self._unnested(frame, first_row)
+        )
+        better: dict[str, Any] = {}
+        if schema.events and "event" in events:
+            better["event"] = Distinct.of(events["event"]).map(schema.kind_of)
+        for name in ("timestamp", "received"):
+            if name in events:
+                better[name] = _utc(events[name], self.zone, schema.time_format)
+        if schema.derive is not None:
+            better |= schema.derive(events)
+        aligned = {name: column.set_axis(events.index) for name, column in better.items()}
+        events = events.assign(**aligned)
+        self.report.count_events(events)
+        return events
+
+    def _unnested(self, frame: pd.DataFrame, first_row: int) -> pd.DataFrame:
+        """Make rows of events and items of a nested log, and read the caller's own columns."""
+        if self.schema.rows is None:
+            return frame
+        log = self._with_records(frame, first_row)
+        rows = self.schema.rows(log)
+        own = {
+            ours: log[theirs].take(rows.index.to_numpy())
+            for ours, theirs in self.schema.columns.items()
+        }
+        return rows.reset_index(drop=True).assign(
+            **{ours: column.reset_index(drop=True) for ours, column in own.items()}
+        )
+
+    def _with_records(self, frame: pd.DataFrame, first_row: int) -> pd.DataFrame:
+        """Read the cells that hold records, and set rows aside where one holds something else."""
+        names = _names(frame)
+        log = frame.set_axis(names, axis=1).reset_index(drop=True)
+        broken = np.zeros(len(log), dtype=np.bool_)
+        shown: dict[int, str] = {}
+        read: dict[str, pd.Series] = {}
+        for nested, kind in self.schema.nested.items():
+            for name in _matching(nested, names):
+                cells, wrong = read_cells(log[name], kind)
+                for row in np.flatnonzero(wrong & ~broken).tolist():
+                    shown[row] = f"{name}: {log[name].iloc[row]}"
+                broken |= wrong
+                known = read.get(nested, cells)
+                read[nested] = known.where(known.map(bool), cells)
+        log = log.assign(**read)
+        if broken.any():
+            self._set_aside(shown, first_row)
+        return log[~broken].reset_index(drop=True)
+
+    def _set_aside(self, shown: dict[int, str], first_row: int) -> None:
+        if self.strict:
+            row, text = min(shown.items())
+            raise DataError(
+                f"row {first_row + row} of the log must hold records, got {text[:200]}; "
+                "read_events(..., report=True) sets such rows aside and counts them."
+            )
+        for row, text in sorted(shown.items()):
+            self.report.set_aside("broken_cell", text, first_row + row)
+
+
+def _names(frame: pd.DataFrame) -> list[str]:
+    return [str(name) for name in frame.columns]
+
+
+def _matching(nested: str, names: list[str]) -> list[str]:
+    if not nested.endswith("*"):
+        return [nested] if nested in names else []
+    return sorted(name for name in names if name.startswith(nested[:-1]))
 
 
 def _known_zone(name: str) -> str:
@@ -112,8 +279,7 @@ def _known_zone(name: str) -> str:
         ) from None
 
 
-def _choose(frame: pd.DataFrame, schema: str | Schema, columns: Mapping[str, str] | None) -> Schema:
-    names = [str(name) for name in frame.columns]
+def _choose(names: list[str], schema: str | Schema, columns: Mapping[str, str] | None) -> Schema:
     if columns is not None:
         base = OURS if _is_auto(schema) else schema_named(schema)
         chosen = _with_columns(base, columns, names)
@@ -166,34 +332,14 @@ def _refuse(names: list[str]) -> Schema:
 
 def _lacking(schema: Schema, missing: str, names: list[str]) -> str:
     fitting = fitting_schema(names)
-    if fitting is not None and fitting is not schema:
+    if fitting is not None and fitting.name != schema.name:
         fix = f"; the log looks like {fitting.name!r}."
     else:
         fix = hint(missing, names, "its columns are")
     return f"schema {schema.name!r} needs a column {missing!r}, which the log lacks{fix}"
 
 
-def _in_our_words(
-    frame: pd.DataFrame, schema: Schema, zone: str | None, as_text: bool = False
-) -> pd.DataFrame:
-    events = _renamed(frame, schema.columns)
-    if as_text:
-        events = as_numbers(events, ID_COLUMNS)
-    better: dict[str, Any] = {}
-    if schema.events and "event" in events:
-        kinds = Distinct.of(events["event"])
-        better["event"] = kinds.map(lambda kind: schema.events.get(kind, kind))
-    if "timestamp" in events:
-        better["timestamp"] = _utc(
-            events["timestamp"], zone or schema.time_zone, schema.time_format
-        )
-    if schema.derive is not None:
-        better |= schema.derive(events)
-    return events.assign(**{name: column.set_axis(events.index) for name, column in better.items()})
-
-
 def _renamed(frame: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
-    require_columns(frame, frame.columns[frame.columns.duplicated()])
     ours_of: dict[str, list[str]] = {}
     for ours, theirs in columns.items():
         ours_of.setdefault(theirs, []).append(ours)
@@ -212,9 +358,16 @@ def _utc(column: pd.Series, zone: str, time_format: str | None) -> pd.Series:
         return to_utc(column, zone)
     if not (column.dtype == object or pd.api.types.is_string_dtype(column.dtype)):
         return column
-    times = parse_texts(column.astype(str), zone, time_format).set_axis(column.index)
+    times = parse_texts(_as_text(column), zone, time_format).set_axis(column.index)
     unread = times.isna() & column.notna()
     if not unread.any():
         return times
     written: pd.Series = times.dt.strftime("%Y-%m-%dT%H:%M:%S.%fZ").astype(object)
     return written.mask(unread, column)
+
+
+def _as_text(column: pd.Series) -> pd.Series:
+    try:
+        return column.astype(str)
+    except ValueError:  # half a character, or a number of thousands of digits
+        return texts(column.tolist())
