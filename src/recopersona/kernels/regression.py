@@ -29,7 +29,7 @@ def solve_ridges(
     .. math:: (G_{SS} + diag(penalties_S)) \, b = G_{Sj}
 
     scaled so that the diagonal is 1, until the residual's length is ``tolerance`` times the right
-    side's, or after as many steps as there are unknowns.
+    side's, or after twice as many steps as there are unknowns.
 
     weights      (n_chosen,) float32, written: the part of rows start to end
     gram_bounds  (n + 1,) int64, where each row of the Gram matrix G starts
@@ -66,7 +66,7 @@ def solve_ridges(
             r[i] = p[i] = wanted[i] * scale[i]
         error = _dot(r, r)
         enough = tolerance * tolerance * error
-        for _ in range(k):
+        for _ in range(2 * k):  # k would do but for rounding
             if not error > enough:
                 break
             for i in range(k):
