@@ -101,16 +101,16 @@ def main() -> None:
 
     user_ids, item_ids = events["user_id"].unique(), events["item_id"].unique()
     rng = np.random.default_rng(3)
-    requests, updates = [], []
-    now = fitted.end_
-    for probe in range(PROBES):
-        user = user_ids[rng.integers(len(user_ids))]
-        candidates = item_ids[rng.integers(0, len(item_ids), CANDIDATES)].tolist()
+    users = [user_ids[place] for place in rng.integers(0, len(user_ids), PROBES)]
+    candidates = [item_ids[rng.integers(0, len(item_ids), CANDIDATES)].tolist() for _ in users]
+    now, requests, updates = fitted.end_, [], []
+    for probe, (user, asked_for) in enumerate(zip(users, candidates, strict=True)):
         query = rp.Query(user, now=now + 1_000 * probe)
         began = time.perf_counter()
-        fitted.for_query(query, candidates)
+        fitted.for_query(query, asked_for)
         requests.append(time.perf_counter() - began)
-        event = rp.Event(user, candidates[0], "view", now + 1_000 * probe, price=9.5)
+    for probe, (user, asked_for) in enumerate(zip(users, candidates, strict=True)):
+        event = rp.Event(user, asked_for[0], "view", now + 1_000 * probe, price=9.5)
         began = time.perf_counter()
         fitted.update(event)
         updates.append(time.perf_counter() - began)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -99,7 +100,7 @@ class Program:
     def __len__(self) -> int:
         return len(self.order)
 
-    @property
+    @cached_property
     def arrays(self) -> tuple[Array, ...]:
         """The arrays, as the kernel takes them."""
         return (
@@ -107,12 +108,12 @@ class Program:
             self.keeps,
         )  # fmt: skip
 
-    @property
+    @cached_property
     def n_tables(self) -> int:
         """How many keys are counted for."""
         return len(self.table_parts)
 
-    @property
+    @cached_property
     def largest_step(self) -> int:
         """How many numbers one event can add to the state."""
         return LARGEST_FIXED_PAGES + len(self) + self.n_tables

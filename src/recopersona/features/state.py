@@ -40,7 +40,11 @@ class State:
         self.program, self.gap = program, gap
         self.list_prices = np.empty(0)
         self.arrays = _blank() if arrays is None else arrays
+        for name, array in self.arrays.items():
+            if not array.flags.writeable:  # mapped from a file
+                self.arrays[name] = array.copy()
         self._facts = np.empty(len(FACTS))
+        self._nothing_asked = np.empty((len(program), 0)), np.empty((len(ANSWERS), 0))
         # Who reads while somebody else's event makes the arrays move would read past their end.
         self._lock = Lock()
 
@@ -68,8 +72,10 @@ class State:
         tallies float64 (n_tallies, m), answers float64 (n_answers, m)
         """
         n_events, n_rows = len(events["times"]), len(rows["times"])
-        tallies = np.empty((len(self.program), n_rows))
-        answers = np.empty((len(ANSWERS), n_rows))
+        tallies, answers = self._nothing_asked
+        if n_rows:
+            tallies = np.empty((len(self.program), n_rows))
+            answers = np.empty((len(ANSWERS), n_rows))
         with self._lock:
             self._make_room(n_events)
             held = self.arrays
@@ -104,7 +110,7 @@ class State:
             raise DataError("the state of features holds values that none has.")
 
     def _make_room(self, n_events: int) -> None:
-        """See to it that events find free places and pages, and arrays that can be written."""
+        """See to it that events find free places and pages."""
         held, (n_places, n_values) = self.arrays, self.arrays["used"].tolist()
         n_keys = n_places + n_events * (self.program.n_tables + FIXED_TABLES)
         if 2 * n_keys > len(held["index"]):
@@ -116,9 +122,6 @@ class State:
             values = np.empty(n_needed + n_needed // 2)
             values[:n_values] = held["values"][:n_values]
             held["values"] = values
-        for name, array in held.items():
-            if not array.flags.writeable:  # mapped from a file
-                held[name] = array.copy()
 
 
 def _blank() -> dict[str, Array]:
