@@ -2,10 +2,10 @@
 
     python benchmarks/cleaning.py [DATA_DIR] [--quick]
 
-DATA_DIR holds folders with a log each, such as `online-retail/events.parquet`; what `read_events`
-does not know by itself is read by the mappings below. Without one, only the made-up log is cleaned:
-its rows are clean but for repeats, so that the time is that of looking. Beside it stands what
-`drop_duplicates` of pandas needs for the repeats alone.
+DATA_DIR holds folders with a log each, such as `online-retail/events.parquet`. Where a log has
+sessions of its own, those that `sessionize` finds by pauses of 30 minutes are compared with them.
+Without data, only the made-up log is cleaned: its rows are clean but for repeats, so that the time
+is that of looking. Beside it stands what `drop_duplicates` of pandas needs for the repeats alone.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ import numpy as np
 import pandas as pd
 
 import recopersona as rp
-from recopersona.errors import ColumnError
 
 ROWS, QUICK = 10_000_000, 500_000
 NOW = "2030-01-01"
@@ -33,26 +32,6 @@ LOGS = {
     "rees46": "events.parquet",
     "retailrocket-multibehavior": "events.parquet",
 }
-SEEN = {2: "view"}  # which of codes 3 and 4 of the REES46 sample is a cart is not known
-KINDS = {"clickout item": "click", "search for item": "search"}
-
-
-def log_at(path: Path) -> pd.DataFrame:
-    try:
-        log = rp.read_events(path)
-        if "event" not in log and "event_code" in log:
-            codes = log["event_code"]
-            log["event"] = codes.map(SEEN).fillna("code " + codes.astype("str"))
-        return log
-    except ColumnError:
-        log = pd.read_parquet(path)
-    kinds = log["action_type"]
-    views = kinds.str.startswith("interaction item").map({True: "view", False: None})
-    names = log["session_id"] + "/" + log["step"].astype("str")
-    return log.assign(
-        item_id=log["reference"], event=kinds.map(KINDS).fillna(views).fillna(kinds),
-        event_id=names,
-    )  # fmt: skip
 
 
 def made_up(n: int, kind: str) -> pd.DataFrame:
@@ -90,15 +69,40 @@ def seconds(do, repeats: int) -> float:
 
 
 def report_of(name: str, path: Path) -> dict:
-    log = log_at(path)
-    _, report = rp.clean(log, report=True, now=NOW)
+    log = rp.read_events(path)
+    events, report = rp.clean(log, report=True, now=NOW)
     print(f"\n{name}: {report}", flush=True)
+    own = sessions_told(events) if "session_id" in events else {}
+    if own:
+        print("  sessions by pauses of 30 minutes against the log's own: " + ", ".join(
+            f"{what} {share:.3f}" for what, share in own.items()
+        ))  # fmt: skip
     return {
+        "sessions": own,
         "rows_in": report.rows_in,
         "rows_out": report.rows_out,
         "repaired": dict(report.repaired),
         "quarantined": dict(report.quarantined),
         "rows_per_s": len(log) / seconds(lambda: rp.clean(log, now=NOW), 3),
+    }
+
+
+def sessions_told(events: pd.DataFrame) -> dict:
+    """Compare sessions found by pauses with a log's own, and the places where both are cut."""
+    events = events.sort_values(["user_id", "timestamp"], kind="stable", ignore_index=True)
+    own = pd.factorize(events["session_id"])[0]
+    found = rp.sessionize(events)["session_id"].to_numpy()
+    pairs = pd.DataFrame({"own": own, "found": found})
+    alone = pairs.groupby("own")["found"].nunique() == 1
+    whole = pairs.groupby("found")["own"].nunique() == 1
+    equal = alone & whole[pairs.groupby("own")["found"].first()].to_numpy()
+    same_user = events["user_id"].iloc[1:].to_numpy() == events["user_id"].iloc[:-1].to_numpy()
+    ours, theirs = (np.diff(cut) != 0 for cut in (found, own))
+    both = (ours & theirs & same_user).sum()
+    return {
+        "equal": float(equal.mean()),
+        "precision": float(both / max((ours & same_user).sum(), 1)),
+        "recall": float(both / max((theirs & same_user).sum(), 1)),
     }
 
 
