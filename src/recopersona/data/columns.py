@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from recopersona.data.types import Array
-from recopersona.errors import ColumnError, DataError, hint
+from recopersona.errors import ColumnError, DataError, hint, shown
 
 
 def as_pandas(frame: Any, what: str = "events") -> pd.DataFrame:
@@ -113,7 +113,7 @@ def numbers(column: pd.Series, what: str) -> np.ndarray[Any, np.dtype[np.float64
     bad = (parsed.isna() & column.notna()).to_numpy()
     if bad.any():
         row = int(np.argmax(bad))
-        raise DataError(f"{what} must be numbers, got {column.iloc[row]!r} in row {row}.")
+        raise DataError(f"{what} must be numbers, got {shown(column.iloc[row])} in row {row}.")
     return parsed.to_numpy(dtype=np.float64, na_value=np.nan)
 
 
