@@ -233,6 +233,23 @@ def test_repeats_are_told_by_their_id_or_by_all_they_say():
     assert [event.item_id for event in stream.flush().events] == ["tea", "tea", "tea"]
 
 
+@pytest.mark.parametrize("nothing", [np.nan, np.float64("nan"), pd.NA, pd.NaT, None])
+def test_a_missing_id_or_value_is_none_however_it_is_written(nothing):
+    events = [at(0, event_id=nothing, price=nothing), at(0, event_id=nothing, price=None),
+              at(1, event_id=nothing), at(2, item="salt", event_id=nothing)]  # fmt: skip
+    stream = StreamSessionizer()
+    stream.add(events)
+    frames = StreamSessionizer()
+    frames.add(frame_of(events))
+    assert stream.counts["duplicates"] == frames.counts["duplicates"] == 1
+    assert [event.item_id for event in stream.flush().events] == ["tea", "tea", "salt"]
+
+
+def test_what_cannot_be_compared_is_refused():
+    with pytest.raises(DataError, match="a value that cannot be hashed"):
+        StreamSessionizer().add(at(0, page=np.array(["a", "b"])))
+
+
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 30), st.sampled_from("xyz")), max_size=20), st.data())
 def test_one_id_at_several_moments_is_a_repeat_while_the_first_waits(rows, data):

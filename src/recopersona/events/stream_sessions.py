@@ -19,7 +19,7 @@ from recopersona.data.ids import is_missing
 from recopersona.data.intake import CLOCK_TOLERANCE_MS, is_events
 from recopersona.data.times import duration_ms, from_ms, integer_to_ms, moment_ms
 from recopersona.data.types import Array, Id
-from recopersona.errors import DataError, ParameterError, hint
+from recopersona.errors import DataError, ParameterError, hint, shown
 from recopersona.events.page_behaviour import amounts_of, interactions_of
 from recopersona.events.session_rules import SessionRules, local_day, local_days
 from recopersona.events.sessions import (
@@ -379,13 +379,15 @@ class StreamSessionizer:
             campaign = _fields(event, rules.campaign, "campaign")
             if campaign.count(None) == len(campaign):
                 campaign = None
-        key = event.event_id
-        if key is None:
-            key = event._replace(timestamp=time, received=None)
+        key: Any = event.event_id
         try:
+            if type(key) is not str and type(key) is not int and is_missing(key):
+                key = _said(event, time)
             hash((visitor, campaign, key))
-        except TypeError:
-            raise DataError(f"an event holds a value that cannot be hashed: {event!r}.") from None
+        except (TypeError, ValueError):
+            raise DataError(
+                f"an event holds a value that cannot be hashed: {shown(event)}."
+            ) from None
         return time, visitor, campaign, key, event
 
     def _take(self, row: _Row, out: _Out) -> None:
@@ -714,6 +716,12 @@ def _fields(event: Event, names: tuple[str, ...], parameter: str) -> tuple[Any, 
         )
     values = tuple(getattr(event, name) for name in names)
     return tuple(None if value is None or is_missing(value) else value for value in values)
+
+
+def _said(event: Event, time: int) -> tuple[Any, ...]:
+    """Return all that an event says but when it came; no value is None, however it was written."""
+    said = event._replace(timestamp=time, received=None, event_id=None)
+    return tuple([None if value is pd.NA or value != value else value for value in said])
 
 
 def _amount(event: Event) -> float:
