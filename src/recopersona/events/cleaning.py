@@ -87,7 +87,8 @@ def clean(
     anonymous : bool
         Whether a row without a ``user_id`` but with an ``anonymous_id`` stays, as the user
         ``"anonymous:" + anonymous_id``. The prefix keeps the two kinds of id apart: a visitor who
-        later signs in is another user. Otherwise such rows are set aside as ``missing_user``.
+        later signs in is another user. Where other ids are numbers, all become text in a frame of
+        polars or Arrow. Otherwise such rows are set aside as ``missing_user``.
     bots : Bots or None
         What makes a visitor a program; None lets all stay.
     prices : callable, optional

@@ -81,7 +81,7 @@ class Hashed:
         if pd.api.types.is_float_dtype(dtype):
             numbers = column.to_numpy(dtype=np.float64, na_value=np.nan)
             return cls(*_of_numbers(numbers), np.isnan(numbers).astype(np.uint8))
-        if getattr(dtype, "storage", None) == "pyarrow":
+        if _is_text_in_arrow(dtype):
             missing = column.isna().to_numpy(dtype=np.uint8)
             return cls(*_of_texts(*_where_arrow_lies(column)), missing)
         distinct = Distinct.of(column)
@@ -224,6 +224,12 @@ def mixed(value: int) -> int:
 
 
 _NO_ID_HASHES = np.array([_text_hash(word) for word in NO_IDS], dtype=np.uint64)
+
+
+def _is_text_in_arrow(dtype: Any) -> bool:
+    if isinstance(dtype, pd.ArrowDtype):
+        return str(dtype.pyarrow_dtype) in ("string", "large_string")
+    return isinstance(dtype, pd.StringDtype) and dtype.storage == "pyarrow"
 
 
 def _too_large(column: pd.Series) -> bool:

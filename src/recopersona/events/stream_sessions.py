@@ -765,7 +765,7 @@ def _repeated(rows: _Held, since: Array) -> Array:
     for mask, columns in groups:
         try:
             suspects = np.flatnonzero(mask)[columns[mask].duplicated(keep=False).to_numpy()]
-        except TypeError:
+        except (TypeError, NotImplementedError):
             raise DataError("an event holds a value that cannot be hashed.") from None
         kept: dict[Any, int] = {}
         codes = columns.iloc[suspects].groupby(list(columns.columns), dropna=False).ngroup()
