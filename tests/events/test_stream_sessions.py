@@ -108,7 +108,7 @@ def by_stream(arrivals, cuts, how, options):
     return list(numbered), sorted(sessions), stream
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.lists(visits, min_size=1, max_size=40),
     st.lists(st.integers(0, 200), max_size=6),
@@ -170,7 +170,7 @@ def test_a_busy_log_is_the_same_under_every_rule(how, rule):
         assert idle == sorted(held.last for held in events._open.values())
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(visits, min_size=1, max_size=30), st.lists(st.integers(0, 99), max_size=6), rules)
 def test_frames_end_sessions_when_events_do(rows, cuts, options):
     _, arrivals = log_and_arrivals(rows)
@@ -250,7 +250,6 @@ def test_what_cannot_be_compared_is_refused():
         StreamSessionizer().add(at(0, page=np.array(["a", "b"])))
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 30), st.sampled_from("xyz")), max_size=20), st.data())
 def test_one_id_at_several_moments_is_a_repeat_while_the_first_waits(rows, data):
     events = [at(minute, item=n, event_id=name) for n, (minute, name) in enumerate(rows)]
@@ -397,7 +396,7 @@ def test_a_campaign_that_no_event_can_have_is_named():
         StreamSessionizer(campaign="utm").add(frame_of([at(0)]))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(visits, min_size=1, max_size=30), st.integers(0, 60), rules)
 def test_a_stream_goes_on_from_its_state_as_if_nothing_had_been(rows, cut, options):
     _, arrivals = log_and_arrivals(rows)
