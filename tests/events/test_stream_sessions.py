@@ -443,3 +443,41 @@ def test_an_event_takes_microseconds():
             stream.add(event)
         best = min(best, time.perf_counter() - start)
     assert best / len(events) < 100e-6  # some 5 µs on an idle machine
+
+
+@pytest.mark.parametrize("amount", ["free", " ", (1, 2)])
+def test_an_amount_that_is_no_number_is_refused_when_it_comes(amount):
+    stream = StreamSessionizer()
+    with pytest.raises(DataError, match="price and quantity of an event must be numbers"):
+        stream.add([at(0), at(0, event="purchase", price=amount)])
+    assert stream.counts["taken"] == 0
+    assert stream.flush().events == []
+
+
+def test_an_event_of_no_kind_is_an_interaction():
+    stream = StreamSessionizer()
+    stream.add([at(0, event=pd.NA), at(1, event=None), at(2, event=["view"], event_id="e")])
+    assert [session.bounce for session in stream.flush().sessions] == [False]
+
+
+@pytest.mark.parametrize("nothing", [None, np.nan, pd.NA])
+def test_a_missing_price_or_quantity_is_none(nothing):
+    stream = StreamSessionizer()
+    stream.add([at(0, event="purchase", price=nothing),
+                at(1, event="purchase", price=3.0, quantity=nothing)])  # fmt: skip
+    assert [session.value for session in stream.flush().sessions] == [3.0]
+
+
+@pytest.mark.parametrize("number", [float("inf"), 10**40, 2**63, "x", None, []])
+@pytest.mark.parametrize("name", ["next", "settled", "latest", "start", "last", "n_events"])
+def test_a_state_with_numbers_beyond_any_clock_is_refused(name, number):
+    stream = StreamSessionizer()
+    stream.add([at(0), at(6)])
+    state = stream.state()
+    kept = ("visitor", "start", "day", "campaign", "number", "last", "entry", "exit", "n_events")
+    if name in state:
+        state[name] = number
+    else:
+        state["open"][0][kept.index(name)] = number
+    with pytest.raises(DataError, match="this is no state of a StreamSessionizer"):
+        StreamSessionizer().restore(state)

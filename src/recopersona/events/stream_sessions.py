@@ -124,9 +124,9 @@ class _Open:
         """Build one from its values in the order of `_KEPT`, as JSON gives them back."""
         kept = dict(zip(_KEPT, values, strict=True))
         campaign = None if kept["campaign"] is None else tuple(kept["campaign"])
-        held = cls(tuple(kept["visitor"]), int(kept["start"]), int(kept["day"]), campaign)
+        held = cls(tuple(kept["visitor"]), _whole(kept["start"]), _whole(kept["day"]), campaign)
         for name in ("number", "last", "n_events", "interactions", "purchases"):
-            setattr(held, name, int(kept[name]))
+            setattr(held, name, _whole(kept[name]))
         held.entry, held.exit, held.value = kept["entry"], kept["exit"], float(kept["value"])
         _ = held.visitor[0], held.visitor[1]
         hash((held.visitor, held.campaign))
@@ -328,12 +328,12 @@ class StreamSessionizer:
                 )
             opened = [_Open.of(values) for values in state["open"]]
             rows = [
-                (int(time), *self._row(Event(*fields), int(time))[1:])
+                (_whole(time), *self._row(Event(*fields), _whole(time))[1:])
                 for time, fields in state["waiting"]
             ]
-            numbers = [int(state[name]) for name in ("next", "settled", "latest")]
-            counts = {name: int(state["counts"][name]) for name in _COUNTS}
-        except (LookupError, TypeError, ValueError) as problem:
+            numbers = [_whole(state[name]) for name in ("next", "settled", "latest")]
+            counts = {name: _whole(state["counts"][name]) for name in _COUNTS}
+        except (LookupError, TypeError, ValueError, OverflowError) as problem:
             if isinstance(problem, DataError):
                 raise
             raise DataError(f"this is no state of a StreamSessionizer: {problem!r}.") from None
@@ -388,6 +388,8 @@ class StreamSessionizer:
             raise DataError(
                 f"an event holds a value that cannot be hashed: {shown(event)}."
             ) from None
+        if type(event.event) is str and event.event in _TRADE:
+            _check_amounts(event)
         return time, visitor, campaign, key, event
 
     def _take(self, row: _Row, out: _Out) -> None:
@@ -453,7 +455,7 @@ class StreamSessionizer:
             held.last = time
             held.exit = event.item_id
             held.n_events += 1
-            kind = event.event
+            kind = event.event if type(event.event) is str else None
             if kind not in _NO_INTERACTION:
                 held.interactions += 1
                 if kind == "purchase":
@@ -622,6 +624,7 @@ _KEPT = (
     *("visitor", "start", "day", "campaign", "number", "last", "entry", "exit"),
     *("n_events", "interactions", "purchases", "value"),
 )
+_TRADE = frozenset({"purchase", "return"})
 _NO_INTERACTION = ("impression", "return")
 _Row = tuple[int, Visitor, Campaign | None, Any, Event]
 
@@ -683,6 +686,13 @@ class _Sums(NamedTuple):
         )  # fmt: skip
 
 
+def _whole(number: Any) -> int:
+    """Return a whole number of a state; the kernels hold 64 bits of it."""
+    if abs(int(number)) > -_BEGINNING:
+        raise ValueError(f"{shown(number)} is beyond any clock or count")
+    return int(number)
+
+
 def _moment(timestamp: Any) -> int:
     if type(timestamp) is int:
         time = integer_to_ms(timestamp)
@@ -721,14 +731,30 @@ def _fields(event: Event, names: tuple[str, ...], parameter: str) -> tuple[Any, 
 def _said(event: Event, time: int) -> tuple[Any, ...]:
     """Return all that an event says but when it came; no value is None, however it was written."""
     said = event._replace(timestamp=time, received=None, event_id=None)
-    return tuple([None if value is pd.NA or value != value else value for value in said])
+    return tuple([None if _is_nothing(value) else value for value in said])
 
 
 def _amount(event: Event) -> float:
-    price, quantity = event.price, event.quantity
-    if price is None or price != price:
+    price: Any = event.price
+    quantity: Any = event.quantity
+    if _is_nothing(price):
         return 0.0
-    return float(price) * (1.0 if quantity is None or quantity != quantity else float(quantity))
+    return float(price) * (1.0 if _is_nothing(quantity) else float(quantity))
+
+
+def _is_nothing(value: Any) -> bool:
+    return value is None or value is pd.NA or bool(value != value)
+
+
+def _check_amounts(event: Event) -> None:
+    """Refuse what is no amount when it comes, not when the event leaves."""
+    try:
+        _amount(event)
+    except (TypeError, ValueError, OverflowError):
+        raise DataError(
+            "price and quantity of an event must be numbers, got "
+            f"{shown(event.price)} and {shown(event.quantity)}."
+        ) from None
 
 
 def _by_campaign(row: _Row) -> tuple[Any, ...]:
