@@ -271,7 +271,8 @@ def test_what_is_no_frame_is_refused(thing):
 
 
 INVOICES = {"InvoiceNo": ["536365"], "StockCode": ["85123A"], "Quantity": ["6"],
-            "InvoiceDate": ["12/1/2010 8:26"], "Price": ["2.55"], "CustomerID": ["17850"]}  # fmt: skip
+            "InvoiceDate": ["12/1/2010 8:26"], "Price": ["2.55"],
+            "CustomerID": ["17850"]}  # fmt: skip
 
 
 def test_what_a_refusal_says_to_type_works():
