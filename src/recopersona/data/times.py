@@ -122,17 +122,18 @@ def moment_ms(value: Any, name: str = "now") -> int:
     """
     if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
         if abs(int(value)) >= 2**62:
-            raise DataError(f"{name} must be milliseconds since 1970, got {value!r}.")
+            raise DataError(f"{name} must be milliseconds since 1970, got {shown(value)}.")
         return int(value)
     if isinstance(value, (datetime, np.datetime64, str)):
         try:
             moment = pd.Timestamp(value)
         except ValueError as problem:
-            raise DataError(f"{name} must be a moment, got {value!r}: {problem}.") from None
+            said = str(problem)[:LONGEST_TIME]
+            raise DataError(f"{name} must be a moment, got {shown(value)}: {said}.") from None
         if not pd.isna(moment):
             utc = moment if moment.tzinfo is None else moment.tz_convert("UTC").tz_localize(None)
             return int(utc.to_datetime64().astype("datetime64[ms]").astype(np.int64))
-    raise DataError(f"{name} must be a moment such as '2026-01-31', got {value!r}.")
+    raise DataError(f"{name} must be a moment such as '2026-01-31', got {shown(value)}.")
 
 
 def to_ms(values: Any, unit: str = "auto", name: str = "timestamp") -> Array:
