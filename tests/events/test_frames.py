@@ -1,5 +1,7 @@
 """Polars and Arrow frames are cleaned as pandas frames are, and come back as what they are."""
 
+import contextlib
+
 import pandas as pd
 import polars as pl
 import pyarrow as pa
@@ -98,8 +100,13 @@ def test_lists_and_structs_of_arrow_are_refused_or_hashed_as_objects_are(nested,
     }).assign(**{name: nested})  # fmt: skip
     as_objects = log.assign(**{name: nested.astype(object)})
     assert event_hash(log).tolist() == event_hash(as_objects).tolist()
-    with pytest.raises(DataError, match="hashed"):
-        StreamSessionizer().add(log)
+    for part in (log, log[:1], log[:0]):
+        with (
+            contextlib.suppress(DataError)
+            if len(part) < 2
+            else pytest.raises(DataError, match="hashed")
+        ):
+            StreamSessionizer().add(part)
     if name == "page":
         assert len(clean(log)) == 2
         with pytest.raises(DataError, match="page must hold strings or integers"):

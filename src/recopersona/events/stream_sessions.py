@@ -791,10 +791,10 @@ def _repeated(rows: _Held, since: Array) -> Array:
     for mask, columns in groups:
         try:
             suspects = np.flatnonzero(mask)[columns[mask].duplicated(keep=False).to_numpy()]
+            codes = columns.iloc[suspects].groupby(list(columns.columns), dropna=False).ngroup()
         except (TypeError, NotImplementedError):
             raise DataError("an event holds a value that cannot be hashed.") from None
         kept: dict[Any, int] = {}
-        codes = columns.iloc[suspects].groupby(list(columns.columns), dropna=False).ngroup()
         for row, code in zip(suspects.tolist(), codes.tolist(), strict=True):
             if kept.get(code, _BEGINNING) >= since[row] and code in kept:
                 repeated[row] = True
