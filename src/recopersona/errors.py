@@ -51,6 +51,24 @@ class MissingExtraError(RecopersonaError, ImportError):
         super().__init__(f'{what} needs an extra: pip install "recopersona[{extra}]"')
 
 
+def shown(value: object) -> str:
+    """Write a bad value for an error: at most a hundred characters of it.
+
+    Examples
+    --------
+    >>> shown("tea"), len(shown("x" * 10_000)), shown([10**5_000])
+    ("'tea'", 101, 'a list beyond writing')
+    """
+    try:
+        written = repr(value)
+    except ValueError:  # Python writes no number of thousands of digits
+        return f"a {type(value).__name__} beyond writing"
+    return written if len(written) <= _MOST_SHOWN else f"{written[:_MOST_SHOWN]}…"
+
+
+_MOST_SHOWN = 100
+
+
 def nearest(word: object, choices: Iterable[object]) -> str | None:
     """Return the choice that is spelt most like a word, whatever the case of either, or None.
 

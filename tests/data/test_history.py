@@ -128,7 +128,7 @@ class Life(RuleBasedStateMachine):
             then.check(original)
 
 
-Life.TestCase.settings = settings(max_examples=30, stateful_step_count=12, deadline=None)
+Life.TestCase.settings = settings(max_examples=30, stateful_step_count=12)
 TestLife = Life.TestCase
 
 

@@ -1,3 +1,4 @@
+import time
 from datetime import UTC, datetime, timedelta, timezone
 
 import numpy as np
@@ -183,3 +184,17 @@ def test_a_moment_is_a_number_of_milliseconds():
 def test_what_is_no_moment_is_refused(moment):
     with pytest.raises(DataError, match="now must be a moment"):
         moment_ms(moment)
+
+
+@pytest.mark.parametrize("text", ["1aaa" * 2_500, "1a" * 5_000, "x" * 10_000, "9 Dec " * 1_600])
+def test_a_page_of_text_is_refused_at_once(text):
+    started = time.perf_counter()
+    with pytest.raises(DataError, match="must hold times"):
+        to_ms(pd.Series([text, "2026/01/31"]))
+    assert time.perf_counter() - started < 5, "the pattern went back and forth over the text"
+
+
+@pytest.mark.parametrize("value", ["\ud800", "2026\ud800", [10**5_000], ("a",)])
+def test_what_no_text_can_be_is_refused_as_a_time(value):
+    with pytest.raises(DataError, match="must hold times"):
+        to_ms(pd.Series([value, "2026/01/31"], dtype=object))

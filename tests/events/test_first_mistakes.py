@@ -8,6 +8,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
+import recopersona as rp
 from recopersona.errors import ColumnError, DataError, ParameterError
 from recopersona.events.cleaning import clean
 from recopersona.events.reading import read_events
@@ -128,3 +129,21 @@ def test_a_long_text_is_no_time_at_once(text):
 def test_a_frame_may_hold_what_is_no_text(value):
     log = LOG.assign(timestamp=pd.Series(["2026-07-01T10:00:00Z", value], dtype=object))
     assert read_events(log)["timestamp"].tolist()[1] == value
+
+
+@pytest.mark.parametrize(
+    ("mistake", "words"),
+    [
+        (lambda log: rp.write_events(log, None), "write_events needs a path, got a NoneType"),
+        (lambda log: rp.write_events(log, b"x"), "write_events needs a path, got a bytes"),
+        (lambda log: rp.clean(log, hash_ids="k" * 16, hash_columns=5), "must be a list of names"),
+        (lambda log: rp.clean(log, hash_ids="k" * 16, hash_columns="user_id"), "a list of names"),
+        (lambda log: rp.clean(log, prices=lambda frame: frame), "one column, got 2 dimensions"),
+        (lambda log: rp.clean(log, hash_ids="\ud800"), "must have at least 16 bytes"),
+        (lambda log: rp.event_hash(rp.Event("a", "b", timestamp="\ud800")), "must be a time"),
+    ],
+)
+def test_what_is_of_no_kind_that_is_wanted_is_refused(mistake, words):
+    log = pd.DataFrame({"user_id": ["anna"], "item_id": ["tea"], "price": [1.0]})
+    with pytest.raises(rp.errors.RecopersonaError, match=words):
+        mistake(log)

@@ -1,5 +1,7 @@
 """Damaged logs of every kind and schema: whatever comes, only our own errors are raised.
 
+What can be read goes on through cleaning to sessions, as it would in a shop.
+
 ``RECOPERSONA_FUZZ_SECONDS`` says for how long, ``RECOPERSONA_FUZZ_SEED`` where to begin. A failure
 names the seed of the case, which makes it again by itself: with that seed it is the first.
 """
@@ -18,10 +20,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from recopersona.data.event import Event
 from recopersona.errors import RecopersonaError
 from recopersona.events.catalogue import read_catalogue
+from recopersona.events.cleaning import Cleaner
+from recopersona.events.page_behaviour import dwell, scroll_depth, session_table
 from recopersona.events.reading import read_events
 from recopersona.events.schemas import SCHEMAS
+from recopersona.events.sessions import sessionize
+from recopersona.events.stream_sessions import StreamSessionizer
 from tests.events.exports import (
     ga4_log,
     segment_call,
@@ -202,14 +209,65 @@ def read_whole(source, options):
     if options["report"]:
         report = answer[1]
         assert report.rows_out == sum(map(len, pieces))
+    return pieces
+
+
+KEY = "a key of sixteen bytes"
+RULES = [
+    {}, {"max_length": "4h"}, {"midnight": "Europe/Berlin"}, {"per_device": True},
+    {"campaign": "page"},
+]  # fmt: skip
+NEEDED = {"per_device": "device", "campaign": "page"}
+
+
+def use(pieces, rng):
+    """Clean what was read and make sessions of it: of the whole, of frames, event by event."""
+    cleaner = Cleaner(
+        hash_ids=rng.choice([None, KEY]), currency=rng.choice([None, "EUR"]),
+        anonymous=rng.random() < 0.8,
+    )  # fmt: skip
+    cleaned = [refused_or_done(cleaner.clean, piece) for piece in pieces]
+    for piece, events in zip(pieces, cleaned, strict=True):
+        for step in (sessionize, scroll_depth, dwell, session_table):
+            refused_or_done(step, piece)
+        if events is not None and "timestamp" in events:
+            make_sessions(events, rng.choice(RULES))
+
+
+def make_sessions(events, rules):
+    rules = {name: rule for name, rule in rules.items() if NEEDED.get(name, "user_id") in events}
+    sessions = sessionize(events, **rules)
+    session_table(dwell(sessions))
+    by_row = sessions["session_id"].tolist()
+    rows = events.assign(row=range(len(events)))
+    stream = StreamSessionizer(watermark="100y", **rules)
+    released = [stream.add(rows).events, stream.flush().events]
+    numbered = pd.concat([part for part in released if len(part)] or released)
+    assert stream.counts["duplicates"] == 0
+    assert numbered.sort_values("row")["session_id"].tolist() == by_row
+    told = [name for name in Event._fields if name in events]
+    cells = zip(*(events[name] for name in told), strict=True)
+    one_by_one = [dict(zip(told, row, strict=True)) for row in cells]
+    stream = StreamSessionizer(watermark="100y", **rules)
+    stream.add([Event(**{**cells, "order_id": row}) for row, cells in enumerate(one_by_one)])
+    found = {event.order_id: event.session_id for event in stream.flush().events}
+    assert [found[row] for row in range(len(events))] == by_row
+
+
+def refused_or_done(step, piece):
+    try:
+        return step(piece)
+    except RecopersonaError:
+        return None
 
 
 def fuzz_files(folder, rng):
     path, options, content = file_of_a_log(folder, rng)
     try:
-        read_whole(path, options)
+        pieces = read_whole(path, options)
     finally:
         path.unlink()
+    use(pieces, rng)
     return options, content
 
 
@@ -218,7 +276,7 @@ def fuzz_frames(folder, rng):
     rows = [mutated(row, rng, rng.choice([0.02, 0.1, 0.3])) for row in rows_of(schema)]
     rows = [row for row in rows if isinstance(row, dict)] or [{}]
     options = {"report": rng.random() < 0.7, "chunk_rows": rng.choice([None, 1])}
-    read_whole(pd.DataFrame(rows, dtype=object), options)
+    use(read_whole(pd.DataFrame(rows, dtype=object), options), rng)
     return options, rows
 
 

@@ -1,6 +1,7 @@
 """An event has one hash, in any frame, as a record, on any machine."""
 
 import datetime as dt
+import time
 from decimal import Decimal
 
 import numpy as np
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 import recopersona as rp
 from recopersona.data.event import EVENT_COLUMNS
 from recopersona.errors import ColumnError, DataError
-from recopersona.events.identifiers import Hashed, value_hash
+from recopersona.events.identifiers import Hashed, bare, value_hash
 from tests.naive import hashing as naive
 
 ROW = {"user_id": "anna", "item_id": 7, "event": "purchase", "timestamp": 1_700_000_000_123}
@@ -192,3 +193,17 @@ def test_what_cannot_be_hashed_is_said():
         rp.event_hash([5])
     with pytest.raises(DataError, match="events must be a dataframe"):
         rp.event_hash("log.csv")
+
+
+def test_spaces_of_every_script_come_off_the_ends_of_an_id():
+    spaces = [chr(point) for point in range(0x10000) if chr(point).isspace()]
+    around = [*spaces, "\0", "\x7f", "\ufeff"]
+    assert {bare(f"{one}tea{one}") for one in around} == {"tea"}
+    assert bare("a" + "".join(spaces) + "b") == "a" + "".join(spaces) + "b"
+
+
+def test_a_long_gap_within_an_id_takes_no_time():
+    gap = "a" + " " * 200_000 + "b"
+    started = time.perf_counter()
+    assert bare(f" {gap}") == gap
+    assert time.perf_counter() - started < 1

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from recopersona.errors import ColumnError, DataError, ParameterError
@@ -45,7 +45,6 @@ def test_what_was_measured_is_kept():
     assert stay.tolist()[:2] == [60_000, 7]
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 50)), min_size=1, max_size=30))
 def test_any_stay_agrees_with_the_naive_one(rows):
     log = log_of([(session, second, "tea") for session, second in rows])

@@ -173,7 +173,7 @@ def test_a_log_that_fits_nothing_is_told_what_it_looks_like():
     with pytest.raises(
         ColumnError,
         match="look most like 'online-retail', which needs 'StockCode'; did you mean 'Stockcode'; "
-        r"name yours, such as columns=\{'item_id': 'Stockcode'\}",
+        r"name yours, such as schema='online-retail', columns=\{'item_id': 'Stockcode'\}",
     ):
         read_events(lines)
 
@@ -268,3 +268,28 @@ def test_arrow_comes_back_as_arrow():
 def test_what_is_no_frame_is_refused(thing):
     with pytest.raises(DataError, match="events must be a dataframe"):
         read_events(thing)
+
+
+INVOICES = {"InvoiceNo": ["536365"], "StockCode": ["85123A"], "Quantity": ["6"],
+            "InvoiceDate": ["12/1/2010 8:26"], "Price": ["2.55"],
+            "CustomerID": ["17850"]}  # fmt: skip
+
+
+def test_what_a_refusal_says_to_type_works():
+    log = pd.DataFrame(INVOICES)
+    advice = r"name yours, such as schema='online-retail', columns=\{'price': 'Price'\}\.$"
+    with pytest.raises(ColumnError, match=advice):
+        read_events(log)
+    events = read_events(log, schema="online-retail", columns={"price": "Price"})
+    assert events["price"].tolist() == ["2.55"]
+
+
+def test_a_nested_log_that_lacks_a_column_is_not_told_to_rename_it():
+    log = pd.DataFrame({"event_name": ["view_item"], "event_timestamp": [1], "items": [None]})
+    with pytest.raises(ColumnError, match=r"like 'ga4', which needs 'user_pseudo_id'; export it"):
+        read_events(log)
+
+
+def test_a_log_of_another_schema_that_lacks_a_column_is_told_apart():
+    with pytest.raises(ColumnError, match=r"'userId', .*; the log looks most like 'online-retail'"):
+        read_events(pd.DataFrame(INVOICES), schema="movielens")

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import recopersona as rp
@@ -90,7 +90,6 @@ def expected_of(log):
 
 
 @pytest.mark.parametrize("collide", [False, True])
-@settings(deadline=None)
 @given(log=rows)
 def test_verdicts_are_right_even_if_all_hashes_were_the_same(collide, log):
     with pytest.MonkeyPatch.context() as patch:

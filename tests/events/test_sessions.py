@@ -9,7 +9,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from recopersona.errors import ColumnError, DataError, ParameterError
@@ -50,7 +50,6 @@ def test_rows_keep_their_order_and_sessions_are_numbered_in_time():
     pd.testing.assert_frame_equal(sessions.drop(columns="session_id"), log)
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 200)), min_size=1, max_size=40))
 def test_any_log_agrees_with_the_naive_twin(rows):
     users, minutes = [user for user, _ in rows], [minute * 60_000 for _, minute in rows]
@@ -213,7 +212,6 @@ def test_sessions_that_start_together_are_numbered_by_their_visitor():
     assert sessions_of(log) == [3, 2, 3, 1, 0]
 
 
-@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(st.sampled_from("abc"), st.integers(0, 9), st.sampled_from([None, "x", "y"])),
@@ -232,7 +230,6 @@ def test_the_order_of_rows_changes_no_session(rows, random):
         assert again.sort_index().tolist() == sessions.tolist()
 
 
-@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(st.sampled_from("abc"), st.integers(0, 4_000), st.sampled_from([-1, -1, 0, 1])),

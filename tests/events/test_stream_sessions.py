@@ -108,7 +108,7 @@ def by_stream(arrivals, cuts, how, options):
     return list(numbered), sorted(sessions), stream
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.lists(visits, min_size=1, max_size=40),
     st.lists(st.integers(0, 200), max_size=6),
@@ -170,7 +170,7 @@ def test_a_busy_log_is_the_same_under_every_rule(how, rule):
         assert idle == sorted(held.last for held in events._open.values())
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(visits, min_size=1, max_size=30), st.lists(st.integers(0, 99), max_size=6), rules)
 def test_frames_end_sessions_when_events_do(rows, cuts, options):
     _, arrivals = log_and_arrivals(rows)
@@ -233,7 +233,23 @@ def test_repeats_are_told_by_their_id_or_by_all_they_say():
     assert [event.item_id for event in stream.flush().events] == ["tea", "tea", "tea"]
 
 
-@settings(deadline=None)
+@pytest.mark.parametrize("nothing", [np.nan, np.float64("nan"), pd.NA, pd.NaT, None])
+def test_a_missing_id_or_value_is_none_however_it_is_written(nothing):
+    events = [at(0, event_id=nothing, price=nothing), at(0, event_id=nothing, price=None),
+              at(1, event_id=nothing), at(2, item="salt", event_id=nothing)]  # fmt: skip
+    stream = StreamSessionizer()
+    stream.add(events)
+    frames = StreamSessionizer()
+    frames.add(frame_of(events))
+    assert stream.counts["duplicates"] == frames.counts["duplicates"] == 1
+    assert [event.item_id for event in stream.flush().events] == ["tea", "tea", "salt"]
+
+
+def test_what_cannot_be_compared_is_refused():
+    with pytest.raises(DataError, match="a value that cannot be hashed"):
+        StreamSessionizer().add(at(0, page=np.array(["a", "b"])))
+
+
 @given(st.lists(st.tuples(st.integers(0, 30), st.sampled_from("xyz")), max_size=20), st.data())
 def test_one_id_at_several_moments_is_a_repeat_while_the_first_waits(rows, data):
     events = [at(minute, item=n, event_id=name) for n, (minute, name) in enumerate(rows)]
@@ -380,7 +396,7 @@ def test_a_campaign_that_no_event_can_have_is_named():
         StreamSessionizer(campaign="utm").add(frame_of([at(0)]))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(visits, min_size=1, max_size=30), st.integers(0, 60), rules)
 def test_a_stream_goes_on_from_its_state_as_if_nothing_had_been(rows, cut, options):
     _, arrivals = log_and_arrivals(rows)
@@ -427,3 +443,41 @@ def test_an_event_takes_microseconds():
             stream.add(event)
         best = min(best, time.perf_counter() - start)
     assert best / len(events) < 100e-6  # some 5 µs on an idle machine
+
+
+@pytest.mark.parametrize("amount", ["free", " ", (1, 2)])
+def test_an_amount_that_is_no_number_is_refused_when_it_comes(amount):
+    stream = StreamSessionizer()
+    with pytest.raises(DataError, match="price and quantity of an event must be numbers"):
+        stream.add([at(0), at(0, event="purchase", price=amount)])
+    assert stream.counts["taken"] == 0
+    assert stream.flush().events == []
+
+
+def test_an_event_of_no_kind_is_an_interaction():
+    stream = StreamSessionizer()
+    stream.add([at(0, event=pd.NA), at(1, event=None), at(2, event=["view"], event_id="e")])
+    assert [session.bounce for session in stream.flush().sessions] == [False]
+
+
+@pytest.mark.parametrize("nothing", [None, np.nan, pd.NA])
+def test_a_missing_price_or_quantity_is_none(nothing):
+    stream = StreamSessionizer()
+    stream.add([at(0, event="purchase", price=nothing),
+                at(1, event="purchase", price=3.0, quantity=nothing)])  # fmt: skip
+    assert [session.value for session in stream.flush().sessions] == [3.0]
+
+
+@pytest.mark.parametrize("number", [float("inf"), 10**40, 2**63, "x", None, []])
+@pytest.mark.parametrize("name", ["next", "settled", "latest", "start", "last", "n_events"])
+def test_a_state_with_numbers_beyond_any_clock_is_refused(name, number):
+    stream = StreamSessionizer()
+    stream.add([at(0), at(6)])
+    state = stream.state()
+    kept = ("visitor", "start", "day", "campaign", "number", "last", "entry", "exit", "n_events")
+    if name in state:
+        state[name] = number
+    else:
+        state["open"][0][kept.index(name)] = number
+    with pytest.raises(DataError, match="this is no state of a StreamSessionizer"):
+        StreamSessionizer().restore(state)

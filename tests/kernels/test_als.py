@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from recopersona.kernels.als import solve_rows
@@ -57,7 +57,6 @@ def systems(problem):
 
 
 @given(problems(), st.integers(0, 2))
-@settings(deadline=None)
 def test_every_step_agrees_with_the_twin(problem, steps):
     got = solved(problem, steps)
     for row, (matrix, wanted) in enumerate(systems(problem)):
@@ -71,7 +70,6 @@ def test_every_step_agrees_with_the_twin(problem, steps):
 
 
 @given(problems())
-@settings(deadline=None)
 def test_many_steps_lead_to_the_exact_solution(problem):
     got = solved(problem, 200)
     for row, (matrix, wanted) in enumerate(systems(problem)):
@@ -79,7 +77,6 @@ def test_many_steps_lead_to_the_exact_solution(problem):
 
 
 @given(problems(), st.floats(0.5, 1.9))
-@settings(deadline=None)
 def test_a_row_goes_beyond_its_solution_as_far_as_asked(problem, relaxation):
     start, plain = problem["start"], solved(problem, 3)
     got = solved(problem, 3, relaxation=relaxation)
@@ -89,7 +86,6 @@ def test_a_row_goes_beyond_its_solution_as_far_as_asked(problem, relaxation):
 
 
 @given(problems())
-@settings(deadline=None)
 def test_only_the_rows_asked_for_are_written(problem):
     n_rows = len(problem["start"])
     whole = solved(problem, 3)

@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from recopersona.kernels.blending import blended_gain, standardize_rows
@@ -11,7 +11,6 @@ from tests.naive import blending as naive
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 4), st.integers(1, 9), st.floats(0, 1))
-@settings(deadline=None)
 def test_standardized_scores_are_those_of_the_twin(seed, n_rows, n_items, gaps):
     rng = np.random.default_rng(seed)
     scores = (100 * rng.normal(size=(n_rows, n_items))).astype(np.float32)
@@ -28,7 +27,6 @@ def test_scores_without_differences_and_rows_without_opinion_say_nothing():
 
 
 @given(st.integers(0, 2**32 - 1), st.lists(st.integers(0, 8), min_size=1, max_size=5))
-@settings(deadline=None)
 def test_the_gain_of_blended_lists_is_that_of_the_twin(seed, sizes):
     rng = np.random.default_rng(seed)
     bounds = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from recopersona.kernels import coding
@@ -18,7 +18,6 @@ def naive_codes(values):
     return [known.setdefault(value, len(known)) for value in values], list(known)
 
 
-@settings(deadline=None)  # the first call compiles
 @given(numbers, st.sampled_from([4, 1 << 12]))
 def test_codes_count_values_in_the_order_they_come(values, fewest):
     with pytest.MonkeyPatch.context() as patch:
@@ -38,7 +37,6 @@ def test_values_at_even_steps_are_told_apart(step):
     assert np.array_equal(distinct, np.unique(values)[np.argsort(np.argsort(values))])
 
 
-@settings(deadline=None)
 @given(st.lists(st.text(alphabet="aé", max_size=3), max_size=60), st.sampled_from([4, 1 << 12]))
 def test_texts_are_told_apart_byte_by_byte(values, fewest):
     encoded = [value.encode() for value in values]

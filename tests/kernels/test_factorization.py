@@ -100,7 +100,7 @@ def arranged(problem, memory=lambda array: array):
 
 
 @given(problems())
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_entries_are_sorted_by_stratum(problem):
     bounds, users, items, weights = arranged(problem)
     strata = strata_of(problem)
@@ -126,7 +126,7 @@ def descended(problem, loss, adaptive, negatives=2, turns=None, memory=lambda ar
 
 
 @given(problems(), st.sampled_from(sorted(CODES)), st.booleans())
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_every_step_agrees_with_the_twin(problem, loss, adaptive):
     copies, losses = descended(problem, loss, adaptive)
     twin = naive.Tables(*problem["tables"], 0.1, 0.05, adaptive)
@@ -147,7 +147,7 @@ def test_every_step_agrees_with_the_twin(problem, loss, adaptive):
 
 
 @given(problems(), st.sampled_from(sorted(CODES)))
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_strata_of_a_round_may_run_in_any_order(problem, loss):
     n_blocks = problem["n_blocks"]
     bounds, *entries = arranged(problem)

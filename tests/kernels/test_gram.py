@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
@@ -31,7 +31,6 @@ def both(rows):
     return [*parts(matrix), *parts(columns)]
 
 
-@settings(deadline=None)
 @given(matrices, st.integers(0, 6))
 def test_the_dense_gram_is_the_upper_triangle(rows, cut):
     n, cut = len(rows), min(cut, len(rows))
@@ -56,7 +55,6 @@ def sparse_gram(rows, cut=0):
     return bounds, others, products
 
 
-@settings(deadline=None)
 @given(matrices, st.integers(0, 6))
 def test_the_sparse_gram_holds_each_pair_that_shares_a_column_once(rows, cut):
     n = len(rows)
@@ -68,7 +66,6 @@ def test_the_sparse_gram_holds_each_pair_that_shares_a_column_once(rows, cut):
         assert dict(zip(others[mine].tolist(), products[mine].tolist(), strict=True)) == expected
 
 
-@settings(deadline=None)
 @given(matrices, st.integers(1, 9))
 def test_dense_rows_add_up(rows, n_liked):
     random = np.random.default_rng(n_liked)

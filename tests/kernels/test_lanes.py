@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
@@ -19,7 +19,6 @@ def random_matrix(seed, shape, density=0.3):
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(0, 12), st.integers(0, 12), st.integers(1, 40))
-@settings(deadline=None)
 def test_a_product_is_that_of_dense_matrices(seed, n_rows, n_columns, n_lanes):
     dense = random_matrix(seed, (n_rows, n_columns))
     rows = SparseRows.of(sparse.csr_array(dense))

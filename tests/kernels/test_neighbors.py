@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
@@ -29,7 +29,6 @@ def added(arrays, n_rows, n_columns=N_ITEMS):
     return scores.tolist()
 
 
-@settings(deadline=None)
 @given(st.lists(pairs, min_size=N_ITEMS, max_size=N_ITEMS), st.lists(pairs, max_size=3))
 def test_the_sums_agree_with_the_twin(neighbors, tastes):
     expected = [naive.add_neighbors(N_ITEMS, neighbors, liked) for liked in tastes]
@@ -103,7 +102,6 @@ def test_what_is_said_is_what_was_found():
     assert alike(arguments([[1, 0]], [[0, 1], [1, 1]]), 2) == [[(1, pytest.approx(0.7071068))]]
 
 
-@settings(deadline=None)
 @given(matrices, st.integers(1, 8), st.sampled_from([0.0, 0.5, 3.0]))
 def test_the_most_alike_agree_with_the_twin(rows, k, shrink):
     expected = naive.most_alike(rows, rows, range(len(rows)), k, "cosine", shrink=shrink)

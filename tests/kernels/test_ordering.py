@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from recopersona.kernels.ordering import order_of
@@ -14,7 +14,6 @@ times = st.one_of(
 )
 
 
-@settings(deadline=None)  # the first call compiles
 @given(times)
 def test_the_order_is_that_of_a_stable_sort(values):
     values = np.array(values, dtype=np.int64)

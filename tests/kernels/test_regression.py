@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from recopersona.kernels.regression import descend_nets, solve_ridges
@@ -22,7 +22,6 @@ def chosen_of(n, picked):
     return rows, bounds, np.array([other for row in rows for other in row], np.int32)
 
 
-@settings(deadline=None)
 @given(counts, picks, st.sampled_from([0.5, 10.0]), st.integers(0, 5))
 def test_ridges_agree_with_the_twin(items, picked, reg, cut):
     x, n = np.array(items, np.float64).T, len(items)
@@ -36,7 +35,6 @@ def test_ridges_agree_with_the_twin(items, picked, reg, cut):
         assert weights[bounds[item] : bounds[item + 1]] == pytest.approx(expected, abs=1e-4)
 
 
-@settings(deadline=None)
 @given(counts, picks, st.sampled_from([0.01, 0.3]), st.sampled_from([0.0, 0.2, 1.0]), st.booleans())
 def test_nets_agree_with_the_twin(items, picked, alpha, l1_ratio, positive):
     x, n = np.array(items, np.float64).T, len(items)

@@ -79,7 +79,7 @@ def scored(shop, n):
         )  # fmt: skip
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(catalogues(), st.sampled_from([0, 24]))
 def test_the_search_agrees_with_scoring_everything(case, few):
     assert searched(*case, few=few) == scored(*case)
@@ -87,7 +87,7 @@ def test_the_search_agrees_with_scoring_everything(case, few):
 
 @pytest.mark.parametrize("few", [0, 24])
 @pytest.mark.parametrize("size", [2.0**-100, 2.0**-66, 2.0**33, 2.0**62])
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(case=catalogues())
 def test_huge_and_tiny_factors_are_searched_like_others(case, size, few):
     shop, n = case
@@ -172,7 +172,7 @@ def test_both_ways_give_the_same_bits(n_items, f, biased, spread):
 
 
 @pytest.mark.parametrize("few", [0, 24])
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(case=catalogues(), change=st.lists(st.integers(0, 16), max_size=6), data=st.data())
 def test_changed_and_new_items_are_found_as_they_are_now(case, change, few, data):
     shop, n = case
@@ -241,7 +241,7 @@ def test_a_catalogue_of_which_nothing_is_known_answers_nothing():
 numbers = st.floats(-(2.0**60), 2.0**60, width=32)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(st.lists(numbers, min_size=3, max_size=3), min_size=1, max_size=5), st.data())
 def test_rows_are_rounded_like_the_twin_rounds_them(rows, data):
     factors = np.array(rows, np.float32)
@@ -258,7 +258,7 @@ def test_rows_are_rounded_like_the_twin_rounds_them(rows, data):
         assert errors[place] == pytest.approx(due_error, rel=1e-5, abs=1e-40)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(st.lists(numbers, min_size=3, max_size=3), min_size=2, max_size=5))
 def test_lengths_agree_with_the_twin(rows):
     lengths = np.empty(len(rows) - 1)

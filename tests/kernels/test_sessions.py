@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from recopersona.kernels.sessions import (
@@ -25,7 +25,6 @@ def numbered(visitors, times, gap, n_visitors, unit=1):
     return session, count
 
 
-@settings(deadline=None)  # the first call compiles
 @given(logs, st.integers(1, 30), st.integers(1, 4))
 def test_the_kernel_agrees_with_its_twin(log, gap, unit):
     log = sorted(log, key=lambda row: row[1])
@@ -45,7 +44,6 @@ cut_logs = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(cut_logs, st.integers(1, 30), st.integers(1, 40), st.integers(0, 40))
 def test_the_kernel_that_cuts_agrees_with_its_twin_in_one_piece_and_in_two(
     log, gap, max_length, cut
@@ -113,7 +111,6 @@ def test_memory_that_cannot_be_written_is_read(memory, tmp_path):
     assert np.array_equal(numbered(held["visitors"], held["times"], 60, 9)[0], expected)
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 5), max_size=6))
 def test_ascending_is_what_sorting_leaves_alone(values):
     times = np.array(values, dtype=np.int64)

@@ -117,7 +117,7 @@ logs = st.builds(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(logs)
 def test_every_question_is_answered_from_what_came_before_it(log):
     parts, program, state = new_state()
@@ -162,7 +162,7 @@ def test_every_question_is_answered_from_what_came_before_it(log):
             )
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(logs, st.integers(1, 5))
 def test_a_pass_in_pieces_is_the_same_to_the_bit(log, size):
     parts, _, whole = new_state()

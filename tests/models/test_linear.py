@@ -24,7 +24,7 @@ MODELS = [rp.EASE, rp.SparseEASE, rp.SLIM]
 
 @pytest.mark.parametrize("reg", [0.5, 20.0])
 @given(counts)
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 def test_the_weights_are_those_of_a_regression_per_item(reg, rows):
     x = np.array(rows, dtype=np.float32)
     model = rp.EASE(reg=reg).fit(rp.Dataset.from_matrix(x))
@@ -111,7 +111,7 @@ def test_with_all_items_it_is_ease(dropout):
 
 @pytest.mark.parametrize("k", [1, 4])
 @given(counts)
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 def test_each_item_is_predicted_from_those_that_tell_most(k, rows):
     x = np.array(rows, dtype=np.float32)
     weights = dense(rp.SparseEASE(reg=1.0, dropout=0.0, k=k).fit(rp.Dataset.from_matrix(x)), 5)
@@ -142,7 +142,7 @@ def test_a_crawler_is_capped_and_counted(kind):
 
 @pytest.mark.parametrize("positive", [True, False])
 @given(counts, st.sampled_from([0.0, 0.5]))
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 def test_each_item_has_an_elastic_net(positive, rows, l1_ratio):
     x = np.array(rows, dtype=np.float32)
     options = {"alpha": 0.1, "l1_ratio": l1_ratio, "positive": positive}

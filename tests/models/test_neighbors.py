@@ -46,7 +46,7 @@ def twin(x, model, k):
 @pytest.mark.parametrize("weighting", WEIGHTINGS)
 @pytest.mark.parametrize("similarity", SIMILARITIES)
 @given(counts, st.sampled_from([0.0, 0.3, 0.5, 1.0]), st.sampled_from([0.0, 2.0]))
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 def test_the_likeness_is_the_twins(weighting, similarity, rows, asymmetry, shrink):
     x = np.array(rows, dtype=np.float32)
     model = rp.ItemKNN(
@@ -73,7 +73,7 @@ def test_of_sets_the_likeness_is_a_share_of_users():
 
 
 @given(counts, st.integers(1, 4))
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_only_the_k_most_alike_are_kept_best_first(rows, k):
     shop = rp.Dataset.from_matrix(np.array(rows, dtype=np.float32))
     few, all_of_them = (rp.ItemKNN(k=n, normalize=False).fit(shop) for n in (k, 10))
@@ -175,7 +175,7 @@ def test_the_heaviest_items_of_a_crawler_count_first():
 @pytest.mark.parametrize("weighting", WEIGHTINGS)
 @pytest.mark.parametrize("similarity", SIMILARITIES)
 @given(counts, st.sampled_from([0.0, 0.5, 0.8]), st.integers(1, 4))
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 def test_scores_of_users_are_the_twins(weighting, similarity, rows, asymmetry, k):
     x = np.array(rows, dtype=np.float32)
     model = rp.UserKNN(

@@ -12,7 +12,7 @@ from tests.naive import linear as naive
 
 
 @given(counts, st.sampled_from([0.5, 1.0]), st.sampled_from([0.0, 0.3]), st.booleans())
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_the_weights_are_the_twins(rows, alpha, beta, normalize):
     x = np.array(rows, dtype=np.float32)
     options = {"alpha": alpha, "beta": beta, "k": 10, "normalize": normalize}

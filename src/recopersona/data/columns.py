@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from numbers import Real
 from typing import Any
 
 import narwhals as nw
@@ -11,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from recopersona.data.types import Array
-from recopersona.errors import ColumnError, DataError, hint
+from recopersona.errors import ColumnError, DataError, hint, shown
 
 
 def as_pandas(frame: Any, what: str = "events") -> pd.DataFrame:
@@ -62,13 +63,27 @@ def _way_to_a_frame(value: Any, what: str) -> str:
 
 
 def like(result: pd.DataFrame, original: Any) -> Any:
-    """Return a result in the kind of frame that the caller gave; times with a zone come in UTC."""
+    """Return a result in the kind of frame that the caller gave; times with a zone come in UTC.
+
+    A column of numbers and text, which only pandas can hold, comes as text in any other.
+
+    Raises
+    ------
+    DataError
+        If a column holds what such a frame cannot.
+    """
     if isinstance(original, pd.DataFrame):
         return result
     native = nw.from_native(original)
     columns = {name: _plain_values(result[name]) for name in result.columns}
     zoned = [name for name in result.columns if isinstance(result[name].dtype, pd.DatetimeTZDtype)]
-    filled = nw.from_dict(columns, backend=native.implementation)
+    try:
+        filled = nw.from_dict(columns, backend=native.implementation)
+    except (TypeError, ValueError, OverflowError) as problem:
+        raise DataError(
+            f"a column holds what no frame of {native.implementation.value} can: {problem}; "
+            "give a pandas frame."
+        ) from None
     in_utc = [nw.col(name).dt.replace_time_zone("UTC") for name in zoned]
     return filled.with_columns(*in_utc).to_native()
 
@@ -113,7 +128,7 @@ def numbers(column: pd.Series, what: str) -> np.ndarray[Any, np.dtype[np.float64
     bad = (parsed.isna() & column.notna()).to_numpy()
     if bad.any():
         row = int(np.argmax(bad))
-        raise DataError(f"{what} must be numbers, got {column.iloc[row]!r} in row {row}.")
+        raise DataError(f"{what} must be numbers, got {shown(column.iloc[row])} in row {row}.")
     return parsed.to_numpy(dtype=np.float64, na_value=np.nan)
 
 
@@ -141,7 +156,7 @@ def factorized(column: pd.Series, what: str) -> tuple[Array, Any]:
     """
     try:
         return pd.factorize(column)
-    except TypeError:
+    except (TypeError, NotImplementedError):  # Arrow's lists are not implemented
         raise DataError(
             f"{what} must hold strings or integers, got values that cannot be hashed."
         ) from None
@@ -160,7 +175,7 @@ def _as_pandas_column(column: Any) -> pd.Series:
         # Through floats, an id above 2**53 would become another one.
         whole = column.fill_null(0).to_numpy()
         return pd.Series(pd.arrays.IntegerArray(whole, column.is_null().to_numpy().copy()))
-    if column.dtype.is_nested() or column.dtype in (nw.Int128, nw.UInt128):
+    if column.dtype.is_nested() or column.dtype in (nw.Int128, nw.UInt128, nw.Unknown):
         return pd.Series(column.to_list(), dtype=object)
     return pd.Series(column.to_numpy())
 
@@ -174,7 +189,11 @@ def _plain_values(column: pd.Series) -> Any:
     if isinstance(column.dtype, np.dtype) and column.dtype.kind == "f" and column.notna().all():
         return column.to_numpy()  # with gaps, a list: a missing number is no NaN elsewhere
     objects = column.astype(object)
-    return objects.where(objects.notna(), None).tolist()
+    values = objects.where(objects.notna(), None).tolist()
+    kinds = {type(value) for value in values if value is not None}
+    if str in kinds and any(issubclass(kind, Real) for kind in kinds):
+        return [None if value is None else str(value) for value in values]
+    return values
 
 
 def _ms_if_s(column: pd.Series) -> pd.Series:

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from recopersona.data.types import Array
-from recopersona.errors import DataError, ParameterError
+from recopersona.errors import DataError, ParameterError, shown
 
 MISSING_TIME = np.iinfo(np.int64).min
 """Stands for "no time" in an int64 array of milliseconds."""
@@ -46,6 +46,11 @@ _DURATION = re.compile(rf"\s*({_NUMBER})\s*([a-z]+)\s*", re.IGNORECASE)
 
 ONE_READING = r"^\s*\d{4}|\d.*[A-Za-z]{3}.*\d{4}|[A-Za-z]{3}.*\d.*\d{4}"
 """Text that can be read one way: 2011/12/09 and 9 Dec 2011 can; 09/12/2011 and 10:30 cannot."""
+
+LONGEST_TIME = 100
+"""Characters of a text to look for a time in: of 10 kB, the pattern above could take minutes."""
+
+_HAS_ONE_READING = re.compile(ONE_READING)
 
 # An integer timestamp between 1980 and 2200 tells its unit by its size: the ranges do not overlap.
 _FIRST_SECOND, _LAST_SECOND = 315_532_800, 7_258_118_400
@@ -117,17 +122,18 @@ def moment_ms(value: Any, name: str = "now") -> int:
     """
     if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
         if abs(int(value)) >= 2**62:
-            raise DataError(f"{name} must be milliseconds since 1970, got {value!r}.")
+            raise DataError(f"{name} must be milliseconds since 1970, got {shown(value)}.")
         return int(value)
     if isinstance(value, (datetime, np.datetime64, str)):
         try:
             moment = pd.Timestamp(value)
         except ValueError as problem:
-            raise DataError(f"{name} must be a moment, got {value!r}: {problem}.") from None
+            said = str(problem)[:LONGEST_TIME]
+            raise DataError(f"{name} must be a moment, got {shown(value)}: {said}.") from None
         if not pd.isna(moment):
             utc = moment if moment.tzinfo is None else moment.tz_convert("UTC").tz_localize(None)
             return int(utc.to_datetime64().astype("datetime64[ms]").astype(np.int64))
-    raise DataError(f"{name} must be a moment such as '2026-01-31', got {value!r}.")
+    raise DataError(f"{name} must be a moment such as '2026-01-31', got {shown(value)}.")
 
 
 def to_ms(values: Any, unit: str = "auto", name: str = "timestamp") -> Array:
@@ -278,7 +284,7 @@ def _texts_to_ms(column: pd.Series, name: str) -> Array:
         parsed = pd.to_datetime(column, utc=True, format="ISO8601")
     except (ValueError, TypeError, OverflowError):
         # One slow, exact pass over the odd ones: an error must name the first bad value.
-        one_reading = column.astype(str).str.contains(ONE_READING)
+        one_reading = column.map(_has_one_reading).to_numpy(dtype=np.bool_)
         parsed = pd.to_datetime(
             column.where(one_reading), utc=True, format="mixed", errors="coerce"
         )
@@ -286,10 +292,23 @@ def _texts_to_ms(column: pd.Series, name: str) -> Array:
         if bad.any():
             row = int(np.argmax(bad))
             raise DataError(
-                f"{name} must hold times, got {column.iloc[row]!r} in row {row}; "
+                f"{name} must hold times, got {shown(column.iloc[row])} in row {row}; "
                 "write them like 2026-01-31T12:00:00."
             ) from None
     return _datetimes_to_ms(pd.Series(parsed))
+
+
+def _has_one_reading(value: Any) -> bool:
+    try:
+        text = str(value)[: LONGEST_TIME + 1]
+    except ValueError:  # a list with a number of thousands of digits
+        return False
+    return len(text) <= LONGEST_TIME and _is_whole(text) and bool(_HAS_ONE_READING.search(text))
+
+
+def _is_whole(text: str) -> bool:
+    """Tell whether a text has no half of a character, which no parser takes."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _refuse_numbers(column: pd.Series, name: str) -> None:
@@ -297,6 +316,6 @@ def _refuse_numbers(column: pd.Series, name: str) -> None:
     if numeric.any():
         row = int(np.argmax(numeric.to_numpy(dtype=np.bool_)))
         raise DataError(
-            f"{name} must hold times of one kind, got the number {column.iloc[row]!r} in row {row} "
-            "among others; rp.clean(events) repairs that and counts it."
+            f"{name} must hold times of one kind, got the number {shown(column.iloc[row])} in "
+            f"row {row} among others; rp.clean(events) repairs that and counts it."
         )

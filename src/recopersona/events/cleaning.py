@@ -87,7 +87,8 @@ def clean(
     anonymous : bool
         Whether a row without a ``user_id`` but with an ``anonymous_id`` stays, as the user
         ``"anonymous:" + anonymous_id``. The prefix keeps the two kinds of id apart: a visitor who
-        later signs in is another user. Otherwise such rows are set aside as ``missing_user``.
+        later signs in is another user. Where other ids are numbers, all become text in a frame of
+        polars or Arrow. Otherwise such rows are set aside as ``missing_user``.
     bots : Bots or None
         What makes a visitor a program; None lets all stay.
     prices : callable, optional
@@ -218,7 +219,9 @@ class Cleaner:
         self._bots = checked_bots(bots)
         self._currency, self._rates, self._prices = checked_rates(currency, rates, prices)
         self._key = None if hash_ids is None else checked_key(hash_ids)
-        self._hash_columns = hash_columns if hash_columns is None else tuple(hash_columns)
+        if isinstance(hash_columns, Iterable) and not isinstance(hash_columns, str):
+            hash_columns = tuple(hash_columns)
+        self._hash_columns = hash_columns
         if hash_columns is not None and hash_ids is None:
             raise ParameterError("hash_columns need a key; write hash_ids=KEY.")
         self._memory = Memory() if remember else None

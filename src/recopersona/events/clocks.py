@@ -13,13 +13,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from recopersona.data.times import MISSING_TIME, ONE_READING, scale_to_ms, to_ms, units_by_size
+from recopersona.data.times import (
+    LONGEST_TIME,
+    MISSING_TIME,
+    ONE_READING,
+    scale_to_ms,
+    to_ms,
+    units_by_size,
+)
 from recopersona.data.types import Array, Mask
 from recopersona.events.identifiers import words_of
 from recopersona.events.numbers import readable_numbers
 
 _UNITS = ("s", "ms", "us", "ns")
-_LONGEST = 100  # characters: to look for a time in 10 kB of text would take a second
 _HAS_ZONE = r"(?:[Zz]|UTC|GMT|[T ]\d\d[\d:.,]*\s*[+-]\d\d:?(?:\d\d)?)\s*$"
 
 
@@ -100,7 +106,7 @@ def parse_texts(texts: pd.Series, zone: str = "UTC", time_format: str | None = N
     >>> parse_texts(texts, "Europe/London").dt.hour.tolist()
     [11.0, 12.0, nan]
     """
-    texts = texts.str.slice(0, _LONGEST)
+    texts = texts.str.slice(0, LONGEST_TIME)
     zoned = texts.str.contains(_HAS_ZONE, na=False).to_numpy(dtype=np.bool_)
     times = pd.Series(pd.NaT, index=range(len(texts)), dtype="datetime64[us, UTC]")
     if zoned.any():

@@ -40,7 +40,7 @@ class Distinct:
         """
         try:
             codes, distinct = pd.factorize(column)
-        except TypeError:
+        except (TypeError, NotImplementedError):  # Arrow's lists are not implemented
             raise DataError(
                 f"{column.name} must hold strings or integers, got values that cannot be hashed."
             ) from None

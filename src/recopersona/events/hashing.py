@@ -189,7 +189,7 @@ def _microseconds(value: Any) -> int:
 
 
 def _one_time(value: Any) -> int:
-    clock = read_clock(pd.Series([value]))
+    clock = read_clock(pd.Series([value], dtype=object if isinstance(value, str) else None))
     if clock.unreadable[0] or clock.impossible[0]:
         raise DataError(f"an event's timestamp must be a time, got {_shown(value)}.")
     return int(clock.microseconds[0])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from decimal import Decimal
 from numbers import Real
@@ -36,7 +35,10 @@ LARGEST_EXACT = 2.0**53
 INEXACT = 16
 """Beside the flags of `recopersona.kernels.hashing`: a float too large for an id."""
 
-_AROUND = re.compile(r"^[\s\x00-\x1f\x7f\ufeff]+|[\s\x00-\x1f\x7f\ufeff]+$")
+_AROUND = "".join(map(chr, range(0x21))) + (  # a pattern would go over long gaps again and again
+    "\x7f\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000\ufeff"
+)
 _ROWS_PER_BLOCK = 1 << 18
 _ALL = 2**64 - 1
 _FACTORS = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
@@ -81,7 +83,7 @@ class Hashed:
         if pd.api.types.is_float_dtype(dtype):
             numbers = column.to_numpy(dtype=np.float64, na_value=np.nan)
             return cls(*_of_numbers(numbers), np.isnan(numbers).astype(np.uint8))
-        if getattr(dtype, "storage", None) == "pyarrow":
+        if _is_text_in_arrow(dtype):
             missing = column.isna().to_numpy(dtype=np.uint8)
             return cls(*_of_texts(*_where_arrow_lies(column)), missing)
         distinct = Distinct.of(column)
@@ -152,7 +154,7 @@ def with_values(column: pd.Series, rows: Array, values: Array) -> pd.Series:
 
 def bare(value: Any) -> Any:
     """Return a text without spaces and control characters at its ends; anything else as it is."""
-    return _AROUND.sub("", value) if isinstance(value, str) else value
+    return value.strip(_AROUND) if isinstance(value, str) else value
 
 
 def text_of(identifier: Any) -> str:
@@ -224,6 +226,12 @@ def mixed(value: int) -> int:
 
 
 _NO_ID_HASHES = np.array([_text_hash(word) for word in NO_IDS], dtype=np.uint64)
+
+
+def _is_text_in_arrow(dtype: Any) -> bool:
+    if isinstance(dtype, pd.ArrowDtype):
+        return str(dtype.pyarrow_dtype) in ("string", "large_string")
+    return isinstance(dtype, pd.StringDtype) and dtype.storage == "pyarrow"
 
 
 def _too_large(column: pd.Series) -> bool:

@@ -68,6 +68,8 @@ def hook_prices(log: Examination, hook: Callable[..., Any]) -> None:
         words = isinstance(made, str) or not hasattr(made, "__len__")
         got = f"a {type(made).__name__}" if words else f"{len(made)}"
         raise DataError(f"prices must return one price for each of {len(frame)} rows, got {got}.")
+    if np.ndim(made) != 1:
+        raise DataError(f"prices must return one column, got {np.ndim(made)} dimensions.")
     column = pd.Series(np.asarray(made), name="price", index=frame.index)
     after = readable_numbers(column)
     before = readable_numbers(frame["price"]) if "price" in frame else np.full(len(after), np.nan)

@@ -77,7 +77,7 @@ def hash_ids(frame: Any, key: bytes | str, columns: Iterable[str] | None = None)
 def checked_key(key: Any) -> bytes:
     """Return a key as bytes; an error never shows it."""
     if isinstance(key, str):
-        key = key.encode()
+        key = key.encode("utf-8", "surrogatepass")
     if not isinstance(key, bytes):
         raise ParameterError(
             f"hash_ids: the key must be text or bytes, got a {type(key).__name__}."

@@ -322,18 +322,29 @@ def _refuse(names: list[str]) -> Schema:
     ours = {theirs: ours for ours, theirs in likely.columns.items()}.get(missing, missing)
     near = nearest(missing, names)
     guess = "" if near is None else f"; did you mean {near!r}"
-    example = near or next(iter(names), "…")
     raise ColumnError(
         f"no schema fits the columns {', '.join(names) or '(none)'}: they look most like "
-        f"{likely.name!r}, which needs {missing!r}{guess}; name yours, such as "
-        f"columns={{{ours!r}: {example!r}}}."
+        f"{likely.name!r}, which needs {missing!r}{guess}; {_way_out(likely, ours, near, names)}."
     )
+
+
+def _way_out(likely: Schema, ours: str, near: str | None, names: list[str]) -> str:
+    """Say what to type: of a nested log, no column of ours can stand for one of theirs."""
+    if ours not in EVENT_COLUMNS:
+        return f"export it too, or name yours, such as columns={{'item_id': {_any(names)!r}}}"
+    which = "" if likely is OURS else f"schema={likely.name!r}, "
+    return f"name yours, such as {which}columns={{{ours!r}: {near or _any(names)!r}}}"
+
+
+def _any(names: list[str]) -> str:
+    return next(iter(names), "…")
 
 
 def _lacking(schema: Schema, missing: str, names: list[str]) -> str:
     fitting = fitting_schema(names)
-    if fitting is not None and fitting.name != schema.name:
-        fix = f"; the log looks like {fitting.name!r}."
+    likely = fitting or nearest_schema(names)
+    if likely.share(names) > schema.share(names):
+        fix = f"; the log looks {'' if fitting else 'most '}like {likely.name!r}."
     else:
         fix = hint(missing, names, "its columns are")
     return f"schema {schema.name!r} needs a column {missing!r}, which the log lacks{fix}"

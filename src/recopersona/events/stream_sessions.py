@@ -19,7 +19,7 @@ from recopersona.data.ids import is_missing
 from recopersona.data.intake import CLOCK_TOLERANCE_MS, is_events
 from recopersona.data.times import duration_ms, from_ms, integer_to_ms, moment_ms
 from recopersona.data.types import Array, Id
-from recopersona.errors import DataError, ParameterError, hint
+from recopersona.errors import DataError, ParameterError, hint, shown
 from recopersona.events.page_behaviour import amounts_of, interactions_of
 from recopersona.events.session_rules import SessionRules, local_day, local_days
 from recopersona.events.sessions import (
@@ -124,9 +124,9 @@ class _Open:
         """Build one from its values in the order of `_KEPT`, as JSON gives them back."""
         kept = dict(zip(_KEPT, values, strict=True))
         campaign = None if kept["campaign"] is None else tuple(kept["campaign"])
-        held = cls(tuple(kept["visitor"]), int(kept["start"]), int(kept["day"]), campaign)
+        held = cls(tuple(kept["visitor"]), _whole(kept["start"]), _whole(kept["day"]), campaign)
         for name in ("number", "last", "n_events", "interactions", "purchases"):
-            setattr(held, name, int(kept[name]))
+            setattr(held, name, _whole(kept[name]))
         held.entry, held.exit, held.value = kept["entry"], kept["exit"], float(kept["value"])
         _ = held.visitor[0], held.visitor[1]
         hash((held.visitor, held.campaign))
@@ -328,12 +328,12 @@ class StreamSessionizer:
                 )
             opened = [_Open.of(values) for values in state["open"]]
             rows = [
-                (int(time), *self._row(Event(*fields), int(time))[1:])
+                (_whole(time), *self._row(Event(*fields), _whole(time))[1:])
                 for time, fields in state["waiting"]
             ]
-            numbers = [int(state[name]) for name in ("next", "settled", "latest")]
-            counts = {name: int(state["counts"][name]) for name in _COUNTS}
-        except (LookupError, TypeError, ValueError) as problem:
+            numbers = [_whole(state[name]) for name in ("next", "settled", "latest")]
+            counts = {name: _whole(state["counts"][name]) for name in _COUNTS}
+        except (LookupError, TypeError, ValueError, OverflowError) as problem:
             if isinstance(problem, DataError):
                 raise
             raise DataError(f"this is no state of a StreamSessionizer: {problem!r}.") from None
@@ -379,13 +379,17 @@ class StreamSessionizer:
             campaign = _fields(event, rules.campaign, "campaign")
             if campaign.count(None) == len(campaign):
                 campaign = None
-        key = event.event_id
-        if key is None:
-            key = event._replace(timestamp=time, received=None)
+        key: Any = event.event_id
         try:
+            if type(key) is not str and type(key) is not int and is_missing(key):
+                key = _said(event, time)
             hash((visitor, campaign, key))
-        except TypeError:
-            raise DataError(f"an event holds a value that cannot be hashed: {event!r}.") from None
+        except (TypeError, ValueError):
+            raise DataError(
+                f"an event holds a value that cannot be hashed: {shown(event)}."
+            ) from None
+        if type(event.event) is str and event.event in _TRADE:
+            _check_amounts(event)
         return time, visitor, campaign, key, event
 
     def _take(self, row: _Row, out: _Out) -> None:
@@ -451,7 +455,7 @@ class StreamSessionizer:
             held.last = time
             held.exit = event.item_id
             held.n_events += 1
-            kind = event.event
+            kind = event.event if type(event.event) is str else None
             if kind not in _NO_INTERACTION:
                 held.interactions += 1
                 if kind == "purchase":
@@ -620,6 +624,7 @@ _KEPT = (
     *("visitor", "start", "day", "campaign", "number", "last", "entry", "exit"),
     *("n_events", "interactions", "purchases", "value"),
 )
+_TRADE = frozenset({"purchase", "return"})
 _NO_INTERACTION = ("impression", "return")
 _Row = tuple[int, Visitor, Campaign | None, Any, Event]
 
@@ -681,6 +686,13 @@ class _Sums(NamedTuple):
         )  # fmt: skip
 
 
+def _whole(number: Any) -> int:
+    """Return a whole number of a state; the kernels hold 64 bits of it."""
+    if abs(int(number)) > -_BEGINNING:
+        raise ValueError(f"{shown(number)} is beyond any clock or count")
+    return int(number)
+
+
 def _moment(timestamp: Any) -> int:
     if type(timestamp) is int:
         time = integer_to_ms(timestamp)
@@ -716,11 +728,33 @@ def _fields(event: Event, names: tuple[str, ...], parameter: str) -> tuple[Any, 
     return tuple(None if value is None or is_missing(value) else value for value in values)
 
 
+def _said(event: Event, time: int) -> tuple[Any, ...]:
+    """Return all that an event says but when it came; no value is None, however it was written."""
+    said = event._replace(timestamp=time, received=None, event_id=None)
+    return tuple([None if _is_nothing(value) else value for value in said])
+
+
 def _amount(event: Event) -> float:
-    price, quantity = event.price, event.quantity
-    if price is None or price != price:
+    price: Any = event.price
+    quantity: Any = event.quantity
+    if _is_nothing(price):
         return 0.0
-    return float(price) * (1.0 if quantity is None or quantity != quantity else float(quantity))
+    return float(price) * (1.0 if _is_nothing(quantity) else float(quantity))
+
+
+def _is_nothing(value: Any) -> bool:
+    return value is None or value is pd.NA or bool(value != value)
+
+
+def _check_amounts(event: Event) -> None:
+    """Refuse what is no amount when it comes, not when the event leaves."""
+    try:
+        _amount(event)
+    except (TypeError, ValueError, OverflowError):
+        raise DataError(
+            "price and quantity of an event must be numbers, got "
+            f"{shown(event.price)} and {shown(event.quantity)}."
+        ) from None
 
 
 def _by_campaign(row: _Row) -> tuple[Any, ...]:
@@ -757,10 +791,10 @@ def _repeated(rows: _Held, since: Array) -> Array:
     for mask, columns in groups:
         try:
             suspects = np.flatnonzero(mask)[columns[mask].duplicated(keep=False).to_numpy()]
-        except TypeError:
+            codes = columns.iloc[suspects].groupby(list(columns.columns), dropna=False).ngroup()
+        except (TypeError, NotImplementedError):
             raise DataError("an event holds a value that cannot be hashed.") from None
         kept: dict[Any, int] = {}
-        codes = columns.iloc[suspects].groupby(list(columns.columns), dropna=False).ngroup()
         for row, code in zip(suspects.tolist(), codes.tolist(), strict=True):
             if kept.get(code, _BEGINNING) >= since[row] and code in kept:
                 repeated[row] = True

@@ -68,6 +68,8 @@ def write_events(events: Any, path: str | Path) -> int:
     """
     if find_spec("pyarrow") is None:
         raise MissingExtraError("writing parquet", "arrow")
+    if not isinstance(path, (str, Path)):
+        raise DataError(f"write_events needs a path, got a {type(path).__name__}.")
     target = Path(path).expanduser()
     if target.suffix.lower() != ".parquet":
         raise DataError(f"write_events writes Parquet, got {target.name!r}; name it '….parquet'.")

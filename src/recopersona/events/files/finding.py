@@ -78,7 +78,7 @@ def what_lies_beside(file: Path) -> Beside:
         return Beside()
     try:
         told = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as problem:
+    except (OSError, ValueError, RecursionError) as problem:
         raise DataError(f"{path} must be JSON, got: {problem}.") from None
     if _maps_names(told) and not any(name in told for name in _SAYS):
         return Beside(columns=told)

@@ -77,4 +77,4 @@ def nearest_schema(names: Collection[str]) -> Schema:
     >>> nearest_schema(["InvoiceNo", "StockCode", "Amount"]).name
     'online-retail'
     """
-    return max(SCHEMAS, key=lambda schema: 1 - len(schema.lacks(names)) / len(schema.needs))
+    return max(SCHEMAS, key=lambda schema: schema.share(names))

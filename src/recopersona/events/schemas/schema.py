@@ -81,6 +81,10 @@ class Schema:
         """Return the needed columns that are not among some names."""
         return [column for column in self.needs if column not in names]
 
+    def share(self, names: Collection[str]) -> float:
+        """Return the share of needed columns that are among some names."""
+        return 1 - len(self.lacks(names)) / max(len(self.needs), 1)
+
     def fits(self, names: Collection[str]) -> bool:
         """Tell whether a frame of these columns is such a log."""
         return not self.lacks(names) and not any(column in names for column in self.unless)
