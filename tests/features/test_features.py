@@ -81,6 +81,61 @@ def test_categories_that_events_name_are_known_from_then_on():
     check_leak_free(rp.Features([rp.Affinity(of="category"), rp.PriceFit()]), shop_log(seed=9))
 
 
+def named_log(seed):
+    """Few items, many ties, and categories that only some events name."""
+    rng = np.random.default_rng(seed)
+    log = shop_log(60, seed=seed).assign(
+        item_id=rng.choice(["a", "b", "c", "d"], 60),
+        category=rng.choice(["tea", "salt", None], 60, p=[0.2, 0.2, 0.6]),
+    )
+    step = pd.to_timedelta(np.cumsum(rng.choice([0, 0, 1, 600, 90_000], 60)), unit="s")
+    return log.assign(timestamp=pd.Timestamp("2026-01-01", tz="UTC") + step)
+
+
+def by_category():
+    return rp.Features([
+        rp.Affinity(of="category"), rp.PriceFit(), rp.Engagement(of="category"),
+        rp.SessionSignals(), rp.Conversion(of="category"),
+    ])  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_no_order_of_ties_tells_a_category_before_it_was_named(seed):
+    log = named_log(seed)
+    check_leak_free(by_category(), log, cuts=20)
+    check_leak_free(by_category(), log, rows=log[["item_id", "timestamp"]], cuts=20)
+    check_leak_free(by_category(), log, rows=log[["user_id", "timestamp"]], cuts=20)
+
+
+@pytest.mark.parametrize("seed", [21, 25, 34])
+def test_at_one_moment_a_category_is_known_from_who_named_it_on(seed):
+    log = named_log(seed)
+    stream = by_category().fit(log[:0])
+    for event in as_events(log):
+        stream.update(event)
+    pd.testing.assert_frame_equal(stream.transform(log), by_category().fit_transform(log))
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("one_by_one", [False, True])
+def test_late_events_name_categories_at_a_refresh(seed, one_by_one):
+    log = named_log(seed).drop_duplicates("timestamp")
+    shuffled = log.sample(frac=1, random_state=seed)
+    stream = by_category().fit(shuffled[:10])
+    for event in as_events(shuffled[10:]) if one_by_one else [shuffled[10:]]:
+        stream.update(event)
+    pd.testing.assert_frame_equal(stream.refresh().transform(log), by_category().fit_transform(log))
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_who_is_forgotten_named_no_category(seed):
+    log = named_log(seed)
+    kept = log[log["user_id"] != "ben"]
+    pd.testing.assert_frame_equal(
+        by_category().fit(log).forget(["ben"]).transform(kept), by_category().fit_transform(kept)
+    )
+
+
 class CountOverAllTime(rp.Feature):
     """What everybody writes first: the events of an item, in the whole log."""
 

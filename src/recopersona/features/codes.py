@@ -110,7 +110,8 @@ class Codes(Part):
         parts[:, USER] = self.users_.extend(read.user_id)
         parts[:, ITEM] = self.items_.extend(read.item_id)
         self._grow()
-        self._learn_categories(frame, parts, read.timestamp)
+        if "category" in frame.columns and "category" not in self.item_features_:
+            parts[:, CATEGORY] = self._words("category", frame)
         for column, part in enumerate(self.parts_[CATEGORY + 1 :], start=CATEGORY + 1):
             if part in EVENT_PARTS:
                 parts[:, column] = self._words(part, frame)
@@ -124,8 +125,17 @@ class Codes(Part):
         if "order_id" in frame.columns:
             orders = self._words("order_id", frame)
             said[:, -1] = np.where(orders < 0, np.nan, orders)
-        columns = {"times": read.timestamp, "kinds": read.event, "parts": parts, "numbers": said}
-        return in_time(columns)
+        columns = in_time(
+            {
+                "times": read.timestamp,
+                "kinds": read.event,
+                "parts": parts,
+                "numbers": said,
+                "named": (parts[:, CATEGORY] >= 0).astype(np.int8),
+            }
+        )
+        self._learn_categories(columns)
+        return columns
 
     def event(self, event: Event, into: Mapping[str, Array]) -> None:
         """Write one event into columns of one row."""
@@ -139,7 +149,10 @@ class Codes(Part):
         item = int(parts[ITEM])
         if item >= known_items:
             self._grow()
-        parts[CATEGORY] = self._learn_category(item, event.category, time)
+        said_category = event.category if "category" not in self.item_features_ else None
+        named = self._word("category", said_category)
+        into["named"][0] = named >= 0
+        parts[CATEGORY] = self._learn_category(item, named, time)
         for column in range(CATEGORY + 1, len(self.parts_)):
             part = self.parts_[column]
             if part in EVENT_PARTS:
@@ -161,28 +174,44 @@ class Codes(Part):
             self.category_since_ = with_room(self.category_since_, n)
             self.category_since_[n_before:] = NEVER
 
-    def _learn_categories(self, frame: pd.DataFrame, parts: Array, times: Array) -> None:
-        """Write each event's category; an item without one takes the first that is named."""
-        items = parts[:, ITEM]
-        if "category" in frame.columns and "category" not in self.item_features_:
-            said = self._words("category", frame)
-            rows = np.flatnonzero((said >= 0) & (self.categories_[items] < 0))
-            rows = rows[np.argsort(times[rows], kind="stable")]
-            firsts, place = np.unique(items[rows], return_index=True)
-            self.categories_[firsts] = said[rows[place]]
-            self.category_since_[firsts] = times[rows[place]]
-            known = np.where(self.category_since_[items] <= times, self.categories_[items], UNKNOWN)
-            parts[:, CATEGORY] = np.where(said >= 0, said, known)
-        else:
-            parts[:, CATEGORY] = self.categories_[items]
+    def _learn_categories(self, columns: Mapping[str, Array]) -> None:
+        """Write each event's category; an item without one takes the first that is named.
 
-    def _learn_category(self, item: int, said: Any, time: int) -> int:
-        if said is None or "category" in self.item_features_:
-            return int(self.categories_[item])
-        code = self._word("category", said)
+        The columns are in order of time, and their parts hold what the events themselves said.
+        """
+        times, parts = columns["times"], columns["parts"]
+        items, said = parts[:, ITEM], parts[:, CATEGORY]
+        if "category" in self.item_features_:
+            parts[:, CATEGORY] = self.categories_[items]
+            return
+        naming = np.flatnonzero((said >= 0) & (self.categories_[items] < 0))
+        firsts, place = np.unique(items[naming], return_index=True)
+        first_row = naming[place]
+        self.categories_[firsts] = said[first_row]
+        self.category_since_[firsts] = times[first_row]
+        known = self.category_since_[items] <= times
+        if len(firsts):  # at one moment, who comes before the first that names it does not know
+            spot = np.minimum(np.searchsorted(firsts, items), len(firsts) - 1)
+            known &= (firsts[spot] != items) | (np.arange(len(items)) >= first_row[spot])
+        as_known = np.where(known, self.categories_[items], UNKNOWN)
+        parts[:, CATEGORY] = np.where(said >= 0, said, as_known)
+
+    def relearn_categories(self, columns: Mapping[str, Array]) -> None:
+        """Learn anew, from all events in order of time, which category each item is known by."""
+        if "category" in self.item_features_:
+            return
+        self.categories_ = np.full(len(self.items_), UNKNOWN, np.int32)
+        self.category_since_ = np.full(len(self.items_), NEVER)
+        columns["parts"][columns["named"] == 0, CATEGORY] = UNKNOWN
+        self._learn_categories(columns)
+
+    def _learn_category(self, item: int, said: int, time: int) -> int:
+        if said < 0:
+            is_known = self.category_since_[item] <= time
+            return int(self.categories_[item]) if is_known else UNKNOWN
         if self.categories_[item] < 0:
-            self.categories_[item], self.category_since_[item] = code, time
-        return code
+            self.categories_[item], self.category_since_[item] = said, time
+        return said
 
     def _words(self, name: str, frame: pd.DataFrame) -> Array:
         codes, distinct = factorized(frame[name], name)

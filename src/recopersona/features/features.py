@@ -72,7 +72,7 @@ class Features(TransformerMixin, Nested):  # type: ignore[misc]
     timestamp, and requests, see all that came in. Attributes of the catalogue are taken as they
     are now.
 
-    *Memory.* 57 bytes an event for the log, and for each (user, item) pair, user, item, ... that a
+    *Memory.* 74 bytes an event for the log, and for each (user, item) pair, user, item, ... that a
     tally is kept for 8 bytes a tally and some 80 more.
 
     *Time.* Constant for an event and for a candidate, whatever the length of the log. Any number of
@@ -208,8 +208,10 @@ class Features(TransformerMixin, Nested):  # type: ignore[misc]
 
     def refresh(self) -> Self:
         """Count the log anew, in order of time: late events find their place."""
+        events = self.log_.sort()
+        self.codes_.relearn_categories(events)
         state = self._blank()
-        self._run(state, self.log_.in_time())
+        self._run(state, events)
         self._adopt(state)
         return self
 
@@ -343,6 +345,7 @@ class Features(TransformerMixin, Nested):  # type: ignore[misc]
             "kinds": np.zeros(1, np.int8),
             "parts": np.zeros((1, len(codes.parts_)), np.int32),
             "numbers": np.zeros((1, len(EVENT_NUMBERS))),
+            "named": np.zeros(1, np.int8),
         }
         self._no_events = _cut(self._one, slice(0, 0))
         self._no_rows = {**_cut(self._no_events, slice(0)), "prices": np.empty(0)}
