@@ -568,3 +568,57 @@ def test_nothing_is_asked_of_an_empty_request():
     features = rp.Features().fit(shop_log(), items=ITEMS)
     assert features.for_query("anna", []).shape == (0, len(features.get_feature_names_out()))
     assert len(features.transform(shop_log()[:0])) == 0
+
+
+def test_records_that_can_be_walked_once_are_answered():
+    log = shop_log()
+    told = rp.Features([rp.RFM()]).fit_transform(event for event in as_events(log))
+    np.testing.assert_array_equal(told, rp.Features([rp.RFM()]).fit_transform(log))
+
+
+class Broken(rp.Feature):
+    def columns(self):
+        return {"broken": "nothing"}
+
+    def compute(self, seen):
+        return []
+
+
+@pytest.mark.parametrize(
+    "features", [rp.Features([Broken()]), rp.Features([rp.Context(numbers=["heat"])])]
+)
+def test_what_failed_to_learn_has_learned_nothing(features):
+    log = shop_log()
+    with pytest.raises((DataError, ColumnError)):
+        features.fit_transform(log)
+    with pytest.raises(NotFittedError):
+        features.transform(log)
+
+
+@pytest.mark.parametrize(
+    ("ask", "says"),
+    [
+        (lambda f: f.for_query("anna", "i0"), r"for_query needs a list of ids, got 'i0'; write \["),
+        (lambda f: f.for_query("anna", None), "for_query needs a list of ids, got None"),
+        (lambda f: f.for_query("anna", ITEMS), r"got a frame; pass frame\['item_id'\]"),
+        (lambda f: f.forget("ben"), r"forget needs a list of ids, got 'ben'; write \['ben'\]"),
+        (lambda f: f.forget(5), r"forget needs a list of ids, got 5"),
+    ],
+)
+def test_one_id_in_place_of_many_is_refused(ask, says):
+    with pytest.raises(DataError, match=says):
+        ask(rp.Features([rp.RFM()]).fit(shop_log()))
+
+
+def test_candidates_may_come_in_any_list():
+    pl = pytest.importorskip("polars")
+    features = rp.Features([rp.Affinity()]).fit(shop_log())
+    told = features.for_query("anna", ["i0", "i1"])
+    for items in (("i0", "i1"), np.array(["i0", "i1"]), pd.Series(["i0", "i1"]),
+                  pl.Series(["i0", "i1"]), (item for item in ("i0", "i1"))):  # fmt: skip
+        np.testing.assert_array_equal(features.for_query("anna", items), told)
+
+
+def test_the_class_of_a_scaler_is_no_scaler():
+    with pytest.raises(ParameterError, match=r"a transformer such as StandardScaler\(\)"):
+        rp.Features([rp.RFM()], scaler=StandardScaler).fit(shop_log())

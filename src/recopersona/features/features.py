@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, ClassVar, Self
 
@@ -12,6 +13,7 @@ from sklearn.base import TransformerMixin, clone
 
 from recopersona.base.nested import Nested, are_parts, named
 from recopersona.base.parameters import Bound, check_parameters, duration, optional, param
+from recopersona.base.recommender import listed
 from recopersona.data.columns import as_pandas, like
 from recopersona.data.event import Event
 from recopersona.data.feature_table import FeatureTable
@@ -40,6 +42,10 @@ _FEATURES = Bound(
     "a list of features or (name, feature) pairs, at least one",
     lambda value: are_parts(value, Feature),
 )
+
+
+def _is_transformer(value: Any) -> bool:
+    return hasattr(value, "transform") and hasattr(value, "fit") and not isinstance(value, type)
 
 
 class Features(TransformerMixin, Nested):  # type: ignore[misc]
@@ -116,7 +122,7 @@ class Features(TransformerMixin, Nested):  # type: ignore[misc]
 
     features: Sequence[Any] | None = param(optional(_FEATURES), default=None)
     scaler: Any = param(
-        optional(Bound("a transformer", lambda value: hasattr(value, "transform"))), default=None
+        optional(Bound("a transformer such as StandardScaler()", _is_transformer)), default=None
     )
     gap: str | timedelta = param(duration(), default="30min")
 
@@ -148,25 +154,30 @@ class Features(TransformerMixin, Nested):  # type: ignore[misc]
         rows : dataframe, optional
             What the scaler is fitted on, where there is one; by default the events themselves.
         """
-        frame = self._start(events, items)
-        state = self._blank()
-        if self.scaler is None:
-            self._run(state, self.log_.in_time())
-        else:
-            self._fit_scaler(self._replay(self._row_frame(frame if rows is None else rows), state))
-        self._adopt(state)
+        frame = frame_of_events(events)
+        with self._all_or_nothing():
+            self._start(frame, items)
+            state = self._blank()
+            if self.scaler is None:
+                self._run(state, self.log_.in_time())
+            else:
+                asked = self._row_frame(frame if rows is None else rows)
+                self._fit_scaler(self._replay(asked, state))
+            self._adopt(state)
         return self
 
     def fit_transform(
         self, events: Any, y: Any = None, *, items: Any = None, rows: Any = None
     ) -> Any:
         """Fit, and return the features of the rows, by default of the events themselves."""
-        self._start(events, items)
-        given, state = events if rows is None else rows, self._blank()
-        values = self._replay(self._row_frame(given), state)
-        self._fit_scaler(values)
-        self._adopt(state)
-        return self._framed(values, given)
+        frame = frame_of_events(events)
+        with self._all_or_nothing():
+            self._start(frame, items)
+            state = self._blank()
+            values = self._replay(self._row_frame(frame if rows is None else rows), state)
+            self._fit_scaler(values)
+            self._adopt(state)
+        return self._framed(values, events if rows is None else rows)
 
     def update(self, events: Any) -> Self:
         """Take in what happened since: one `Event` in microseconds, many in one pass.
@@ -200,7 +211,8 @@ class Features(TransformerMixin, Nested):  # type: ignore[misc]
     def forget(self, user_ids: Iterable[Id]) -> Self:
         """Drop everything known of some users, and what they added to sums of all."""
         self._check_fitted()
-        gone = [index for index in map(self.codes_.users_.index, user_ids) if index >= 0]
+        wanted = listed(user_ids, "forget")
+        gone = [index for index in map(self.codes_.users_.index, wanted) if index >= 0]
         users = self.log_.columns_["parts"][: self.log_.n_, USER]
         self.log_.drop(np.isin(users, gone))
         self.codes_.users_.forget(self.codes_.users_.ids[gone].tolist())
@@ -259,12 +271,12 @@ class Features(TransformerMixin, Nested):  # type: ignore[misc]
         float32 (n, n_features)
         """
         self._check_fitted()
-        asked = Query.of(query)
+        asked, wanted = Query.of(query), _item_ids(items)
         now = self.end_ if asked.now is None else int(asked.now)
-        asked_rows = self.codes_.query(asked, self.codes_.items_.indices(items), now)
-        none_new = np.zeros(len(items), np.int64)
+        asked_rows = self.codes_.query(asked, self.codes_.items_.indices(wanted), now)
+        none_new = np.zeros(len(wanted), np.int64)
         tallies, answers = self._state.follow(self._no_events, asked_rows, none_new)
-        if len(asked.session) and len(items):
+        if len(asked.session) and len(wanted):
             self._bring_visit(answers, asked.session, asked_rows["parts"])
         values = self._compute(tallies, answers, asked_rows, asked.context)
         return self._scaled(np.ascontiguousarray(values.T))
@@ -302,11 +314,19 @@ class Features(TransformerMixin, Nested):  # type: ignore[misc]
 
     # -- inside ------------------------------------------------------------------------------
 
-    def _start(self, events: Any, items: Any) -> pd.DataFrame:
+    @contextmanager
+    def _all_or_nothing(self) -> Iterator[None]:
+        """See to it that who fails to learn is as one who has learned nothing."""
+        try:
+            yield
+        except BaseException:
+            self._unfit()
+            raise
+
+    def _start(self, frame: pd.DataFrame, items: Any) -> None:
         """Forget everything; read the catalogue and the log."""
         check_parameters(self)
         self._unfit()
-        frame = frame_of_events(events)
         given = _default_features(frame, items) if self.features is None else self.features
         features = {name: clone(part) for name, part in named(given, type(self).__name__)}
         for feature in features.values():
@@ -323,7 +343,6 @@ class Features(TransformerMixin, Nested):  # type: ignore[misc]
         self.late_ = 0
         self.state_: dict[str, Array] = {}
         self._lay_out()
-        return frame
 
     def _lay_out(self) -> None:
         """Make what follows from the features alone: the program, the columns, one empty event."""
@@ -500,6 +519,15 @@ class Features(TransformerMixin, Nested):  # type: ignore[misc]
 
 
 _NOTHING = np.empty(0, np.int64)
+
+
+def _item_ids(items: Any) -> Any:
+    """Return candidates as what an `IdMap` looks up; one id in place of many is refused."""
+    if isinstance(items, (list, tuple, pd.Series)):
+        return items
+    if hasattr(items, "columns"):
+        raise DataError("for_query needs a list of item ids, got a frame; pass frame['item_id'].")
+    return listed(items, "for_query")
 
 
 def _cut(columns: Mapping[str, Array], rows: slice) -> dict[str, Array]:
