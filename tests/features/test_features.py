@@ -622,3 +622,66 @@ def test_candidates_may_come_in_any_list():
 def test_the_class_of_a_scaler_is_no_scaler():
     with pytest.raises(ParameterError, match=r"a transformer such as StandardScaler\(\)"):
         rp.Features([rp.RFM()], scaler=StandardScaler).fit(shop_log())
+
+
+TWICE = ["user_id", "item_id", "timestamp", "event", "price", "quantity", "order_id",
+         "payment_method", "device", "dwell_ms"]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TWICE)
+def test_a_column_that_is_there_twice_is_refused(name):
+    log = shop_log()
+    twice = pd.concat([log, log[[name]]], axis=1)
+    says = rf"events have 2 columns named '{name}'; keep one"
+    with pytest.raises(ColumnError, match=says):
+        everything().fit(twice, items=ITEMS)
+    fitted = everything().fit(log, items=ITEMS)
+    with pytest.raises(ColumnError, match=says):
+        fitted.update(twice)
+    if name in ("user_id", "item_id", "timestamp", "price", "payment_method", "device"):
+        with pytest.raises(ColumnError, match=rf"rows have 2 columns named '{name}'; keep one"):
+            fitted.transform(twice)
+
+
+@pytest.mark.parametrize("value", [10**400, pd.NA, np.inf, [1], np.arange(3), None, "warm"])
+def test_whatever_a_request_says_of_itself_it_is_answered(value):
+    features = rp.Features([
+        rp.Context(numbers=["heat"], categories={"mood": ["cart"]}, time_zone="Asia/Tokyo")
+    ]).fit(shop_log().assign(heat=1.0, mood="cart"))  # fmt: skip
+    for now in (None, 2**61, -(2**61), "2106-02-08", "1970-01-01"):
+        query = rp.Query("anna", now=now, context={"heat": value, "mood": value})
+        told = features.for_query(query, ["i0"])[0]
+        assert np.isnan(told[6])
+        assert told[7] == 0
+        assert np.isfinite(told[:6]).all()
+
+
+def test_rows_may_say_numbers_of_any_length():
+    log = shop_log(20).assign(heat=pd.Series([1, 10**400] * 10, dtype=object))
+    told = rp.Features([rp.Context(numbers=["heat"])]).fit_transform(log)
+    assert told["heat"].isna().tolist() == [False, True] * 10
+
+
+@pytest.mark.parametrize("name", ["order_id", "category", "payment_method"])
+def test_an_event_that_cannot_be_used_teaches_nothing(name):
+    log = shop_log()
+    features = rp.Features([rp.PaymentPreference(), rp.Affinity(of="category")]).fit(log)
+    with pytest.raises(DataError, match=f"an event's {name} must be a string or an integer"):
+        features.update(rp.Event("zoe", "new", "view", "2026-06-01", **{name: ["x"]}))
+    with pytest.raises(DataError, match=f"{name} must hold strings or integers"):
+        features.update(log.assign(user_id="zoe", item_id="new", **{name: [["x"]] * 300}))
+    with pytest.raises(DataError, match="price must be numbers"):
+        features.update(log.assign(user_id="zoe", item_id="new", price="dear"))
+    assert "zoe" not in features.codes_.users_
+    assert "new" not in features.codes_.items_
+
+
+def test_prices_beyond_all_bounds_are_no_prices():
+    log = shop_log()
+    for price in (np.inf, -np.inf):
+        items = ITEMS.assign(price=price)
+        features = everything().fit(log.assign(price=np.nan), items=items)
+        told = features.transform(log.assign(price=price))
+        assert told["price"].isna().all()
+        assert not np.isinf(told.to_numpy()).any()
+        pd.testing.assert_frame_equal(told, features.transform(log.assign(price=np.nan)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import pandas as pd
 from recopersona.base.part import Part
 from recopersona.base.recommender import require_array
 from recopersona.data.columns import as_pandas, factorized, numbers
-from recopersona.data.event import Event
+from recopersona.data.event import EVENT_COLUMNS, Event
 from recopersona.data.feature_table import CategoryColumn, FeatureTable, NumberColumn, TimeColumn
 from recopersona.data.growing import with_room
 from recopersona.data.ids import UNKNOWN, IdMap, is_missing
@@ -20,6 +20,7 @@ from recopersona.data.query import Query
 from recopersona.data.times import MISSING_TIME, to_ms
 from recopersona.data.types import Array
 from recopersona.errors import ColumnError, DataError, hint
+from recopersona.features.feature import finite
 from recopersona.features.program import FIXED_PART_NAMES
 from recopersona.features.tally import EVENT_PARTS
 from recopersona.kernels.signals import CATEGORY, EVENT_NUMBERS, ITEM, USER
@@ -28,6 +29,9 @@ ALWAYS = np.iinfo(np.int64).min
 """Since when a catalogue's categories are known."""
 
 NEVER = np.iinfo(np.int64).max
+
+ROW_COLUMNS = ("user_id", "item_id", "timestamp", "price", *EVENT_PARTS)
+"""What is read of rows, beside their context."""
 
 
 class Codes(Part):
@@ -103,27 +107,35 @@ class Codes(Part):
             For whatever cannot be used as it came; `recopersona.clean` sets such rows aside.
         """
         frame = frame_of_events(events)
+        require_single(frame, EVENT_COLUMNS, "events")
         read = read_columns(frame)
         if read.timestamp is None:
             raise DataError("features need a 'timestamp' column in the events.")
+        # Whatever can be refused is, before anything is learned.
+        said = np.full((len(frame), len(EVENT_NUMBERS)), np.nan)
+        for column, name in enumerate(EVENT_NUMBERS[:-1]):
+            if name in frame.columns:
+                said[:, column] = finite(numbers(frame[name], name))
+        said[:, EVENT_NUMBERS.index("weight")] = read.weight
+        words = {
+            name: factorized(frame[name], name)
+            for name in self._words_needed()
+            if name in frame.columns
+        }
         parts = np.full((len(frame), len(self.parts_)), UNKNOWN, np.int32)
         parts[:, USER] = self.users_.extend(read.user_id)
         parts[:, ITEM] = self.items_.extend(read.item_id)
         self._grow()
-        if "category" in frame.columns and "category" not in self.item_features_:
-            parts[:, CATEGORY] = self._words("category", frame)
+        if "category" in words:
+            parts[:, CATEGORY] = self._words("category", *words["category"])
         for column, part in enumerate(self.parts_[CATEGORY + 1 :], start=CATEGORY + 1):
             if part in EVENT_PARTS:
-                parts[:, column] = self._words(part, frame)
+                if part in words:
+                    parts[:, column] = self._words(part, *words[part])
             else:
-                parts[:, column] = self._attribute_codes(part)[parts[:, ITEM]]
-        said = np.full((len(frame), len(EVENT_NUMBERS)), np.nan)
-        for column, name in enumerate(EVENT_NUMBERS[:-1]):
-            if name in frame.columns:
-                said[:, column] = _finite(numbers(frame[name], name))
-        said[:, EVENT_NUMBERS.index("weight")] = read.weight
-        if "order_id" in frame.columns:
-            orders = self._words("order_id", frame)
+                parts[:, column] = self.take(self._attribute_codes(part), parts[:, ITEM], UNKNOWN)
+        if "order_id" in words:
+            orders = self._words("order_id", *words["order_id"])
             said[:, -1] = np.where(orders < 0, np.nan, orders)
         columns = in_time(
             {
@@ -143,27 +155,31 @@ class Codes(Part):
         if time == MISSING_TIME:
             raise DataError("features need the timestamp of an event.")
         amounts = [_number(getattr(event, name), name) for name in _AMOUNTS]
+        words = {name: _word(getattr(event, name, None), name) for name in self._words_needed()}
         parts, said = into["parts"][0], into["numbers"][0]
         known_items = len(self.items_)
         parts[USER], parts[ITEM] = self.users_.append(user_id), self.items_.append(item_id)
         item = int(parts[ITEM])
         if item >= known_items:
             self._grow()
-        said_category = event.category if "category" not in self.item_features_ else None
-        named = self._word("category", said_category)
+        coded = {
+            name: UNKNOWN if word is None else self.words_[name].append(word)
+            for name, word in words.items()
+        }
+        named = coded.get("category", UNKNOWN)
         into["named"][0] = named >= 0
         parts[CATEGORY] = self._learn_category(item, named, time)
         for column in range(CATEGORY + 1, len(self.parts_)):
             part = self.parts_[column]
             if part in EVENT_PARTS:
-                parts[column] = self._word(part, getattr(event, part, None))
+                parts[column] = coded[part]
             else:
                 codes = self._attribute_codes(part)
-                parts[column] = codes[item]
+                parts[column] = codes[item] if item < len(codes) else UNKNOWN
         into["times"][0], into["kinds"][0] = time, kind
         said[0], said[1], said[3], said[4] = amounts
         said[2] = 1.0
-        order = self._word("order_id", event.order_id)
+        order = coded["order_id"]
         said[5] = np.nan if order < 0 else order
 
     def _grow(self) -> None:
@@ -213,17 +229,18 @@ class Codes(Part):
             self.categories_[item], self.category_since_[item] = said, time
         return said
 
-    def _words(self, name: str, frame: pd.DataFrame) -> Array:
-        codes, distinct = factorized(frame[name], name)
+    def _words_needed(self) -> list[str]:
+        """Return the columns of events whose words get codes."""
+        named = [] if "category" in self.item_features_ else ["category"]
+        return [*named, *(part for part in self.parts_ if part in EVENT_PARTS), "order_id"]
+
+    def _words(self, name: str, codes: Array, distinct: Any) -> Array:
         known = self.words_[name].extend(distinct) if len(distinct) else np.empty(0, np.int32)
         return np.append(known, np.int32(UNKNOWN))[codes]
 
-    def _word(self, name: str, word: Any) -> int:
-        return UNKNOWN if word is None or is_missing(word) else self.words_[name].append(word)
-
     def _attribute_codes(self, name: str) -> Array:
-        column = self.item_features_.column(name)
-        codes: Array = column.values  # type: ignore[attr-defined]
+        """Return the codes of a column of the catalogue; new items may lie beyond its end."""
+        codes: Array = self.item_features_.columns[name].values  # type: ignore[attr-defined]
         return codes
 
     def update_items(self, frame: Any) -> None:
@@ -269,7 +286,7 @@ class Codes(Part):
         codes = {name: self.words_[name].indices(column) for name, column in words.items()}
         prices = np.full(len(frame), np.nan)
         if "price" in frame.columns:
-            prices = numbers(frame["price"], "price")
+            prices = finite(numbers(frame["price"], "price"))
         return {
             "times": np.full(len(frame), end) if times is None else times,
             "parts": self._row_parts(users, items, times, codes),
@@ -314,7 +331,7 @@ class Codes(Part):
         """Return a number or time (milliseconds) of items, float64 (n,), NaN where unknown."""
         if name not in self.item_features_:
             return np.full(len(items), np.nan)
-        column = self.item_features_.column(name)
+        column = self.item_features_.columns[name]
         if not isinstance(column, (NumberColumn, TimeColumn)):
             raise ColumnError(f"features need numbers or times in {name!r}, it is a {column.kind}.")
         if isinstance(column, NumberColumn):
@@ -327,7 +344,7 @@ class Codes(Part):
         if "price" not in self.item_features_:
             return np.empty(0)
         prices = self.attribute("price", np.arange(len(self.items_)))
-        return np.where(prices > 0, prices, np.nan)
+        return np.where((prices > 0) & (prices < np.inf), prices, np.nan)
 
     @staticmethod
     def take(values: Array, items: Array, missing: Any) -> Array:
@@ -384,19 +401,40 @@ def _indices(ids: IdMap, frame: pd.DataFrame, name: str) -> Array:
     return ids.indices(frame[name])
 
 
-def _finite(values: Array) -> Array:
-    return np.where(np.isfinite(values), values, np.nan)
+def require_single(frame: pd.DataFrame, names: Iterable[str], what: str) -> None:
+    """Refuse a frame that has a column twice."""
+    present = list(frame.columns)
+    if len(set(present)) < len(present):
+        for name in names:
+            if present.count(name) > 1:
+                raise ColumnError(
+                    f"{what} have {present.count(name)} columns named {name!r}; keep one."
+                )
 
 
 _AMOUNTS = ("price", "quantity", "dwell_ms", "scroll_pct")
 
 
+def _word(value: Any, name: str) -> Any:
+    """Return one word, None where there is none."""
+    try:
+        hash(value)
+    except TypeError:
+        kind = type(value).__name__
+        raise DataError(
+            f"an event's {name} must be a string or an integer, got a {kind}."
+        ) from None
+    return None if value is None or is_missing(value) else value
+
+
 def _number(value: Any, name: str) -> float:
     """Return one number, NaN where there is none."""
-    if value is None:
+    if value is None or value is pd.NA or value is pd.NaT:
         return np.nan
     try:
         number = float(value)
-    except (TypeError, ValueError, OverflowError):
+    except OverflowError:  # beyond all bounds, as in a frame
+        return np.nan
+    except (TypeError, ValueError):
         raise DataError(f"an event's {name} must be a number, got {value!r}.") from None
     return number if abs(number) < np.inf else np.nan

@@ -15,7 +15,7 @@ from recopersona.base.nested import Nested, are_parts, named
 from recopersona.base.parameters import Bound, check_parameters, duration, optional, param
 from recopersona.base.recommender import listed
 from recopersona.data.columns import as_pandas, like
-from recopersona.data.event import Event
+from recopersona.data.event import EVENT_COLUMNS, Event
 from recopersona.data.feature_table import FeatureTable
 from recopersona.data.intake import frame_of_events
 from recopersona.data.query import Query
@@ -29,7 +29,7 @@ from recopersona.features.buying import (
     Repurchase,
     SessionSignals,
 )
-from recopersona.features.codes import Codes
+from recopersona.features.codes import ROW_COLUMNS, Codes, require_single
 from recopersona.features.feature import Feature, Seen, require_context
 from recopersona.features.log import EventLog
 from recopersona.features.market import Context, Conversion, Freshness, ItemPopularity
@@ -327,6 +327,7 @@ class Features(TransformerMixin, Nested):  # type: ignore[misc]
         """Forget everything; read the catalogue and the log."""
         check_parameters(self)
         self._unfit()
+        require_single(frame, EVENT_COLUMNS, "events")
         given = _default_features(frame, items) if self.features is None else self.features
         features = {name: clone(part) for name, part in named(given, type(self).__name__)}
         for feature in features.values():
@@ -392,6 +393,7 @@ class Features(TransformerMixin, Nested):  # type: ignore[misc]
 
     def _row_frame(self, rows: Any) -> pd.DataFrame:
         frame = frame_of_events(rows) if not hasattr(rows, "columns") else as_pandas(rows, "rows")
+        require_single(frame, (*ROW_COLUMNS, *self._context_names), "rows")
         for feature in self.features_.values():
             require_context(feature, [str(name) for name in frame.columns])
         return frame
@@ -536,8 +538,8 @@ def _cut(columns: Mapping[str, Array], rows: slice) -> dict[str, Array]:
 
 def _require_distinct(columns: Mapping[str, list[str]]) -> None:
     seen: dict[str, str] = {}
-    for name, listed in columns.items():
-        for column in listed:
+    for name, own in columns.items():
+        for column in own:
             if column in seen:
                 raise ParameterError(
                     f"Features: {seen[column]} and {name} both give a column {column!r}; keep one."
