@@ -685,3 +685,64 @@ def test_prices_beyond_all_bounds_are_no_prices():
         assert told["price"].isna().all()
         assert not np.isinf(told.to_numpy()).any()
         pd.testing.assert_frame_equal(told, features.transform(log.assign(price=np.nan)))
+
+
+class BoughtOf(rp.Feature):
+    """How often a user bought of one value of an attribute."""
+
+    part: str = rp.base.parameters.param(default="brand")
+    value: str = rp.base.parameters.param(default="ito")
+
+    def tallies(self):
+        return {"": rp.Tally("user", kinds=["view"], where=(self.part, self.value))}
+
+    def columns(self):
+        return {f"bought_{self.value}": "views"}
+
+    def compute(self, seen):
+        return [seen[""]]
+
+
+@pytest.mark.parametrize("part", ["brand", "category"])
+def test_what_no_item_has_is_not_what_is_unknown(part):
+    items = pd.DataFrame({"item_id": ["a", "b"], part: ["ito", None]})
+    log = pd.DataFrame({
+        "user_id": "anna", "item_id": ["a", "b", "b"], "event": "view",
+        "timestamp": pd.date_range("2026-01-01", periods=3, tz="UTC"),
+    })  # fmt: skip
+    features = rp.Features([BoughtOf(part=part, value=v) for v in ("ito", "new")])
+    features.fit(log, items=items)
+    assert features.for_query("anna", ["a"]).tolist() == [[1, 0]]
+    features.update_items(pd.DataFrame({"item_id": ["c", "d"], part: ["other", "new"]}))
+    for item in ("c", "d", "d"):
+        features.update(rp.Event("anna", item, "view", "2026-02-01"))
+    assert features.for_query("anna", ["a"]).tolist() == [[1, 2]]
+
+
+def test_a_category_may_be_taken_back():
+    features = rp.Features([rp.Affinity(of="category")]).fit(shop_log(), items=ITEMS)
+    features.update_items(pd.DataFrame({"item_id": ["i0"], "category": [None]}))
+    assert features.for_query("anna", ["i0"])[0, 0] == 0
+
+
+def test_a_new_item_costs_nothing_that_grows_with_the_catalogue():
+    features = rp.Features([rp.Affinity(of="brand"), rp.Freshness()]).fit(shop_log(), items=ITEMS)
+    before = dict(features.codes_.item_features_.columns)
+    features.update(rp.Event("anna", "new", "view", "2026-06-01"))
+    features.for_query("anna", ["new", "i0"])
+    after = features.codes_.item_features_.columns
+    assert all(after[name] is column for name, column in before.items())
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"where": "brand"}, {"where": ("brand", ["x"])}, {"where": ("user", "anna")},
+        {"where": ("brand",)}, {"keep": []}, {"kinds": [["view"]]},
+    ],
+)  # fmt: skip
+def test_a_tally_says_what_it_needs(said):
+    with pytest.raises((ParameterError, DataError), match=r"must be|unknown event"):
+        rp.Tally("user", **said)
+    with pytest.raises(ParameterError, match="at most two parts"):
+        rp.Tally(3)

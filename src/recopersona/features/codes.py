@@ -252,8 +252,10 @@ class Codes(Part):
             words = self.words_["category"].extend(column.categories.ids)
             codes = np.append(words, np.int32(UNKNOWN))[column.values]
             changed = codes != UNKNOWN
-            self.categories_ = np.where(changed, codes, self.categories_)
-            self.category_since_ = np.where(changed, ALWAYS, self.category_since_)
+            cleared = ~changed & (self.category_since_ == ALWAYS)
+            self.categories_ = np.where(changed | cleared, codes, self.categories_)
+            since = np.where(changed, ALWAYS, self.category_since_)
+            self.category_since_ = np.where(cleared, NEVER, since)
 
     # -- questions ---------------------------------------------------------------------------
 
@@ -356,12 +358,11 @@ class Codes(Part):
         return taken
 
     def code_of(self, part: str, word: Any) -> int:
-        """Return the code of a word, giving it one if it has none."""
-        words = self.words_.get(part)
-        if words is None or (part == "category" and "category" in self.item_features_):
-            column = _category_column(self.item_features_, part)
-            return column.categories.index(word)
-        return words.append(word)
+        """Return the code of a word; of an attribute that no item has yet, one no event has."""
+        if part in self.words_:
+            return self.words_[part].append(word)
+        code = _category_column(self.item_features_, part).categories.index(word)
+        return _NO_EVENT if code == UNKNOWN else code
 
 
 def in_time(columns: Mapping[str, Array]) -> dict[str, Array]:
@@ -411,6 +412,8 @@ def require_single(frame: pd.DataFrame, names: Iterable[str], what: str) -> None
                     f"{what} have {present.count(name)} columns named {name!r}; keep one."
                 )
 
+
+_NO_EVENT = -2  # an unknown attribute is UNKNOWN, and not the one that is asked for
 
 _AMOUNTS = ("price", "quantity", "dwell_ms", "scroll_pct")
 

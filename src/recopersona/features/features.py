@@ -205,6 +205,8 @@ class Features(TransformerMixin, Nested):  # type: ignore[misc]
         """Take in new or changed rows of the catalogue; they hold from now on."""
         self._check_fitted()
         self.codes_.update_items(frame)
+        self._lay_out()  # what tallies ask for may have got its code
+        self._state.program = self._program
         self._state.list_prices = self.codes_.list_prices()
         return self
 
