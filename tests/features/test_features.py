@@ -746,3 +746,17 @@ def test_a_tally_says_what_it_needs(said):
         rp.Tally("user", **said)
     with pytest.raises(ParameterError, match="at most two parts"):
         rp.Tally(3)
+
+
+def test_a_column_of_which_nothing_is_known_is_scaled_without_a_warning():
+    log = shop_log(50).assign(event="view")
+    scaled = rp.Features([rp.RFM()], scaler=StandardScaler()).fit_transform(log)
+    assert scaled["recency"].isna().all()
+
+
+def test_amounts_of_any_size_leave_features_that_learners_take():
+    log = shop_log().assign(price=1e308, dwell_ms=-1e308, scroll_pct=1e308)
+    features = everything().set_params(scaler=StandardScaler())
+    assert not np.isinf(features.fit_transform(log, items=ITEMS)).any(axis=None)
+    features.update(rp.Event("anna", "i0", "purchase", "2026-06-01", price=1e308, quantity=1e30))
+    assert not np.isinf(features.for_query("anna", ["i0"])).any()

@@ -89,6 +89,7 @@ class Codes(Part):
             and {"category", "order_id", *EVENT_PARTS} == set(words)
             and all(isinstance(ids, IdMap) for ids in words.values())
             and isinstance(parts, list)
+            and all(isinstance(part, str) for part in parts)
             and tuple(parts[: CATEGORY + 1]) == FIXED_PART_NAMES
         )
         if not good:

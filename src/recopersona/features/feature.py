@@ -96,6 +96,8 @@ class Seen:
     def equals(self, name: str, value: Any) -> Array | float:
         """Return 1 where the questions say a value, else 0."""
         said = self._said(name)
+        if not pd.api.types.is_scalar(value):
+            return 0.0
         if isinstance(said, pd.Series):
             return said.eq(value).fillna(False).to_numpy(np.float64)
         return float(bool(pd.api.types.is_scalar(said) and not is_missing(said) and said == value))

@@ -245,7 +245,7 @@ class Features(TransformerMixin, Nested):  # type: ignore[misc]
         Returns
         -------
         dataframe
-            float32, of the caller's kind; NaN where something is not known.
+            float32, of the caller's kind; NaN where something is not known, or has no bounds.
         """
         self._check_fitted()
         frame = self._row_frame(rows)
@@ -383,7 +383,8 @@ class Features(TransformerMixin, Nested):  # type: ignore[misc]
 
     def _fit_scaler(self, values: Array) -> None:
         if self.scaler is not None:
-            self.scaler_ = clone(self.scaler).fit(values)
+            with np.errstate(all="ignore"):  # a column of which nothing is known stays so
+                self.scaler_ = clone(self.scaler).fit(values)
 
     def _run(self, state: State, events: Mapping[str, Array]) -> None:
         """Let a state take in events, with no question asked."""
@@ -439,7 +440,7 @@ class Features(TransformerMixin, Nested):  # type: ignore[misc]
         now, items = asked["times"].astype(np.float64), asked["parts"][:, ITEM]
         values = np.empty((self._n_columns, len(now)), np.float32)
         column = 0
-        with np.errstate(all="ignore"):  # what is unknown, or beyond float32, stays so
+        with np.errstate(all="ignore"):  # what is unknown stays so
             for name, feature in self.features_.items():
                 seen = Seen(
                     tallies, answers, self._places[name], now,
@@ -454,6 +455,7 @@ class Features(TransformerMixin, Nested):  # type: ignore[misc]
                 for values_of_one in computed:
                     values[column] = values_of_one
                     column += 1
+        values[np.isinf(values)] = np.nan  # beyond float32: no learner takes it
         return values
 
     def _bring_visit(self, answers: Array, session: Sequence[Id], parts: Array) -> None:
@@ -508,13 +510,30 @@ class Features(TransformerMixin, Nested):  # type: ignore[misc]
             and isinstance(held["codes_"], Codes)
             and isinstance(held["log_"], EventLog)
             and type(held["end_"]) is int
+            and MISSING_TIME <= held["end_"] < -MISSING_TIME
             and type(held["late_"]) is int
+            and held["late_"] >= 0
         )
         if not good:
             raise DataError("Features: what was learned is not what it should be.")
+        tallies = [t for part in held["features_"].values() for t in part.tallies().values()]
+        if not set(part_names(tallies)) <= set(self.codes_.parts_):
+            raise DataError("Features: events were not kept for all that is counted.")
         self._lay_out()
         self.log_.check(len(self.codes_.parts_))
         State(self._program, duration_ms(self.gap), self.state_).check()
+        if "scaler_" in held:
+            self._check_scaler()
+
+    def _check_scaler(self) -> None:
+        """Let the scaler scale one row: what it was told of itself must fit these features."""
+        try:
+            scaled = self._scaled(np.zeros((1, self._n_columns), np.float32))
+            good = scaled.shape == (1, len(self.get_feature_names_out()))
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+            good = False
+        if not good:
+            raise DataError("Features: the scaler does not fit the columns.")
 
     def _prepare(self) -> None:
         self._lay_out()

@@ -92,6 +92,8 @@ class EventLog(Part):
         }
         for name, dtype in _TYPES.items():
             require_array(held[name], dtype, (None, *widths.get(name, ())), name)
+        if type(self.in_order_) is not bool:
+            raise DataError("a log of events must say whether it is in order.")
         same_length = len({len(column) for column in held.values()}) == 1
         if not same_length or type(self.n_) is not int or not 0 <= self.n_ <= len(held["times"]):
             raise DataError("the columns of a log of events differ in length.")
