@@ -760,3 +760,82 @@ def test_amounts_of_any_size_leave_features_that_learners_take():
     assert not np.isinf(features.fit_transform(log, items=ITEMS)).any(axis=None)
     features.update(rp.Event("anna", "i0", "purchase", "2026-06-01", price=1e308, quantity=1e30))
     assert not np.isinf(features.for_query("anna", ["i0"])).any()
+
+
+def test_frames_of_every_kind_hold_float32_and_nan():
+    pl, pa = pytest.importorskip("polars"), pytest.importorskip("pyarrow")
+    log = shop_log()[["user_id", "item_id", "event", "timestamp"]]
+    features = rp.Features([rp.RFM()]).fit(log)
+    told = features.transform(log)
+    as_polars = features.transform(pl.from_pandas(log))
+    assert set(as_polars.dtypes) == {pl.Float32}
+    pd.testing.assert_frame_equal(as_polars.to_pandas(), told)
+    as_arrow = features.transform(pa.Table.from_pandas(log))
+    assert set(as_arrow.schema.types) == {pa.float32()}
+    pd.testing.assert_frame_equal(as_arrow.to_pandas(), told)
+    lazy = features.transform(pl.from_pandas(log).lazy())
+    pd.testing.assert_frame_equal(lazy.to_pandas(), told)
+
+
+def test_of_who_is_forgotten_no_order_and_no_page_stays(tmp_path):
+    log = shop_log()
+    log["order_id"] = log["user_id"] + "-" + log.index.astype(str)
+    log["page"] = "/account/" + log["user_id"]
+    features = rp.Features([rp.RFM(), Visits()]).fit(log).forget(["ben"])
+    rp.save(features, tmp_path / "features.rp")
+    for path in (tmp_path / "features.rp").rglob("*"):
+        assert path.is_dir() or b"ben" not in path.read_bytes()
+    kept = log[log["user_id"] != "ben"]
+    np.testing.assert_array_equal(
+        features.transform(kept), rp.Features([rp.RFM(), Visits()]).fit_transform(kept)
+    )
+
+
+class Visits(rp.Feature):
+    def tallies(self):
+        return {"": rp.Tally("user", "page"), "ben": rp.Tally("user", where=("page", "/account"))}
+
+    def columns(self):
+        return {"here": "events of the user on the page", "start": "on the first"}
+
+    def compute(self, seen):
+        return [seen[""], seen["ben"]]
+
+
+def test_what_was_carted_long_before_it_was_bought_is_not_less_than_bought():
+    log = pd.DataFrame({
+        "user_id": "anna", "item_id": "tea", "event": ["cart", "purchase"],
+        "timestamp": pd.to_datetime(["2026-01-01", "2026-03-01"]),
+    })  # fmt: skip
+    features = rp.Features([rp.CartAbandonment(half_life="30d")]).fit(log)
+    assert features.for_query("anna", ["tea"])[0, 0] == 0
+
+
+@pytest.mark.parametrize(("late", "stays"), [("cart", 0), ("purchase", 1), ("remove", 1)])
+def test_what_comes_late_does_not_move_the_cart(late, stays):
+    last = "purchase" if late == "cart" else "cart"
+    features = rp.Features([rp.CartAbandonment()]).fit(
+        pd.DataFrame(
+            {
+                "user_id": ["anna"],
+                "item_id": "tea",
+                "event": last,
+                "timestamp": pd.Timestamp("2026-01-02"),
+            }
+        )  # fmt: skip
+    )
+    features.update(rp.Event("anna", "tea", late, "2026-01-01"))
+    assert features.for_query("anna", ["tea"])[0, 1] == stays
+    assert features.refresh().for_query("anna", ["tea"])[0, 1] == stays
+
+
+def test_a_leak_check_that_can_see_nothing_says_so():
+    pl = pytest.importorskip("polars")
+    log = shop_log()
+    check_leak_free(rp.Features([rp.RFM()]), pl.from_pandas(log), rows=pl.from_pandas(log))
+    with pytest.raises(DataError, match="a leak shows only where events come one after another"):
+        check_leak_free(rp.Features([rp.RFM()]), log.assign(timestamp=log["timestamp"][0]))
+    with pytest.raises(DataError, match="a leak shows only"):
+        check_leak_free(rp.Features([rp.RFM()]), log, rows=log[:0])
+    with pytest.raises(ColumnError, match="rows need a column 'timestamp'"):
+        check_leak_free(rp.Features([rp.RFM()]), log, rows=log[["user_id"]])
