@@ -258,6 +258,21 @@ class Codes(Part):
             since = np.where(changed, ALWAYS, self.category_since_)
             self.category_since_ = np.where(cleared, NEVER, since)
 
+    def forget_words(self, columns: Mapping[str, Array], where: Array) -> None:
+        """Blank what no event says any more: a number of an order or a page may tell who it was.
+
+        where  (n_tallies, 2) int32, the words that tallies ask for, which stay
+        """
+        said = {name: columns["parts"][:, self.parts_.index(name)]
+                for name in EVENT_PARTS if name in self.parts_}  # fmt: skip
+        orders = columns["numbers"][:, EVENT_NUMBERS.index("order")]
+        said["order_id"] = orders[~np.isnan(orders)].astype(np.int64)
+        for name, codes in said.items():
+            words = self.words_[name]
+            asked = where[where[:, 0] == self.parts_.index(name), 1] if name in self.parts_ else []
+            unused = np.setdiff1d(np.arange(len(words)), np.append(codes, asked))
+            words.forget(words.ids[unused].tolist())
+
     # -- questions ---------------------------------------------------------------------------
 
     def rows(self, frame: Any, end: int) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, ClassVar, Self
 
+import narwhals as nw
 import numpy as np
 import pandas as pd
 from sklearn.base import TransformerMixin, clone
@@ -14,10 +15,10 @@ from sklearn.base import TransformerMixin, clone
 from recopersona.base.nested import Nested, are_parts, named
 from recopersona.base.parameters import Bound, check_parameters, duration, optional, param
 from recopersona.base.recommender import listed
-from recopersona.data.columns import as_pandas, like
+from recopersona.data.columns import as_pandas
 from recopersona.data.event import EVENT_COLUMNS, Event
 from recopersona.data.feature_table import FeatureTable
-from recopersona.data.intake import frame_of_events
+from recopersona.data.intake import frame_of_events, is_events
 from recopersona.data.query import Query
 from recopersona.data.times import MISSING_TIME, duration_ms, from_ms, moment_ms
 from recopersona.data.types import Array, Id
@@ -218,6 +219,7 @@ class Features(TransformerMixin, Nested):  # type: ignore[misc]
         users = self.log_.columns_["parts"][: self.log_.n_, USER]
         self.log_.drop(np.isin(users, gone))
         self.codes_.users_.forget(self.codes_.users_.ids[gone].tolist())
+        self.codes_.forget_words(self.log_.in_time(), self._program.where)
         return self.refresh()
 
     def refresh(self) -> Self:
@@ -395,7 +397,7 @@ class Features(TransformerMixin, Nested):  # type: ignore[misc]
             state.follow(_cut(events, part), self._no_rows, _NOTHING)
 
     def _row_frame(self, rows: Any) -> pd.DataFrame:
-        frame = frame_of_events(rows) if not hasattr(rows, "columns") else as_pandas(rows, "rows")
+        frame = frame_of_events(rows) if is_events(rows) else as_pandas(rows, "rows")
         require_single(frame, (*ROW_COLUMNS, *self._context_names), "rows")
         for feature in self.features_.values():
             require_context(feature, [str(name) for name in frame.columns])
@@ -484,11 +486,16 @@ class Features(TransformerMixin, Nested):  # type: ignore[misc]
         return np.asarray(scaler.transform(values), dtype=np.float32)
 
     def _framed(self, values: Array, rows: Any) -> Any:
-        index = rows.index if isinstance(rows, pd.DataFrame) else None
-        frame = pd.DataFrame(
-            self._scaled(values), columns=self.get_feature_names_out(), index=index
-        )
-        return frame if not hasattr(rows, "columns") else like(frame, rows)
+        scaled, names = self._scaled(values), self.get_feature_names_out()
+        if isinstance(rows, pd.DataFrame) or is_events(rows):
+            index = rows.index if isinstance(rows, pd.DataFrame) else None
+            return pd.DataFrame(scaled, columns=names, index=index)
+        # Whole columns as they lie: a value that is not known is NaN in every kind of frame.
+        columns = {
+            str(name): np.ascontiguousarray(scaled[:, place]) for place, name in enumerate(names)
+        }
+        backend = nw.from_native(rows).implementation
+        return nw.from_dict(columns, backend=backend).to_native()
 
     def _visit(self, feature: Feature) -> str:
         return f"the visit, over after {self.gap}" if isinstance(feature, SessionSignals) else "now"
