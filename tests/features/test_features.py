@@ -814,16 +814,8 @@ def test_what_was_carted_long_before_it_was_bought_is_not_less_than_bought():
 @pytest.mark.parametrize(("late", "stays"), [("cart", 0), ("purchase", 1), ("remove", 1)])
 def test_what_comes_late_does_not_move_the_cart(late, stays):
     last = "purchase" if late == "cart" else "cart"
-    features = rp.Features([rp.CartAbandonment()]).fit(
-        pd.DataFrame(
-            {
-                "user_id": ["anna"],
-                "item_id": "tea",
-                "event": last,
-                "timestamp": pd.Timestamp("2026-01-02"),
-            }
-        )  # fmt: skip
-    )
+    features = rp.Features([rp.CartAbandonment()])
+    features.fit([rp.Event("anna", "tea", last, "2026-01-02")])
     features.update(rp.Event("anna", "tea", late, "2026-01-01"))
     assert features.for_query("anna", ["tea"])[0, 1] == stays
     assert features.refresh().for_query("anna", ["tea"])[0, 1] == stays
