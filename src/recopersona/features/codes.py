@@ -49,10 +49,12 @@ class Codes(Part):
         When that was known, in milliseconds.
     """
 
+    _needed: tuple[str, ...] | None = None
+
     def start(self, catalogue: Any, parts: tuple[str, ...], frame: pd.DataFrame) -> None:
         """Begin with a catalogue and the parts that keys are made of; nobody has come yet."""
         table = _catalogue(catalogue)
-        self.parts_ = list(parts)
+        self.parts_, self._needed = list(parts), None
         self.users_, self.items_, self.item_features_ = IdMap(), table.ids, table
         self.words_ = {name: IdMap() for name in ["category", *EVENT_PARTS, "order_id"]}
         self._check_attributes(frame)
@@ -156,7 +158,11 @@ class Codes(Part):
         if time == MISSING_TIME:
             raise DataError("features need the timestamp of an event.")
         amounts = [_number(getattr(event, name), name) for name in _AMOUNTS]
-        words = {name: _word(getattr(event, name, None), name) for name in self._words_needed()}
+        words = {
+            name: _word(value, name)
+            for name in self._words_needed()
+            if (value := getattr(event, name)) is not None
+        }
         parts, said = into["parts"][0], into["numbers"][0]
         known_items = len(self.items_)
         parts[USER], parts[ITEM] = self.users_.append(user_id), self.items_.append(item_id)
@@ -164,8 +170,7 @@ class Codes(Part):
         if item >= known_items:
             self._grow()
         coded = {
-            name: UNKNOWN if word is None else self.words_[name].append(word)
-            for name, word in words.items()
+            name: self.words_[name].append(word) for name, word in words.items() if word is not None
         }
         named = coded.get("category", UNKNOWN)
         into["named"][0] = named >= 0
@@ -173,14 +178,14 @@ class Codes(Part):
         for column in range(CATEGORY + 1, len(self.parts_)):
             part = self.parts_[column]
             if part in EVENT_PARTS:
-                parts[column] = coded[part]
+                parts[column] = coded.get(part, UNKNOWN)
             else:
                 codes = self._attribute_codes(part)
                 parts[column] = codes[item] if item < len(codes) else UNKNOWN
         into["times"][0], into["kinds"][0] = time, kind
         said[0], said[1], said[3], said[4] = amounts
         said[2] = 1.0
-        order = coded["order_id"]
+        order = coded.get("order_id", UNKNOWN)
         said[5] = np.nan if order < 0 else order
 
     def _grow(self) -> None:
@@ -230,10 +235,13 @@ class Codes(Part):
             self.categories_[item], self.category_since_[item] = said, time
         return said
 
-    def _words_needed(self) -> list[str]:
+    def _words_needed(self) -> tuple[str, ...]:
         """Return the columns of events whose words get codes."""
-        named = [] if "category" in self.item_features_ else ["category"]
-        return [*named, *(part for part in self.parts_ if part in EVENT_PARTS), "order_id"]
+        if self._needed is None:
+            named = () if "category" in self.item_features_ else ("category",)
+            said = tuple(part for part in self.parts_ if part in EVENT_PARTS)
+            self._needed = (*named, *said, "order_id")
+        return self._needed
 
     def _words(self, name: str, codes: Array, distinct: Any) -> Array:
         known = self.words_[name].extend(distinct) if len(distinct) else np.empty(0, np.int32)
@@ -247,6 +255,7 @@ class Codes(Part):
     def update_items(self, frame: Any) -> None:
         """Take in rows of the catalogue; categories they name hold from now on."""
         self.item_features_.update(frame, "item_id")
+        self._needed = None
         self._grow()
         if "category" in self.item_features_:
             column = _category_column(self.item_features_, "category")
@@ -436,6 +445,8 @@ _AMOUNTS = ("price", "quantity", "dwell_ms", "scroll_pct")
 
 def _word(value: Any, name: str) -> Any:
     """Return one word, None where there is none."""
+    if type(value) is str:
+        return value
     try:
         hash(value)
     except TypeError:
