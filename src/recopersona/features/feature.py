@@ -99,7 +99,10 @@ class Seen:
         if not pd.api.types.is_scalar(value):
             return 0.0
         if isinstance(said, pd.Series):
-            return said.eq(value).fillna(False).to_numpy(np.float64)
+            try:
+                return said.eq(value).fillna(False).to_numpy(np.float64)
+            except OverflowError:  # no column holds an integer of so many digits
+                return 0.0
         return float(bool(pd.api.types.is_scalar(said) and not is_missing(said) and said == value))
 
     def _said(self, name: str) -> Any:

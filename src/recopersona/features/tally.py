@@ -83,7 +83,7 @@ class Tally:
             raise ParameterError(f"a Tally has a key of at most two parts (words), got {key!r}.")
         if fact not in FACTS:
             raise ParameterError(f"unknown fact {fact!r}{hint(fact, FACTS)}")
-        if not isinstance(keep, str) or keep not in _KEEPS:
+        if keep not in list(_KEEPS):  # a list cannot be looked up, and is none of them
             raise ParameterError(f"keep must be sum, largest or smallest, got {keep!r}.")
         if half_life is not None:
             duration_ms(half_life, "half_life")
