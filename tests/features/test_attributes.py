@@ -299,3 +299,17 @@ def test_gender_of_film_goers_from_occupation_and_zip_code_beats_the_majority_a_
     assert told.baseline == pytest.approx(0.717, abs=0.01)
     assert told.accuracy > told.baseline
     assert told.confident_accuracy > 0.78
+
+
+def test_tables_that_cannot_be_filled_are_refused_in_words():
+    table = pd.DataFrame({"age": [20.0, np.nan, 40.0, np.inf] * 50, "city": ["a", "b"] * 100})
+    twice = pd.concat([table, table[["age"]]], axis=1)
+    with pytest.raises(ColumnError, match="the table have 2 columns named 'age'; keep one"):
+        rp.impute(twice)
+    with pytest.raises(ColumnError, match="have 2 columns named 'age'"):
+        rp.infer_attribute(twice, "city")
+    with pytest.raises(ColumnError, match=r"needs words for names of columns, got 3; rename"):
+        rp.impute(table.rename(columns={"age": 3}))
+    assert len(rp.infer_attribute(table, "city")) == 200
+    with pytest.raises(DataError, match="hashed"):
+        rp.infer_attribute(table.assign(city=[["x"], ["y"]] * 100), "city")

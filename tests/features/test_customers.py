@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import recopersona as rp
@@ -45,6 +45,7 @@ def told(customers, name):
     return [None if pd.isna(value) else value for value in customers[name].tolist()]
 
 
+@settings(deadline=None)
 @given(logs, moments, st.sampled_from([("1d", DAY_MS), ("2d", 2 * DAY_MS), ("6h", DAY_MS // 4)]))
 def test_the_fast_way_agrees_with_loops(rows, as_of, period):
     customers = rp.rfm(frame_of(rows), as_of, period[0])
@@ -174,3 +175,18 @@ def test_moments_of_many_users_do_not_run_over():
     )  # fmt: skip
     expected = log.groupby("user_id", sort=False)["timestamp"].nunique()
     assert rp.rfm(log)["orders"].tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("name", ["price", "quantity", "currency", "order_id", "session_id"])
+def test_a_column_that_is_there_twice_is_refused(name):
+    log = pd.DataFrame({
+        "user_id": ["anna"], "item_id": "tea", "event": "purchase", "price": 1.0, "quantity": 1,
+        "currency": "EUR", "order_id": 1, "session_id": 1,
+        "timestamp": pd.to_datetime(["2026-01-01"]),
+    })  # fmt: skip
+    with pytest.raises(ColumnError, match=f"events have 2 columns named '{name}'; keep one"):
+        rp.rfm(pd.concat([log, log[[name]]], axis=1))
+    with pytest.raises(DataError, match="currency must hold strings or integers"):
+        rp.rfm(log.assign(currency=[["EUR"]]))
+    with pytest.raises(DataError, match="add up to more than a number can hold"):
+        rp.rfm(log.assign(price=1e308, quantity=1e30))

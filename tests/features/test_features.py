@@ -81,6 +81,61 @@ def test_categories_that_events_name_are_known_from_then_on():
     check_leak_free(rp.Features([rp.Affinity(of="category"), rp.PriceFit()]), shop_log(seed=9))
 
 
+def named_log(seed):
+    """Few items, many ties, and categories that only some events name."""
+    rng = np.random.default_rng(seed)
+    log = shop_log(60, seed=seed).assign(
+        item_id=rng.choice(["a", "b", "c", "d"], 60),
+        category=rng.choice(["tea", "salt", None], 60, p=[0.2, 0.2, 0.6]),
+    )
+    step = pd.to_timedelta(np.cumsum(rng.choice([0, 0, 1, 600, 90_000], 60)), unit="s")
+    return log.assign(timestamp=pd.Timestamp("2026-01-01", tz="UTC") + step)
+
+
+def by_category():
+    return rp.Features([
+        rp.Affinity(of="category"), rp.PriceFit(), rp.Engagement(of="category"),
+        rp.SessionSignals(), rp.Conversion(of="category"),
+    ])  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_no_order_of_ties_tells_a_category_before_it_was_named(seed):
+    log = named_log(seed)
+    check_leak_free(by_category(), log, cuts=20)
+    check_leak_free(by_category(), log, rows=log[["item_id", "timestamp"]], cuts=20)
+    check_leak_free(by_category(), log, rows=log[["user_id", "timestamp"]], cuts=20)
+
+
+@pytest.mark.parametrize("seed", [21, 25, 34])
+def test_at_one_moment_a_category_is_known_from_who_named_it_on(seed):
+    log = named_log(seed)
+    stream = by_category().fit(log[:0])
+    for event in as_events(log):
+        stream.update(event)
+    pd.testing.assert_frame_equal(stream.transform(log), by_category().fit_transform(log))
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("one_by_one", [False, True])
+def test_late_events_name_categories_at_a_refresh(seed, one_by_one):
+    log = named_log(seed).drop_duplicates("timestamp")
+    shuffled = log.sample(frac=1, random_state=seed)
+    stream = by_category().fit(shuffled[:10])
+    for event in as_events(shuffled[10:]) if one_by_one else [shuffled[10:]]:
+        stream.update(event)
+    pd.testing.assert_frame_equal(stream.refresh().transform(log), by_category().fit_transform(log))
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_who_is_forgotten_named_no_category(seed):
+    log = named_log(seed)
+    kept = log[log["user_id"] != "ben"]
+    pd.testing.assert_frame_equal(
+        by_category().fit(log).forget(["ben"]).transform(kept), by_category().fit_transform(kept)
+    )
+
+
 class CountOverAllTime(rp.Feature):
     """What everybody writes first: the events of an item, in the whole log."""
 
@@ -513,3 +568,266 @@ def test_nothing_is_asked_of_an_empty_request():
     features = rp.Features().fit(shop_log(), items=ITEMS)
     assert features.for_query("anna", []).shape == (0, len(features.get_feature_names_out()))
     assert len(features.transform(shop_log()[:0])) == 0
+
+
+def test_records_that_can_be_walked_once_are_answered():
+    log = shop_log()
+    told = rp.Features([rp.RFM()]).fit_transform(event for event in as_events(log))
+    np.testing.assert_array_equal(told, rp.Features([rp.RFM()]).fit_transform(log))
+
+
+class Broken(rp.Feature):
+    def columns(self):
+        return {"broken": "nothing"}
+
+    def compute(self, seen):
+        return []
+
+
+@pytest.mark.parametrize(
+    "features", [rp.Features([Broken()]), rp.Features([rp.Context(numbers=["heat"])])]
+)
+def test_what_failed_to_learn_has_learned_nothing(features):
+    log = shop_log()
+    with pytest.raises((DataError, ColumnError)):
+        features.fit_transform(log)
+    with pytest.raises(NotFittedError):
+        features.transform(log)
+
+
+@pytest.mark.parametrize(
+    ("ask", "says"),
+    [
+        (lambda f: f.for_query("anna", "i0"), r"for_query needs a list of ids, got 'i0'; write \["),
+        (lambda f: f.for_query("anna", None), "for_query needs a list of ids, got None"),
+        (lambda f: f.for_query("anna", ITEMS), r"got a frame; pass frame\['item_id'\]"),
+        (lambda f: f.forget("ben"), r"forget needs a list of ids, got 'ben'; write \['ben'\]"),
+        (lambda f: f.forget(5), r"forget needs a list of ids, got 5"),
+    ],
+)
+def test_one_id_in_place_of_many_is_refused(ask, says):
+    with pytest.raises(DataError, match=says):
+        ask(rp.Features([rp.RFM()]).fit(shop_log()))
+
+
+def test_candidates_may_come_in_any_list():
+    pl = pytest.importorskip("polars")
+    features = rp.Features([rp.Affinity()]).fit(shop_log())
+    told = features.for_query("anna", ["i0", "i1"])
+    for items in (("i0", "i1"), np.array(["i0", "i1"]), pd.Series(["i0", "i1"]),
+                  pl.Series(["i0", "i1"]), (item for item in ("i0", "i1"))):  # fmt: skip
+        np.testing.assert_array_equal(features.for_query("anna", items), told)
+
+
+def test_the_class_of_a_scaler_is_no_scaler():
+    with pytest.raises(ParameterError, match=r"a transformer such as StandardScaler\(\)"):
+        rp.Features([rp.RFM()], scaler=StandardScaler).fit(shop_log())
+
+
+TWICE = ["user_id", "item_id", "timestamp", "event", "price", "quantity", "order_id",
+         "payment_method", "device", "dwell_ms"]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TWICE)
+def test_a_column_that_is_there_twice_is_refused(name):
+    log = shop_log()
+    twice = pd.concat([log, log[[name]]], axis=1)
+    says = rf"events have 2 columns named '{name}'; keep one"
+    with pytest.raises(ColumnError, match=says):
+        everything().fit(twice, items=ITEMS)
+    fitted = everything().fit(log, items=ITEMS)
+    with pytest.raises(ColumnError, match=says):
+        fitted.update(twice)
+    if name in ("user_id", "item_id", "timestamp", "price", "payment_method", "device"):
+        with pytest.raises(ColumnError, match=rf"rows have 2 columns named '{name}'; keep one"):
+            fitted.transform(twice)
+
+
+@pytest.mark.parametrize("value", [10**400, pd.NA, np.inf, [1], np.arange(3), None, "warm"])
+def test_whatever_a_request_says_of_itself_it_is_answered(value):
+    features = rp.Features([
+        rp.Context(numbers=["heat"], categories={"mood": ["cart"]}, time_zone="Asia/Tokyo")
+    ]).fit(shop_log().assign(heat=1.0, mood="cart"))  # fmt: skip
+    for now in (None, 2**61, -(2**61), "2106-02-08", "1970-01-01"):
+        query = rp.Query("anna", now=now, context={"heat": value, "mood": value})
+        told = features.for_query(query, ["i0"])[0]
+        assert np.isnan(told[6])
+        assert told[7] == 0
+        assert np.isfinite(told[:6]).all()
+
+
+def test_rows_may_say_numbers_of_any_length():
+    log = shop_log(20).assign(heat=pd.Series([1, 10**400] * 10, dtype=object))
+    told = rp.Features([rp.Context(numbers=["heat"])]).fit_transform(log)
+    assert told["heat"].isna().tolist() == [False, True] * 10
+
+
+@pytest.mark.parametrize("name", ["order_id", "category", "payment_method"])
+def test_an_event_that_cannot_be_used_teaches_nothing(name):
+    log = shop_log()
+    features = rp.Features([rp.PaymentPreference(), rp.Affinity(of="category")]).fit(log)
+    with pytest.raises(DataError, match=f"an event's {name} must be a string or an integer"):
+        features.update(rp.Event("zoe", "new", "view", "2026-06-01", **{name: ["x"]}))
+    with pytest.raises(DataError, match=f"{name} must hold strings or integers"):
+        features.update(log.assign(user_id="zoe", item_id="new", **{name: [["x"]] * 300}))
+    with pytest.raises(DataError, match="price must be numbers"):
+        features.update(log.assign(user_id="zoe", item_id="new", price="dear"))
+    assert "zoe" not in features.codes_.users_
+    assert "new" not in features.codes_.items_
+
+
+def test_prices_beyond_all_bounds_are_no_prices():
+    log = shop_log()
+    for price in (np.inf, -np.inf):
+        items = ITEMS.assign(price=price)
+        features = everything().fit(log.assign(price=np.nan), items=items)
+        told = features.transform(log.assign(price=price))
+        assert told["price"].isna().all()
+        assert not np.isinf(told.to_numpy()).any()
+        pd.testing.assert_frame_equal(told, features.transform(log.assign(price=np.nan)))
+
+
+class BoughtOf(rp.Feature):
+    """How often a user bought of one value of an attribute."""
+
+    part: str = rp.base.parameters.param(default="brand")
+    value: str = rp.base.parameters.param(default="ito")
+
+    def tallies(self):
+        return {"": rp.Tally("user", kinds=["view"], where=(self.part, self.value))}
+
+    def columns(self):
+        return {f"bought_{self.value}": "views"}
+
+    def compute(self, seen):
+        return [seen[""]]
+
+
+@pytest.mark.parametrize("part", ["brand", "category"])
+def test_what_no_item_has_is_not_what_is_unknown(part):
+    items = pd.DataFrame({"item_id": ["a", "b"], part: ["ito", None]})
+    log = pd.DataFrame({
+        "user_id": "anna", "item_id": ["a", "b", "b"], "event": "view",
+        "timestamp": pd.date_range("2026-01-01", periods=3, tz="UTC"),
+    })  # fmt: skip
+    features = rp.Features([BoughtOf(part=part, value=v) for v in ("ito", "new")])
+    features.fit(log, items=items)
+    assert features.for_query("anna", ["a"]).tolist() == [[1, 0]]
+    features.update_items(pd.DataFrame({"item_id": ["c", "d"], part: ["other", "new"]}))
+    for item in ("c", "d", "d"):
+        features.update(rp.Event("anna", item, "view", "2026-02-01"))
+    assert features.for_query("anna", ["a"]).tolist() == [[1, 2]]
+
+
+def test_a_category_may_be_taken_back():
+    features = rp.Features([rp.Affinity(of="category")]).fit(shop_log(), items=ITEMS)
+    features.update_items(pd.DataFrame({"item_id": ["i0"], "category": [None]}))
+    assert features.for_query("anna", ["i0"])[0, 0] == 0
+
+
+def test_a_new_item_costs_nothing_that_grows_with_the_catalogue():
+    features = rp.Features([rp.Affinity(of="brand"), rp.Freshness()]).fit(shop_log(), items=ITEMS)
+    before = dict(features.codes_.item_features_.columns)
+    features.update(rp.Event("anna", "new", "view", "2026-06-01"))
+    features.for_query("anna", ["new", "i0"])
+    after = features.codes_.item_features_.columns
+    assert all(after[name] is column for name, column in before.items())
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"where": "brand"}, {"where": ("brand", ["x"])}, {"where": ("user", "anna")},
+        {"where": ("brand",)}, {"keep": []}, {"kinds": [["view"]]},
+    ],
+)  # fmt: skip
+def test_a_tally_says_what_it_needs(said):
+    with pytest.raises((ParameterError, DataError), match=r"must be|unknown event"):
+        rp.Tally("user", **said)
+    with pytest.raises(ParameterError, match="at most two parts"):
+        rp.Tally(3)
+
+
+def test_a_column_of_which_nothing_is_known_is_scaled_without_a_warning():
+    log = shop_log(50).assign(event="view")
+    scaled = rp.Features([rp.RFM()], scaler=StandardScaler()).fit_transform(log)
+    assert scaled["recency"].isna().all()
+
+
+def test_amounts_of_any_size_leave_features_that_learners_take():
+    log = shop_log().assign(price=1e308, dwell_ms=-1e308, scroll_pct=1e308)
+    features = everything().set_params(scaler=StandardScaler())
+    assert not np.isinf(features.fit_transform(log, items=ITEMS)).any(axis=None)
+    features.update(rp.Event("anna", "i0", "purchase", "2026-06-01", price=1e308, quantity=1e30))
+    assert not np.isinf(features.for_query("anna", ["i0"])).any()
+
+
+def test_frames_of_every_kind_hold_float32_and_nan():
+    pl, pa = pytest.importorskip("polars"), pytest.importorskip("pyarrow")
+    log = shop_log()[["user_id", "item_id", "event", "timestamp"]]
+    features = rp.Features([rp.RFM()]).fit(log)
+    told = features.transform(log)
+    as_polars = features.transform(pl.from_pandas(log))
+    assert set(as_polars.dtypes) == {pl.Float32}
+    pd.testing.assert_frame_equal(as_polars.to_pandas(), told)
+    as_arrow = features.transform(pa.Table.from_pandas(log))
+    assert set(as_arrow.schema.types) == {pa.float32()}
+    pd.testing.assert_frame_equal(as_arrow.to_pandas(), told)
+    lazy = features.transform(pl.from_pandas(log).lazy())
+    pd.testing.assert_frame_equal(lazy.to_pandas(), told)
+
+
+def test_of_who_is_forgotten_no_order_and_no_page_stays(tmp_path):
+    log = shop_log()
+    log["order_id"] = log["user_id"] + "-" + log.index.astype(str)
+    log["page"] = "/account/" + log["user_id"]
+    features = rp.Features([rp.RFM(), Visits()]).fit(log).forget(["ben"])
+    rp.save(features, tmp_path / "features.rp")
+    for path in (tmp_path / "features.rp").rglob("*"):
+        assert path.is_dir() or b"ben" not in path.read_bytes()
+    kept = log[log["user_id"] != "ben"]
+    np.testing.assert_array_equal(
+        features.transform(kept), rp.Features([rp.RFM(), Visits()]).fit_transform(kept)
+    )
+
+
+class Visits(rp.Feature):
+    def tallies(self):
+        return {"": rp.Tally("user", "page"), "ben": rp.Tally("user", where=("page", "/account"))}
+
+    def columns(self):
+        return {"here": "events of the user on the page", "start": "on the first"}
+
+    def compute(self, seen):
+        return [seen[""], seen["ben"]]
+
+
+def test_what_was_carted_long_before_it_was_bought_is_not_less_than_bought():
+    log = pd.DataFrame({
+        "user_id": "anna", "item_id": "tea", "event": ["cart", "purchase"],
+        "timestamp": pd.to_datetime(["2026-01-01", "2026-03-01"]),
+    })  # fmt: skip
+    features = rp.Features([rp.CartAbandonment(half_life="30d")]).fit(log)
+    assert features.for_query("anna", ["tea"])[0, 0] == 0
+
+
+@pytest.mark.parametrize(("late", "stays"), [("cart", 0), ("purchase", 1), ("remove", 1)])
+def test_what_comes_late_does_not_move_the_cart(late, stays):
+    last = "purchase" if late == "cart" else "cart"
+    features = rp.Features([rp.CartAbandonment()])
+    features.fit([rp.Event("anna", "tea", last, "2026-01-02")])
+    features.update(rp.Event("anna", "tea", late, "2026-01-01"))
+    assert features.for_query("anna", ["tea"])[0, 1] == stays
+    assert features.refresh().for_query("anna", ["tea"])[0, 1] == stays
+
+
+def test_a_leak_check_that_can_see_nothing_says_so():
+    pl = pytest.importorskip("polars")
+    log = shop_log()
+    check_leak_free(rp.Features([rp.RFM()]), pl.from_pandas(log), rows=pl.from_pandas(log))
+    with pytest.raises(DataError, match="a leak shows only where events come one after another"):
+        check_leak_free(rp.Features([rp.RFM()]), log.assign(timestamp=log["timestamp"][0]))
+    with pytest.raises(DataError, match="a leak shows only"):
+        check_leak_free(rp.Features([rp.RFM()]), log, rows=log[:0])
+    with pytest.raises(ColumnError, match="rows need a column 'timestamp'"):
+        check_leak_free(rp.Features([rp.RFM()]), log, rows=log[["user_id"]])

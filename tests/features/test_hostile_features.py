@@ -5,6 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
+from sklearn.preprocessing import StandardScaler
 
 import recopersona as rp
 from recopersona.errors import RecopersonaError
@@ -70,3 +71,34 @@ def use(folder):
         features.refresh()
     except RecopersonaError:
         pass
+
+
+LIES = [None, -1, 10**30, 1e308, "brand", [], {}, {"$": "list", "parts": []}]
+
+
+@pytest.fixture(scope="module")
+def scaled(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("features") / "scaled.rp"
+    features = everything().set_params(scaler=StandardScaler())
+    rp.save(features.fit(shop_log(60), items=ITEMS), folder)
+    return folder
+
+
+@pytest.mark.parametrize("lie", LIES, ids=repr)
+def test_what_a_manifest_says_of_learned_things_is_refused_or_answers(scaled, tmp_path, lie):
+    manifest = json.loads((scaled / "manifest.json").read_text())
+    folder = tmp_path / "lied.rp"
+    shutil.copytree(scaled, folder)
+    learned = manifest["model"]["learned"]
+    places = [(learned, name) for name in learned if name != "features_"]
+    places += [(learned[name]["learned"], key) for name in ("codes_", "log_", "scaler_")
+               for key in learned[name]["learned"]]  # fmt: skip
+    parts = learned["codes_"]["learned"]["parts_"]["parts"]
+    places += [(parts, place) for place in range(len(parts))]
+    for _, part in learned["features_"]["pairs"]:
+        places += [(part["parameters"], name) for name in part["parameters"]]
+    for holder, key in places:
+        true, holder[key] = holder[key], lie
+        (folder / "manifest.json").write_text(json.dumps(manifest))
+        use(folder)
+        holder[key] = true

@@ -14,10 +14,12 @@ from sklearn.base import TransformerMixin, clone
 
 from recopersona.base.parameters import check, optional, param, real, seed, switch, whole
 from recopersona.base.part import Part
-from recopersona.data.columns import as_pandas, like, require_columns
+from recopersona.data.columns import as_pandas, factorized, like, require_columns
 from recopersona.data.ids import IdMap
 from recopersona.data.types import Array, Mask
-from recopersona.errors import DataError, ParameterError
+from recopersona.errors import ColumnError, DataError, ParameterError
+from recopersona.features.codes import require_single
+from recopersona.features.feature import finite
 from recopersona.kernels.blocks import one_blas_thread
 
 logger = logging.getLogger(__name__)
@@ -86,7 +88,7 @@ class ProfileImputer(TransformerMixin, Part):  # type: ignore[misc]
         """Learn what to fill in."""
         check(self.indicator, switch(), "ProfileImputer", "indicator")
         self._unfit()
-        table = as_pandas(X, "the table")
+        table = _table(X)
         names = self._chosen(table)
         filled = [name for name in names if table[name].notna().any()]
         self.feature_names_in_ = [str(name) for name in table.columns]
@@ -108,7 +110,7 @@ class ProfileImputer(TransformerMixin, Part):  # type: ignore[misc]
     def transform(self, X: Any) -> Any:
         """Return the table without gaps, of the caller's kind; it is not changed."""
         self._check_fitted()
-        table = as_pandas(X, "the table")
+        table = _table(X)
         require_columns(table[:0], self.feature_names_in_, "the table")
         columns: dict[str, pd.Series] = {}
         for imputer, names, values in (
@@ -316,10 +318,10 @@ def infer_attribute(
         (random_state, seed(), "random_state"),
     ):
         check(value, bound, "infer_attribute", name)
-    table = as_pandas(frame, "the table")
+    table = _table(frame)
     require_columns(table, [attribute], "the table")
     known = table[attribute].notna().to_numpy(dtype=np.bool_)
-    values, names = pd.factorize(table[attribute])
+    values, names = factorized(table[attribute], attribute)
     _check_known(attribute, values[known], len(names))
     inputs = _inputs(table, attribute, features, events, factors, random_state)
     chosen = _pipeline(inputs, model)
@@ -339,6 +341,20 @@ def infer_attribute(
     logger.info("%r", counts)
     answer = like(result, frame)
     return (answer, counts) if report else answer
+
+
+def _table(given: Any) -> pd.DataFrame:
+    """Return a pandas table whose columns have names of their own."""
+    table = as_pandas(given, "the table")
+    names: list[Any] = list(table.columns)
+    nameless = [name for name in names if not isinstance(name, str)]
+    if nameless:
+        raise ColumnError(
+            f"the table needs words for names of columns, got {nameless[0]!r}; "
+            "rename it, such as frame.rename(columns=str)."
+        )
+    require_single(table, names, "the table")
+    return table
 
 
 def _listed(names: Any, what: str) -> list[str]:
@@ -447,7 +463,7 @@ def _inputs(
         if attribute in names:
             raise ParameterError(f"infer_attribute: {attribute!r} cannot be inferred from itself.")
     inputs = {
-        name: _numbers(table, [name])[:, 0] if _is_number(table[name])
+        name: finite(_numbers(table, [name])[:, 0]) if _is_number(table[name])
         else _objects(table.assign(**{name: table[name].astype("str")}), [name])[:, 0]
         for name in names
     }  # fmt: skip

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
+import numpy as np
+
 from recopersona.base.parameters import duration, optional, param, real
 from recopersona.data.types import Array
 from recopersona.features.feature import Feature, Seen, mean, ratio, shrunk
@@ -88,7 +90,7 @@ class OrderValue(Feature):
 class CartAbandonment(Feature):
     r"""What share of the things a user puts in the cart is not bought (yet).
 
-    .. math:: 1 - \frac{bought + prior \cdot g}{carted + prior}
+    .. math:: \max\left(0, 1 - \frac{bought + prior \cdot g}{carted + prior}\right)
 
     where :math:`g` is the shop's own share of what is bought.
 
@@ -121,14 +123,15 @@ class CartAbandonment(Feature):
     def columns(self) -> Mapping[str, str]:
         return {
             "cart_abandonment": "1 - (bought from the cart + prior x shop's share) / "
-            "(put in the cart + prior)",
+            "(put in the cart + prior), at least 0",
             "in_cart": "1 where the candidate lies in the user's cart",
         }
 
     def compute(self, seen: Seen) -> Sequence[Array]:
         usual = ratio(seen["shop_bought"], seen["shop_carted"])
         bought = shrunk(seen["bought"], seen["carted"], usual, self.prior)
-        return [1.0 - bought, seen.answer("in_cart")]
+        # What was bought has faded less than that it was put in the cart before.
+        return [np.maximum(1.0 - bought, 0.0), seen.answer("in_cart")]
 
 
 class Repurchase(Feature):

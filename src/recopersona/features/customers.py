@@ -18,6 +18,7 @@ from recopersona.data.returns import kept_quantity
 from recopersona.data.times import MISSING_TIME, duration_ms, from_ms, moment_ms
 from recopersona.data.types import Array, Indices, Mask
 from recopersona.errors import DataError, ParameterError
+from recopersona.features.codes import require_single
 
 DAY_MS = 86_400_000
 
@@ -97,6 +98,7 @@ def rfm(events: Any, as_of: Any = None, period: str | timedelta = "1d") -> Any:
     period_ms = duration_ms(period, "period")
     frame = frame_of_events(_only_needed(events))
     require_columns(frame, ["timestamp"])
+    require_single(frame, _READ, "events")
     log = _before(frame, read_columns(frame), as_of)
     calendar = _Calendar(log.as_of, period_ms)
     n_users = len(log.users)
@@ -210,7 +212,13 @@ def _purchases(frame: pd.DataFrame, log: _Log, calendar: _Calendar) -> dict[str,
         "tenure_days": tenure,
     }
     if "price" in frame.columns:
-        value = np.bincount(user, quantity * _prices(frame, rows), minlength=n_users)
+        with np.errstate(over="ignore"):  # what is too large is refused
+            value = np.bincount(user, quantity * _prices(frame, rows), minlength=n_users)
+        if not np.isfinite(value).all():
+            raise DataError(
+                "prices and quantities add up to more than a number can hold; "
+                "rp.clean(events) sets impossible ones aside."
+            )
         table["total_value"] = value
         table["monetary"] = np.where(orders > 0, value / np.maximum(orders, 1), np.nan)
     return table
@@ -251,7 +259,7 @@ def _order_codes(frame: pd.DataFrame, time: Array, rows: Array) -> Array:
 def _prices(frame: pd.DataFrame, rows: Array) -> Array:
     """Return the prices of some rows, 0 where there is none: float64 (n,)."""
     if "currency" in frame.columns:
-        currencies = frame["currency"].iloc[rows].dropna().unique().tolist()
+        currencies = list(factorized(frame["currency"].iloc[rows], "currency")[1])
         if len(currencies) > 1:
             raise DataError(
                 f"rfm adds up prices, got {len(currencies)} currencies "

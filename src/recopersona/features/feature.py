@@ -10,6 +10,8 @@ import pandas as pd
 
 from recopersona.base.parameters import Bound
 from recopersona.base.part import Part
+from recopersona.data.columns import parsed_numbers
+from recopersona.data.ids import is_missing
 from recopersona.data.types import Array
 from recopersona.errors import ColumnError, hint
 from recopersona.features.tally import Tally
@@ -84,18 +86,24 @@ class Seen:
         """Return a number that the questions say, NaN where they do not."""
         said = self._said(name)
         if isinstance(said, pd.Series):
-            return pd.to_numeric(said, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+            return finite(parsed_numbers(said).to_numpy(np.float64, na_value=np.nan))
         try:
-            return float(said)
-        except (TypeError, ValueError):
+            number = float(said)
+        except (TypeError, ValueError, OverflowError):
             return np.nan
+        return number if abs(number) < np.inf else np.nan
 
     def equals(self, name: str, value: Any) -> Array | float:
         """Return 1 where the questions say a value, else 0."""
         said = self._said(name)
+        if not pd.api.types.is_scalar(value):
+            return 0.0
         if isinstance(said, pd.Series):
-            return said.eq(value).fillna(False).to_numpy(np.float64)
-        return float(said == value)
+            try:
+                return said.eq(value).fillna(False).to_numpy(np.float64)
+            except OverflowError:  # no column holds an integer of so many digits
+                return 0.0
+        return float(bool(pd.api.types.is_scalar(said) and not is_missing(said) and said == value))
 
     def _said(self, name: str) -> Any:
         return self._context.get(name)
@@ -142,6 +150,17 @@ class Feature(Part):
     def context(self) -> Sequence[str]:
         """Return the columns that rows must have, or a request's context, for this feature."""
         return ()
+
+
+def finite(values: Array) -> Array:
+    """Return numbers with NaN in place of those beyond all bounds.
+
+    Examples
+    --------
+    >>> finite(np.array([1.0, np.inf])).tolist()
+    [1.0, nan]
+    """
+    return np.where(np.isfinite(values), values, np.nan)
 
 
 def ratio(part: Array, whole: Array) -> Array:

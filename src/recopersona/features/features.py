@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, ClassVar, Self
 
+import narwhals as nw
 import numpy as np
 import pandas as pd
 from sklearn.base import TransformerMixin, clone
 
 from recopersona.base.nested import Nested, are_parts, named
 from recopersona.base.parameters import Bound, check_parameters, duration, optional, param
-from recopersona.data.columns import as_pandas, like
-from recopersona.data.event import Event
+from recopersona.base.recommender import listed
+from recopersona.data.columns import as_pandas
+from recopersona.data.event import EVENT_COLUMNS, Event
 from recopersona.data.feature_table import FeatureTable
-from recopersona.data.intake import frame_of_events
+from recopersona.data.intake import frame_of_events, is_events
 from recopersona.data.query import Query
 from recopersona.data.times import MISSING_TIME, duration_ms, from_ms, moment_ms
 from recopersona.data.types import Array, Id
@@ -27,7 +30,7 @@ from recopersona.features.buying import (
     Repurchase,
     SessionSignals,
 )
-from recopersona.features.codes import Codes
+from recopersona.features.codes import ROW_COLUMNS, Codes, require_single
 from recopersona.features.feature import Feature, Seen, require_context
 from recopersona.features.log import EventLog
 from recopersona.features.market import Context, Conversion, Freshness, ItemPopularity
@@ -40,6 +43,10 @@ _FEATURES = Bound(
     "a list of features or (name, feature) pairs, at least one",
     lambda value: are_parts(value, Feature),
 )
+
+
+def _is_transformer(value: Any) -> bool:
+    return hasattr(value, "transform") and hasattr(value, "fit") and not isinstance(value, type)
 
 
 class Features(TransformerMixin, Nested):  # type: ignore[misc]
@@ -72,7 +79,7 @@ class Features(TransformerMixin, Nested):  # type: ignore[misc]
     timestamp, and requests, see all that came in. Attributes of the catalogue are taken as they
     are now.
 
-    *Memory.* 57 bytes an event for the log, and for each (user, item) pair, user, item, ... that a
+    *Memory.* 74 bytes an event for the log, and for each (user, item) pair, user, item, ... that a
     tally is kept for 8 bytes a tally and some 80 more.
 
     *Time.* Constant for an event and for a candidate, whatever the length of the log. Any number of
@@ -116,7 +123,7 @@ class Features(TransformerMixin, Nested):  # type: ignore[misc]
 
     features: Sequence[Any] | None = param(optional(_FEATURES), default=None)
     scaler: Any = param(
-        optional(Bound("a transformer", lambda value: hasattr(value, "transform"))), default=None
+        optional(Bound("a transformer such as StandardScaler()", _is_transformer)), default=None
     )
     gap: str | timedelta = param(duration(), default="30min")
 
@@ -148,25 +155,30 @@ class Features(TransformerMixin, Nested):  # type: ignore[misc]
         rows : dataframe, optional
             What the scaler is fitted on, where there is one; by default the events themselves.
         """
-        frame = self._start(events, items)
-        state = self._blank()
-        if self.scaler is None:
-            self._run(state, self.log_.in_time())
-        else:
-            self._fit_scaler(self._replay(self._row_frame(frame if rows is None else rows), state))
-        self._adopt(state)
+        frame = frame_of_events(events)
+        with self._all_or_nothing():
+            self._start(frame, items)
+            state = self._blank()
+            if self.scaler is None:
+                self._run(state, self.log_.in_time())
+            else:
+                asked = self._row_frame(frame if rows is None else rows)
+                self._fit_scaler(self._replay(asked, state))
+            self._adopt(state)
         return self
 
     def fit_transform(
         self, events: Any, y: Any = None, *, items: Any = None, rows: Any = None
     ) -> Any:
         """Fit, and return the features of the rows, by default of the events themselves."""
-        self._start(events, items)
-        given, state = events if rows is None else rows, self._blank()
-        values = self._replay(self._row_frame(given), state)
-        self._fit_scaler(values)
-        self._adopt(state)
-        return self._framed(values, given)
+        frame = frame_of_events(events)
+        with self._all_or_nothing():
+            self._start(frame, items)
+            state = self._blank()
+            values = self._replay(self._row_frame(frame if rows is None else rows), state)
+            self._fit_scaler(values)
+            self._adopt(state)
+        return self._framed(values, events if rows is None else rows)
 
     def update(self, events: Any) -> Self:
         """Take in what happened since: one `Event` in microseconds, many in one pass.
@@ -194,22 +206,28 @@ class Features(TransformerMixin, Nested):  # type: ignore[misc]
         """Take in new or changed rows of the catalogue; they hold from now on."""
         self._check_fitted()
         self.codes_.update_items(frame)
+        self._lay_out()  # what tallies ask for may have got its code
+        self._state.program = self._program
         self._state.list_prices = self.codes_.list_prices()
         return self
 
     def forget(self, user_ids: Iterable[Id]) -> Self:
         """Drop everything known of some users, and what they added to sums of all."""
         self._check_fitted()
-        gone = [index for index in map(self.codes_.users_.index, user_ids) if index >= 0]
+        wanted = listed(user_ids, "forget")
+        gone = [index for index in map(self.codes_.users_.index, wanted) if index >= 0]
         users = self.log_.columns_["parts"][: self.log_.n_, USER]
         self.log_.drop(np.isin(users, gone))
         self.codes_.users_.forget(self.codes_.users_.ids[gone].tolist())
+        self.codes_.forget_words(self.log_.in_time(), self._program.where)
         return self.refresh()
 
     def refresh(self) -> Self:
         """Count the log anew, in order of time: late events find their place."""
+        events = self.log_.sort()
+        self.codes_.relearn_categories(events)
         state = self._blank()
-        self._run(state, self.log_.in_time())
+        self._run(state, events)
         self._adopt(state)
         return self
 
@@ -229,7 +247,7 @@ class Features(TransformerMixin, Nested):  # type: ignore[misc]
         Returns
         -------
         dataframe
-            float32, of the caller's kind; NaN where something is not known.
+            float32, of the caller's kind; NaN where something is not known, or has no bounds.
         """
         self._check_fitted()
         frame = self._row_frame(rows)
@@ -257,12 +275,12 @@ class Features(TransformerMixin, Nested):  # type: ignore[misc]
         float32 (n, n_features)
         """
         self._check_fitted()
-        asked = Query.of(query)
+        asked, wanted = Query.of(query), _item_ids(items)
         now = self.end_ if asked.now is None else int(asked.now)
-        asked_rows = self.codes_.query(asked, self.codes_.items_.indices(items), now)
-        none_new = np.zeros(len(items), np.int64)
+        asked_rows = self.codes_.query(asked, self.codes_.items_.indices(wanted), now)
+        none_new = np.zeros(len(wanted), np.int64)
         tallies, answers = self._state.follow(self._no_events, asked_rows, none_new)
-        if len(asked.session) and len(items):
+        if len(asked.session) and len(wanted):
             self._bring_visit(answers, asked.session, asked_rows["parts"])
         values = self._compute(tallies, answers, asked_rows, asked.context)
         return self._scaled(np.ascontiguousarray(values.T))
@@ -300,11 +318,20 @@ class Features(TransformerMixin, Nested):  # type: ignore[misc]
 
     # -- inside ------------------------------------------------------------------------------
 
-    def _start(self, events: Any, items: Any) -> pd.DataFrame:
+    @contextmanager
+    def _all_or_nothing(self) -> Iterator[None]:
+        """See to it that who fails to learn is as one who has learned nothing."""
+        try:
+            yield
+        except BaseException:
+            self._unfit()
+            raise
+
+    def _start(self, frame: pd.DataFrame, items: Any) -> None:
         """Forget everything; read the catalogue and the log."""
         check_parameters(self)
         self._unfit()
-        frame = frame_of_events(events)
+        require_single(frame, EVENT_COLUMNS, "events")
         given = _default_features(frame, items) if self.features is None else self.features
         features = {name: clone(part) for name, part in named(given, type(self).__name__)}
         for feature in features.values():
@@ -321,7 +348,6 @@ class Features(TransformerMixin, Nested):  # type: ignore[misc]
         self.late_ = 0
         self.state_: dict[str, Array] = {}
         self._lay_out()
-        return frame
 
     def _lay_out(self) -> None:
         """Make what follows from the features alone: the program, the columns, one empty event."""
@@ -343,6 +369,7 @@ class Features(TransformerMixin, Nested):  # type: ignore[misc]
             "kinds": np.zeros(1, np.int8),
             "parts": np.zeros((1, len(codes.parts_)), np.int32),
             "numbers": np.zeros((1, len(EVENT_NUMBERS))),
+            "named": np.zeros(1, np.int8),
         }
         self._no_events = _cut(self._one, slice(0, 0))
         self._no_rows = {**_cut(self._no_events, slice(0)), "prices": np.empty(0)}
@@ -358,7 +385,8 @@ class Features(TransformerMixin, Nested):  # type: ignore[misc]
 
     def _fit_scaler(self, values: Array) -> None:
         if self.scaler is not None:
-            self.scaler_ = clone(self.scaler).fit(values)
+            with np.errstate(all="ignore"):  # a column of which nothing is known stays so
+                self.scaler_ = clone(self.scaler).fit(values)
 
     def _run(self, state: State, events: Mapping[str, Array]) -> None:
         """Let a state take in events, with no question asked."""
@@ -369,7 +397,8 @@ class Features(TransformerMixin, Nested):  # type: ignore[misc]
             state.follow(_cut(events, part), self._no_rows, _NOTHING)
 
     def _row_frame(self, rows: Any) -> pd.DataFrame:
-        frame = frame_of_events(rows) if not hasattr(rows, "columns") else as_pandas(rows, "rows")
+        frame = frame_of_events(rows) if is_events(rows) else as_pandas(rows, "rows")
+        require_single(frame, (*ROW_COLUMNS, *self._context_names), "rows")
         for feature in self.features_.values():
             require_context(feature, [str(name) for name in frame.columns])
         return frame
@@ -413,7 +442,7 @@ class Features(TransformerMixin, Nested):  # type: ignore[misc]
         now, items = asked["times"].astype(np.float64), asked["parts"][:, ITEM]
         values = np.empty((self._n_columns, len(now)), np.float32)
         column = 0
-        with np.errstate(all="ignore"):  # what is unknown, or beyond float32, stays so
+        with np.errstate(all="ignore"):  # what is unknown stays so
             for name, feature in self.features_.items():
                 seen = Seen(
                     tallies, answers, self._places[name], now,
@@ -428,6 +457,7 @@ class Features(TransformerMixin, Nested):  # type: ignore[misc]
                 for values_of_one in computed:
                     values[column] = values_of_one
                     column += 1
+        values[np.isinf(values)] = np.nan  # beyond float32: no learner takes it
         return values
 
     def _bring_visit(self, answers: Array, session: Sequence[Id], parts: Array) -> None:
@@ -456,11 +486,16 @@ class Features(TransformerMixin, Nested):  # type: ignore[misc]
         return np.asarray(scaler.transform(values), dtype=np.float32)
 
     def _framed(self, values: Array, rows: Any) -> Any:
-        index = rows.index if isinstance(rows, pd.DataFrame) else None
-        frame = pd.DataFrame(
-            self._scaled(values), columns=self.get_feature_names_out(), index=index
-        )
-        return frame if not hasattr(rows, "columns") else like(frame, rows)
+        scaled, names = self._scaled(values), self.get_feature_names_out()
+        if isinstance(rows, pd.DataFrame) or is_events(rows):
+            index = rows.index if isinstance(rows, pd.DataFrame) else None
+            return pd.DataFrame(scaled, columns=names, index=index)
+        # Whole columns as they lie: a value that is not known is NaN in every kind of frame.
+        columns = {
+            str(name): np.ascontiguousarray(scaled[:, place]) for place, name in enumerate(names)
+        }
+        backend = nw.from_native(rows).implementation
+        return nw.from_dict(columns, backend=backend).to_native()
 
     def _visit(self, feature: Feature) -> str:
         return f"the visit, over after {self.gap}" if isinstance(feature, SessionSignals) else "now"
@@ -482,13 +517,30 @@ class Features(TransformerMixin, Nested):  # type: ignore[misc]
             and isinstance(held["codes_"], Codes)
             and isinstance(held["log_"], EventLog)
             and type(held["end_"]) is int
+            and MISSING_TIME <= held["end_"] < -MISSING_TIME
             and type(held["late_"]) is int
+            and held["late_"] >= 0
         )
         if not good:
             raise DataError("Features: what was learned is not what it should be.")
+        tallies = [t for part in held["features_"].values() for t in part.tallies().values()]
+        if not set(part_names(tallies)) <= set(self.codes_.parts_):
+            raise DataError("Features: events were not kept for all that is counted.")
         self._lay_out()
         self.log_.check(len(self.codes_.parts_))
         State(self._program, duration_ms(self.gap), self.state_).check()
+        if "scaler_" in held:
+            self._check_scaler()
+
+    def _check_scaler(self) -> None:
+        """Let the scaler scale one row: what it was told of itself must fit these features."""
+        try:
+            scaled = self._scaled(np.zeros((1, self._n_columns), np.float32))
+            good = scaled.shape == (1, len(self.get_feature_names_out()))
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+            good = False
+        if not good:
+            raise DataError("Features: the scaler does not fit the columns.")
 
     def _prepare(self) -> None:
         self._lay_out()
@@ -499,14 +551,23 @@ class Features(TransformerMixin, Nested):  # type: ignore[misc]
 _NOTHING = np.empty(0, np.int64)
 
 
+def _item_ids(items: Any) -> Any:
+    """Return candidates as what an `IdMap` looks up; one id in place of many is refused."""
+    if isinstance(items, (list, tuple, pd.Series)):
+        return items
+    if hasattr(items, "columns"):
+        raise DataError("for_query needs a list of item ids, got a frame; pass frame['item_id'].")
+    return listed(items, "for_query")
+
+
 def _cut(columns: Mapping[str, Array], rows: slice) -> dict[str, Array]:
     return {name: column[rows] for name, column in columns.items()}
 
 
 def _require_distinct(columns: Mapping[str, list[str]]) -> None:
     seen: dict[str, str] = {}
-    for name, listed in columns.items():
-        for column in listed:
+    for name, own in columns.items():
+        for column in own:
             if column in seen:
                 raise ParameterError(
                     f"Features: {seen[column]} and {name} both give a column {column!r}; keep one."

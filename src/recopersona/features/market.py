@@ -214,13 +214,15 @@ class Context(Feature):
 _CYCLES = {"hour": "time of day", "weekday": "time of week", "season": "time of year"}
 _FIRST_MONDAY = 4  # days from 1970-01-01, a Thursday
 _YEAR_DAYS = 365.2425
+_CALENDAR_MS = (-62_135_424_000_000.0, 253_402_128_000_000.0)  # the years 1 to 9999, less two days
 
 
 def _local(now: Array, time_zone: str) -> Array:
     """Return wall-clock time in days since 1970-01-01 00:00 of a time zone, float64."""
     if time_zone == "UTC":
         return now / DAY_MS
-    moments = pd.DatetimeIndex(now.astype("datetime64[ms]")).tz_localize("UTC")
+    within = np.clip(now, *_CALENDAR_MS)  # time zones end where calendars do
+    moments = pd.DatetimeIndex(within.astype("datetime64[ms]")).tz_localize("UTC")
     wall = moments.tz_convert(time_zone).tz_localize(None)
     return wall.as_unit("ms").asi8 / DAY_MS
 

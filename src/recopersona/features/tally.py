@@ -79,14 +79,16 @@ class Tally:
         keep: str = "sum",
         where: tuple[str, Any] | None = None,
     ) -> None:
-        if len(key) > 2:
-            raise ParameterError(f"a Tally has a key of at most two parts, got {key!r}.")
+        if len(key) > 2 or not all(isinstance(part, str) for part in key):
+            raise ParameterError(f"a Tally has a key of at most two parts (words), got {key!r}.")
         if fact not in FACTS:
             raise ParameterError(f"unknown fact {fact!r}{hint(fact, FACTS)}")
-        if keep not in _KEEPS:
+        if keep not in list(_KEEPS):  # a list cannot be looked up, and is none of them
             raise ParameterError(f"keep must be sum, largest or smallest, got {keep!r}.")
         if half_life is not None:
             duration_ms(half_life, "half_life")
+        if where is not None:
+            _check_where(where)
         for name, value in {
             "key": key, "fact": fact, "kinds": _weights(kinds), "half_life": half_life,
             "keep": keep, "where": where,
@@ -126,6 +128,23 @@ class Tally:
         return weights
 
 
+def _check_where(where: Any) -> None:
+    is_pair = isinstance(where, tuple) and len(where) == 2 and isinstance(where[0], str)
+    if not is_pair or where[0] in ("user", "item", "price_band") or not _is_hashable(where[1]):
+        raise ParameterError(
+            "where must be an attribute of items, or what events say of themselves, and a value "
+            f"of it, such as ('payment_method', 'card'), got {where!r}."
+        )
+
+
+def _is_hashable(value: Any) -> bool:
+    try:
+        hash(value)
+    except TypeError:
+        return False
+    return True
+
+
 _ALL_BUT_RETURNS = np.array([float(kind != "return") for kind in EVENT_TYPES])
 
 
@@ -134,9 +153,11 @@ def _weights(kinds: Any) -> tuple[tuple[str, float], ...] | None:
         return None
     if isinstance(kinds, str) or not isinstance(kinds, Iterable):
         raise ParameterError(f"kinds must be a list of event types or a mapping, got {kinds!r}.")
-    weights = dict(kinds) if isinstance(kinds, Mapping) else dict.fromkeys(kinds, 1.0)
-    for kind, weight in weights.items():
+    listed = list(kinds)
+    for kind in listed:
         event_code(kind)
+    weights = dict(kinds) if isinstance(kinds, Mapping) else dict.fromkeys(listed, 1.0)
+    for kind, weight in weights.items():
         if not isinstance(weight, (int, float)) or not np.isfinite(weight):
             raise ParameterError(f"kinds[{kind!r}] must be a finite number, got {weight!r}.")
     return tuple(sorted((kind, float(weight)) for kind, weight in weights.items()))

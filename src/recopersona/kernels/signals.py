@@ -499,13 +499,20 @@ def _n_distinct(values, start):
 
 @inlined
 def _follow_goods(facts, index, values, used, user, item, now, kind):
-    """Put an item into the cart or take it out, and measure the time between two purchases."""
+    """Put an item into the cart or take it out, and measure the time between two purchases.
+
+    What comes late is counted, and leaves the cart as later events have made it.
+    """
     page = _open(index, values, used, GOODS, user, item, _GOODS_SIZE)
     in_cart = values[page + _IN_CART] == 1.0
+    is_late = values[page] > now
+    if not is_late:
+        values[page] = now
     if kind == _CART:
         if not in_cart:
             facts[11] = 1.0
-        values[page + _IN_CART] = 1.0
+        if not is_late:
+            values[page + _IN_CART] = 1.0
         return
     if kind == _PURCHASE:
         if in_cart:
@@ -516,7 +523,8 @@ def _follow_goods(facts, index, values, used, user, item, now, kind):
             facts[17] = 1.0
         if not before > now:
             values[page + _BOUGHT_AT] = now
-    values[page + _IN_CART] = 0.0
+    if not is_late:
+        values[page + _IN_CART] = 0.0
 
 
 @inlined

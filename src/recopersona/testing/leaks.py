@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
+from recopersona.data.columns import require_columns
 from recopersona.data.intake import frame_of_events
 from recopersona.data.times import to_ms
+from recopersona.errors import DataError
 from recopersona.features.features import Features
 
 
@@ -45,6 +47,8 @@ def check_leak_free(
     ------
     AssertionError
         Naming the columns that differ, and the first row that shows it.
+    ColumnError, DataError
+        If there are no times, or too few to see anything.
 
     Examples
     --------
@@ -56,11 +60,18 @@ def check_leak_free(
     >>> check_leak_free(Features([ItemPopularity()]), log)
     """
     frame = frame_of_events(events)
-    asked = frame if rows is None else rows
+    asked = frame if rows is None else frame_of_events(rows)
+    require_columns(frame, ["timestamp"])
+    require_columns(asked, ["timestamp"], "rows")
     times, row_times = to_ms(frame["timestamp"]), to_ms(asked["timestamp"])
     unscaled = clone(features).set_params(scaler=None)
     whole = clone(unscaled).fit(frame, items=items).transform(asked)
     moments = np.unique(times)[1:]
+    if not (len(moments) and (row_times >= moments[0]).any()):
+        raise DataError(
+            "a leak shows only where events come one after another and rows after the first; "
+            f"got {len(frame)} events at {len(moments) + 1} moments and {len(asked)} rows."
+        )
     rng = np.random.default_rng(random_state)
     for moment in rng.choice(moments, min(cuts, len(moments)), replace=False):
         before, known = times < moment, row_times <= moment
