@@ -831,3 +831,24 @@ def test_a_leak_check_that_can_see_nothing_says_so():
         check_leak_free(rp.Features([rp.RFM()]), log, rows=log[:0])
     with pytest.raises(ColumnError, match="rows need a column 'timestamp'"):
         check_leak_free(rp.Features([rp.RFM()]), log, rows=log[["user_id"]])
+
+
+def test_a_question_is_not_asked_before_what_is_known():
+    features = rp.Features([rp.RFM(), rp.SessionSignals()]).fit(shop_log())
+    early, now = (
+        features.for_query(rp.Query("anna", now=moment), ["i0"]) for moment in ("2025-01-01", None)
+    )
+    np.testing.assert_array_equal(early, now)
+    names = features.get_feature_names_out().tolist()
+    for name in ("recency", "tenure", "session_minutes", "idle_minutes"):
+        assert now[0, names.index(name)] >= 0
+
+
+def test_a_fit_that_fails_leaves_nothing_to_ask():
+    features = rp.Features([rp.RFM()]).fit(shop_log())
+    with pytest.raises(DataError):
+        features.fit(shop_log().drop(columns="timestamp"))
+    with pytest.raises(NotFittedError):
+        features.for_query("anna", ["i0"])
+    with pytest.raises(NotFittedError):
+        features.update(rp.Event("anna", "i0", "view", "2026-06-01"))

@@ -78,8 +78,8 @@ BAD = {
     "a class": ({"candidates": [rp.ALS]}, "Pipeline: candidates must be a list of models or"),
     "a word": ({"candidates": ["als"]}, "Pipeline: candidates must be a list of models or"),
     "two of a name": (
-        {"candidates": [("a", rp.ALS()), ("a", rp.ALS())]}, "'a' cannot name a model; use"),
-    "a name with __": ({"candidates": [("a__b", rp.ALS())]}, "'a__b' cannot name a model"),
+        {"candidates": [("a", rp.ALS()), ("a", rp.ALS())]}, "'a' cannot name a part; use"),
+    "a name with __": ({"candidates": [("a__b", rp.ALS())]}, "'a__b' cannot name a part"),
     "a rule as text": ({"rules": "item.stock > 0"}, "rules must be functions of"),
     "a rule of three": ({"rules": lambda a, b, c: a}, "rules must be functions of"),
     "a ranker that is none": ({"ranker": 7}, "Pipeline: ranker must be a function"),

@@ -88,9 +88,7 @@ def named(parts: Sequence[Any], owner: str, reserved: Sequence[str] = ()) -> lis
     for given, part in _pairs(parts):
         name = given or type(part).__name__.lower()
         if given is not None and (name in taken or "__" in name or not re.fullmatch(r"\w+", name)):
-            raise ParameterError(
-                f"{owner}: {name!r} cannot name a model; use distinct plain words."
-            )
+            raise ParameterError(f"{owner}: {name!r} cannot name a part; use distinct plain words.")
         if name in reserved:
             raise ParameterError(f"{owner}: {name!r} is a parameter of its own; name the model.")
         base, number = name, 2

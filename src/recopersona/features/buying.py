@@ -204,7 +204,7 @@ class SessionSignals(Feature):
             "session_categories": "different categories among the latest 8 events of the visit",
             "session_item": "how often the candidate is among the latest 8 events of the visit",
             "session_category": "share of the latest 8 events in the candidate's category",
-            "idle_minutes": "minutes since the user's latest event, NaN for a stranger",
+            "idle_minutes": "minutes since the user's latest event but returns, NaN for a stranger",
         }
 
     def compute(self, seen: Seen) -> Sequence[Array]:

@@ -203,7 +203,11 @@ class Features(TransformerMixin, Nested):  # type: ignore[misc]
         return self
 
     def update_items(self, frame: Any) -> Self:
-        """Take in new or changed rows of the catalogue; they hold from now on."""
+        """Take in new or changed rows of the catalogue.
+
+        The catalogue has no history: requests see the change at once, and rows of the past see it
+        too when the log is replayed for them. What events said of their items stays.
+        """
         self._check_fitted()
         self.codes_.update_items(frame)
         self._lay_out()  # what tallies ask for may have got its code
@@ -267,7 +271,8 @@ class Features(TransformerMixin, Nested):  # type: ignore[misc]
         Parameters
         ----------
         query : Query or user id
-            Its ``context`` and ``session`` are read; ``now`` is the end of the log unless said.
+            Its ``context`` and ``session`` are read; ``now`` counts where it is later than the
+            log.
         items : sequence of item ids (n,)
 
         Returns
@@ -276,7 +281,7 @@ class Features(TransformerMixin, Nested):  # type: ignore[misc]
         """
         self._check_fitted()
         asked, wanted = Query.of(query), _item_ids(items)
-        now = self.end_ if asked.now is None else int(asked.now)
+        now = self.end_ if asked.now is None else max(int(asked.now), self.end_)
         asked_rows = self.codes_.query(asked, self.codes_.items_.indices(wanted), now)
         none_new = np.zeros(len(wanted), np.int64)
         tallies, answers = self._state.follow(self._no_events, asked_rows, none_new)
@@ -499,6 +504,15 @@ class Features(TransformerMixin, Nested):  # type: ignore[misc]
 
     def _visit(self, feature: Feature) -> str:
         return f"the visit, over after {self.gap}" if isinstance(feature, SessionSignals) else "now"
+
+    def _check_fitted(self) -> None:
+        if "_state" not in vars(self):  # a quick look: an event takes a dozen microseconds
+            super()._check_fitted()
+
+    def _unfit(self) -> None:
+        super()._unfit()
+        if "_state" in vars(self):
+            del self._state
 
     @property
     def _n_columns(self) -> int:
