@@ -20,7 +20,7 @@ import math
 import numpy as np
 
 from recopersona.kernels.compiling import f64, i8, i32, i64, inlined, kernel, read, written
-from recopersona.kernels.prefetch import fetch_ahead
+from recopersona.kernels.prefetch import fetch_ahead, fetch_place
 
 VISITS, ORDERS, PRICES, GOODS = 0, 1, 2, 3
 FIXED_TABLES = 4
@@ -130,8 +130,7 @@ def follow(
     """
     event, visit = 0, -1
     for row in range(n_rows):
-        if row + _AHEAD < n_rows:
-            _fetch_pages(index, row_parts, row + _AHEAD, table_parts)
+        _fetch_ahead(index, values, row_parts, row, n_rows, table_parts)
         fresh = row == 0 or row_times[row] != row_times[row - 1]
         while event < visible[row]:
             _take_in(
@@ -236,14 +235,26 @@ def _open(index, values, used, table, first, second, size):
 
 
 @inlined
-def _fetch_pages(index, parts, row, table_parts):
-    """Ask the memory for the places of a row's keys, which will be wanted soon."""
+def _fetch_ahead(index, values, parts, row, n_rows, table_parts):
+    """Ask the memory for what rows to come will want: first the places of keys, then the pages."""
+    if row + 2 * _AHEAD < n_rows:
+        _fetch_keys(index, values, parts, row + 2 * _AHEAD, table_parts, False)
+    if row + _AHEAD < n_rows:
+        _fetch_keys(index, values, parts, row + _AHEAD, table_parts, True)
+
+
+@inlined
+def _fetch_keys(index, values, parts, row, table_parts, pages):
     user, item = parts[row, USER], parts[row, ITEM]
+    same_user = user == parts[row - 1, USER]
     if user >= 0 and item >= 0:
-        fetch_ahead(index, _home(len(index), GOODS, user, item))
-        fetch_ahead(index, _home(len(index), VISITS, user, 0))
-        fetch_ahead(index, _home(len(index), PRICES, item, 0))
+        _fetch_key(index, values, GOODS, user, item, pages)
+        _fetch_key(index, values, PRICES, item, 0, pages)
+        if not same_user:
+            _fetch_key(index, values, VISITS, user, 0, pages)
     for table in range(len(table_parts)):
+        if same_user and table_parts[table, 0] <= USER and table_parts[table, 1] < 0:
+            continue  # it is at hand
         if table_parts[table, 0] == PRICE_BAND or table_parts[table, 1] == PRICE_BAND:
             continue  # the band is not known yet
         first = second = 0
@@ -252,7 +263,19 @@ def _fetch_pages(index, parts, row, table_parts):
         if table_parts[table, 1] >= 0:
             second = parts[row, table_parts[table, 1]]
         if first >= 0 and second >= 0:
-            fetch_ahead(index, _home(len(index), table + FIXED_TABLES, first, second))
+            _fetch_key(index, values, table + FIXED_TABLES, first, second, pages)
+
+
+@inlined
+def _fetch_key(index, values, table, first, second, pages):
+    """Ask for the place of a key, or, once that has come, for the page it most likely has."""
+    home = _home(len(index), table, first, second)
+    if pages:
+        page = index[home, 1] >> _TABLE_BITS
+        if page < len(values):
+            fetch_place(values, page)
+    else:
+        fetch_ahead(index, home)
 
 
 @inlined
@@ -274,8 +297,7 @@ def _take_in(
     event_numbers, table_parts, bounds, weights, fact_of, where, rates, keeps, list_prices, gap,
 ):  # fmt: skip
     """Add one event to all that is kept."""
-    if event + _AHEAD < len(event_times):
-        _fetch_pages(index, event_parts, event + _AHEAD, table_parts)
+    _fetch_ahead(index, values, event_parts, event, len(event_times), table_parts)
     now = float(event_times[event])
     kind = event_kinds[event]
     band = _observe(
