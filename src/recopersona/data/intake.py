@@ -132,6 +132,8 @@ def _clock() -> int:
 def _one_id(identifier: Any, name: str) -> Id:
     if type(identifier) is str or type(identifier) is int:
         return identifier
+    if isinstance(identifier, np.integer):
+        return int(identifier)
     try:
         hash(identifier)
     except TypeError:
