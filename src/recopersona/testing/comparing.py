@@ -122,7 +122,8 @@ def _first_difference(first: pd.DataFrame, second: pd.DataFrame) -> str:
     if len(first) != len(second):
         return f"; the answers have {len(first)} and {len(second)} rows."
     for name in first.columns:
-        differs = (first[name] != second[name]).to_numpy()
+        both_missing = first[name].isna() & second[name].isna()
+        differs = ((first[name] != second[name]) & ~both_missing).to_numpy()
         if differs.any():
             row = int(np.argmax(differs))
             who = first["user_id"].iloc[row]
