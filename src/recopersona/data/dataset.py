@@ -182,6 +182,11 @@ class Dataset:
         return self.log if self._kept is None else self.log.take(self._kept)
 
     @property
+    def interaction_rows(self) -> Array:
+        """Where in the log each interaction stands, int64 (n_interactions,)."""
+        return np.arange(len(self.log)) if self._kept is None else np.flatnonzero(self._kept)
+
+    @property
     def shape(self) -> tuple[int, int]:
         """Users and items."""
         return len(self.users), len(self.items)

@@ -69,32 +69,74 @@ def visits_of(dataset: Dataset, gap: int) -> Visits:
     >>> visits.bounds.tolist(), visits.items.tolist(), visits.users.tolist()
     ([0, 1, 3, 4], [0, 0, 1, 2], [1, 0, 0])
     """
-    rows = dataset.interactions
-    rows = rows.take(rows.weight > 0)
-    order = _by_visit(rows)
-    users, items, codes = rows.users[order], rows.items[order], rows.event[order]
-    times = None if rows.timestamp is None else rows.timestamp[order]
-    new = _changes(users)
-    if rows.session is not None:
-        new |= _changes(rows.session[order])
-    elif times is not None:
-        known = (times[1:] != MISSING_TIME) & (times[:-1] != MISSING_TIME)
-        new[1:] |= known & (times[1:] - times[:-1] > gap)
-    click = new | _changes(items) | ~_changes(codes)
-    starts = np.flatnonzero(new)
-    lasts = np.append(starts[1:], len(new)) - 1 if len(starts) else starts
-    sizes = np.add.reduceat(click, starts) if len(starts) else starts
+    rows = dataset.interactions.take(dataset.interactions.weight > 0)
+    cuts = _Cuts.of(rows, gap)
+    items, codes = rows.items[cuts.order], rows.event[cuts.order]
+    click = cuts.new | _changes(items) | ~_changes(codes)
+    sizes = np.add.reduceat(click, cuts.starts) if len(rows) else cuts.starts
     visits = Visits(
         np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
         items[click],
-        users[starts],
-        np.full(len(starts), MISSING_TIME) if times is None else times[lasts],
+        rows.users[cuts.order[cuts.starts]],
+        cuts.ends,
     )
-    # Of those that end together, the one whose last row is further down in the log ended later.
-    by_row = order_of(order[lasts].astype(np.int64))[0]
-    if times is not None:
-        by_row = by_row[order_of(visits.ends[by_row])[0]]
-    return visits.take(by_row)
+    return visits.take(cuts.by_end)
+
+
+def visit_of_rows(dataset: Dataset, gap: int) -> Array:
+    """Return which visit of `visits_of` each row of the log belongs to, -1 where it weighs nothing.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> events = pd.DataFrame({"user_id": [1, 2, 1], "item_id": ["tea", "tea", "rye"]})
+    >>> visit_of_rows(Dataset.from_frames(events), gap=1_800_000)
+    array([1, 0, 1])
+    """
+    weighs = dataset.interactions.weight > 0
+    cuts = _Cuts.of(dataset.interactions.take(weighs), gap)
+    rank = np.empty(len(cuts.by_end), np.int64)
+    rank[cuts.by_end] = np.arange(len(rank))
+    numbers = np.full(len(dataset.log), -1, np.int64)
+    rows = dataset.interaction_rows[weighs]
+    numbers[rows[cuts.order]] = rank[np.cumsum(cuts.new) - 1]
+    return numbers
+
+
+class _Cuts(NamedTuple):
+    """Where visits begin and end, among rows in order of user and time.
+
+    order   (n,) int32, the rows in that order
+    new     (n,) bool, where a visit begins
+    starts  (n_visits,) int64, the same as places
+    ends    (n_visits,) int64, when each visit ended
+    by_end  (n_visits,) int32, the visits in order of their ends
+    """
+
+    order: Indices
+    new: Mask
+    starts: Array
+    ends: Array
+    by_end: Indices
+
+    @classmethod
+    def of(cls, rows: Interactions, gap: int) -> _Cuts:
+        order = _by_visit(rows)
+        times = None if rows.timestamp is None else rows.timestamp[order]
+        new = _changes(rows.users[order])
+        if rows.session is not None:
+            new |= _changes(rows.session[order])
+        elif times is not None:
+            known = (times[1:] != MISSING_TIME) & (times[:-1] != MISSING_TIME)
+            new[1:] |= known & (times[1:] - times[:-1] > gap)
+        starts = np.flatnonzero(new)
+        lasts = np.append(starts[1:], len(new)) - 1 if len(starts) else starts
+        ends = np.full(len(starts), MISSING_TIME) if times is None else times[lasts]
+        # Of those that end together, the one whose last row is further down the log ended later.
+        by_end = order_of(order[lasts].astype(np.int64))[0]
+        if times is not None:
+            by_end = by_end[order_of(ends[by_end])[0]]
+        return cls(order, new, starts, ends, by_end)
 
 
 class Clicks(NamedTuple):
