@@ -67,9 +67,9 @@ class SessionLinear(ClickRows):
         Regularization weight.
     xi : float, at least 0
         What an item may say for itself at most; 0 is the constraint of `EASE`.
-    delta_pos : float, above 0
+    delta_pos : float, at least 0.01
         In how many clicks the past and the future fade, up to 50 away.
-    delta_inf : float, above 0
+    delta_inf : float, at least 0.01
         In how many clicks those of the visit in question fade.
     delta_time : duration or None
         In what time visits fade before the last one; None weighs all alike, as are those without a
@@ -134,8 +134,8 @@ class SessionLinear(ClickRows):
     alpha: float = param(real(at_least=0, at_most=1), default=0.2)
     reg: float = param(real(above=0), default=10.0)
     xi: float = param(real(at_least=0), default=1.0)
-    delta_pos: float = param(real(above=0), default=1.0)
-    delta_inf: float = param(real(above=0), default=4.0)
+    delta_pos: float = param(real(at_least=0.01), default=1.0)
+    delta_inf: float = param(real(at_least=0.01), default=4.0)
     delta_time: str | timedelta | None = param(optional(duration()), default=None)
     neighbors: int | None = param(optional(whole(at_least=1)), default=200)
     max_visit_items: int = param(whole(at_least=1), default=500)
@@ -288,22 +288,18 @@ def past_and_future(
     cuts = np.flatnonzero(np.arange(len(owner)) + 1 < visits.bounds[owner + 1])
     visit = owner[cuts]
     low, high = visits.bounds[visit], visits.bounds[visit + 1]
-    longest = int(sizes.max(initial=1)) - 1
-    reach = min(longest, _FARTHEST, int(-np.log(_FAINT) * delta) + 1)
-    halves = []
-    for first, step in ((cuts, -1), (cuts + 1, 1)):
-        rows, columns, values = [], [], []
-        for distance in range(reach):
-            click = first + step * distance
-            there = np.flatnonzero((click >= low) & (click < high))
-            rows.append(there)
-            columns.append(visits.items[click[there]])
-            values.append(np.full(len(there), np.exp(-distance / delta), np.float32))
-        columns_of = [np.concatenate(part) if part else [] for part in (values, rows, columns)]
-        entries = (columns_of[0], (columns_of[1], columns_of[2]))
-        matrix = sparse.coo_array(entries, shape=(len(cuts), n_items), dtype=np.float32)
-        halves.append(sparse.csr_array(matrix))
-    return visit, halves[0], halves[1]
+    reach = max(1, min(int(sizes.max(initial=1)) - 1, _FARTHEST, int(-np.log(_FAINT) * delta) + 1))
+
+    def faded(first: Array, step: int) -> sparse.csr_array:
+        places = [first + step * distance for distance in range(reach)]
+        there = [np.flatnonzero((place >= low) & (place < high)) for place in places]
+        items = [visits.items[place[rows]] for place, rows in zip(places, there, strict=True)]
+        fades = np.exp(np.arange(reach) / -delta).astype(np.float32)
+        values = np.repeat(fades, [len(rows) for rows in there])
+        entries = (values, (np.concatenate(there), np.concatenate(items)))
+        return sparse.csr_array(sparse.coo_array(entries, shape=(len(cuts), n_items)))
+
+    return visit, faded(cuts, -1), faded(cuts + 1, 1)
 
 
 def _scaled(rows: sparse.csr_array, weights: Array) -> sparse.csr_array:

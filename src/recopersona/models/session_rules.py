@@ -241,7 +241,8 @@ def distance_weights(weighting: str, steps: int) -> Floats:
         "quadratic": 1 / d**2,
         "same": np.ones(steps),
     }[weighting]
-    return weights.astype(np.float32)
+    falling: Floats = weights.astype(np.float32)
+    return falling
 
 
 def _rules_of(
