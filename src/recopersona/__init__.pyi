@@ -78,6 +78,9 @@ from recopersona.models.neighbors import ItemKNN as ItemKNN
 from recopersona.models.neighbors import UserKNN as UserKNN
 from recopersona.models.popularity import Popularity as Popularity
 from recopersona.models.random_walk import RP3Beta as RP3Beta
+from recopersona.models.session_linear import SessionLinear as SessionLinear
+from recopersona.models.session_rules import Markov as Markov
+from recopersona.models.session_rules import SequentialRules as SequentialRules
 from recopersona.pipeline.pipeline import Pipeline as Pipeline
 
 __version__: str

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recopersona.kernels.regression import descend_nets, solve_ridges
+from recopersona.kernels.regression import descend_nets, solve_ridges, solve_transitions
 from tests.kernels.test_gram import sparse_gram
 from tests.naive import linear as naive
 
@@ -60,3 +60,38 @@ def test_a_loose_tolerance_stops_early():
         solve_ridges(weights, *sparse_gram(items), bounds, chosen, penalties, tolerance, 0, 5)
         results.append(weights)
     assert not np.allclose(*results, atol=1e-4)
+
+
+targets = st.lists(
+    st.lists(st.integers(0, 3), min_size=8, max_size=8), min_size=5, max_size=5
+)  # items x users
+
+
+@given(counts, targets, picks, st.sampled_from([0.5, 10.0]), st.sampled_from([0.0, 0.2, 9.0]),
+       st.integers(0, 5))  # fmt: skip
+def test_transitions_agree_with_the_twin(items, targets, picked, reg, ceiling, cut):
+    x, n = np.array(items, np.float64).T, len(items)
+    y = np.array(targets[:n], np.float64).T
+    rows = [sorted(other for other in picked[item] if other < n)[::-1] for item in range(n)]
+    bounds = np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(np.int64)
+    chosen = np.array([other for row in rows for other in row], np.int32)
+    shared = x.T @ y
+    wanted = [shared[other, item] for item, row in enumerate(rows) for other in row]
+    weights, gram, cut = np.full(len(chosen), 77, np.float32), sparse_gram(items), min(cut, n)
+    for block in ((cut, n), (0, cut)):
+        solve_transitions(
+            weights, *gram, bounds, chosen, np.array(wanted, np.float32), reg, ceiling, 1e-6,
+            *block,
+        )  # fmt: skip
+    for item, others in enumerate(rows):
+        columns = x[:, others]
+        system = columns.T @ columns + reg * np.eye(len(others))
+        expected = np.linalg.solve(system, columns.T @ y[:, item])
+        if item in others and expected[others.index(item)] > ceiling:
+            rest = [other for other in others if other != item]
+            left = y[:, item] - ceiling * x[:, item]
+            part = np.linalg.solve(
+                x[:, rest].T @ x[:, rest] + reg * np.eye(len(rest)), x[:, rest].T @ left
+            )
+            expected = [ceiling if o == item else part[rest.index(o)] for o in others]
+        assert weights[bounds[item] : bounds[item + 1]] == pytest.approx(expected, abs=1e-3)

@@ -21,5 +21,13 @@ def every_model():
                 is_model = isinstance(kind, type) and issubclass(kind, rp.Recommender)
                 if not is_model or kind.__module__ != found.name or name.startswith("_"):
                     continue
-                if kind._fit is not rp.Recommender._fit and kind is not SessionRecommender:
+                if _can_be_fitted(kind):
                     yield kind(**ARGUMENTS.get(name, {}))
+
+
+def _can_be_fitted(kind):
+    """Tell models from what they have in common."""
+    unwritten = SessionRecommender._fit_visits
+    return (
+        kind._fit is not rp.Recommender._fit and getattr(kind, "_fit_visits", None) is not unwritten
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -98,7 +99,7 @@ class EASE(ItemToItem):
         n_items = by_user.shape[1]
         needed = 4 * n_items**2 + 12 * WIDTH * n_items + 40 * by_user.nnz
         require_memory(needed, self.max_memory, "EASE", f"{n_items:,} items", "use SparseEASE")
-        gram = _dense_gram(by_user)
+        gram = dense_gram(by_user)
         np.fill_diagonal(gram, np.diagonal(gram) / (1 - self.dropout) + self.reg)
         self.item_weights_ = _weights_without_self(gram)
 
@@ -166,7 +167,7 @@ class NearItems(SparseItemToItem):
         # Rare items first: what a popular item shares with rarer ones then stands in their rows,
         # and no row is long.
         order = np.argsort(np.bincount(matrix.indices, minlength=matrix.shape[1]), kind="stable")
-        by_user = _renumbered(matrix, order)
+        by_user = renumbered(matrix, order)
         by_item = transposed(by_user)
         gram = self._gram(by_item, by_user)
         n_users, squares = by_user.shape[0], sums_of_squares(by_item)
@@ -181,29 +182,13 @@ class NearItems(SparseItemToItem):
         blocks = cut_evenly(bounds, _BLOCKS * _PARTS)
         for part in progress(cut(len(blocks), _BLOCKS), type(self).__name__):
             run_blocks(block, blocks[slice(*part)])
-        self._keep(*_by_source(bounds, chosen, weights, order))
+        self._keep(*by_source(bounds, chosen, weights, order))
 
     def _gram(self, by_item: sparse.csr_array, by_user: sparse.csr_array) -> Gram:
-        n_items = by_item.shape[0]
-        rows, columns = SparseRows.of(by_item), SparseRows.of(by_user)
-        blocks = cut_evenly(rows[0], _BLOCKS)
-        counts = np.empty(n_items, np.int64)
-
-        def count(start: int, end: int) -> None:
-            last = np.full(n_items, -1)
-            count_products(counts, last, *rows[:2], *columns[:2], start, end)
-
-        run_blocks(count, blocks)
-        bounds = starts(counts)
-        self._require_memory(n_items, int(bounds[-1]), by_user.nnz)
-        gram = Gram(bounds, np.empty(bounds[-1], np.int32), np.empty(bounds[-1], np.float32))
-
-        def fill(start: int, end: int) -> None:
-            sums, last = np.zeros(n_items, np.float32), np.full(n_items, -1)
-            fill_products(*gram[1:], sums, last, bounds, *rows, *columns, start, end)
-
-        run_blocks(fill, blocks)
-        return gram
+        n_items, n_pairs = by_item.shape[0], by_user.nnz
+        return sparse_gram(
+            by_item, by_user, lambda n_products: self._require_memory(n_items, n_products, n_pairs)
+        )
 
     def _require_memory(self, n_items: int, n_products: int, n_pairs: int) -> None:
         k = min(self.k, n_items)
@@ -393,7 +378,41 @@ class SLIM(NearItems):
         )  # fmt: skip
 
 
-def _dense_gram(by_user: sparse.csr_array) -> Floats:
+def sparse_gram(
+    by_item: sparse.csr_array, by_user: sparse.csr_array, admit: Callable[[int], None]
+) -> Gram:
+    """Return the products of all pairs of items that share a user.
+
+    Parameters
+    ----------
+    by_item : csr_array (n_items, n_users)
+    by_user : csr_array (n_users, n_items)
+    admit : callable
+        Is told how many products there are before they are made, and may refuse.
+    """
+    n_items = by_item.shape[0]
+    rows, columns = SparseRows.of(by_item), SparseRows.of(by_user)
+    blocks = cut_evenly(rows[0], _BLOCKS)
+    counts = np.empty(n_items, np.int64)
+
+    def count(start: int, end: int) -> None:
+        last = np.full(n_items, -1)
+        count_products(counts, last, *rows[:2], *columns[:2], start, end)
+
+    run_blocks(count, blocks)
+    bounds = starts(counts)
+    admit(int(bounds[-1]))
+    gram = Gram(bounds, np.empty(bounds[-1], np.int32), np.empty(bounds[-1], np.float32))
+
+    def fill(start: int, end: int) -> None:
+        sums, last = np.zeros(n_items, np.float32), np.full(n_items, -1)
+        fill_products(*gram[1:], sums, last, bounds, *rows, *columns, start, end)
+
+    run_blocks(fill, blocks)
+    return gram
+
+
+def dense_gram(by_user: sparse.csr_array) -> Floats:
     """Return the products of all pairs of items, from the diagonal to the right."""
     by_item = transposed(by_user)
     rows, columns = SparseRows.of(by_item), SparseRows.of(by_user)
@@ -419,7 +438,7 @@ def _weights_without_self(gram: Floats) -> Floats:
     return gram
 
 
-def _renumbered(by_user: sparse.csr_array, order: Array) -> sparse.csr_array:
+def renumbered(by_user: sparse.csr_array, order: Array) -> sparse.csr_array:
     """Return users x items with the items in another order."""
     place = np.empty(len(order), np.int32)
     place[order] = np.arange(len(order), dtype=np.int32)
@@ -429,7 +448,7 @@ def _renumbered(by_user: sparse.csr_array, order: Array) -> sparse.csr_array:
     return renumbered
 
 
-def _by_source(
+def by_source(
     bounds: Array, sources: Indices, weights: Floats, order: Array
 ) -> tuple[Array, Indices, Floats]:
     """Turn each item's weights from others into each item's weights to others, in first order."""

@@ -20,7 +20,8 @@ def check_recommender(model: Recommender) -> None:
     """Check that a model keeps every promise of `recopersona.Recommender`.
 
     The model itself is left alone: each check works on a clone, with a shop of 60 users and 25
-    items. A ``random_state`` that is not an integer is set to 0, for answers must be comparable.
+    items. A ``random_state`` that is not an integer is set to 0, for answers must be comparable;
+    ``repeats``, which lets a visit come back to its own items, is set to False.
 
     Parameters
     ----------
@@ -62,7 +63,7 @@ def recommender_checks(model: Recommender) -> list[tuple[str, Callable[[], None]
     """
 
     def unfitted() -> Recommender:
-        return _seeded(clone(model))
+        return _settled(clone(model))
 
     # Fitted once for all questions: a copy each, so that no check sees what another one did.
     fitted = cache(lambda: unfitted().fit(small_shop()))
@@ -87,9 +88,12 @@ def _run(check: Callable[[Any], None], prepare: Callable[[], Recommender], name:
         ) from problem
 
 
-def _seeded(model: Recommender) -> Recommender:
-    """Give every part that would draw a seed of its own a seed that stays."""
+def _settled(model: Recommender) -> Recommender:
+    """Seed every part that would draw a seed of its own, and let no visit repeat its items."""
     for name, value in model.get_params().items():
-        if name.split("__")[-1] == "random_state" and not isinstance(value, int):
+        parameter = name.split("__")[-1]
+        if parameter == "random_state" and not isinstance(value, int):
             model.set_params(**{name: 0})
+        elif parameter == "repeats":
+            model.set_params(**{name: False})
     return model
