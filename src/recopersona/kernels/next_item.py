@@ -44,7 +44,7 @@ def _drop(rows, row, kept, key, sample):
     if kept >= 1:
         return
     limit = np.int64(kept * np.float32(256))
-    lift = np.float32(256) / np.float32(max(limit, 1))
+    lift = np.float32(256) / max(np.float32(limit), np.float32(1))
     seed = _mixed(key ^ _mixed(np.int64(sample)))
     for first in range(0, rows.shape[1], 4):
         seed = _mixed(seed + _STRIDE)
@@ -171,6 +171,7 @@ def _pull_back(pull, shares, shift, pulls, whose, factors, clicks, start, end, p
     read(f32),
     read(f32),
     read(f32, 2),
+    read(f32, 2),
     read(i32),
     read(i64),
     read(i64),
@@ -186,8 +187,8 @@ def _pull_back(pull, shares, shift, pulls, whose, factors, clicks, start, end, p
 )
 def compare(
     pulls, whose, others, odds, factor, shift, lift, losses,
-    vectors, lengths, shares, factors, clicks, starts, ends, places, targets, columns, repeats,
-    scale, kept, key, first, last,
+    vectors, lengths, shares, factors, rivals, clicks, starts, ends, places, targets, columns,
+    repeats, scale, kept, key, first, last,
 ):  # fmt: skip
     """Compare each sample's next item with its clicks and the others; say how all should move.
 
@@ -196,15 +197,16 @@ def compare(
 
     pulls    (n_slots, f) float32, added to: the gradient at the item of each slot
     whose    (n_slots,) int32, written: the item of each slot
-    others   (n, f + 1) float32: the sum of odds times factors, and of odds; written
+    others   (n, f + 1) float32: odds times rivals, summed; own items' are taken out
     odds     (n, n_others) float32: exp(score - scale) of the others; own items' are blanked
     factor   (n,) float32, written: what turns odds into gradients of scores
     shift    (window,) float64, added to: the gradient at the weights of distances
     lift     (distances, times) float64, added to: the gradient at the bonuses
     losses   (n,) float64, written
     vectors, lengths, shares, factors, clicks, starts, ends, places, kept, key: as in `mix_visits`
+    rivals   (n_others, f + 1) float32: the others' factors as they were compared, and 1
     targets  (n,) int32: the item that came next
-    columns  (n_items,) int32: where among the others an item is, or -1
+    columns  (n_items,) int32: which of the others an item is, or -1
     repeats  (distances, times) float32: the bonus of items clicked before, by how far from the end
              and how often
     scale    float32
@@ -227,7 +229,7 @@ def compare(
                 odds[sample, column] = 0
                 others[sample, n_factors] -= twice
                 for place_ in range(n_factors):
-                    others[sample, place_] -= twice * factors[own[one], place_]
+                    others[sample, place_] -= twice * rivals[column, place_]
         total = max(others[sample, n_factors], np.float32(0))
         for one in range(n_own):
             cosines[one] = _product(vectors, sample, factors, own[one])
@@ -262,9 +264,7 @@ def compare(
 
 @kernel(
     written(f32, 2),
-    written(f32, 2),
-    written(f32, 2),
-    written(i64),
+    written(f32),
     read(i32),
     read(i64),
     read(i64),
@@ -273,12 +273,11 @@ def compare(
     i64,
     i64,
 )
-def move_items(factors, means, squares, counts, items, bounds, rows, pulls, rate, first, last):
-    """Take a step of Adam with some items, and put their vectors back to length 1.
+def move_items(factors, sums, items, bounds, rows, pulls, rate, first, last):
+    """Take a step of Adagrad with some items, on the sphere of vectors of length 1.
 
     factors  (n_items, f) float32, written
-    means, squares  (n_items, f) float32, written: running means of gradients and of their squares
-    counts   (n_items,) int64, written: steps so far
+    sums     (n_items,) float32, written: squared lengths of an item's gradients so far
     items    (n,) int32, each once
     bounds   (n + 1,) int64: where the rows of each item start
     rows     (bounds[n],) int64: which pulls are each item's, added up in this order
@@ -295,20 +294,26 @@ def move_items(factors, means, squares, counts, items, bounds, rows, pulls, rate
         for entry in range(bounds[one], bounds[one + 1]):
             for place in range(n_factors):
                 pull[0, place] += pulls[rows[entry], place]
-        along = _product(pull, 0, factors, item)  # the length cannot change
-        counts[item] += 1
-        steps = np.float32(counts[item])
-        mean_unit = np.float32(1) - _MEAN_KEPT**steps
-        square_unit = np.float32(1) - _SQUARE_KEPT**steps
+        along = _product(pull, 0, factors, item)
+        for place in range(n_factors):  # what would change the length falls away
+            pull[0, place] -= along * factors[item, place]
+        sums[item] += _product(pull, 0, pull, 0)
+        step = rate / np.sqrt(np.float32(1) + sums[item])
         for place in range(n_factors):
-            gradient = pull[0, place] - along * factors[item, place]
-            mean = _MEAN_KEPT * means[item, place] + (np.float32(1) - _MEAN_KEPT) * gradient
-            square = _SQUARE_KEPT * squares[item, place]
-            square += (np.float32(1) - _SQUARE_KEPT) * gradient * gradient
-            means[item, place], squares[item, place] = mean, square
-            factors[item, place] -= rate * (mean / mean_unit) / (
-                np.sqrt(square / square_unit) + _TINY
-            )
+            factors[item, place] -= step * pull[0, place]
         length = max(np.sqrt(_product(factors, item, factors, item)), _SHORTEST)
         for place in range(n_factors):
             factors[item, place] /= length
+
+
+@kernel(written(f32, 2), f32, i64, i64, i64)
+def drop(rows, kept, key, first, last):
+    """Blank some places of rows and lift the others; again with the same key, the same places.
+
+    rows  (n, f) float32, written
+    kept  float32: the share of places that are not blanked, 1 for all
+    key   int64: of the random numbers
+    first, last  int64: the rows to do
+    """
+    for row in range(first, last):
+        _drop(rows, row, kept, key, row)
