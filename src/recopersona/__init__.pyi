@@ -78,6 +78,7 @@ from recopersona.models.neighbors import ItemKNN as ItemKNN
 from recopersona.models.neighbors import UserKNN as UserKNN
 from recopersona.models.popularity import Popularity as Popularity
 from recopersona.models.random_walk import RP3Beta as RP3Beta
+from recopersona.models.session_factors import SessionFactors as SessionFactors
 from recopersona.models.session_linear import SessionLinear as SessionLinear
 from recopersona.models.session_rules import Markov as Markov
 from recopersona.models.session_rules import SequentialRules as SequentialRules
