@@ -2,15 +2,15 @@
 
     python benchmarks/sessions.py [DATA_DIR] [--quick] [--models A,B] [--lists OUT.parquet]
 
-DATA_DIR holds `train.parquet` (a list of `items` for each visit, in order of time) and `test.parquet`
-(`prefix`: the visit so far, `target`: the item clicked next); without one, visits are made up. Every
-model has its default settings, or those that its paper publishes, and ranks all items for every
-prefix; items of the visit are not left out. HR@20 is the share of prefixes whose target is among the
-first 20, MRR@20 the mean of 1 / its rank, 0 beyond 20.
+DATA_DIR holds `train.parquet` (a list of `items` for each visit, in order of time) and
+`test.parquet` (`prefix`: the visit so far, `target`: the item clicked next); without one, visits
+are made up. Every model has its default settings, or those that its paper publishes, and ranks all
+items for every prefix; items of the visit are not left out. HR@20 is the share of prefixes whose
+target is among the first 20, MRR@20 the mean of 1 / its rank, 0 beyond 20.
 
-`best` has the highest MRR@20 on the validation part: the last tenth of train, asked about each click
-that has two or more before it, with models that have learned from the rest. The figures beside it
-are those of the same model, fitted anew on all of train, on test.
+`best` has the highest MRR@20 on the validation part: the last tenth of train, asked about each
+click that has two or more before it, with models that have learned from the rest. The figures
+beside it are those of the same model, fitted anew on all of train, on test.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.base import clone
 
 import recopersona as rp
 
@@ -37,9 +38,15 @@ QUICK_VISITS, QUICK_PREFIXES = 12_000, 1_000
 Visits = list[list[Any]]
 
 
+BLENDED = (
+    "SessionKNN", "SessionKNN_stan", "SequentialRules", "Markov", "SessionLinear", "Item2Vec",
+    "SessionFactors",
+)  # fmt: skip
+
+
 def contenders() -> dict[str, rp.Recommender]:
-    """The models by name; a blend holds those that know different things."""
-    single = {
+    """The models by name: their class, and the preset where it is not the default."""
+    models = {
         "Popularity": rp.Popularity(),
         "ItemKNN": rp.ItemKNN(),
         "Markov": rp.Markov(),
@@ -49,25 +56,10 @@ def contenders() -> dict[str, rp.Recommender]:
         "SessionFactors": rp.SessionFactors(),
         "SessionKNN": rp.SessionKNN(),
     }
-    presets = {
-        f"SessionKNN({name})": rp.SessionKNN.preset(name)
-        for name in ("sknn", "vsknn", "stan", "vstan")
-    }
-    return {**single, **presets, "SessionBlend": blend()}
-
-
-def blend() -> rp.SessionBlend:
-    return rp.SessionBlend(
-        models=[
-            rp.SessionKNN(),
-            ("stan", rp.SessionKNN.preset("stan")),
-            rp.SequentialRules(),
-            rp.Markov(),
-            rp.SessionLinear(),
-            rp.Item2Vec(),
-            rp.SessionFactors(),
-        ]
-    )
+    for preset in ("sknn", "vsknn", "stan", "vstan"):
+        models[f"SessionKNN_{preset}"] = rp.SessionKNN.preset(preset)
+    models["SessionBlend"] = rp.SessionBlend(models=[(name, models[name]) for name in BLENDED])
+    return models
 
 
 def shop_of(visits: Visits) -> rp.Dataset:
@@ -82,7 +74,9 @@ def prefixes_of(visits: Visits, most: int) -> tuple[Visits, list[Any]]:
     """Every click with two or more before it, or an even choice of them."""
     asked = [(visit, end) for visit in visits for end in range(2, len(visit))]
     step = max(1, -(-len(asked) // most))
-    return [visit[:end] for visit, end in asked[::step]], [visit[end] for visit, end in asked[::step]]
+    return [visit[:end] for visit, end in asked[::step]], [
+        visit[end] for visit, end in asked[::step]
+    ]
 
 
 def lists_of(model: rp.Recommender, prefixes: Visits) -> np.ndarray:
@@ -162,21 +156,22 @@ def main() -> None:
     late = prefixes_of(train[cut:], MOST_VALIDATED // 5 if options.quick else MOST_VALIDATED)
     rp.warmup()
     print(f"{len(train):,} visits, {len(everything.items):,} items, {len(prefixes):,} prefixes")
-    print(f"{'':22} {'HR@20':>7} {'MRR@20':>7}  {'validation':>15}  {'p50, p90 ms':>13} {'fit s':>7}")
-    figures, validation, lists = {}, {}, {}
+    print(
+        f"{'':22} {'HR@20':>7} {'MRR@20':>7}  {'validation':>15}  {'p50, p90 ms':>13} {'fit s':>7}"
+    )
+    validation = {
+        name: quality(lists_of(model, late[0]), late[1])
+        for name, model in fitted(models, early).items()
+    }
+    figures, lists = {}, {}
     for name, model in models.items():
-        validation[name] = quality(lists_of(model.fit(early), late[0]), late[1])
         start = time.perf_counter()
         model.fit(everything)
         fit_s = time.perf_counter() - start
         lists[name] = lists_of(model, prefixes)
-        one = quality(lists[name], targets) | answer_times(model, prefixes) | {"fit_s": fit_s}
-        figures[name], was = one, validation[name]
-        print(
-            f"{name:22} {one['hr20']:7.4f} {one['mrr20']:7.4f}  {was['hr20']:7.4f} {was['mrr20']:7.4f}"
-            f"  {one['p50_ms']:6.2f} {one['p90_ms']:6.2f} {fit_s:7.1f}",
-            flush=True,
-        )
+        figures[name] = quality(lists[name], targets) | answer_times(model, prefixes)
+        figures[name]["fit_s"] = fit_s
+        print(line(name, figures[name], validation[name]), flush=True)
     best = max(validation, key=lambda name: validation[name]["mrr20"])
     if options.lists:
         write_lists(lists[best], options.lists)
@@ -191,6 +186,22 @@ def main() -> None:
         "python": platform.python_version(),
         "numba": version("numba"),
     }))  # fmt: skip
+
+
+def fitted(models: dict[str, rp.Recommender], shop: rp.Dataset) -> dict[str, rp.Recommender]:
+    """Fit the models; those that the blend holds are its own, fitted on the same."""
+    last = {name: model.fit(shop) for name, model in models.items() if name == "SessionBlend"}
+    parts = last["SessionBlend"].models_ if last else {}
+    return {name: parts.get(name) or clone(model).fit(shop) for name, model in models.items()
+            if name not in last} | last  # fmt: skip
+
+
+def line(name: str, test: dict[str, float], validation: dict[str, float]) -> str:
+    shares = [part[key] for part in (test, validation) for key in ("hr20", "mrr20")]
+    times = f"{test['p50_ms']:6.2f} {test['p90_ms']:6.2f} {test['fit_s']:7.1f}"
+    return (
+        f"{name:18} {shares[0]:7.4f} {shares[1]:7.4f}  {shares[2]:7.4f} {shares[3]:7.4f}  {times}"
+    )
 
 
 def write_lists(lists: np.ndarray, path: str) -> None:

@@ -52,8 +52,7 @@ def loss(factors, weights, repeats, scale, samples, rivals, kept=1.0, key=0):
     """The summed loss of (visit, next item) pairs beside rivals {item: ln of how many it is}."""
     n_factors, total = factors.shape[1], 0.0
     against = {
-        item: factors[item] * mask(n_factors, kept, key + 1, row)
-        for row, item in enumerate(rivals)
+        item: factors[item] * mask(n_factors, kept, key + 1, row) for row, item in enumerate(rivals)
     }
     for sample, (visit, target) in enumerate(samples):
         vector = visit_vector(factors, visit, weights, mask(n_factors, kept, key, sample))
