@@ -69,6 +69,7 @@ from recopersona.features.taste import PriceFit as PriceFit
 from recopersona.kernels.blocks import limit_threads as limit_threads
 from recopersona.models.als import ALS as ALS
 from recopersona.models.blend import Blend as Blend
+from recopersona.models.choice import ChoiceModel as ChoiceModel
 from recopersona.models.factorization import Factorization as Factorization
 from recopersona.models.graph_filter import GraphFilter as GraphFilter
 from recopersona.models.linear import EASE as EASE
@@ -78,6 +79,7 @@ from recopersona.models.neighbors import ItemKNN as ItemKNN
 from recopersona.models.neighbors import UserKNN as UserKNN
 from recopersona.models.popularity import Popularity as Popularity
 from recopersona.models.random_walk import RP3Beta as RP3Beta
+from recopersona.models.session_blend import SessionBlend as SessionBlend
 from recopersona.models.session_factors import SessionFactors as SessionFactors
 from recopersona.models.session_linear import SessionLinear as SessionLinear
 from recopersona.models.session_rules import Markov as Markov

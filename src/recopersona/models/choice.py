@@ -15,7 +15,7 @@ from recopersona.errors import DataError
 from recopersona.kernels.blocks import one_blas_thread
 from recopersona.kernels.choosing import judge
 
-_LISTS_PER_STEP = 64
+_LISTS_PER_STEP = (8, 64)  # a hundredth of all, but within these
 _HELD_OUT = 0.15  # of the lists, for choosing the number of epochs
 _FEWEST = 20  # lists; of fewer nothing is held out
 _MOMENTUM, _SQUARES = 0.9, 0.999  # Adam's
@@ -97,11 +97,12 @@ class ChoiceModel(Part):
         held, taught = lists.take(np.sort(order[:n_held])), np.sort(order[n_held:])
         best, self.losses_ = np.inf, []
         adam = _Adam(self._weights())
-        n_steps = self.epochs * -(-len(taught) // _LISTS_PER_STEP)
+        size = int(np.clip(n // 100, *_LISTS_PER_STEP))
+        n_steps = self.epochs * -(-len(taught) // size)
         for _ in progress(range(self.epochs if n else 0), "ChoiceModel"):
             shuffled, losses = random.permutation(taught), []
-            for start in range(0, len(shuffled), _LISTS_PER_STEP):
-                some = lists.take(shuffled[start : start + _LISTS_PER_STEP])
+            for start in range(0, len(shuffled), size):
+                some = lists.take(shuffled[start : start + size])
                 rate = self.learning_rate * (1 - adam.n_taken / n_steps)
                 losses.append(adam.step(self._gradients(some), rate) / len(some.chosen))
             self.losses_.append(self._loss(held) if n_held else float(np.mean(losses)))
