@@ -278,10 +278,12 @@ def past_and_future(
     --------
     >>> visits = Visits(*map(np.array, ([0, 3], [0, 1, 2], [7], [0])))
     >>> visit, past, future = past_and_future(visits, 3, delta=1.0)
-    >>> past.toarray().round(2).tolist()
-    [[1.0, 0.0, 0.0], [0.37, 1.0, 0.0]]
-    >>> future.toarray().round(2).tolist()
-    [[0.0, 1.0, 0.37], [0.0, 0.0, 1.0]]
+    >>> print(past.toarray().round(2))
+    [[1.   0.   0.  ]
+     [0.37 1.   0.  ]]
+    >>> print(future.toarray().round(2))
+    [[0.   1.   0.37]
+     [0.   0.   1.  ]]
     """
     sizes = np.diff(visits.bounds)
     owner = np.repeat(np.arange(len(visits)), sizes)
