@@ -106,10 +106,10 @@ class SessionLinear(ClickRows):
     New events count at once for the visit of who caused them; weights are learned anew by ``fit``,
     because one click changes the systems of all items that share a visit with it.
 
-    Memory: ``12 * n_pairs + 40 * n_items * neighbors + 8 * threads * neighbors**2`` bytes while
+    Memory: ``88 * n_pairs + 40 * n_items * neighbors + 8 * threads * neighbors**2`` bytes while
     fitting, with n_pairs the pairs of items that share a visit, and some 40 bytes for each click
     and each of the ``7 * delta_pos`` clicks around it; ``8 * n_items * neighbors`` afterwards. With
-    ``neighbors=None``, ``12 * n_items**2`` bytes while fitting and 8 afterwards.
+    ``neighbors=None``, ``12 * n_items**2`` bytes while fitting and ``8 * n_items**2`` afterwards.
     Time: one multiplication for each pair of entries of a row, and some ``20 * neighbors**2`` an
     item; with None, ``2 * n_items**3``.
 
@@ -238,7 +238,7 @@ class SessionLinear(ClickRows):
 
     def _admit(self, n_items: int, n_products: int, n_cross: int) -> None:
         k = min(self.neighbors or n_items, n_items)
-        needed = 8 * n_products + 12 * n_cross + 40 * n_items * k + 8 * thread_count() * k**2
+        needed = 8 * n_products + 40 * n_cross + 40 * n_items * k + 8 * thread_count() * k**2
         require_memory(
             needed, self.max_memory, type(self).__name__,
             f"{n_items:,} items and the {n_products:,} pairs of them that share a visit",
