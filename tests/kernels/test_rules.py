@@ -135,3 +135,17 @@ def test_clicks_are_asked_for_what_they_say(visits, visit, decay, reminder):
     expected = naive.scores(naive.rules(visits, 2, "same", 1.0), visit, decay, 1, reminder)
     assert said.keys() == expected.keys()
     assert all(np.isclose(said[item], score, rtol=1e-5) for item, score in expected.items())
+
+
+def test_items_that_fall_into_one_slot_are_told_apart():
+    clicks = np.random.default_rng(0).integers(0, 400, 1_000).astype(np.int32) * 1_024
+    found, scores = np.empty(1_000, np.int32), np.empty(1_000, np.float32)
+    none, ones = np.empty(0, np.int32), np.ones(1_000, np.float32)
+    count = ask_rules(
+        found, scores, np.zeros(1_024, np.int32), clicks, ones, ones,
+        none.astype(np.int64), none, none, none.astype(np.float32),
+    )  # fmt: skip
+    items, counts = np.unique(clicks, return_counts=True)
+    order = np.argsort(found[:count])
+    assert np.array_equal(found[:count][order], items)
+    assert np.array_equal(scores[:count][order], counts)

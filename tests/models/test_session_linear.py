@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.base import clone
 
 import recopersona as rp
 from recopersona.errors import DataError, ParameterError
@@ -164,3 +165,15 @@ def test_a_fit_that_needs_more_than_it_may_take_is_refused():
 def test_parameters_have_bounds(change, words):
     with pytest.raises(ParameterError, match=words):
         rp.SessionLinear(**change).fit(log_of(VISITS))
+
+
+def test_threads_change_nothing():
+    random = np.random.default_rng(5)
+    log = log_of([random.integers(0, 300, random.integers(2, 9)).tolist() for _ in range(2_000)])
+    for model in (rp.SessionLinear(neighbors=20), rp.SequentialRules(), rp.Markov()):
+        found = []
+        for n in (1, 2):
+            with rp.limit_threads(n):
+                found.append(clone(model).fit(log))
+        for name in ("starts_", "sizes_", "others_", "weights_"):
+            assert np.array_equal(*(getattr(one, name) for one in found)), name

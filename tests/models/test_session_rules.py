@@ -74,6 +74,12 @@ def test_scores_are_the_twins(visits, visit, decay, shrink, reminder):
         assert close(found, naive.scores(rules, visit, decay, shrink, reminder))
 
 
+def test_the_latest_fifty_clicks_speak():
+    model = rp.Markov(decay=1, reminder=0.5).fit(log_of(VISITS))
+    visit = ["e"] * 30 + ["a"] * 20 + ["b"] * 25
+    assert said(model, visit)["e"] == pytest.approx(5 * 0.5)  # no rule of these leads to it
+
+
 def test_the_paper_asks_the_last_click_alone():
     model = rp.SequentialRules(steps=7, decay=0, backward=0, reminder=0, shrink=0)
     found = said(model.fit(log_of(VISITS)), ["e", "d", "a"])

@@ -106,10 +106,10 @@ class SessionLinear(ClickRows):
     New events count at once for the visit of who caused them; weights are learned anew by ``fit``,
     because one click changes the systems of all items that share a visit with it.
 
-    Memory: ``12 * n_pairs + 40 * n_items * neighbors + 8 * threads * neighbors**2`` bytes while
+    Memory: ``88 * n_pairs + 40 * n_items * neighbors + 8 * threads * neighbors**2`` bytes while
     fitting, with n_pairs the pairs of items that share a visit, and some 40 bytes for each click
     and each of the ``7 * delta_pos`` clicks around it; ``8 * n_items * neighbors`` afterwards. With
-    ``neighbors=None``, ``12 * n_items**2`` bytes while fitting and 8 afterwards.
+    ``neighbors=None``, ``12 * n_items**2`` bytes while fitting and ``8 * n_items**2`` afterwards.
     Time: one multiplication for each pair of entries of a row, and some ``20 * neighbors**2`` an
     item; with None, ``2 * n_items**3``.
 
@@ -131,13 +131,13 @@ class SessionLinear(ClickRows):
     """
 
     kind: str = param(one_of("slist", "slis", "slit"), default="slist")
-    alpha: float = param(real(at_least=0, at_most=1), default=0.2)
-    reg: float = param(real(above=0), default=10.0)
+    alpha: float = param(real(at_least=0, at_most=1), default=0.5)
+    reg: float = param(real(above=0), default=20.0)
     xi: float = param(real(at_least=0), default=1.0)
     delta_pos: float = param(real(at_least=0.01), default=1.0)
     delta_inf: float = param(real(at_least=0.01), default=4.0)
     delta_time: str | timedelta | None = param(optional(duration()), default=None)
-    neighbors: int | None = param(optional(whole(at_least=1)), default=200)
+    neighbors: int | None = param(optional(whole(at_least=1)), default=100)
     max_visit_items: int = param(whole(at_least=1), default=500)
     max_memory: Any = param(optional(memory()), default=None)
 
@@ -238,7 +238,7 @@ class SessionLinear(ClickRows):
 
     def _admit(self, n_items: int, n_products: int, n_cross: int) -> None:
         k = min(self.neighbors or n_items, n_items)
-        needed = 8 * n_products + 12 * n_cross + 40 * n_items * k + 8 * thread_count() * k**2
+        needed = 8 * n_products + 40 * n_cross + 40 * n_items * k + 8 * thread_count() * k**2
         require_memory(
             needed, self.max_memory, type(self).__name__,
             f"{n_items:,} items and the {n_products:,} pairs of them that share a visit",
@@ -278,10 +278,12 @@ def past_and_future(
     --------
     >>> visits = Visits(*map(np.array, ([0, 3], [0, 1, 2], [7], [0])))
     >>> visit, past, future = past_and_future(visits, 3, delta=1.0)
-    >>> past.toarray().round(2).tolist()
-    [[1.0, 0.0, 0.0], [0.37, 1.0, 0.0]]
-    >>> future.toarray().round(2).tolist()
-    [[0.0, 1.0, 0.37], [0.0, 0.0, 1.0]]
+    >>> print(past.toarray().round(2))
+    [[1.   0.   0.  ]
+     [0.37 1.   0.  ]]
+    >>> print(future.toarray().round(2))
+    [[0.   1.   0.37]
+     [0.   0.   1.  ]]
     """
     sizes = np.diff(visits.bounds)
     owner = np.repeat(np.arange(len(visits)), sizes)

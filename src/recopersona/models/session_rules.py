@@ -43,7 +43,7 @@ class _ClickRules(ClickRows):
 
     decay: float = param(real(at_least=0, at_most=1), default=0.7)
     shrink: float = param(real(at_least=0), default=20.0)
-    max_rules: int | None = param(optional(whole(at_least=1)), default=None)
+    max_rules: int | None = param(optional(whole(at_least=1)), default=1_000)
 
     def _ahead(self) -> Floats:
         raise NotImplementedError(f"{type(self).__name__} must write _ahead(self).")
@@ -128,7 +128,8 @@ class SequentialRules(_ClickRules):
     reminder : float, at least 0
         What a click says for its own item; nothing is said where ``repeats=False``.
     max_rules : int or None
-        So many rules of an item are kept, the heaviest, and up to as many that came later.
+        So many rules of an item are kept, the heaviest, and up to as many that came later; None
+        keeps all.
     gap, repeats, profile : see `SessionRecommender`
 
     Attributes
@@ -143,13 +144,15 @@ class SequentialRules(_ClickRules):
 
     Notes
     -----
-    Each click of ``partial_fit`` adds its rules at once, as ``fit`` would have. New items have
-    rules from their first click on.
+    Each click of ``partial_fit`` adds its rules at once, as ``fit`` would have; where ``max_rules``
+    is reached, an item's light rules are dropped now and then. New items have rules from their
+    first click on.
 
     Memory: ``8 * n_rules + 24 * n_items`` bytes, with at most ``2 * steps`` rules a click. A row
     that grows online moves into half as much room again, so that up to four times as much is held
-    of what was learned online. While fitting, another 24 bytes a click, and 12 bytes an item for
-    each thread. Time: ``2 * steps`` additions a click, twice.
+    of what was learned online. While fitting, all rules are held before the light ones go, another
+    40 bytes a click, and 12 bytes an item for each thread. Time: ``2 * steps`` additions a click,
+    twice; online, ``2 * steps`` looks through the rules of an item.
 
     References
     ----------
