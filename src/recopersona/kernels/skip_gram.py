@@ -52,9 +52,7 @@ def _step(inputs, outputs, pull, near, item, label, rate):
 
 
 @inlined
-def _learn_pair(
-    inputs, outputs, pull, near, item, shares, aliases, negatives, rate, state
-):
+def _learn_pair(inputs, outputs, pull, near, item, shares, aliases, negatives, rate, state):
     """Let an item that was clicked near another be foreseen by it, and drawn ones not."""
     for place in range(len(pull)):
         pull[place] = 0
@@ -148,9 +146,7 @@ def learn_visits(
     i64,
     i64,
 )
-def learn_click(
-    inputs, outputs, visit, shares, aliases, negatives, rate, key, item, n_near
-):
+def learn_click(inputs, outputs, visit, shares, aliases, negatives, rate, key, item, n_near):
     """Let a new click and the clicks before it in its visit foresee each other.
 
     inputs, outputs, shares, aliases, negatives, rate, key: as in `learn_visits`
