@@ -71,6 +71,7 @@ from recopersona.models.als import ALS as ALS
 from recopersona.models.blend import Blend as Blend
 from recopersona.models.factorization import Factorization as Factorization
 from recopersona.models.graph_filter import GraphFilter as GraphFilter
+from recopersona.models.item2vec import Item2Vec as Item2Vec
 from recopersona.models.linear import EASE as EASE
 from recopersona.models.linear import SLIM as SLIM
 from recopersona.models.linear import SparseEASE as SparseEASE
@@ -78,6 +79,7 @@ from recopersona.models.neighbors import ItemKNN as ItemKNN
 from recopersona.models.neighbors import UserKNN as UserKNN
 from recopersona.models.popularity import Popularity as Popularity
 from recopersona.models.random_walk import RP3Beta as RP3Beta
+from recopersona.models.session_encoder import SessionEncoder as SessionEncoder
 from recopersona.models.session_factors import SessionFactors as SessionFactors
 from recopersona.pipeline.pipeline import Pipeline as Pipeline
 

@@ -191,7 +191,7 @@ def _first_vectors(key: int, n: int, factors: int) -> Floats:
 
 def _of_length_1(vectors: Floats) -> Floats:
     lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    unit: Floats = vectors / np.where(lengths > 0, lengths, np.float32(1))
+    unit: Floats = vectors / np.maximum(lengths, np.float32(1e-30))
     return unit
 
 

@@ -61,7 +61,8 @@ class VisitVectors(SessionRecommender, InnerProduct):
     The visit's vector is the mean of its latest clicks', weighted by their distance from the end,
     and stretched to length 1. A subclass calls ``_keep_items(factors)`` when it has learned them,
     and ``_items_changed(items)`` when rows changed, as in `InnerProduct`; it calls
-    ``_keep_weights(weights)`` and may write ``_judged(visit, vector, nearest)``, to make scores of inner products.
+    ``_keep_weights(weights)`` and may write ``_judged(visit, vector, nearest)``, to make scores of
+    inner products.
 
     Attributes
     ----------
