@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 import recopersona as rp
+from recopersona.models import visit_vectors
 from recopersona.models.next_item import Samples
 from recopersona.models.visits import Visits
 
@@ -59,11 +60,14 @@ def test_the_same_seed_gives_the_same_answer_on_one_thread_and_two():
     assert not np.array_equal(other.item_factors_, fitted[0].item_factors_)
 
 
-def test_the_index_of_a_large_catalogue_finds_what_all_scores_would():
-    model = rp.SessionFactors(factors=8, epochs=1).fit(events_of(chains(5_000, 3_000, 3)))
-    assert model._is_indexed()
+@pytest.mark.parametrize("worth_an_index", [4_500, 100_000])
+def test_of_a_large_catalogue_the_nearest_are_spoken_of(monkeypatch, worth_an_index):
+    monkeypatch.setattr(visit_vectors, "_WORTH_AN_INDEX", worth_an_index)
+    model = rp.SessionFactors(factors=8, epochs=1).fit(events_of(chains(5_000, 4_000, 3)))
+    assert model._is_indexed() == (worth_an_index == 4_500)
     visit = np.array([7, 8, 9], np.int32)
     some = model._opinions(visit, None)
+    monkeypatch.setattr(visit_vectors, "_LARGE", 10_000)
     model._index = None
     every = model._opinions(visit, None)
     assert len(some.items) < len(every.items)

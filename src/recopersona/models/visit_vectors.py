@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from recopersona.base.lists import Excluded
-from recopersona.base.recommender import Recommender, require_array
+from recopersona.base.recommender import NO_OPINION, Recommender, require_array
 from recopersona.data.query import Query
 from recopersona.data.types import Array, Floats, Indices
 from recopersona.errors import DataError
@@ -19,6 +19,9 @@ from recopersona.models.session import Opinions, SessionRecommender
 
 POOL = 500
 """Of a large catalogue, so many items nearest to a visit are spoken of."""
+
+_LARGE = 4_096  # items; of fewer all have a score
+_WORTH_AN_INDEX = 65_536  # items; so many products of fewer are done before a search for POOL is
 
 _NONE: Indices = np.empty(0, np.int32)
 _VISITS_PER_BLOCK = 4_096
@@ -73,8 +76,8 @@ class VisitVectors(SessionRecommender, InnerProduct):
 
     Notes
     -----
-    From 4,096 items on, the 500 items nearest to the visit have a score, found by an `ItemIndex`;
-    in a smaller catalogue all have.
+    From 4,096 items on, the 500 items nearest to the visit have a score, from 65,536 on found by an
+    `ItemIndex`; in a smaller catalogue all have.
     """
 
     _n_kinds = 1
@@ -106,10 +109,12 @@ class VisitVectors(SessionRecommender, InnerProduct):
         factors = self.item_factors_
         index = self._index_for(POOL)
         if index is None:
-            products = np.empty(len(factors), np.float32)
+            products = np.full(len(factors), NO_OPINION)
             multiply_rows(products, factors, vector)
-            known = np.flatnonzero(self._has_factors()).astype(np.int32)
-            return Opinions(known, products[known])
+            items = np.flatnonzero(self._has_factors()).astype(np.int32)
+            if len(items) >= _LARGE:
+                items = items[np.argpartition(-products[items], POOL)[:POOL]]
+            return Opinions(items, products[items])
         nobody = Excluded(np.zeros(2, np.int64), _NONE)
         best = index.search(
             vector[None, :], POOL, factors, None, self.item_lengths_, nobody,
@@ -117,6 +122,11 @@ class VisitVectors(SessionRecommender, InnerProduct):
         )  # fmt: skip
         found = int(best.counts[0])
         return Opinions(best.items[0, :found], best.scores[0, :found])
+
+    def _prepare(self) -> None:
+        self._index = None
+        if len(self.item_factors_) >= _WORTH_AN_INDEX:
+            super()._prepare()
 
     def _known(self, visit: Indices) -> Indices:
         """Return the clicks that make the visit's vector."""
