@@ -72,6 +72,7 @@ from recopersona.models.blend import Blend as Blend
 from recopersona.models.choice import ChoiceModel as ChoiceModel
 from recopersona.models.factorization import Factorization as Factorization
 from recopersona.models.graph_filter import GraphFilter as GraphFilter
+from recopersona.models.item2vec import Item2Vec as Item2Vec
 from recopersona.models.linear import EASE as EASE
 from recopersona.models.linear import SLIM as SLIM
 from recopersona.models.linear import SparseEASE as SparseEASE
@@ -80,6 +81,7 @@ from recopersona.models.neighbors import UserKNN as UserKNN
 from recopersona.models.popularity import Popularity as Popularity
 from recopersona.models.random_walk import RP3Beta as RP3Beta
 from recopersona.models.session_blend import SessionBlend as SessionBlend
+from recopersona.models.session_encoder import SessionEncoder as SessionEncoder
 from recopersona.models.session_factors import SessionFactors as SessionFactors
 from recopersona.models.session_linear import SessionLinear as SessionLinear
 from recopersona.models.session_rules import Markov as Markov

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import recopersona as rp
-from recopersona.kernels.next_item import drop
+from recopersona.kernels.next_item import DISTANCES, N_KINDS, TIMES, drop
 from recopersona.models.next_item import Samples, Tables, move_own, take_step
 from tests.naive import next_item as naive
 
@@ -20,7 +20,7 @@ def normalized(vectors):
 @st.composite
 def problems(draw):
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    n_items, window = draw(st.integers(2, 9)), draw(st.integers(1, 5))
+    n_items, window = draw(st.integers(2, 9)), draw(st.integers(1, 8))
     samples = [
         (rng.integers(0, n_items, rng.integers(1, window + 1)).tolist(), int(target))
         for target in rng.integers(0, n_items, draw(st.integers(1, 6)))
@@ -28,8 +28,8 @@ def problems(draw):
     others = np.flatnonzero(rng.random(n_items) < 0.7)
     return {
         "factors": normalized(rng.normal(size=(n_items, draw(st.integers(8, 11))))),
-        "weights": rng.normal(size=window),
-        "repeats": rng.normal(size=(draw(st.integers(1, 4)), draw(st.integers(1, 3)))),
+        "weights": rng.normal(size=(N_KINDS, window)),
+        "repeats": rng.normal(size=(N_KINDS, DISTANCES * TIMES)),
         "samples": samples,
         "rivals": dict(zip(others.tolist(), rng.normal(size=len(others)), strict=True)),
         "kept": draw(st.sampled_from([1.0, 0.75])),
@@ -81,7 +81,10 @@ def test_losses_and_gradients_are_the_twins(problem):
     )
     assert lesson.loss == pytest.approx(loss(problem), rel=1e-3, abs=1e-3)
     for name, told in (("weights", lesson.shift), ("repeats", lesson.lift)):
-        slope = naive.slope(lambda table, name=name: loss(problem, **{name: table}), problem[name])
+        there = list(zip(*np.nonzero(told), strict=True))
+        slope = naive.slope(
+            lambda table, name=name: loss(problem, **{name: table}), problem[name], there
+        )
         np.testing.assert_allclose(told, slope, rtol=2e-2, atol=2e-3)
     slope = naive.slope(lambda table: loss(problem, factors=table), problem["factors"])
     factors, sums = naive.moved(problem["factors"], np.zeros(len(tables.sums)), slope, 0.5)
@@ -111,7 +114,11 @@ def test_a_step_with_many_samples_is_the_same_for_any_number_of_threads():
     found = []
     for threads in (1, 2):
         with rp.limit_threads(threads):
-            problem = {"factors": factors, "weights": np.zeros(5), "repeats": np.zeros((3, 2))}
+            problem = {
+                "factors": factors,
+                "weights": np.zeros((N_KINDS, 5)),
+                "repeats": np.zeros((N_KINDS, DISTANCES * TIMES)),
+            }
             tables = tables_of(problem)
             lesson = take_step(tables, samples, rivals, 0.5, 0.75, 7)
             found.append((tables.factors, tables.sums, lesson.loss, lesson.lift))

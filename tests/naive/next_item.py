@@ -29,14 +29,25 @@ def mask(n, kept, key, sample):
     return np.array(factors)
 
 
-def shares(weights, n):
-    """What each of n clicks counts, oldest first."""
-    odds = np.exp([weights[min(n - 1 - click, len(weights) - 1)] for click in range(n)])
+def kind(visit):
+    """The kind of a visit: by its clicks up to 6, and by what it comes back to."""
+    *before, last = visit
+    if last in before:
+        back = min(before[::-1].index(last) + 1, 3)
+    else:
+        back = 4 if len(set(before)) < len(before) else 0
+    return (min(len(visit), 6) - 1) * 5 + back
+
+
+def shares(weights, visit):
+    """What each click counts, oldest first."""
+    n, row = len(visit), weights[kind(visit)]
+    odds = np.exp([row[min(n - 1 - click, len(row) - 1)] for click in range(n)])
     return odds / odds.sum()
 
 
 def visit_vector(factors, visit, weights, dropped=1.0):
-    vector = (shares(weights, len(visit)) @ factors[visit]) * dropped
+    vector = (shares(weights, visit) @ factors[visit]) * dropped
     return vector / np.linalg.norm(vector)
 
 
@@ -45,7 +56,7 @@ def bonus(repeats, visit, item):
     if item not in visit:
         return 0.0
     away, times = visit[::-1].index(item), visit.count(item)
-    return repeats[min(away, len(repeats) - 1), min(times, repeats.shape[1]) - 1]
+    return repeats[kind(visit), 4 * min(away, 11) + min(times, 4) - 1]
 
 
 def loss(factors, weights, repeats, scale, samples, rivals, kept=1.0, key=0):
@@ -65,10 +76,10 @@ def loss(factors, weights, repeats, scale, samples, rivals, kept=1.0, key=0):
     return total
 
 
-def slope(function, table, step=1e-5):
-    """The gradient of a function at a table, place by place."""
+def slope(function, table, places=None, step=1e-5):
+    """The gradient of a function at a table, place by place, or at some."""
     gradient = np.zeros(table.shape)
-    for place in np.ndindex(table.shape):
+    for place in np.ndindex(table.shape) if places is None else places:
         ends = []
         for side in (step, -step):
             moved = table.copy()

@@ -3,6 +3,9 @@
 A sample is a visit so far and the item that came next. Its clicks are ``clicks[starts[s]:ends[s]]``
 and it owns ``ends[s] - starts[s] + 1`` slots from ``places[s]`` on: one for each click, in order,
 and the last for the item that came next.
+
+Visits differ in kind: by how many clicks they have, and by what they come back to. What clicks
+count, and what it means that an item was clicked before, is learned for each kind.
 """
 
 from __future__ import annotations
@@ -16,6 +19,13 @@ _WORD = 0xFFFFFFFF  # numbers are mixed in 32 bits, so that no product leaves 64
 _MULTIPLIER = 0x45D9F3B
 _STRIDE = 0x1E3779B9
 _SHORTEST = np.float32(1e-6)  # no vector is divided by less
+
+LENGTHS, RETURNS = 6, 5
+N_KINDS = LENGTHS * RETURNS
+"""Kinds of visits: by 1, 2, ... 6 and more clicks, and by five ways of coming back."""
+
+DISTANCES, TIMES = 12, 4
+"""How far from the end an item was clicked last, and how often, is told apart up to these."""
 
 
 @inlined
@@ -53,6 +63,31 @@ def _drop(rows, row, kept, key, sample):
             rows[row, place] *= lift if stays else np.float32(0)
 
 
+@inlined
+def _kind(clicks, start, end):
+    """Return the kind of a visit: its clicks, and whether the last comes back to an earlier one.
+
+    The five ways: nothing comes back; the last is the same as the one before; as the one before
+    that; as one further back; or earlier ones come back, and the last is new.
+    """
+    back = 0
+    last = clicks[end - 1]
+    if end - start >= 2 and clicks[end - 2] == last:
+        back = 1
+    elif end - start >= 3 and clicks[end - 3] == last:
+        back = 2
+    else:
+        for click in range(start, end - 1):
+            if clicks[click] == last:
+                back = 3
+        if back == 0:
+            for click in range(start, end - 1):
+                for earlier in range(start, click):
+                    if clicks[earlier] == clicks[click]:
+                        back = 4
+    return (min(end - start, LENGTHS) - 1) * RETURNS + back
+
+
 @kernel(
     written(f32, 2),
     written(f32),
@@ -62,7 +97,7 @@ def _drop(rows, row, kept, key, sample):
     read(i64),
     read(i64),
     read(i64),
-    read(f32),
+    read(f32, 2),
     f32,
     i64,
     i64,
@@ -79,24 +114,29 @@ def mix_visits(
     factors  (n_items, f) float32
     clicks   (n_clicks,) int32
     starts, ends, places  (n,) int64: see above
-    weights  (window,) float32: logarithms of what clicks count, by their distance from the end
+    weights  (n_kinds, window) float32: logarithms of what clicks count, by the kind of the visit
+             and their distance from the end; one row is for all kinds
     kept     float32: the share of places that are not dropped, 1 for all
     key      int64: of the random numbers
     first, last  int64: the samples to do
     """
-    n_factors = factors.shape[1]
+    n_factors, window = factors.shape[1], weights.shape[1]
     for sample in range(first, last):
         start, end, place = starts[sample], ends[sample], places[sample]
-        largest = np.float32(-np.inf)
-        for click in range(start, end):
-            largest = max(largest, weights[min(end - 1 - click, len(weights) - 1)])
-        total = np.float32(0)
-        for click in range(start, end):
-            share = np.exp(weights[min(end - 1 - click, len(weights) - 1)] - largest)
-            shares[place + click - start] = share
-            total += share
         for column in range(n_factors):
             vectors[sample, column] = 0
+        lengths[sample] = _SHORTEST
+        if start == end:
+            continue
+        kind = _kind(clicks, start, end) if len(weights) > 1 else 0
+        largest = np.float32(-np.inf)
+        for click in range(start, end):
+            largest = max(largest, weights[kind, min(end - 1 - click, window - 1)])
+        total = np.float32(0)
+        for click in range(start, end):
+            share = np.exp(weights[kind, min(end - 1 - click, window - 1)] - largest)
+            shares[place + click - start] = share
+            total += share
         for click in range(start, end):
             share = shares[place + click - start] / total
             shares[place + click - start] = share
@@ -138,13 +178,13 @@ def _gather_own(own, away, times, slots, clicks, start, end, place, target):
 
 
 @inlined
-def _bonus(repeats, away, times):
-    """Return row and column of the bonus of an item clicked before."""
-    return min(away, repeats.shape[0] - 1), min(times, repeats.shape[1]) - 1
+def _case(away, times):
+    """Return which bonus an item has that was clicked before."""
+    return min(away, DISTANCES - 1) * TIMES + min(times, TIMES) - 1
 
 
 @inlined
-def _pull_back(pull, shares, shift, pulls, whose, factors, clicks, start, end, place):
+def _pull_back(pull, shares, kind, shift, pulls, whose, factors, clicks, start, end, place):
     """Hand the pull on a visit's vector to its clicks, and to the weights of their distances."""
     mean = np.float32(0)
     for click in range(start, end):
@@ -153,7 +193,7 @@ def _pull_back(pull, shares, shift, pulls, whose, factors, clicks, start, end, p
         slot = place + click - start
         whose[slot] = clicks[click]
         along = _product(pull, 0, factors, clicks[click])
-        shift[min(end - 1 - click, len(shift) - 1)] += shares[slot] * (along - mean)
+        shift[kind, min(end - 1 - click, shift.shape[1] - 1)] += shares[slot] * (along - mean)
         for column in range(pull.shape[1]):
             pulls[slot, column] += shares[slot] * pull[0, column]
 
@@ -164,7 +204,7 @@ def _pull_back(pull, shares, shift, pulls, whose, factors, clicks, start, end, p
     written(f32, 2),
     written(f32, 2),
     written(f32),
-    written(f64),
+    written(f64, 2),
     written(f64, 2),
     written(f64),
     read(f32, 2),
@@ -200,25 +240,26 @@ def compare(
     others   (n, f + 1) float32: odds times rivals, summed; own items' are taken out
     odds     (n, n_others) float32: exp(score - scale) of the others; own items' are blanked
     factor   (n,) float32, written: what turns odds into gradients of scores
-    shift    (window,) float64, added to: the gradient at the weights of distances
-    lift     (distances, times) float64, added to: the gradient at the bonuses
+    shift    (N_KINDS, window) float64, added to: the gradient at the weights of distances
+    lift     (N_KINDS, DISTANCES * TIMES) float64, added to: the gradient at the bonuses
     losses   (n,) float64, written
     vectors, lengths, shares, factors, clicks, starts, ends, places, kept, key: as in `mix_visits`
     rivals   (n_others, f + 1) float32: the others' factors as they were compared, and 1
     targets  (n,) int32: the item that came next
     columns  (n_items,) int32: which of the others an item is, or -1
-    repeats  (distances, times) float32: the bonus of items clicked before, by how far from the end
-             and how often
+    repeats  (N_KINDS, DISTANCES * TIMES) float32: the bonus of items clicked before, by the kind of
+             the visit, how far from the end, and how often
     scale    float32
     first, last  int64: the samples to do
     """
-    n_factors, window = factors.shape[1], len(shift)
+    n_factors, window = factors.shape[1], shift.shape[1]
     own, away = np.empty(window + 1, np.int32), np.empty(window + 1, np.int64)
     times, slots = np.empty(window + 1, np.int64), np.empty(window + 1, np.int64)
     scores, cosines = np.empty(window + 1, np.float32), np.empty(window + 1, np.float32)
     pull = np.empty((1, n_factors), np.float32)
     for sample in range(first, last):
         start, end, place = starts[sample], ends[sample], places[sample]
+        kind = _kind(clicks, start, end)
         n_own, target = _gather_own(
             own, away, times, slots, clicks, start, end, place, targets[sample]
         )
@@ -235,8 +276,7 @@ def compare(
             cosines[one] = _product(vectors, sample, factors, own[one])
             scores[one] = scale * (cosines[one] - np.float32(1))
             if away[one] >= 0:
-                row, column = _bonus(repeats, away[one], times[one])
-                scores[one] += repeats[row, column]
+                scores[one] += repeats[kind, _case(away[one], times[one])]
             total += np.exp(scores[one])
         losses[sample] = np.log(total) - scores[target]
         factor[sample] = scale / total
@@ -246,8 +286,7 @@ def compare(
             chance = np.exp(scores[one]) / total
             gradient = chance - np.float32(1) if one == target else chance
             if away[one] >= 0:
-                row, column = _bonus(repeats, away[one], times[one])
-                lift[row, column] += gradient
+                lift[kind, _case(away[one], times[one])] += gradient
             whose[slots[one]] = own[one]
             for place_ in range(n_factors):
                 pull[0, place_] += gradient * factors[own[one], place_]
@@ -259,7 +298,7 @@ def compare(
         for place_ in range(n_factors):
             pull[0, place_] = reach * (pull[0, place_] - along * vectors[sample, place_])
         _drop(pull, 0, kept, key, sample)
-        _pull_back(pull, shares, shift, pulls, whose, factors, clicks, start, end, place)
+        _pull_back(pull, shares, kind, shift, pulls, whose, factors, clicks, start, end, place)
 
 
 @kernel(
@@ -304,6 +343,29 @@ def move_items(factors, sums, items, bounds, rows, pulls, rate, first, last):
         length = max(np.sqrt(_product(factors, item, factors, item)), _SHORTEST)
         for place in range(n_factors):
             factors[item, place] /= length
+
+
+@kernel(written(i32), written(f32), written(i64), read(f32, 2), read(i32), i64)
+def offer_own(own, bonuses, found, repeats, clicks, n_clicks):
+    """List a visit's distinct items, the latest first, and the bonus of each.
+
+    own      (n,) int32, written
+    bonuses  (n,) float32, written
+    found    (1,) int64, written: how many there are
+    repeats  (N_KINDS, DISTANCES * TIMES) float32
+    clicks   (n,) int32, oldest first
+    n_clicks  int64
+    """
+    found[0] = 0
+    if n_clicks == 0:
+        return
+    away, times = np.empty(n_clicks + 1, np.int64), np.empty(n_clicks + 1, np.int64)
+    slots = np.empty(n_clicks + 1, np.int64)
+    kind = _kind(clicks, 0, n_clicks)
+    n_own, _ = _gather_own(own, away, times, slots, clicks, 0, n_clicks, 0, clicks[n_clicks - 1])
+    for one in range(n_own):
+        bonuses[one] = repeats[kind, _case(away[one], times[one])]
+    found[0] = n_own
 
 
 @kernel(written(f32, 2), f32, i64, i64, i64)

@@ -110,10 +110,13 @@ class Item2Vec(VisitVectors):
         self.n_taught_ = 0
         clicks = np.bincount(visits.items, minlength=n_items)
         self.shares_, self.aliases_ = _table_of(clicks, self.power)
-        self.inputs_ = _first_vectors(self.seed_, n_items, self.factors)
+        self.inputs_: Floats = _first_vectors(self.seed_, n_items, self.factors)
         self.inputs_[clicks == 0] = 0
-        self.outputs_ = np.zeros((n_items, self.factors), np.float32)
+        self.outputs_: Floats = np.zeros((n_items, self.factors), np.float32)
         self._descend(visits, _kept(clicks, self.sample))
+        with np.errstate(divide="ignore"):
+            weights = np.log(self.fading ** np.arange(TRAIL))
+        self._keep_weights(weights[None, :].astype(np.float32))
         self._keep_items(_of_length_1(self.inputs_))
 
     def _descend(self, visits: Visits, kept: Floats) -> None:
@@ -166,14 +169,6 @@ class Item2Vec(VisitVectors):
             self.inputs_[new] = _first_vectors(self.seed_ + new[0], 1, self.inputs_.shape[1])
         self.item_lengths_[new] = 1
 
-    # -- answers -----------------------------------------------------------------------------
-
-    def visit_vector(self, visit: Indices) -> Floats:
-        """Return the vector of some clicks, of length 1; all 0 where no item of them has one."""
-        clicks = self._known(visit)[-TRAIL:]
-        weights = np.power(self.fading, np.arange(len(clicks))[::-1]).astype(np.float32)
-        return _of_length_1(weights @ self.item_factors_[clicks])
-
     def _check_learned(self) -> None:
         super()._check_learned()
         shape, n_fitted = self.item_factors_.shape, len(self.shares_)
@@ -196,7 +191,7 @@ def _first_vectors(key: int, n: int, factors: int) -> Floats:
 
 def _of_length_1(vectors: Floats) -> Floats:
     lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    unit: Floats = vectors / np.where(lengths > 0, lengths, np.float32(1))
+    unit: Floats = vectors / np.maximum(lengths, np.float32(1e-30))
     return unit
 
 

@@ -81,8 +81,9 @@ class Tables(NamedTuple):
 
     factors  (n_items, f) float32, of length 1
     sums     (n_items,) float32: squared gradients so far
-    weights  (window,) float32: logarithms of what clicks count, by their distance from the end
-    repeats  (distances, times) float32: the bonus of items clicked before
+    weights  (N_KINDS, window) float32: logarithms of what clicks count, by the visit's kind and
+             their distance from the end
+    repeats  (N_KINDS, DISTANCES * TIMES) float32: the bonus of items clicked before
     columns  (n_items,) int32, -1 between steps
     scale    the inverse of the temperature
     """
@@ -99,8 +100,8 @@ class Lesson(NamedTuple):
     """What a step showed.
 
     loss   summed over samples
-    shift  (window,) float64: the gradient at the weights
-    lift   (distances, times) float64: the gradient at the bonuses
+    shift  as the weights, float64: the gradient there
+    lift   as the bonuses, float64: the gradient there
     """
 
     loss: float
@@ -199,7 +200,7 @@ class _Work:
         np.exp(odds, out=odds)
         others = odds @ self.against
         factor, losses = np.empty(n, np.float32), np.empty(n)
-        shift, lift = np.zeros(len(tables.weights)), np.zeros(tables.repeats.shape)
+        shift, lift = np.zeros(tables.weights.shape), np.zeros(tables.repeats.shape)
         compare(
             self.pulls, self.whose, others, odds, factor, shift, lift, losses, vectors, lengths,
             self.shares, tables.factors, self.against, clicks, starts, ends, places,

@@ -14,7 +14,7 @@ from recopersona.data.growing import with_room
 from recopersona.data.types import Floats, Indices
 from recopersona.errors import DataError
 from recopersona.kernels.blocks import one_blas_thread
-from recopersona.kernels.next_item import mix_visits
+from recopersona.kernels.next_item import DISTANCES, N_KINDS, TIMES, offer_own
 from recopersona.models.next_item import Adam, Rivals, Samples, Tables, move_own, take_step
 from recopersona.models.session import Opinions
 from recopersona.models.visit_vectors import VisitVectors
@@ -24,7 +24,6 @@ _SAMPLES_PER_STEP = 512  # at most, and at least so many steps an epoch, if ther
 _STEPS_PER_EPOCH = 200
 _FEWEST_SAMPLES = 16
 _POWER = 0.75  # of how often an item was clicked: its chance to be a rival
-_DISTANCES, _TIMES = 12, 4  # of clicks before, told apart by the bonus
 _WEIGHT_RATE, _BONUS_RATE = 0.01, 0.03  # of Adam
 _LEAST_RATE = 0.02  # what is left of the rate at the end
 _FADING, _FAR = 0.3, 6  # clicks count less and less at first, up to so far away
@@ -36,13 +35,15 @@ _NOWHERE = 1e-3  # a shorter sum of vectors has no direction
 class SessionFactors(VisitVectors):
     r"""Score an item by the cosine of its vector with the weighted mean of the visit's vectors.
 
-    .. math:: v = \sum_{i=1}^{L} \frac{e^{a_{L - i}}}{\sum_j e^{a_{L - j}}} \, y_{x_i}, \qquad
-              s_j = \exp\left(\frac{\cos(v, y_j) - 1}{temperature} + r_{d_j c_j}\right)
+    .. math:: v = \sum_{i=1}^{L} \frac{e^{a_{k, L - i}}}{\sum_j e^{a_{k, L - j}}} \, y_{x_i},
+              \qquad
+              s_j = \exp\left(\frac{\cos(v, y_j) - 1}{temperature} + r_{k, d_j, c_j}\right)
 
     where the visit's clicks are :math:`x_1, \dots, x_L`, all :math:`y` have length 1, a click
     counts by its distance from the end, and an item of the visit has a bonus by how far from the
-    end it was clicked last, and how often. Of every visit, every click but the first is foreseen
-    from those before it, by a softmax over the catalogue:
+    end it was clicked last, and how often. Both depend on the visit's kind k: on how many clicks it
+    has, and on whether it comes back to items, and how. Of every visit, every click but the first
+    is foreseen from those before it, by a softmax over the catalogue:
 
     .. math:: -\ln \frac{s_{x_{t+1}}}{\sum_j s_j}
 
@@ -71,10 +72,10 @@ class SessionFactors(VisitVectors):
     ----------
     item_factors_ : float32 (n_items, factors)
         Of length 1; 0 for items that never came before or after another.
-    weights_ : float32 (window,)
-        What clicks count, as logarithms, by their distance from the end.
-    repeats_ : float32 (12, 4)
-        The bonus of items of the visit, by distance from the end and times, also as logarithms.
+    weights_ : float32 (30, window)
+        What clicks count, as logarithms, by the kind of visit and their distance from the end.
+    repeats_ : float32 (30, 48)
+        The bonus of items of the visit, by its kind, and by distance from the end and times.
     sums_ : float32 (n_items,)
         The squared lengths of gradients so far, for Adagrad.
     counts_ : int64 (n_items,)
@@ -122,6 +123,8 @@ class SessionFactors(VisitVectors):
     epochs: int = param(whole(at_least=1), default=4)
     random_state: Any = param(seed(), default=0)
 
+    _n_kinds = N_KINDS
+
     # -- learning in passes ------------------------------------------------------------------
 
     def _fit_visits(self, visits: Visits, dataset: Dataset) -> None:
@@ -131,9 +134,9 @@ class SessionFactors(VisitVectors):
         self.n_taught_ = 0
         self.counts_ = np.bincount(visits.items, minlength=n_items).astype(np.int64)
         self.sums_ = np.zeros(n_items, np.float32)
-        self.weights_ = np.float32(-_FADING) * np.minimum(np.arange(self.window), _FAR)
-        self.weights_ = self.weights_.astype(np.float32)
-        self.repeats_ = np.zeros((_DISTANCES, _TIMES), np.float32)
+        away = np.minimum(np.arange(self.window), _FAR)
+        self._keep_weights(np.tile((-_FADING * away).astype(np.float32), (N_KINDS, 1)))
+        self.repeats_ = np.zeros((N_KINDS, DISTANCES * TIMES), np.float32)
         self.item_factors_: Floats = self._start(visits, n_items)
         self.history_: list[dict[str, float]] = []
         self._descend(samples)
@@ -225,28 +228,12 @@ class SessionFactors(VisitVectors):
 
     # -- answers -----------------------------------------------------------------------------
 
-    def visit_vector(self, visit: Indices) -> Floats:
-        """Return the vector of some clicks, of length 1; all 0 where no item of them has one."""
-        clicks = self._known(visit)[-self.window :]
-        vector = np.zeros((1, self.item_factors_.shape[1]), np.float32)
-        if not len(clicks):
-            return np.zeros(vector.shape[1], np.float32)
-        lengths, shares = np.empty(1, np.float32), np.empty(len(clicks), np.float32)
-        starts, ends = np.zeros(1, np.int64), np.array([len(clicks)])
-        mix_visits(
-            vector, lengths, shares, self.item_factors_, clicks, starts, ends, starts,
-            self.weights_, 1.0, 0, 0, 1,
-        )  # fmt: skip
-        answer: Floats = vector[0]
-        return answer
-
     def _judged(self, visit: Indices, vector: Floats, nearest: Opinions) -> Opinions:
-        clicks = self._known(visit)[-self.window :]
-        own, away, times = np.unique(clicks[::-1], return_index=True, return_counts=True)
-        bonus = self.repeats_[
-            np.minimum(away, len(self.repeats_) - 1),
-            np.minimum(times, self.repeats_.shape[1]) - 1,
-        ]
+        clicks = self._known(visit)
+        own, bonus = np.empty(len(clicks) + 1, np.int32), np.empty(len(clicks), np.float32)
+        found = np.zeros(1, np.int64)
+        offer_own(own, bonus, found, self.repeats_, clicks, len(clicks))
+        own, bonus = own[: found[0]], bonus[: found[0]]
         others = ~np.isin(nearest.items, own)
         items = np.concatenate([own, nearest.items[others]])
         cosines = np.concatenate([self.item_factors_[own] @ vector, nearest.scores[others]])
@@ -264,9 +251,8 @@ class SessionFactors(VisitVectors):
         owner, n_items = type(self).__name__, len(self.item_factors_)
         require_array(self.sums_, np.float32, (n_items,), "sums_")
         require_array(self.counts_, np.int64, (None,), "counts_")
-        require_array(self.weights_, np.float32, (None,), "weights_")
-        require_array(self.repeats_, np.float32, (None, None), "repeats_")
-        if len(self.counts_) > n_items or not len(self.weights_) or not self.repeats_.size:
-            raise DataError(f"{owner}: counts_, weights_ or repeats_ do not fit the items.")
+        require_array(self.repeats_, np.float32, (N_KINDS, DISTANCES * TIMES), "repeats_")
+        if len(self.counts_) > n_items:
+            raise DataError(f"{owner}: counts_ are of more items than there are.")
         check(self.seed_, whole(0, 2**31), owner, "seed_")
         check(self.n_taught_, whole(0, 2**62), owner, "n_taught_")
