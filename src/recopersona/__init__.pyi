@@ -52,6 +52,8 @@ from recopersona.features.buying import OrderValue as OrderValue
 from recopersona.features.buying import Repurchase as Repurchase
 from recopersona.features.buying import SessionSignals as SessionSignals
 from recopersona.features.customers import rfm as rfm
+from recopersona.features.encoder import AttributeEncoder as AttributeEncoder
+from recopersona.features.encoder import Encoded as Encoded
 from recopersona.features.feature import Feature as Feature
 from recopersona.features.feature import Seen as Seen
 from recopersona.features.features import Features as Features

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -16,10 +16,10 @@ from sklearn.utils.validation import check_is_fitted
 from recopersona.base.parameters import Bound, optional, param, whole
 from recopersona.base.part import Part
 from recopersona.base.recommender import require_array
-from recopersona.data.feature_table import COLUMN_KINDS, FeatureTable, SetColumn
+from recopersona.data.feature_table import FeatureTable, SetColumn
 from recopersona.data.ids import UNKNOWN, IdMap
 from recopersona.data.times import MISSING_TIME
-from recopersona.data.types import Array, Floats, Indices
+from recopersona.data.types import Array, Indices
 from recopersona.errors import DataError, ParameterError
 
 _DAY_MS = 86_400_000.0
@@ -34,7 +34,10 @@ VECTORIZER = Bound(
     lambda value: all(callable(getattr(value, name, None)) for name in ("fit", "transform")),
 )
 
-Encoded = tuple[sparse.csr_array, int]
+Matrix: TypeAlias = Any
+"""A float32 csr_array (n_rows, n_columns)."""
+
+Encoded = tuple[Matrix, int]
 """A block's rows, and how many values in them are unknown."""
 
 
@@ -295,7 +298,7 @@ class TextBlock(AttributeBlock):
     def name(self, place: int) -> str:
         return f"{self.column}: {self.terms_[place]}"
 
-    def _fitted(self, texts: list[str]) -> tuple[Any, sparse.csr_array]:
+    def _fitted(self, texts: list[str]) -> tuple[Any, Matrix]:
         """Return a fitted vectorizer, the one given where it is fitted, and what it says."""
         given = self.vectorizer
         if given is not None and _is_fitted(given):
@@ -322,13 +325,14 @@ class TextBlock(AttributeBlock):
         if fresh is None:
             fresh = self._unfitted()
         if isinstance(fresh, CountVectorizer) and self.width:
-            fresh.vocabulary_ = {term: place for place, term in enumerate(self.terms_.tolist())}
-            fresh.fixed_vocabulary_ = True
+            fresh.set_params(vocabulary=self.terms_.tolist()).fit([""])
             if len(self.idf_):
                 fresh.idf_ = self.idf_
         self._ready = fresh
 
     def _check_learned(self) -> None:
+        if hasattr(self, "fitted_"):
+            raise DataError(f"{self.column}: a file cannot hold a vectorizer that is fitted.")
         require_array(self.places_, np.int32, (None,), f"{self.column}: places_")
         require_array(self.terms_, np.object_, (self.width,), f"{self.column}: terms_")
         require_array(self.idf_, np.float64, (None,), f"{self.column}: idf_")
@@ -409,32 +413,31 @@ BLOCKS: Mapping[str, type[AttributeBlock]] = {
 }
 """The block for each kind of column."""
 
-assert BLOCKS.keys() == COLUMN_KINDS.keys()
 
-
-def one_hot(places: Array, width: int) -> sparse.csr_array:
+def one_hot(places: Array, width: int) -> Matrix:
     """Return rows with a 1 at one place each, none where the place is negative."""
     known = places >= 0
     return _rows_of(known.astype(np.int64), places[known], np.ones(int(known.sum())), width)
 
 
-def unit_rows(matrix: sparse.csr_array, length: float = 1.0) -> sparse.csr_array:
+def unit_rows(matrix: Matrix, length: float = 1.0) -> Matrix:
     """Return a float32 matrix whose rows have one length, or nothing in them."""
     sizes = np.diff(matrix.indptr)
     owner = np.repeat(np.arange(matrix.shape[0]), sizes)
-    squares = np.bincount(owner, np.square(matrix.data, dtype=np.float64), matrix.shape[0])
+    squares = np.zeros(matrix.shape[0])
+    squares += np.bincount(owner, np.square(matrix.data, dtype=np.float64), len(squares))
     factor = np.divide(length, np.sqrt(squares), out=np.zeros_like(squares), where=squares > 0)
     scaled = (matrix.data * factor[owner]).astype(np.float32)
     return sparse.csr_array((scaled, matrix.indices, matrix.indptr), shape=matrix.shape)
 
 
-def _rows_of(sizes: Array, places: Array, values: Array, width: int) -> sparse.csr_array:
+def _rows_of(sizes: Array, places: Array, values: Array, width: int) -> Matrix:
     starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32)
     parts = (values.astype(np.float32), places.astype(np.int32), starts)
     return sparse.csr_array(parts, shape=(len(sizes), width))
 
 
-def _nothing(n: int, width: int) -> sparse.csr_array:
+def _nothing(n: int, width: int) -> Matrix:
     return sparse.csr_array((n, width), dtype=np.float32)
 
 
@@ -448,7 +451,7 @@ def _places_of(codes: Indices, categories: IdMap, values: IdMap) -> Indices:
     return places
 
 
-def _distinct_members(starts: Array, codes: Array, width: int) -> sparse.csr_array:
+def _distinct_members(starts: Array, codes: Array, width: int) -> Matrix:
     ones = np.ones(len(codes), np.float32)
     parts = (ones, codes.astype(np.int32, copy=True), starts.astype(np.int64))
     members = sparse.csr_array(parts, shape=(len(starts) - 1, width))
@@ -467,7 +470,7 @@ def _texts(values: Iterable[Any]) -> list[str]:
     return ["" if text is None else text for text in values]
 
 
-def _as_csr(matrix: Any) -> sparse.csr_array:
+def _as_csr(matrix: Any) -> Matrix:
     converted = sparse.csr_array(matrix)
     converted.sum_duplicates()
     return converted

@@ -84,7 +84,7 @@ class Encoded:
         one known word; of dense vectors, how many rows without one.
     """
 
-    matrix: sparse.csr_array
+    matrix: Any
     blocks: Mapping[str, slice]
     names: Sequence[str]
     unknown: Mapping[str, int] = field(default_factory=dict)
@@ -221,11 +221,14 @@ class AttributeEncoder(Part):
         for name, block in self.blocks_.items():
             part, unknown[name] = self._encoded(block, table, wanted)
             parts.append(unit_rows(part, np.sqrt(self._weight(name))))
-        matrix = sparse.csr_array((len(wanted), 0), dtype=np.float32)
+        together: Any = sparse.csr_array((len(wanted), 0), dtype=np.float32)
         if parts:
-            matrix = unit_rows(sparse.csr_array(sparse.hstack(parts, format="csr")))
+            together = sparse.csr_array(sparse.hstack(parts, format="csr"))
         return Encoded(
-            matrix, self.slices, self.names, {name: n for name, n in unknown.items() if n}
+            unit_rows(together),
+            self.slices,
+            self.names,
+            {name: n for name, n in unknown.items() if n},
         )
 
     def fit_transform(self, table: FeatureTable, y: None = None) -> Encoded:
@@ -236,9 +239,7 @@ class AttributeEncoder(Part):
     def slices(self) -> dict[str, slice]:
         """Which columns each attribute has."""
         ends = np.cumsum([0, *(block.width for block in self.blocks_.values())]).tolist()
-        return {
-            name: slice(*span) for name, span in zip(self.blocks_, pairwise(ends), strict=True)
-        }
+        return {name: slice(*span) for name, span in zip(self.blocks_, pairwise(ends), strict=True)}
 
     @property
     def names(self) -> FeatureNames:
