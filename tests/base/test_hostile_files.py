@@ -89,6 +89,8 @@ MODELS = {
         candidates=[rp.ItemKNN(k=5), rp.Popularity()], rules=[cheap], ranker=Ranker(step=2.0)
     ),
     "content": rp.ContentKNN,
+    "related": rp.RelatedItems,
+    "explore": lambda: rp.Explore(model=rp.ItemKNN(k=5)),
     "shelf": lambda: Shelf(given={"matrix": sparse.csr_array(np.eye(4)), "id": uuid.UUID(int=7)}),
 }
 
@@ -408,6 +410,15 @@ REFUSED = {
         blocks_=LIST)),
     "an encoder that is none": ("content", learned(encoder_=LIST)),
     "counts that are none": ("content", learned(unknown_values_=LIST)),
+    # arrays of RelatedItems and Explore
+    "bought of fewer items": ("related", array("bought_", lambda old: old[:3])),
+    "looked at in fractions": ("related", array("looked_", of_type(np.float64))),
+    "baskets below zero": ("related", learned(n_baskets_=-1)),
+    "pairs that are none": ("related", learned(together_=LIST)),
+    "events of fewer items": ("explore", array("n_events_", lambda old: old[:3])),
+    "events below zero": ("explore", array("n_events_", everywhere(-1))),
+    "first seen in fractions": ("explore", array("first_seen_", of_type(float))),
+    "no models": ("explore", learned(models_=LIST)),
     # the past
     "past items beyond the catalogue": ("knn", array("pair_items", everywhere(2**30))),
     "past items below it": ("als", array("pair_items", everywhere(-(2**30)))),

@@ -50,9 +50,6 @@ class AttributeVectors(Described):
 
     encoder: AttributeEncoder | None = param(optional(ENCODER), default=None)
 
-    changed_: Indices
-    changed_vectors_: Any
-
     def _describe(self) -> None:
         """Learn how to encode the items, and encode them."""
         given = self.encoder or AttributeEncoder()
@@ -60,7 +57,7 @@ class AttributeVectors(Described):
         self.encoder_ = AttributeEncoder(**given.get_params(deep=False))
         encoded = self.encoder_.fit_transform(self.item_features_)
         self.vectors_, self.unknown_values_ = encoded.matrix, dict(encoded.unknown)
-        self._forget_changes()
+        self._keep_changes(*self._no_changes())
 
     def _cosines(self, profiles: Sequence[tuple[Indices, Floats]]) -> Floats:
         """Return a row of scores per profile: its attributes, ascending, and their weights."""
@@ -127,7 +124,7 @@ class AttributeVectors(Described):
         changed = np.concatenate([self.changed_[kept], items]).astype(np.int32)
         vectors: Any = sparse.vstack([self.changed_vectors_[kept], encoded.matrix], format="csr")
         order = np.argsort(changed)
-        self.changed_, self.changed_vectors_ = changed[order], sparse.csr_array(vectors[order])
+        self._keep_changes(changed[order], sparse.csr_array(vectors[order]))
         if len(self.changed_) * _CHANGED_SHARE > max(
             len(self.items_), _CHANGED_SHARE * _FEW_CHANGED
         ):
@@ -142,12 +139,16 @@ class AttributeVectors(Described):
         vectors = sparse.csr_array((values.astype(np.float32), (owner, features)), shape=shape)
         vectors.sort_indices()
         self.vectors_ = vectors
-        self._forget_changes()
+        self._keep_changes(*self._no_changes())
         self._prepare()
 
-    def _forget_changes(self) -> None:
-        self.changed_ = np.empty(0, np.int32)
-        self.changed_vectors_ = sparse.csr_array((0, self.vectors_.shape[1]), dtype=np.float32)
+    def _no_changes(self) -> tuple[Indices, Any]:
+        width = self.vectors_.shape[1]
+        return np.empty(0, np.int32), sparse.csr_array((0, width), dtype=np.float32)
+
+    def _keep_changes(self, changed: Indices, vectors: Any) -> None:
+        self.changed_: Indices = changed
+        self.changed_vectors_: Any = vectors
 
     def _prepare(self) -> None:
         """Sort items by attribute, so that a request reads only those of the visitor's."""

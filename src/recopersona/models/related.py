@@ -116,7 +116,7 @@ class RelatedItems(AttributeVectors):
     gap: str | timedelta = param(duration(), default="30min")
     shrink: float = param(real(above=0), default=5.0)
     borrow: int = param(whole(at_least=0), default=10)
-    likeness: float = param(real(at_least=0), default=10.0)
+    likeness: float = param(real(at_least=0), default=1.0)
     max_visit_items: int = param(whole(at_least=1), default=100)
 
     def _fit(self, dataset: Dataset) -> None:
