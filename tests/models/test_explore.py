@@ -196,6 +196,16 @@ def test_in_a_pipeline_every_decision_explores():
     assert len({tuple(page.recommend_many(["u0"], n=3)["item_id"]) for _ in range(5)}) == 1
 
 
+def test_what_comes_to_a_pipeline_is_new_to_its_parts():
+    page = rp.Pipeline(candidates=[rp.Explore(model=rp.ItemKNN())])
+    page.fit(rp.Dataset.from_frames(LOG, items=shelf()))
+    page.partial_fit(rp.Event("u9", "from an event", timestamp="2026-04-20"))
+    page.update_items(pd.DataFrame({"item_id": ["later tea"], "kind": ["tea"]}))
+    explore = page.candidates_["explore"]
+    new = {page.items_.ids[item] for item in explore._new_items(rp.Query("u0"))}
+    assert new == {"from an event", "later tea"}  # the others are too old by now
+
+
 def test_parameters_reach_the_models_inside():
     explore = rp.Explore(model=rp.ItemKNN(), content=rp.ContentKNN())
     explore.set_params(model__k=7, content__half_life="7d")

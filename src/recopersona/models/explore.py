@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from recopersona.base.composite import Composite
-from recopersona.base.parameters import Bound, duration, optional, param, real, whole
+from recopersona.base.parameters import Bound, check, duration, optional, param, real, whole
 from recopersona.base.part import Part
 from recopersona.base.recommender import Recommender, frame_ids, require_array
 from recopersona.data.dataset import Dataset
@@ -72,6 +72,8 @@ class Explore(Composite):
     first_seen_ : int64 (n_items,)
         Since when an item is there, in milliseconds; `MISSING_TIME` where nobody knows: not new.
     n_events_ : int64 (n_items,)
+    latest_ : int
+        The last event's time, None where there is none: now, where the query does not say.
 
     Notes
     -----
@@ -141,6 +143,7 @@ class Explore(Composite):
         first[first == np.iinfo(np.int64).max] = MISSING_TIME
         created = _created(dataset.item_features)
         self.first_seen_ = np.where(created == MISSING_TIME, first, created)
+        self.latest_ = dataset.end
 
     # -- scores ------------------------------------------------------------------------------
 
@@ -188,12 +191,11 @@ class Explore(Composite):
         return random.standard_normal(int(new[-1]) + 1)[new]
 
     def _new_items(self, query: Query) -> Indices:
-        now = self.now_of(query)
+        now = self.latest_ if query.now is None else self.now_of(query)
         if now is None:
             return np.empty(0, np.int32)
-        first = self._grown(self.first_seen_, MISSING_TIME)
-        age = now - np.where(first == MISSING_TIME, now, first)
-        new = (first != MISSING_TIME) & (age >= 0) & (age <= duration_ms(self.item_age_cutoff))
+        oldest = now - duration_ms(self.item_age_cutoff)
+        new = (self.first_seen_ != MISSING_TIME) & (self.first_seen_ >= oldest)
         return np.flatnonzero(new).astype(np.int32)
 
     def _rank(
@@ -235,22 +237,27 @@ class Explore(Composite):
         super()._learn(rows)
         self.n_events_ = with_room(self.n_events_, len(self.items_))
         np.add.at(self.n_events_, rows.items, 1)
+        if rows.end is not None:
+            self.latest_ = max(self.latest_ or rows.end, rows.end)
+        n_before = len(self.first_seen_)
         first = self._grown(self.first_seen_, MISSING_TIME).copy()
-        times = np.full(len(rows), MISSING_TIME) if rows.timestamp is None else rows.timestamp
-        fresh = (first[rows.items] == MISSING_TIME) & (rows.items >= len(self.first_seen_))
-        for item, time in zip(rows.items[fresh].tolist(), times[fresh].tolist(), strict=True):
-            if first[item] == MISSING_TIME or MISSING_TIME < time < first[item]:
-                first[item] = time
+        if rows.timestamp is not None:
+            dated = (rows.items >= n_before) & (rows.timestamp != MISSING_TIME)
+            for item, time in zip(
+                rows.items[dated].tolist(), rows.timestamp[dated].tolist(), strict=True
+            ):
+                first[item] = time if first[item] == MISSING_TIME else min(first[item], time)
         self.first_seen_ = first
 
     def update_items(self, frame: Any) -> Self:
         """Take in new or changed rows of the catalogue; what is new is new from now on."""
-        n_before = len(self.items_) if self.__sklearn_is_fitted__() else 0
+        self._check_fitted()
+        n_before = len(self.first_seen_)  # a pipeline may have numbered what is new already
         super().update_items(frame)
         rows = self.items_.indices(frame_ids(frame, "item_id"))
         first = self._grown(self.first_seen_, MISSING_TIME).copy()
         added = rows[(rows >= n_before) & (first[rows] == MISSING_TIME)]
-        first[added] = MISSING_TIME if self.end_ is None else self.end_
+        first[added] = MISSING_TIME if self.latest_ is None else self.latest_
         table = getattr(self._models["content"], "item_features_", None)
         if table is not None:
             created = _created(table)[rows]
@@ -273,6 +280,7 @@ class Explore(Composite):
             require_array(values, np.int64, (None,), name)
             if not self.n_fitted_items_ <= len(values) <= len(self.items_):
                 raise DataError(f"Explore: {name} does not fit the catalogue.")
+        check(self.latest_, optional(whole(-(2**62), 2**62)), "Explore", "latest_")
         if (self.n_events_ < 0).any():
             raise DataError("Explore: n_events_ must be at least 0.")
 
