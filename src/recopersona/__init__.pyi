@@ -52,6 +52,8 @@ from recopersona.features.buying import OrderValue as OrderValue
 from recopersona.features.buying import Repurchase as Repurchase
 from recopersona.features.buying import SessionSignals as SessionSignals
 from recopersona.features.customers import rfm as rfm
+from recopersona.features.encoder import AttributeEncoder as AttributeEncoder
+from recopersona.features.encoder import Encoded as Encoded
 from recopersona.features.feature import Feature as Feature
 from recopersona.features.feature import Seen as Seen
 from recopersona.features.features import Features as Features
@@ -70,6 +72,8 @@ from recopersona.kernels.blocks import limit_threads as limit_threads
 from recopersona.models.als import ALS as ALS
 from recopersona.models.blend import Blend as Blend
 from recopersona.models.choice import ChoiceModel as ChoiceModel
+from recopersona.models.content import ContentKNN as ContentKNN
+from recopersona.models.explore import Explore as Explore
 from recopersona.models.factorization import Factorization as Factorization
 from recopersona.models.graph_filter import GraphFilter as GraphFilter
 from recopersona.models.item2vec import Item2Vec as Item2Vec
@@ -86,6 +90,7 @@ from recopersona.models.session_factors import SessionFactors as SessionFactors
 from recopersona.models.session_linear import SessionLinear as SessionLinear
 from recopersona.models.session_rules import Markov as Markov
 from recopersona.models.session_rules import SequentialRules as SequentialRules
+from recopersona.models.related import RelatedItems as RelatedItems
 from recopersona.pipeline.pipeline import Pipeline as Pipeline
 
 __version__: str

@@ -18,7 +18,9 @@ from typing import Any
 from uuid import UUID
 
 import numpy as np
+import pandas as pd
 from scipy import sparse
+from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfVectorizer
 from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
 
 from recopersona import names
@@ -47,6 +49,9 @@ Tree = dict[str, Any]
 _RECORDS: dict[str, type] = {kind.__name__: kind for kind in (*COLUMN_KINDS.values(), Decision)}
 _SCALERS: dict[str, type] = {
     kind.__name__: kind for kind in (MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler)
+}
+_VECTORIZERS: dict[str, type] = {
+    kind.__name__: kind for kind in (CountVectorizer, HashingVectorizer, TfidfVectorizer)
 }
 _PLAIN_ARRAYS = "biuf"  # numpy's letters for truth values and numbers
 _PLAIN_KEYS = (bool, int, float, str, timedelta, UUID, type(None))
@@ -214,6 +219,29 @@ class Writer:
             "learned": self._attributes(learned, where),
         }
 
+    def _vectorizer(self, vectorizer: Any, where: str) -> Tree:
+        """Write how a vectorizer was made; what it learned is kept by whoever uses it."""
+        if type(vectorizer) not in _VECTORIZERS.values():
+            raise ArtifactError(
+                f"{where} is a {type(vectorizer).__name__}, which a saved model cannot hold."
+            )
+        parameters = {**vectorizer.get_params(), "dtype": np.dtype(vectorizer.dtype).name}
+        return {
+            "$": "vectorizer",
+            "class": type(vectorizer).__name__,
+            "parameters": self._attributes(parameters, where),
+        }
+
+    def _frame(self, frame: pd.DataFrame, where: str) -> Tree:
+        """Write a frame of numbers by id, such as vectors that came from outside."""
+        values = frame.to_numpy()
+        if values.dtype.kind not in _PLAIN_ARRAYS or frame.index.nlevels > 1:
+            raise ArtifactError(
+                f"{where} is a dataframe of more than numbers by id, which is never saved."
+            )
+        parts = (values, frame.index.to_numpy(), list(frame.columns))
+        return {"$": "frame", "parts": self.encode(parts, where)}
+
     _encoders: Mapping[Any, Callable[[Writer, Any, str], Tree]] = {
         np.ndarray: _array,
         (tuple, list): _sequence,
@@ -226,6 +254,8 @@ class Writer:
         tuple(_RECORDS.values()): _record,
         np.random.RandomState: _random_state,
         tuple(_SCALERS.values()): _scaler,
+        tuple(_VECTORIZERS.values()): _vectorizer,
+        pd.DataFrame: _frame,
         timedelta: lambda _, value, __: {"$": "timedelta", "seconds": value.total_seconds()},
         UUID: lambda _, value, __: {"$": "uuid", "hex": value.hex},
     }
@@ -356,6 +386,19 @@ class Reader:
             setattr(scaler, name, value)
         return scaler
 
+    def _vectorizer(self, tree: Tree) -> Any:
+        parameters = self._attributes(tree["parameters"])
+        if parameters["input"] != "content":
+            raise ArtifactError("a saved vectorizer must read the text given, and no file.")
+        dtype = np.dtype(parameters.pop("dtype"))
+        if dtype.kind not in _PLAIN_ARRAYS:
+            raise ArtifactError(f"a saved vectorizer cannot count in {dtype}.")
+        return _VECTORIZERS[tree["class"]](**parameters, dtype=dtype.type)
+
+    def _frame(self, tree: Tree) -> pd.DataFrame:
+        values, index, columns = self.decode(tree["parts"])
+        return pd.DataFrame(values, index=index, columns=columns)
+
     def _record(self, tree: Tree) -> Any:
         kind = _RECORDS[tree["class"]]
         record = kind(**self._attributes(tree["fields"]))
@@ -397,6 +440,8 @@ class Reader:
         "csr": _csr,
         "RandomState": _random_state,
         "scaler": _scaler,
+        "vectorizer": _vectorizer,
+        "frame": _frame,
         "record": _record,
         "function": _function,
     }

@@ -165,8 +165,8 @@ class TextColumn(_PlainColumn):
 
     @classmethod
     def read(cls, column: pd.Series, name: str) -> Self:
-        objects = column.astype(object)
-        return cls(objects.map(str, na_action="ignore").where(objects.notna(), None).to_numpy())
+        values = [None if is_missing(value) else str(value) for value in column.astype(object)]
+        return cls(np.fromiter(values, dtype=object, count=len(values)))
 
     @classmethod
     def unknown(cls, n: int) -> Self:
