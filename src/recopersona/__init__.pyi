@@ -71,6 +71,7 @@ from recopersona.features.taste import PriceFit as PriceFit
 from recopersona.kernels.blocks import limit_threads as limit_threads
 from recopersona.models.als import ALS as ALS
 from recopersona.models.blend import Blend as Blend
+from recopersona.models.content import ContentKNN as ContentKNN
 from recopersona.models.factorization import Factorization as Factorization
 from recopersona.models.graph_filter import GraphFilter as GraphFilter
 from recopersona.models.linear import EASE as EASE

@@ -82,6 +82,17 @@ class Encoded:
     unknown : mapping from the attribute's name to int
         How many values were not there in ``fit``, and were left out; of texts, how many without
         one known word; of dense vectors, how many rows without one.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from recopersona.data.ids import IdMap
+    >>> shelf = pd.DataFrame({"item_id": ["tea", "salt"], "brand": ["Ito", "Maldon"]})
+    >>> table = FeatureTable.from_frame(shelf, IdMap(), "item_id")
+    >>> encoded = AttributeEncoder().fit_transform(table)
+    >>> encoded.matrix.toarray(), list(encoded.names)
+    (array([[1., 0.],
+           [0., 1.]], dtype=float32), ['brand=Ito', 'brand=Maldon'])
     """
 
     matrix: Any
