@@ -50,6 +50,10 @@ class Column(ABC):
     def __len__(self) -> int: ...
 
     @abstractmethod
+    def at(self, row: int) -> Any:
+        """Return one row's value as Python knows it, None where unknown."""
+
+    @abstractmethod
     def put(self, rows: Array, other: Self) -> Self:
         """Return the column with some rows overwritten by those of another."""
 
@@ -97,6 +101,10 @@ class NumberColumn(_PlainColumn):
     def unknown(cls, n: int) -> Self:
         return cls(np.full(n, np.nan))
 
+    def at(self, row: int) -> Any:
+        value = float(self.values[row])
+        return None if np.isnan(value) else value
+
 
 @dataclass(frozen=True, eq=False)
 class TimeColumn(_PlainColumn):
@@ -111,6 +119,10 @@ class TimeColumn(_PlainColumn):
     @classmethod
     def unknown(cls, n: int) -> Self:
         return cls(np.full(n, MISSING_TIME, dtype=np.int64))
+
+    def at(self, row: int) -> Any:
+        value = int(self.values[row])
+        return None if value == MISSING_TIME else value
 
     def series(self) -> pd.Series:
         return pd.Series(from_ms(self.values))
@@ -135,6 +147,10 @@ class FlagColumn(_PlainColumn):
     def unknown(cls, n: int) -> Self:
         return cls(np.full(n, UNKNOWN, dtype=np.int8))
 
+    def at(self, row: int) -> Any:
+        value = int(self.values[row])
+        return None if value == UNKNOWN else value == 1
+
     def series(self) -> pd.Series:
         flags = pd.array(self.values == 1, dtype="boolean")
         flags[self.values == UNKNOWN] = pd.NA
@@ -155,6 +171,9 @@ class TextColumn(_PlainColumn):
     @classmethod
     def unknown(cls, n: int) -> Self:
         return cls(np.full(n, None, dtype=object))
+
+    def at(self, row: int) -> Any:
+        return self.values[row]
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,6 +200,10 @@ class CategoryColumn(Column):
 
     def __len__(self) -> int:
         return len(self.values)
+
+    def at(self, row: int) -> Any:
+        code = self.values[row]
+        return None if code == UNKNOWN else self.categories.ids[[code]].tolist()[0]
 
     def grown(self, n: int) -> Self:
         return replace(self, values=np.append(self.values, np.full(n, UNKNOWN, np.int32)))
@@ -227,6 +250,10 @@ class SetColumn(Column):
 
     def __len__(self) -> int:
         return len(self.starts) - 1
+
+    def at(self, row: int) -> Any:
+        codes = self.codes[self.starts[row] : self.starts[row + 1]]
+        return tuple(self.categories.ids[codes].tolist()) or None
 
     def grown(self, n: int) -> Self:
         return replace(self, starts=np.append(self.starts, np.full(n, self.starts[-1])))
@@ -343,6 +370,18 @@ class FeatureTable:
 
     def __getitem__(self, name: str) -> pd.Series:
         return self.column(name).series()
+
+    def row(self, index: int) -> dict[str, Any]:
+        """Return what is known of one row; times in milliseconds UTC, sets as tuples.
+
+        Examples
+        --------
+        >>> frame = pd.DataFrame({"item_id": ["tea"], "price": [4.5], "brand": [None]})
+        >>> FeatureTable.from_frame(frame, IdMap(), "item_id").row(0)
+        {'price': 4.5}
+        """
+        values = {name: self.column(name).at(index) for name in self.columns}
+        return {name: value for name, value in values.items() if value is not None}
 
     def to_frame(self) -> pd.DataFrame:
         """Return all columns as a pandas frame in index order (made once, kept until an update)."""

@@ -12,6 +12,7 @@ import numpy as np
 from sklearn.base import clone
 
 from recopersona.base.composite import MODELS, Composite
+from recopersona.base.described import Described
 from recopersona.base.parameters import Bound, check, mapping, optional, param, real, whole
 from recopersona.base.recommender import FALLBACK, NO_OPINION, listed
 from recopersona.base.stage import Stage
@@ -35,7 +36,7 @@ _STAGE = Bound("a function (query, ranking) -> ranking", callable)
 _WEIGHTS = mapping("from name to a number above 0")
 
 
-class Pipeline(Composite):
+class Pipeline(Described, Composite):
     """Several models' candidates, filtered by rules, merged, ranked and re-ranked.
 
     Rules are asked **before** the candidates are picked, so filtering never shortens a list.
@@ -97,8 +98,6 @@ class Pipeline(Composite):
     def _fit(self, dataset: Dataset) -> None:
         self.weights_ = _fusion_weights(self.weights, tuple(dict(self._named())))
         self.rules_ = as_predicates(self.rules)
-        self.item_features_ = dataset.item_features.copy(self.items_)
-        self.user_features_ = dataset.user_features.copy(self.users_)
         self._filters_kept: Filters | None = None
         self._filters.evaluate()
         self._fit_models(dataset)
@@ -109,15 +108,12 @@ class Pipeline(Composite):
 
     def _adopt(self, users: IdMap, items: IdMap, past: History) -> None:
         super()._adopt(users, items, past)
-        self.item_features_ = self.item_features_.copy(items)
-        self.user_features_ = self.user_features_.copy(users)
         self._filters_kept = None
 
     def _check_learned(self) -> None:
         super()._check_learned()
-        described = self.item_features_.ids is self.items_, self.user_features_.ids is self.users_
-        if not all(described) or len(self.weights_) != len(self.candidates_):
-            raise DataError("Pipeline: candidates, weights and attributes do not fit together.")
+        if len(self.weights_) != len(self.candidates_):
+            raise DataError("Pipeline: candidates and weights do not fit together.")
         as_predicates(self.rules_)
         for name, weight in zip(self.candidates_, self.weights_, strict=True):
             check(weight, real(above=0), "Pipeline", f"weight of {name}")
@@ -202,19 +198,6 @@ class Pipeline(Composite):
             if learn is not None:
                 learn(decision)
 
-    def update_items(self, frame: Any) -> Self:
-        """Take in new or changed rows of the catalogue; they count from the next query."""
-        self._check_fitted()
-        self.item_features_.update(frame, "item_id")
-        self._filters.catalogue_changed()
-        return super().update_items(frame)
-
-    def update_users(self, frame: Any) -> Self:
-        """Take in new or changed rows of the customers."""
-        self._check_fitted()
-        self.user_features_.update(frame, "user_id")
-        return super().update_users(frame)
-
     def forget(self, user_ids: Iterable[Id]) -> int:
         """Drop what is held of single users, decisions included; see `Recommender.forget`."""
         self._check_fitted()
@@ -239,8 +222,10 @@ class Pipeline(Composite):
             if hasattr(stage, "_learn"):
                 stage._learn(rows)
 
+    def _items_described(self, rows: Indices) -> None:
+        self._filters.catalogue_changed()
+
     def _forget_users(self, users: Indices) -> None:
-        self.user_features_.forget(users.tolist())
         ids = self.users_.ids[users].tolist()
         self._forget_decisions(set(ids))
         for stage in (self.ranker_, self.reranker_):
