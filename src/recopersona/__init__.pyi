@@ -70,6 +70,7 @@ from recopersona.kernels.blocks import limit_threads as limit_threads
 from recopersona.models.als import ALS as ALS
 from recopersona.models.blend import Blend as Blend
 from recopersona.models.factorization import Factorization as Factorization
+from recopersona.models.fallback import Fallback as Fallback
 from recopersona.models.graph_filter import GraphFilter as GraphFilter
 from recopersona.models.linear import EASE as EASE
 from recopersona.models.linear import SLIM as SLIM
@@ -79,6 +80,7 @@ from recopersona.models.neighbors import UserKNN as UserKNN
 from recopersona.models.popularity import Popularity as Popularity
 from recopersona.models.random_walk import RP3Beta as RP3Beta
 from recopersona.models.segment_popularity import SegmentPopularity as SegmentPopularity
+from recopersona.models.switch import Switch as Switch
 from recopersona.pipeline.pipeline import Pipeline as Pipeline
 
 __version__: str
