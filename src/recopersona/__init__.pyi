@@ -69,6 +69,7 @@ from recopersona.features.taste import PriceFit as PriceFit
 from recopersona.kernels.blocks import limit_threads as limit_threads
 from recopersona.models.als import ALS as ALS
 from recopersona.models.blend import Blend as Blend
+from recopersona.models.bundles import Bundles as Bundles
 from recopersona.models.factorization import Factorization as Factorization
 from recopersona.models.fallback import Fallback as Fallback
 from recopersona.models.graph_filter import GraphFilter as GraphFilter
@@ -81,6 +82,8 @@ from recopersona.models.popularity import Popularity as Popularity
 from recopersona.models.random_walk import RP3Beta as RP3Beta
 from recopersona.models.segment_popularity import SegmentPopularity as SegmentPopularity
 from recopersona.models.switch import Switch as Switch
+from recopersona.models.trending import Trending as Trending
+from recopersona.models.valued_popularity import ValuedPopularity as ValuedPopularity
 from recopersona.pipeline.pipeline import Pipeline as Pipeline
 
 __version__: str
