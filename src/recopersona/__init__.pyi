@@ -79,6 +79,7 @@ from recopersona.models.linear import SparseEASE as SparseEASE
 from recopersona.models.neighbors import ItemKNN as ItemKNN
 from recopersona.models.neighbors import UserKNN as UserKNN
 from recopersona.models.popularity import Popularity as Popularity
+from recopersona.models.questionnaire import questionnaire as questionnaire
 from recopersona.models.random_walk import RP3Beta as RP3Beta
 from recopersona.models.segment_popularity import SegmentPopularity as SegmentPopularity
 from recopersona.models.switch import Switch as Switch

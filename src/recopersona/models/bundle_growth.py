@@ -47,9 +47,7 @@ def grown(
 class _Grower:
     """Counts sets in orders, and judges them."""
 
-    def __init__(
-        self, orders: sparse.csr_array, support: int, shrink: float, least: float
-    ) -> None:
+    def __init__(self, orders: sparse.csr_array, support: int, shrink: float, least: float) -> None:
         self.n_orders = orders.shape[0]
         self.support, self.shrink, self.least = support, shrink, least
         counts = np.asarray(orders.sum(axis=0)).reshape(-1).astype(np.int64)
@@ -72,9 +70,7 @@ class _Grower:
         left, right, together = left[kept], right[kept], together[kept]
         expected = self.counts[left] * self.counts[right] / max(self.n_orders, 1)
         lift = (together + self.shrink) / (expected + self.shrink)
-        ratio = log_likelihood_ratio(
-            together, self.counts[left], self.counts[right], self.n_orders
-        )
+        ratio = log_likelihood_ratio(together, self.counts[left], self.counts[right], self.n_orders)
         good = np.flatnonzero((lift > 1 + 1e-6) & (ratio >= self.least) & (together > expected))
         worth = together[good] * np.log(lift[good])
         best = good[np.lexsort((right[good], left[good], -worth))][:most]

@@ -195,9 +195,7 @@ class Bundles(Described):
         columns = ["items", "adds", "price", "lift", "support", "reason"]
         return pd.DataFrame(rows, columns=columns)
 
-    def _within(
-        self, query: Query, prices: Array, sizes: Array, budget: Any
-    ) -> tuple[Array, str]:
+    def _within(self, query: Query, prices: Array, sizes: Array, budget: Any) -> tuple[Array, str]:
         """Tell which bundles a visitor will pay for, and say by what."""
         if budget is not None:
             low, high = _as_band(budget)

@@ -91,7 +91,7 @@ class SegmentAttribute(Part):
                 number = float(value)
                 known = np.isfinite(number)
                 return int(np.searchsorted(self.edges_, number, side="right")) if known else UNKNOWN
-            return self.values_.index(value)
+            return int(self.values_.index(value))
         except (DataError, TypeError, ValueError, OverflowError):  # a list, a text for a number
             return UNKNOWN
 

@@ -76,7 +76,8 @@ class SegmentCounts(Part):
         matrix  users x items
         """
         n_attributes = codes.shape[1]
-        keys, blocks = [np.empty((0, n_attributes), np.int32)], []
+        keys: list[Indices] = [np.empty((0, n_attributes), np.int32)]
+        blocks = []
         for size in range(1, n_attributes + 1):
             for chosen in combinations(range(n_attributes), size):
                 found, segment = segments(codes[:, chosen])
@@ -86,11 +87,20 @@ class SegmentCounts(Part):
                 blocks.append(summed(segment, len(found), matrix))
         counted = sparse.vstack(blocks, "csr") if blocks else sparse.csr_array((0, matrix.shape[1]))
         made = cls()
-        made.keys_ = np.concatenate(keys)
-        made._sort_in(counted)
-        made.totals_ = np.asarray(counted.sum(axis=1), np.float64).reshape(-1)
-        made._prepare()
+        made._start(np.concatenate(keys), counted)
         return made
+
+    def _start(self, keys: Indices, counted: sparse.csr_array) -> None:
+        self.keys_ = keys
+        self._sort_in(counted)
+        self.totals_ = np.asarray(counted.sum(axis=1), np.float64).reshape(-1)
+        self._prepare()
+
+    def _prepare(self) -> None:
+        self._rows: dict[Key, int] = {
+            tuple(key): row for row, key in enumerate(self.keys_.tolist())
+        }
+        self._n_later = sum(map(len, self.later_.values()))
 
     def row(self, key: Key) -> int:
         """Return a segment's row, or -1."""
@@ -157,7 +167,7 @@ class SegmentCounts(Part):
     def _fold(self, more: sparse.csr_array | None = None) -> None:
         """Sort in what was kept aside, and whatever else there is."""
         n_segments = len(self.keys_)
-        rows = [np.repeat(np.arange(len(self.bounds_) - 1), np.diff(self.bounds_))]
+        rows: list[Array] = [np.repeat(np.arange(len(self.bounds_) - 1), np.diff(self.bounds_))]
         items, counts = [self.items_], [self.counts_]
         for row, later in self.later_.items():
             rows.append(np.full(len(later), row))
@@ -184,10 +194,6 @@ class SegmentCounts(Part):
     @property
     def _n_items(self) -> int:
         return int(self.items_.max(initial=-1)) + 1
-
-    def _prepare(self) -> None:
-        self._rows = {tuple(key): row for row, key in enumerate(self.keys_.tolist())}
-        self._n_later = sum(map(len, self.later_.values()))
 
     def fits(self, n_items: int, sizes: Sequence[int]) -> bool:
         """Tell whether items and codes are within what there is."""
@@ -232,7 +238,7 @@ def summed(segment: Indices, n_segments: int, matrix: sparse.csr_array) -> spars
     ones = np.ones(len(users), np.float32)
     shape = (n_segments, len(segment))
     belongs = sparse.coo_array((ones, (segment[users], users)), shape=shape).tocsr()
-    counted = (belongs @ matrix).tocsr()
+    counted: sparse.csr_array = (belongs @ matrix).tocsr()
     counted.sort_indices()
     return counted
 
@@ -243,7 +249,10 @@ def _is_kept_aside(later: Any, n_segments: int) -> bool:
         and 0 <= row < n_segments
         and isinstance(kept, dict)
         and all(
-            isinstance(item, int) and item >= 0 and isinstance(weight, (int, float)) and 0 <= weight < 1e38
+            isinstance(item, int)
+            and item >= 0
+            and isinstance(weight, (int, float))
+            and 0 <= weight < 1e38
             for item, weight in kept.items()
         )
         for row, kept in later.items()

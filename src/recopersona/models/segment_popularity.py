@@ -221,7 +221,9 @@ class SegmentPopularity(Described):
         levels = self._levels(self._codes_for(query))
         shares = [float(share[item]) for _, share in levels]
         changes = np.diff([0.0, *shares])
-        return [(name, None, float(change)) for (name, _), change in zip(levels, changes, strict=True)]
+        return [
+            (name, None, float(change)) for (name, _), change in zip(levels, changes, strict=True)
+        ]
 
     def _codes_for(self, query: Query) -> Key:
         user, context = self.user_of(query), query.context
@@ -287,9 +289,7 @@ class SegmentPopularity(Described):
             return
         known = rows.users < len(self._codes)
         if known.any():
-            self.counts_.extend(
-                self._codes[rows.users[known]], rows.items[known], weight[known]
-            )
+            self.counts_.extend(self._codes[rows.users[known]], rows.items[known], weight[known])
 
     def _check_learned(self) -> None:
         super()._check_learned()

@@ -112,8 +112,10 @@ class LeaveOneOut:
             gain, of_group, group = self._best(n_group, total, parent.group, weights, strengths)
         within = n_group if self.has_groups else total
         more, of_item, item = self._best(n_item, within, parent.item, weights, strengths)
-        return gain + more, (of_group, of_item), Chances(
-            np.where(inside, group, parent.group), np.where(inside, item, parent.item)
+        return (
+            gain + more,
+            (of_group, of_item),
+            Chances(np.where(inside, group, parent.group), np.where(inside, item, parent.item)),
         )
 
     def standard_error(self, chances: Chances, parent: Chances) -> float:

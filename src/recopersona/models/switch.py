@@ -74,7 +74,9 @@ class Switch(Described, Composite):
     >>> import pandas as pd
     >>> from recopersona.models.neighbors import ItemKNN
     >>> from recopersona.models.popularity import Popularity
-    >>> events = pd.DataFrame({"user_id": [1, 1, 2, 2, 3], "item_id": ["tea", "honey"] * 2 + ["tea"]})
+    >>> events = pd.DataFrame(
+    ...     {"user_id": [1, 1, 2, 2, 3], "item_id": ["tea", "honey", "tea", "honey", "tea"]}
+    ... )
     >>> model = Switch(by="visitor", models={"stranger": Popularity()}, default=ItemKNN())
     >>> model.fit(events).recommend(3, n=1).to_frame()
       item_id  rank  score   source
@@ -87,7 +89,7 @@ class Switch(Described, Composite):
     _parts_parameter: ClassVar[str] = "models"
 
     by: str | Callable[[Query], Any] = param(_ASPECT, default=VISITOR)
-    models: Mapping[str, Any] = param(_CASES, default=None)
+    models: Mapping[str, Any] | None = param(_CASES, default=None)
     default: Any = param(optional(_MODEL), default=None)
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
@@ -102,8 +104,8 @@ class Switch(Described, Composite):
     def set_params(self, **params: Any) -> Self:
         """Set parameters, a part by its value, or a part's own as ``value__parameter``."""
         own = self._get_param_names()
-        cases = params.get("models", self.models)
-        parts = {key: part for key, part in params.items() if key in (cases or {}) and key not in own}
+        cases = params.get("models", self.models) or {}
+        parts = {key: part for key, part in params.items() if key in cases and key not in own}
         rest = {key: value for key, value in params.items() if key not in parts}
         if parts:
             rest["models"] = {**cases, **parts}
@@ -111,13 +113,14 @@ class Switch(Described, Composite):
 
     def _named(self) -> list[tuple[str, Any]]:
         reserved = (*self._get_param_names(), DEFAULT)
-        for name in self.models:
+        cases = self.models or {}
+        for name in cases:
             if name in reserved or "__" in name:
                 raise ParameterError(
                     f"Switch: {name!r} cannot be a value; it names a parameter or has '__' in it."
                 )
         rest = [] if self.default is None else [(DEFAULT, self.default)]
-        return [*self.models.items(), *rest]
+        return [*cases.items(), *rest]
 
     def _fit(self, dataset: Dataset) -> None:
         self._fit_models(dataset)
@@ -153,11 +156,13 @@ class Switch(Described, Composite):
         name = self._answering(query)
         if not name:
             return np.full(len(self.items_), NO_OPINION)
-        return self.models_[name].score_items(query, items)
+        scores: Floats = self.models_[name].score_items(query, items)
+        return scores
 
     def _similar(self, item: int) -> Floats:
         name = DEFAULT if DEFAULT in self.models_ else next(iter(self.models_))
-        return self.models_[name]._similar(item)
+        likeness: Floats = self.models_[name]._similar(item)
+        return likeness
 
     def _explain(self, query: Query, item: int) -> list[tuple[str, Id | None, float]]:
         name = self._answering(query)
@@ -185,7 +190,8 @@ class Switch(Described, Composite):
     ) -> list[Ranking]:
         if not name:
             return [Ranking.of([], [], self.items_, type(self).__name__) for _ in queries]
-        return self.models_[name]._rank(queries, n, seen, eligible, fill=False)
+        ranked: list[Ranking] = self.models_[name]._rank(queries, n, seen, eligible, fill=False)
+        return ranked
 
     def _finished(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import gammaincinv
@@ -124,6 +124,10 @@ class Trending(OnlineRecommender):
         self.log_weights_ = rows.weight[kept]
         self.log_times_ = rows.timestamp[kept]
 
+    def _prepare(self) -> None:
+        self._latest: tuple[int, _Counts] | None = None
+        self._n_kept = len(self.log_times_)
+
     def score_items(self, query: Query, items: Indices | None = None) -> Floats:
         """Return the log of every item's surely reached factor, float32 (n_items,)."""
         counts = self._counts(query)
@@ -134,7 +138,7 @@ class Trending(OnlineRecommender):
         return scores
 
     def _expected(self, counts: _Counts) -> Array:
-        """Return what each item's window should hold, had nothing changed but everybody's traffic."""
+        """Return what a window should hold, had nothing changed but everybody's traffic."""
         before = float(counts.before.sum())
         if before == 0 or counts.windows == 0:  # the log is no longer than a window
             n_items = max(1, int((counts.recent > 0).sum()))
@@ -172,9 +176,10 @@ class Trending(OnlineRecommender):
         if self.end_ is None or now < self.end_:
             return self._counted(now, now, n_items)
         step = self._edge(now)
-        kept: tuple[int, _Counts] | None = vars(self).get("_latest")
+        kept = vars(self).get("_latest")
         if kept is None or kept[0] != step or len(kept[1].recent) < n_items:
-            kept = self._latest = (step, self._counted(now, self.end_, n_items))
+            kept = (step, self._counted(now, self.end_, n_items))
+            self._latest = kept
         return kept[1]
 
     def _counted(self, now: int, last: int, n_items: int) -> _Counts:
@@ -226,7 +231,7 @@ class Trending(OnlineRecommender):
 
     def _count_at_once(self, items: Indices, weights: Floats, times: Array) -> None:
         """Add events to what is counted for the latest moment, if they belong to it."""
-        kept: tuple[int, _Counts] | None = vars(self).get("_latest")
+        kept = vars(self).get("_latest")
         if kept is None or self.end_ is None:
             return
         edge, counts = kept
@@ -248,10 +253,6 @@ class Trending(OnlineRecommender):
         self.log_items_ = self.log_items_[kept]
         self.log_weights_ = self.log_weights_[kept]
         self.log_times_ = self.log_times_[kept]
-        self._n_kept = len(self.log_times_)
-
-    def _prepare(self) -> None:
-        self._latest: Any = None
         self._n_kept = len(self.log_times_)
 
     def _check_learned(self) -> None:

@@ -68,6 +68,9 @@ class ValuedPopularity(Popularity, Described):
         super()._fit(dataset)
         self.n_without_value_ = int((~np.isfinite(self._known_values())).sum())
 
+    def _prepare(self) -> None:
+        self._worth: Floats | None = None
+
     def score_items(self, query: Query, items: Indices | None = None) -> Floats:
         """Return every item's popularity times its value, float32 (n_items,)."""
         popularity = self._padded(self.popularity_, np.float32(0)).astype(np.float64)
@@ -85,7 +88,8 @@ class ValuedPopularity(Popularity, Described):
             values = self._known_values()
             known = np.isfinite(values)
             mean = values[known].mean() if known.any() else 1.0
-            kept = self._worth = np.where(known, values, mean).astype(np.float32)
+            kept = np.where(known, values, mean).astype(np.float32)
+            self._worth = kept
         return kept
 
     def _known_values(self) -> Floats:
@@ -94,9 +98,6 @@ class ValuedPopularity(Popularity, Described):
         if isinstance(column, NumberColumn):
             values[: len(column)] = column.values
         return values
-
-    def _prepare(self) -> None:
-        self._worth: Floats | None = None
 
     def _items_described(self, rows: Indices) -> None:
         self._worth = None
