@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recopersona.kernels.topn import select_top
+from recopersona.kernels.topn import select_listed, select_top
 from tests.naive import topn as naive
 
 # Few different values, so that ties are everywhere.
@@ -55,6 +55,24 @@ def test_the_best_few_agree_with_the_twin(table):
         )
         assert (items[row, size:] == -1).all()
         assert (best[row, size:] == -np.inf).all()
+
+
+@given(tables())
+def test_the_best_of_some_items_agree_with_the_twin(table):
+    scores, excluded, blocked, n = table
+    for row, leave_out in zip(scores, excluded, strict=True):
+        listed = [item for item in range(len(row)) if item % 3 != 1][::-1]
+        chosen = np.array([row[item] for item in listed], np.float32)
+        items, best = np.full(n, 77, np.int32), np.full(n, 77, np.float32)
+        count = select_listed(
+            items, best, np.array(listed, np.int32), chosen,
+            np.array(sorted(leave_out), np.int32), np.array(blocked),
+        )  # fmt: skip
+        pairs = naive.select_listed(listed, chosen.tolist(), leave_out, blocked, n)
+        got = zip(items[:count].tolist(), best[:count].tolist(), strict=True)
+        assert list(got) == pairs
+        assert (items[count:] == -1).all()
+        assert (best[count:] == -np.inf).all()
 
 
 def test_all_equal_scores_come_in_the_order_of_items():

@@ -18,3 +18,13 @@ def select_top(scores, excluded, blocked, n):
         )[:n]
         for row, leave_out in zip(scores, excluded, strict=True)
     ]
+
+
+def select_listed(items, scores, excluded, blocked, n):
+    """Return the best (item, score) pairs of some items: best first, ties by item."""
+    pairs = [
+        (item, score)
+        for item, score in zip(items, scores, strict=True)
+        if score > -math.inf and item not in excluded and not blocked[item]
+    ]
+    return sorted(pairs, key=lambda pair: (-pair[1], pair[0]))[:n]

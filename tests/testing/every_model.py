@@ -5,6 +5,7 @@ import pkgutil
 
 import recopersona as rp
 from recopersona import models, pipeline
+from recopersona.models.session import SessionRecommender
 
 ARGUMENTS = {  # of models that cannot be made without
     "Blend": {"models": [rp.ALS(factors=8), rp.ItemKNN()]},
@@ -25,5 +26,5 @@ def every_model():
                 is_model = isinstance(kind, type) and issubclass(kind, rp.Recommender)
                 if not is_model or kind.__module__ != found.name or name.startswith("_"):
                     continue
-                if kind._fit is not rp.Recommender._fit:
+                if kind._fit is not rp.Recommender._fit and kind is not SessionRecommender:
                     yield kind(**ARGUMENTS.get(name, {}))

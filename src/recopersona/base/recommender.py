@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -70,7 +70,7 @@ class Recommender(Part):
     ['salt']
     """
 
-    repeats: ClassVar[bool] = False
+    repeats: bool = False
     """Whether items of the current session may be recommended again."""
 
     # -- what a model writes -----------------------------------------------------------------

@@ -81,6 +81,34 @@ def select_top(top_items, top_scores, counts, scores, bounds, excluded, blocked)
         _sort_best_first(items, best, size)
 
 
+@kernel(written(i32), written(f32), read(i32), read(f32), read(i32), read(flag))
+def select_listed(top_items, top_scores, items, scores, excluded, blocked):
+    """Put the best of some items in order, best first, ties by item; return how many there are.
+
+    top_items   (n,) int32, written; -1 beyond the count
+    top_scores  (n,) float32, written; -inf beyond the count
+    items       (n_listed,) int32, each once
+    scores      (n_listed,) float32; what is not finite is never picked
+    excluded    (n_excluded,) int32, ascending
+    blocked     (n_items,) bool
+    """
+    n = len(top_items)
+    top_items[:] = -1
+    top_scores[:] = -np.inf
+    size = 0
+    for place in range(len(scores) if n else 0):
+        item, score = items[place], scores[place]
+        least = top_scores[0]
+        better = least < score or (size == n and least == score and item < top_items[0])
+        if not better or not score < np.inf or blocked[item] or _holds(excluded, item):
+            continue
+        size = _enter(top_items, top_scores, size, item, score)
+    if size < n:
+        _shift_to_front(top_items, top_scores, n - size)
+    _sort_best_first(top_items, top_scores, size)
+    return size
+
+
 @inner
 def _above(values, least):
     """Count the values above another, without a branch on each: most often there are none."""
