@@ -29,22 +29,28 @@ from recopersona.data.query import Query
 from recopersona.data.times import duration_ms
 from recopersona.data.types import Array, Floats, Id, Indices
 from recopersona.errors import ColumnError, DataError, hint
+from recopersona.models.item_levels import ItemLevels
 from recopersona.models.segment_attributes import USABLE, SegmentAttribute
 from recopersona.models.segment_counts import Key, SegmentCounts, chain_of
 from recopersona.models.segment_smoothing import LeaveOneOut, learn_smoothing
 
 _MOST_ATTRIBUTES = 6
+_DEFAULT = ("category",)
 
 
 def _are_names(value: Any) -> bool:
-    return (
-        isinstance(value, (list, tuple))
-        and 0 < len(value) <= _MOST_ATTRIBUTES
-        and all(isinstance(name, str) for name in value)
-        and len(set(value)) == len(value)
-    )
+    few = isinstance(value, (list, tuple)) and 0 < len(value) <= _MOST_ATTRIBUTES
+    return few and _are_distinct_names(value)
 
 
+def _are_distinct_names(value: Sequence[Any]) -> bool:
+    return all(isinstance(name, str) for name in value) and len(set(value)) == len(value)
+
+
+_COLUMNS = Bound(
+    "a list of distinct columns of the items",
+    lambda value: isinstance(value, (list, tuple)) and _are_distinct_names(value),
+)
 _NAMES = Bound(f"a list of 1 to {_MOST_ATTRIBUTES} distinct columns of the users", _are_names)
 
 
@@ -59,9 +65,9 @@ class SegmentPopularity(Described):
 
     with :math:`n_{si}` the summed weight of the events of the segment's users with item i and
     :math:`\bar{w}` what a customer's weights add up to. Where items have a ``category``, the same
-    is done for categories first and for items within theirs after that, each with an m of its own,
-    :math:`p_s(i) = p_s(c_i) \, p_s(i \mid c_i)`: a segment's liking for a category is known long
-    before its liking for an item.
+    is done for categories first, for narrower ones within them, and for items within theirs at
+    last, each with an m of its own, :math:`p_s(i) = p_s(c_i) \, p_s(i \mid c_i)`: a segment's
+    liking for a category is known long before its liking for an item.
 
     What is unknown of a visitor is left out of the chain: who is known by her device alone is
     answered by all who have that device. Attributes come from her row of the users, and from the
@@ -74,8 +80,9 @@ class SegmentPopularity(Described):
         most what users choose, one after the other, out of all columns.
     depth : int, 1 to 6
         At most so many are chosen where none are given.
-    category : str, optional
-        The column of items that is counted before the items; only where the catalogue has it.
+    categories : list of columns of the items
+        Coarse to fine; counted before the items. ``category``, the default, is left aside where the
+        catalogue has none.
     smoothing : float, above 0, optional
         The weight m of a parent, in customers. By default the likeliest for every combination of
         attributes, when each user is foreseen from all others: what two people of a segment have
@@ -91,9 +98,9 @@ class SegmentPopularity(Described):
         In the order of the chain.
     gains_ : float64 (n_attributes,)
         Nats by which each made the choices of users likelier when it joined the chain.
-    strengths_ : float64 (2 ** n_attributes, 2)
-        The learned m, of categories and of items; row ``b`` is of the segments that know the
-        attributes whose bits are set in b. Infinite where the parent knows better.
+    strengths_ : float64 (2 ** n_attributes, n_levels)
+        The learned m, of every column of categories and of items; row ``b`` is of the segments that
+        know the attributes whose bits are set in b. Infinite where the parent knows better.
     counts_ : SegmentCounts
     popularity_ : float64 (n_items,)
         Everybody's summed weights.
@@ -129,10 +136,7 @@ class SegmentPopularity(Described):
 
     by: Sequence[str] | None = param(optional(_NAMES), default=None)
     depth: int = param(whole(at_least=1, at_most=_MOST_ATTRIBUTES), default=3)
-    category: str | None = param(
-        optional(Bound("a column of items", lambda value: isinstance(value, str))),
-        default="category",
-    )
+    categories: Sequence[str] = param(_COLUMNS, default=_DEFAULT)
     smoothing: float | None = param(optional(real(above=0)), default=None)
     bands: int = param(whole(at_least=2), default=6)
     half_life: str | timedelta | None = param(optional(duration()), default=None)
@@ -142,25 +146,28 @@ class SegmentPopularity(Described):
         self.popularity_ = np.asarray(matrix.sum(axis=0), np.float64).reshape(-1)
         totals = np.asarray(matrix.sum(axis=1), np.float64).reshape(-1)
         self.customer_ = float(totals[totals > 0].mean()) if (totals > 0).any() else 1.0
-        self.category_ = self._category_column(dataset)
+        self.categories_ = self._category_columns(dataset)
         candidates = self._candidates(dataset)
         codes = self._codes_of(candidates)
         order = None if self.by is None else range(len(candidates))
-        judge = LeaveOneOut(matrix, self._groups_now(), self.customer_)
+        judge = LeaveOneOut(matrix, self._levels_now(), self.customer_)
         learned = learn_smoothing(judge, codes, order, self.depth, self.smoothing)
         self.attributes_ = {candidates[place].name: candidates[place] for place in learned.order}
         self.strengths_, self.gains_ = learned.strengths, learned.gains
         self.counts_ = SegmentCounts.of(np.ascontiguousarray(codes[:, learned.order]), matrix)
 
-    def _category_column(self, dataset: Dataset) -> str | None:
-        name, names = self.category, dataset.item_features.names
-        if name is None or name not in names:
-            if name not in (None, "category"):
-                raise ColumnError(f"SegmentPopularity: no item column {name!r}{hint(name, names)}")
-            return None
-        if not isinstance(dataset.item_features.column(name), CategoryColumn):
-            raise ColumnError(f"SegmentPopularity: the item column {name!r} must be a category.")
-        return name
+    def _category_columns(self, dataset: Dataset) -> list[str]:
+        table = dataset.item_features
+        usable = [name for name in table.names if isinstance(table.column(name), CategoryColumn)]
+        if tuple(self.categories) == _DEFAULT and _DEFAULT[0] not in table:
+            return []
+        for name in self.categories:
+            if name not in usable:
+                raise ColumnError(
+                    f"SegmentPopularity: no item column {name!r} with categories"
+                    f"{hint(name, usable)}"
+                )
+        return list(self.categories)
 
     def _candidates(self, dataset: Dataset) -> list[SegmentAttribute]:
         table = dataset.user_features
@@ -189,32 +196,31 @@ class SegmentPopularity(Described):
         return np.stack([answered[codes] for codes in asked])
 
     def _levels(self, codes: Key) -> list[tuple[str, Array]]:
-        """Return what each level of the chain says of every item, coarse to fine."""
-        n_items, groups = len(self.items_), self._groups_of_items()
+        """Return what each segment of the chain says of every item, coarse to fine."""
+        tree, n_items = self._tree_of_items(), len(self.items_)
         popularity = with_zeros(self.popularity_, n_items)
         prior = self.customer_
-        share = (popularity + prior / max(n_items, 1)) / (popularity.sum() + prior)
+        share = (popularity + prior / n_items) / (popularity.sum() + prior)
         levels = [("everybody", share)]
-        n_groups = int(groups.max(initial=0)) + 1
-        group = np.bincount(groups, share, minlength=n_groups)
-        item = share / np.maximum(group, 1e-300)[groups]
+        chances = _chances(share, tree)
         names = tuple(self.attributes_.values())
         for key in chain_of(codes):
             row = self.counts_.row(key)
             if row == UNKNOWN:
                 continue
             known = [place for place, code in enumerate(key) if code != UNKNOWN]
-            of_group, of_item = self.strengths_[sum(1 << place for place in known)] * self.customer_
+            strengths = self.strengths_[sum(1 << place for place in known)] * self.customer_
             chosen, counts = self.counts_.entries(row)
-            in_group = np.bincount(groups[chosen], counts, minlength=n_groups)
-            within = in_group if n_groups > 1 else np.array([self.counts_.totals_[row]])
-            if np.isfinite(of_item):
-                item = item * (of_item / (of_item + within))[groups]
-                np.add.at(item, chosen, counts / (of_item + within)[groups[chosen]])
-            if np.isfinite(of_group) and n_groups > 1:
-                group = (in_group + of_group * group) / (in_group.sum() + of_group)
+            above = np.array([counts.sum(dtype=np.float64)])
+            for level, strength in enumerate(strengths.tolist()):
+                group, parent = tree.groups[level], tree.parents[level]
+                inside = np.bincount(group[chosen], counts, minlength=len(parent))
+                if np.isfinite(strength):
+                    chance = inside + strength * chances[level]
+                    chances[level] = chance / (above + strength)[parent]
+                above = inside
             label = ", ".join(names[place].label(key[place]) for place in known)
-            levels.append((label, group[groups] * item))
+            levels.append((label, _joined(chances, tree)))
         return levels
 
     def _explain(self, query: Query, item: int) -> list[tuple[str, Id | None, float]]:
@@ -240,7 +246,7 @@ class SegmentPopularity(Described):
 
     def _prepare(self) -> None:
         self._codes = self._codes_of(list(self.attributes_.values()))
-        self._groups = self._groups_now()
+        self._tree = self._levels_now()
 
     def _codes_of(self, attributes: Sequence[SegmentAttribute]) -> Indices:
         """Return the users' codes, int32 (n_users, n_attributes)."""
@@ -253,22 +259,16 @@ class SegmentPopularity(Described):
             else np.empty((len(self.users_), 0), np.int32)
         )
 
-    def _groups_now(self) -> Indices:
-        """Return each item's group: 0 where its category is unknown, int32 (n_items,)."""
-        if self.category_ is None or self.category_ not in self.item_features_:
-            return np.zeros(len(self.items_), np.int32)
-        column = self.item_features_.column(self.category_)
-        if not isinstance(column, CategoryColumn):
-            return np.zeros(len(self.items_), np.int32)
-        return (column.values + 1).astype(np.int32)
+    def _levels_now(self) -> ItemLevels:
+        return ItemLevels.of_catalogue(self.item_features_, self.categories_, len(self.items_))
 
-    def _groups_of_items(self) -> Indices:
-        if len(self._groups) < len(self.items_):
-            self._groups = with_zeros(self._groups, len(self.items_))
-        return self._groups
+    def _tree_of_items(self) -> ItemLevels:
+        if len(self._tree.groups[-1]) < len(self.items_):
+            self._tree = self._levels_now()
+        return self._tree
 
     def _items_described(self, rows: Indices) -> None:
-        self._groups = self._groups_now()
+        self._tree = self._levels_now()
 
     def _users_described(self, rows: Indices) -> None:
         self._codes = self._codes_of(list(self.attributes_.values()))
@@ -303,7 +303,11 @@ class SegmentPopularity(Described):
         )
         if not good or len(held) > _MOST_ATTRIBUTES:
             raise DataError("SegmentPopularity: attributes_ are not those of segments.")
-        require_array(self.strengths_, np.float64, (1 << len(held), 2), "strengths_")
+        columns: Any = self.categories_
+        if not isinstance(columns, list) or not _COLUMNS.holds(columns):
+            raise DataError("SegmentPopularity: categories_ are no columns of items.")
+        shape = (1 << len(held), len(columns) + 1)
+        require_array(self.strengths_, np.float64, shape, "strengths_")
         require_array(self.gains_, np.float64, (len(held),), "gains_")
         sizes = [attribute.size for attribute in held.values()]
         counted: Any = self.counts_
@@ -313,12 +317,29 @@ class SegmentPopularity(Described):
             or not self.n_fitted_items_ <= len(self.popularity_) <= n_items
             or not (np.isfinite(self.popularity_) & (self.popularity_ >= 0)).all()
             or not (self.strengths_ > 0).all()
-            or not isinstance(self.category_, str | None)
         ):
             raise DataError("SegmentPopularity: the counts do not fit users and items.")
 
     def _half_life_ms(self) -> int | None:
         return None if self.half_life is None else duration_ms(self.half_life)
+
+
+def _chances(share: Array, tree: ItemLevels) -> list[Array]:
+    """Take shares of items apart: each group's share of the group above it."""
+    chances, above = [], np.array([share.sum()])
+    for group, parent in zip(tree.groups, tree.parents, strict=True):
+        mass = np.bincount(group, share, minlength=len(parent))
+        chances.append(mass / np.maximum(above, 1e-300)[parent])
+        above = mass
+    return chances
+
+
+def _joined(chances: Sequence[Array], tree: ItemLevels) -> Array:
+    """Put shares of items together again."""
+    above = np.ones(1)
+    for chance, parent in zip(chances, tree.parents, strict=True):
+        above = above[parent] * chance
+    return above
 
 
 def with_zeros(values: Array, n: int) -> Array:
