@@ -170,8 +170,10 @@ def on_new_items(model: rp.Recommender, shop: Shop, new: np.ndarray) -> dict[str
 def on_new_users(model: rp.Recommender, shop: Shop, new: np.ndarray) -> dict[str, np.ndarray]:
     liked = shop.marked(new[shop.rows] & shop.liked)
     asked = np.flatnonzero(liked.any(axis=1))
-    told = [{name: value for name, value in record.items() if not is_missing(value)}
-            for record in shop.users.drop(columns="user_id").iloc[asked].to_dict("records")]  # fmt: skip
+    told = [
+        {name: value for name, value in record.items() if not is_missing(value)}
+        for record in shop.users.drop(columns="user_id").iloc[asked].to_dict("records")
+    ]
     strangers = [rp.Query(context=context) for context in told]
     users = [rp.Query(user_id=one) for one in shop.users["user_id"].iloc[asked].tolist()]
     found = {name: np.full(len(shop.users), np.nan)
@@ -210,7 +212,9 @@ def mapper(settings: dict[str, Any]) -> rp.ColdStartMapper:
     return rp.ColdStartMapper(model=rp.ALS(factors=FACTORS), **settings)
 
 
-def chosen(make: Any, grid: dict[str, list[Any]], shop: Shop, new: np.ndarray) -> tuple[dict, float]:
+def chosen(
+    make: Any, grid: dict[str, list[Any]], shop: Shop, new: np.ndarray
+) -> tuple[dict, float]:
     """Choose settings by the area on new items, on items that training would have."""
     old = ~new
     validation = some_of(len(old), 2, among=old)

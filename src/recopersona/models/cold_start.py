@@ -204,7 +204,8 @@ class ColdStartMapper(Described):
         """Return how much of each item that the model has is what it learned."""
         n = len(self.model_.item_factors_)
         counts = with_zeros(self.item_counts_, n)[:n] * self.model_._has_factors()
-        return self._trust(counts)
+        trust: Floats = self._trust(counts)
+        return trust
 
     def _trust(self, counts: Any) -> Any:
         half = np.float32(self.mix_events)
@@ -223,13 +224,11 @@ class ColdStartMapper(Described):
         told = any(name in query.context for name in self.user_map_.encoder_.blocks_)
         if told:
             expected = self.user_map_.vector(self.attributes_of(query))
-        elif user == UNKNOWN:
-            expected = self.user_map_.embeddings_[0]
         else:
-            expected = self.user_map_.vectors(np.array([user]))[0]
+            expected = self.user_map_.vector_of(user)
         n = float(len(self.taste_of(query)[0]))
         if query.history is None and user != UNKNOWN:
-            lately = len(set((*query.session, *query.page_items)))
+            lately = len({*query.session, *query.page_items})
             n = float(with_zeros(self.user_counts_, user + 1)[user]) + lately
         own = self.model_._vector(query)
         mixed: Floats = expected + np.float32(self._trust(n) if own.any() else 0) * (own - expected)

@@ -405,7 +405,7 @@ class Factorization(InnerProduct):
         self.recent_[users[late], place[late]] = items[late] + 1
 
     def _set_priors(self, entries: Entries) -> None:
-        """How far vectors and biases of users lie from what is expected, and ratings from their predictions."""
+        """How far users lie from what is expected of them, and ratings from their predictions."""
         known = np.unique(entries.rows) if len(entries.rows) else np.zeros(0, np.int64)
         widths = [
             np.mean(table[known] ** 2, dtype=np.float64) if len(known) else 1.0

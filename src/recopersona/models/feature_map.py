@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from copy import copy
 from typing import Any, Self
 
 import numpy as np
@@ -15,7 +16,7 @@ from recopersona.base.recommender import require_array
 from recopersona.data.feature_table import COLUMN_KINDS, FeatureTable
 from recopersona.data.growing import with_room
 from recopersona.data.ids import IdMap
-from recopersona.data.types import Array, Floats, Indices
+from recopersona.data.types import Array, Floats
 from recopersona.errors import DataError, RecopersonaError
 from recopersona.features.attribute_blocks import VectorBlock
 from recopersona.features.encoder import AttributeEncoder
@@ -29,7 +30,8 @@ _ENOUGH = 1e-5  # of the residual there was, where conjugate gradients stop
 
 
 ENCODER = Bound(
-    "an AttributeEncoder, or None", lambda value: value is None or isinstance(value, AttributeEncoder)
+    "an AttributeEncoder, or None",
+    lambda value: value is None or isinstance(value, AttributeEncoder),
 )
 """What the parameter that reads attributes must be."""
 
@@ -105,13 +107,19 @@ class FeatureMap(Part):
             error = smaller
         self.embeddings_ = solution.astype(np.float32)
 
-    def vectors(self, rows: Indices | None = None) -> Floats:
+    def vectors(self, rows: Array | None = None) -> Floats:
         """Return the vectors of all rows, or of some, float32 (n, width)."""
         return _Product(self.shares_ if rows is None else self._shares_of(rows))(self.embeddings_)
 
+    def vector_of(self, row: int) -> Floats:
+        """Return the vector of one row; of -1, what is expected of anybody."""
+        expected: Floats = self.embeddings_[0] if row < 0 else self.vectors(np.array([row]))[0]
+        return expected
+
     def vector(self, attributes: Mapping[str, Any]) -> Floats:
         """Return the vector of somebody of whom this is known, float32 (width,)."""
-        return _Product(self.shares(attributes))(self.embeddings_)[0]
+        vector: Floats = _Product(self.shares(attributes))(self.embeddings_)[0]
+        return vector
 
     def shares(self, attributes: Mapping[str, Any]) -> sparse.csr_array:
         """Return the features of somebody of whom this is known, one row.
@@ -121,12 +129,11 @@ class FeatureMap(Part):
         ids = IdMap(["somebody"])
         columns = {}
         for name, block in self.encoder_.blocks_.items():
-            kind = getattr(block, "kind", None)
-            if name not in attributes or kind not in COLUMN_KINDS:
+            if name not in attributes or block.kind not in COLUMN_KINDS:
                 continue
             try:
-                told = pd.Series([attributes[name]], dtype=object).infer_objects()
-                columns[name] = COLUMN_KINDS[kind].read(told, name)
+                value = pd.Series([attributes[name]], dtype=object).infer_objects()
+                columns[name] = COLUMN_KINDS[block.kind].read(value, name)
             except (RecopersonaError, TypeError, ValueError):
                 continue
         told = self._encoded(FeatureTable(ids, columns), None)
@@ -136,14 +143,14 @@ class FeatureMap(Part):
                 told.data[theirs] = 0
         return told
 
-    def describe(self, table: FeatureTable, rows: Indices) -> None:
+    def describe(self, table: FeatureTable, rows: Array) -> None:
         """Read some rows of attributes anew."""
         rows = np.unique(rows)
         n = max(self.shares_.shape[0], int(rows.max(initial=-1)) + 1)
         fresh = self._encoded(table, rows)
         self.shares_ = _with_rows(self._shares_of(np.arange(n)), rows, fresh)
 
-    def teach(self, rows: Indices, targets: Floats, weights: Floats) -> None:
+    def teach(self, rows: Array, targets: Floats, weights: Floats) -> None:
         """Let some rows pull the embeddings towards their targets, one after the other."""
         self.embeddings_ = with_room(self.embeddings_, len(self.embeddings_))
         self.evidence_ = with_room(self.evidence_, len(self.evidence_))
@@ -154,24 +161,23 @@ class FeatureMap(Part):
             np.ascontiguousarray(targets, np.float32), self._reg_of(len(self.embeddings_)),
         )  # fmt: skip
 
-    def forget(self, rows: Indices) -> None:
+    def forget(self, rows: Array) -> None:
         """Leave some rows everybody's feature alone."""
         rows = np.unique(rows[rows < self.shares_.shape[0]])
         if len(rows):
             self.shares_ = _with_rows(self.shares_, rows, _everybodys(len(rows), self._width))
 
-    def taken(self, rows: Indices) -> FeatureMap:
+    def taken(self, rows: Array) -> FeatureMap:
         """Return the same map for some of the rows."""
-        other = FeatureMap(reg=self.reg)
-        vars(other).update(vars(self), shares_=self._shares_of(rows))
+        other = copy(self)
+        other.shares_ = self._shares_of(rows)
         return other
 
     def without(self, block: slice) -> FeatureMap:
         """Return the same map, but that the features of a block mean nothing."""
-        other = FeatureMap(reg=self.reg)
-        embeddings = self.embeddings_.copy()
-        embeddings[1 + block.start : 1 + block.stop] = 0
-        vars(other).update(vars(self), embeddings_=embeddings)
+        other = copy(self)
+        other.embeddings_ = self.embeddings_.copy()
+        other.embeddings_[1 + block.start : 1 + block.stop] = 0
         return other
 
     def named(self, shares: sparse.csr_array) -> Iterator[tuple[str, int, float]]:
@@ -209,22 +215,20 @@ class FeatureMap(Part):
         reg[0] *= _EVERYBODY
         return reg
 
-    def _encoded(self, table: FeatureTable, rows: Indices | None) -> sparse.csr_array:
+    def _encoded(self, table: FeatureTable, rows: Array | None) -> sparse.csr_array:
         read = sparse.csr_array(self.encoder_.transform(table, rows).matrix)
-        ones = np.ones((read.shape[0], 1), np.float32)
-        together = sparse.csr_array(sparse.hstack([ones, read], format="csr", dtype=np.float32))
+        ones = sparse.csr_array(np.ones((read.shape[0], 1), np.float32))
+        together = sparse.csr_array(sparse.hstack([ones, read], format="csr"))
         together.sort_indices()
         return together
 
-    def _shares_of(self, rows: Indices) -> sparse.csr_array:
+    def _shares_of(self, rows: Array) -> sparse.csr_array:
         """Return the features of some rows; those nobody described have everybody's."""
-        n_known = self.shares_.shape[0]
-        if len(rows) and rows.max() >= n_known:
-            n_missing = int(rows.max()) + 1 - n_known
-            more = _everybodys(n_missing, self._width)
-            grown = sparse.vstack([self.shares_, more], format="csr")
-            return sparse.csr_array(grown)[rows]
-        return self.shares_[rows]
+        known = rows < self.shares_.shape[0]
+        if known.all():
+            return self.shares_[rows]
+        together = sparse.vstack([_everybodys(1, self._width), self.shares_[rows[known]]], "csr")
+        return sparse.csr_array(together)[np.cumsum(known) * known]
 
 
 class _Product:
@@ -250,7 +254,8 @@ class _Product:
 
 def _dots(left: Array, right: Array) -> Array:
     """Return the columns' inner products; without BLAS, whose order of adding is its own."""
-    return np.einsum("ij,ij->j", left, right)
+    sums: Array = np.einsum("ij,ij->j", left, right)
+    return sums
 
 
 def _everybodys(n_rows: int, n_features: int) -> sparse.csr_array:
@@ -259,9 +264,7 @@ def _everybodys(n_rows: int, n_features: int) -> sparse.csr_array:
     return sparse.csr_array((ones, first, np.arange(n_rows + 1)), shape=(n_rows, n_features))
 
 
-def _with_rows(
-    matrix: sparse.csr_array, rows: Indices, fresh: sparse.csr_array
-) -> sparse.csr_array:
+def _with_rows(matrix: sparse.csr_array, rows: Array, fresh: sparse.csr_array) -> sparse.csr_array:
     """Return a matrix with some distinct rows exchanged."""
     order = np.arange(matrix.shape[0])
     order[rows] = matrix.shape[0] + np.arange(len(rows))

@@ -11,9 +11,7 @@ import pandas as pd
 from recopersona.base.described import Described
 from recopersona.base.parameters import param, real, switch
 from recopersona.base.recommender import require_array
-from recopersona.data.dataset import Dataset
 from recopersona.data.feature_table import FeatureTable
-from recopersona.data.growing import with_room
 from recopersona.data.ids import UNKNOWN
 from recopersona.data.query import Query
 from recopersona.data.types import Array, Floats, Id, Indices
@@ -165,7 +163,10 @@ class HybridFactorization(Described, Factorization):
         return 0.0  # what steps draw, they draw towards 0; see _draw
 
     def _after_pass(self, entries: Entries, last: bool) -> None:
-        users, items = np.diff(entries.bounds), np.bincount(entries.columns, minlength=entries.n_items)
+        users, items = (
+            np.diff(entries.bounds),
+            np.bincount(entries.columns, minlength=entries.n_items),
+        )
         self.user_counts_, self.item_counts_ = users.astype(np.float32), items.astype(np.float32)
         share = len(entries.values) / max(len(entries.active_items), 1)
         drawn = (items > 0) * share * self._moved_negatives()
@@ -175,7 +176,9 @@ class HybridFactorization(Described, Factorization):
         ):
             sums = side.table()
             side.put(slice(None), self._drawn(side, slice(None), sums, side.map.vectors(), visits))
-            weights = (side.counts / (side.counts + np.float32(self.prior_events))).astype(np.float32)
+            weights = (side.counts / (side.counts + np.float32(self.prior_events))).astype(
+                np.float32
+            )
             side.map.learn(side.table(), weights, _LAST_STEPS if last else _STEPS)
             rows = np.flatnonzero(side.counts == 0) if self.identity else slice(None)
             side.put(rows, side.map.vectors()[rows])
@@ -190,9 +193,7 @@ class HybridFactorization(Described, Factorization):
             return counts * self._n_negatives()
         return counts * (1 + self._n_negatives()) if self.loss == "logistic" else counts
 
-    def _drawn(
-        self, side: _Side, rows: Any, sums: Floats, priors: Floats, visits: Array
-    ) -> Floats:
+    def _drawn(self, side: _Side, rows: Any, sums: Floats, priors: Floats, visits: Array) -> Floats:
         """Draw rows to what their features say, as far as so many steps would have."""
         rates = np.array([self.learning_rate, self.learning_rate / 2], np.float32)
         if self.optimizer == "adagrad":
@@ -336,8 +337,9 @@ class HybridFactorization(Described, Factorization):
         if from_events:
             own = self.user_factors_[user]
             if query.context:
-                own = own + prior[:-1] - self.user_map_.vectors(np.array([user]))[0, :-1]
-            items = np.unique(self._known_items((*query.session, *query.page_items)))
+                own = own + prior[:-1] - self.user_map_.vector_of(user)[:-1]
+            told = self._known_items((*query.session, *query.page_items))
+            items = np.unique(told).astype(np.int32)
             weights = np.ones(len(items), np.float32)
         if self.loss == "squared" and query.history is None:
             items, weights = items[:0], weights[:0]  # a visit tells no ratings
@@ -359,10 +361,7 @@ class HybridFactorization(Described, Factorization):
         told = any(name in query.context for name in self.user_map_.encoder_.blocks_)
         if told:
             return self.user_map_.vector(self.attributes_of(query))
-        if user < 0:
-            return self.user_map_.embeddings_[0]
-        expected: Floats = self.user_map_.vectors(np.array([user]))[0]
-        return expected
+        return self.user_map_.vector_of(user)
 
     def _explain(self, query: Query, item: int) -> list[tuple[str, Id | None, float]]:
         score = float(self._full_scores(query)[item])
