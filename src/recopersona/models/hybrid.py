@@ -244,7 +244,7 @@ class HybridFactorization(Described, Factorization):
         """Give new users and items what their features say."""
         known = len(self.user_factors_), len(self.item_factors_)
         super()._make_room(max(n_users, known[0]), max(n_items, known[1]))
-        for side, before in zip((self._users_side(), self._items_side()), known, strict=True):
+        for side, before in zip(self._sides(), known, strict=True):
             rows = np.arange(before, len(side.factors), dtype=np.int32)
             if len(rows):
                 side.put(rows, side.map.vectors(rows))
@@ -252,7 +252,7 @@ class HybridFactorization(Described, Factorization):
 
     def _teach_features(self) -> None:
         """Let the rows of the last events teach their features, and rows without events follow."""
-        for column, side in enumerate((self._users_side(), self._items_side())):
+        for column, side in enumerate(self._sides()):
             told = self.lesson_[:, column]
             rows, times = np.unique(told[told >= 0], return_counts=True)
             times = times.astype(np.float32)
@@ -268,7 +268,7 @@ class HybridFactorization(Described, Factorization):
             side.put(rows, drawn if self.identity else priors)
             self._moved(side, rows)
         self.lesson_[:] = -1
-        without = [np.flatnonzero(side.counts == 0) for side in self._sides()]
+        without = [np.flatnonzero(side.counts == 0).astype(np.int32) for side in self._sides()]
         if self.n_taught_ - self.refreshed_at_ >= max(_REFRESH, *map(len, without)):
             self.refreshed_at_ = self.n_taught_
             for side, rows in zip(self._sides(), without, strict=True):
