@@ -46,7 +46,7 @@ from recopersona.kernels.factorization import (
 )
 from recopersona.models.inner_product import InnerProduct
 
-_LOSSES = {"bpr": BPR, "warp": WARP, "logistic": LOGISTIC, "squared": SQUARED}
+LOSSES = {"bpr": BPR, "warp": WARP, "logistic": LOGISTIC, "squared": SQUARED}
 _NEGATIVES = {"bpr": 1, "warp": 16, "logistic": 4, "squared": 0}
 _CACHE = 1 << 19  # bytes of item factors in a block: half of a core's own cache today
 _ENTRIES_PER_STRATUM = 512  # fewer are not worth handing out
@@ -153,7 +153,7 @@ class Factorization(InnerProduct):
     """
 
     factors: int = param(whole(at_least=1), default=64)
-    loss: str = param(one_of(*_LOSSES), default="bpr")
+    loss: str = param(one_of(*LOSSES), default="bpr")
     learning_rate: float = param(real(above=0), default=0.5)
     reg: float = param(real(at_least=0), default=0.01)
     negatives: int | None = param(optional(whole(at_least=1)), default=None)
@@ -337,7 +337,7 @@ class Factorization(InnerProduct):
         def take_steps(turn: int, start: int, end: int) -> None:
             descend(
                 self.user_factors_, self.item_factors_, self.user_biases_, self.item_biases_,
-                self.user_sums_, self.item_sums_, losses, *strata, _LOSSES[self.loss],
+                self.user_sums_, self.item_sums_, losses, *strata, LOSSES[self.loss],
                 self._n_negatives(), self.learning_rate, self._step_reg(), self.mean_[0],
                 self.optimizer == "adagrad", key, turn, start, end,
             )  # fmt: skip
@@ -461,7 +461,7 @@ class Factorization(InnerProduct):
         lengths = learn(
             self.user_factors_, self.item_factors_, self.user_biases_, self.item_biases_,
             self.user_sums_, self.item_sums_, self.item_lengths_, self.recent_, self.mean_,
-            predictions, drawn, users, items, weights, _LOSSES[self.loss], negatives,
+            predictions, drawn, users, items, weights, LOSSES[self.loss], negatives,
             self.learning_rate, self._step_reg(), self._spread(), self.optimizer == "adagrad",
             self.seed_, self.n_taught_, n_known,
         )  # fmt: skip
@@ -554,7 +554,7 @@ class Factorization(InnerProduct):
         force = np.minimum(weights / np.float32(self.weight_unit_), np.float32(_HEAVIEST))
         fold_in(
             factors, sums, self.item_factors_, self.item_biases_, self.item_lengths_, items,
-            force, _LOSSES[self.loss], self._n_negatives(), self.learning_rate, self._step_reg(),
+            force, LOSSES[self.loss], self._n_negatives(), self.learning_rate, self._step_reg(),
             self.optimizer == "adagrad", self.seed_, FOLD_IN_PASSES,
         )  # fmt: skip
         folded: Floats = factors[0]
@@ -678,6 +678,11 @@ class Entries:
     def rows(self) -> Array:
         """The user of each entry."""
         return np.repeat(np.arange(len(self.bounds) - 1), np.diff(self.bounds))
+
+    @property
+    def counts(self) -> tuple[Array, Array]:
+        """How many entries each user and each item has."""
+        return np.diff(self.bounds), np.bincount(self.columns, minlength=self.n_items)
 
     def ignorance(self, loss: str, negatives: int) -> float:
         """Return the mean loss of knowing nothing."""

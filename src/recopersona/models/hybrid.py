@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from recopersona.base.described import Described
-from recopersona.base.parameters import param, real, switch
+from recopersona.base.parameters import one_of, param, real, switch
 from recopersona.base.recommender import require_array
 from recopersona.data.feature_table import FeatureTable
 from recopersona.data.ids import UNKNOWN
@@ -18,7 +18,7 @@ from recopersona.data.types import Array, Floats, Id, Indices
 from recopersona.errors import DataError
 from recopersona.features.encoder import AttributeEncoder
 from recopersona.models.ablation import block_ablation
-from recopersona.models.factorization import FOLD_IN_PASSES, Entries, Factorization
+from recopersona.models.factorization import FOLD_IN_PASSES, LOSSES, Entries, Factorization
 from recopersona.models.feature_map import ENCODER, FeatureMap
 
 _STEPS, _LAST_STEPS = 8, 60  # of conjugate gradients: after every epoch, and after the last
@@ -41,8 +41,9 @@ class HybridFactorization(Described, Factorization):
 
     Parameters
     ----------
-    factors, loss, learning_rate, reg, negatives, epochs, optimizer, patience, random_state
+    factors, learning_rate, reg, negatives, epochs, optimizer, patience, random_state
         See `Factorization`; ``reg`` draws the :math:`\delta` towards 0.
+    loss : "bpr", "warp", "logistic" or "squared"
     identity : bool
         Whether every user and every item has a feature of its own. Without, two items of the same
         attributes are the same.
@@ -71,10 +72,10 @@ class HybridFactorization(Described, Factorization):
     The sums are what steps move. Where :math:`y` is given, the loss no longer depends on E, and
     what is left of the objective is the regularization of :math:`y_i - \sum_f a_{if} E_f` and of
     E: ridge regression. So an epoch is one pass of `Factorization` over the sums, in its blocks
-    that do not meet; then each :math:`\delta` is drawn towards 0 as far as the epoch's steps would
-    have drawn it (the proximal step of what they minimize); then the embeddings move towards the
-    ridge solution by conjugate gradients. Shared features are never written by two threads, and
-    every number of threads gives the same answer bit for bit.
+    that do not meet; before and after it each :math:`\delta` is drawn towards 0, half as far as
+    the epoch's steps would have drawn it (proximal steps of what they minimize, split evenly);
+    then the embeddings move towards the ridge solution by conjugate gradients. Shared features are
+    never written by two threads, and every number of threads gives the same answer bit for bit.
 
     Online each event is a step of its user and item, as `Factorization` takes it; every 64 events
     their features take a step, too, and rows without any event follow their features at the latest
@@ -90,7 +91,8 @@ class HybridFactorization(Described, Factorization):
     ----------
     Kula (2015), "Metadata embeddings for user and item cold-start recommendations" (LightFM),
     section 3; Agarwal & Chen (2009), "Regression-based latent factor models", section 2, for the
-    regression as prior of the factors; Parikh & Boyd (2014), "Proximal algorithms", section 4.2.
+    regression as prior of the factors; Parikh & Boyd (2014), "Proximal algorithms", section 4.2;
+    Strang (1968), "On the construction and comparison of difference schemes", for the halves.
 
     Examples
     --------
@@ -105,6 +107,7 @@ class HybridFactorization(Described, Factorization):
     'HybridFactorization'
     """
 
+    loss: str = param(one_of(*LOSSES), default="logistic")
     identity: bool = param(switch(), default=True)
     feature_reg: float = param(real(above=0), default=1.0)
     prior_events: float = param(real(above=0), default=20.0)
@@ -162,26 +165,33 @@ class HybridFactorization(Described, Factorization):
     def _step_reg(self) -> float:
         return 0.0  # what steps draw, they draw towards 0; see _draw
 
+    def _pass(self, entries: Entries, epoch: int) -> float:
+        self._draw(entries)
+        return super()._pass(entries, epoch)
+
     def _after_pass(self, entries: Entries, last: bool) -> None:
-        users, items = (
-            np.diff(entries.bounds),
-            np.bincount(entries.columns, minlength=entries.n_items),
+        self._draw(entries)
+        self.user_counts_, self.item_counts_ = (
+            counts.astype(np.float32) for counts in entries.counts
         )
-        self.user_counts_, self.item_counts_ = users.astype(np.float32), items.astype(np.float32)
-        share = len(entries.values) / max(len(entries.active_items), 1)
-        drawn = (items > 0) * share * self._moved_negatives()
-        for side, visits in (
-            (self._users_side(), self._visits(users)),
-            (self._items_side(), self._visits(items) + drawn),
-        ):
-            sums = side.table()
-            side.put(slice(None), self._drawn(side, slice(None), sums, side.map.vectors(), visits))
-            weights = (side.counts / (side.counts + np.float32(self.prior_events))).astype(
-                np.float32
-            )
+        for side in self._sides():
+            weights = side.counts / (side.counts + np.float32(self.prior_events))
             side.map.learn(side.table(), weights, _LAST_STEPS if last else _STEPS)
             rows = np.flatnonzero(side.counts == 0) if self.identity else slice(None)
             side.put(rows, side.map.vectors()[rows])
+
+    def _draw(self, entries: Entries) -> None:
+        """Draw rows to what their features say, half as far as an epoch's steps would have."""
+        users, items = entries.counts
+        share = len(entries.values) / max(len(entries.active_items), 1)
+        negatives = (items > 0) * share * self._moved_negatives()
+        visits = self._visits(users), self._visits(items) + negatives
+        for side, times in zip(self._sides(), visits, strict=True):
+            everybody = slice(None)
+            side.put(
+                everybody,
+                self._drawn(side, everybody, side.table(), side.map.vectors(), times / 2),
+            )
 
     def _moved_negatives(self) -> int:
         """How many negatives an entry moves."""
