@@ -72,17 +72,22 @@ from recopersona.kernels.blocks import limit_threads as limit_threads
 from recopersona.models.als import ALS as ALS
 from recopersona.models.blend import Blend as Blend
 from recopersona.models.choice import ChoiceModel as ChoiceModel
+from recopersona.models.bundles import Bundles as Bundles
+from recopersona.models.cold_start import ColdStartMapper as ColdStartMapper
 from recopersona.models.content import ContentKNN as ContentKNN
 from recopersona.models.explore import Explore as Explore
 from recopersona.models.factorization import Factorization as Factorization
+from recopersona.models.fallback import Fallback as Fallback
 from recopersona.models.graph_filter import GraphFilter as GraphFilter
 from recopersona.models.item2vec import Item2Vec as Item2Vec
+from recopersona.models.hybrid import HybridFactorization as HybridFactorization
 from recopersona.models.linear import EASE as EASE
 from recopersona.models.linear import SLIM as SLIM
 from recopersona.models.linear import SparseEASE as SparseEASE
 from recopersona.models.neighbors import ItemKNN as ItemKNN
 from recopersona.models.neighbors import UserKNN as UserKNN
 from recopersona.models.popularity import Popularity as Popularity
+from recopersona.models.questionnaire import questionnaire as questionnaire
 from recopersona.models.random_walk import RP3Beta as RP3Beta
 from recopersona.models.session_blend import SessionBlend as SessionBlend
 from recopersona.models.session_encoder import SessionEncoder as SessionEncoder
@@ -91,6 +96,10 @@ from recopersona.models.session_linear import SessionLinear as SessionLinear
 from recopersona.models.session_rules import Markov as Markov
 from recopersona.models.session_rules import SequentialRules as SequentialRules
 from recopersona.models.related import RelatedItems as RelatedItems
+from recopersona.models.segment_popularity import SegmentPopularity as SegmentPopularity
+from recopersona.models.switch import Switch as Switch
+from recopersona.models.trending import Trending as Trending
+from recopersona.models.valued_popularity import ValuedPopularity as ValuedPopularity
 from recopersona.pipeline.pipeline import Pipeline as Pipeline
 
 __version__: str

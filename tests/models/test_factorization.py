@@ -108,7 +108,7 @@ def test_threads_change_nothing_where_there_are_many_blocks(loss, monkeypatch):
     for threads in (1, 2, 3):
         with rp.limit_threads(threads):
             models.append(rp.Factorization(loss=loss, factors=8, epochs=3).fit(events))
-    entries = chapter._Entries.of(rp.Dataset.from_frames(events), loss == "squared")
+    entries = chapter.Entries.of(rp.Dataset.from_frames(events), loss == "squared")
     assert entries.n_blocks(8) >= 7
     for other in models[1:]:
         assert (other.user_factors_ == models[0].user_factors_).all()
@@ -117,7 +117,7 @@ def test_threads_change_nothing_where_there_are_many_blocks(loss, monkeypatch):
 
 
 def test_blocks_follow_from_the_data_alone(monkeypatch):
-    entries = chapter._Entries.of(rp.Dataset.from_frames(ratings()), True)
+    entries = chapter.Entries.of(rp.Dataset.from_frames(ratings()), True)
     assert entries.n_blocks(64) == 1
     monkeypatch.setattr(chapter, "_ENTRIES_PER_STRATUM", 1)
     monkeypatch.setattr(chapter, "_ITEMS_PER_BLOCK", 2)

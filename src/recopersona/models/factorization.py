@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator
 from threading import Event as Signal
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -46,7 +46,7 @@ from recopersona.kernels.factorization import (
 )
 from recopersona.models.inner_product import InnerProduct
 
-_LOSSES = {"bpr": BPR, "warp": WARP, "logistic": LOGISTIC, "squared": SQUARED}
+LOSSES = {"bpr": BPR, "warp": WARP, "logistic": LOGISTIC, "squared": SQUARED}
 _NEGATIVES = {"bpr": 1, "warp": 16, "logistic": 4, "squared": 0}
 _CACHE = 1 << 19  # bytes of item factors in a block: half of a core's own cache today
 _ENTRIES_PER_STRATUM = 512  # fewer are not worth handing out
@@ -54,9 +54,7 @@ _ITEMS_PER_BLOCK = 32  # fewer leave too little choice of negatives
 _JOBS_PER_ROUND = 8  # so that as many threads have work
 _RECENT = 16  # of each user's items, which are no negatives online
 _DIVERGED = 10.0  # times the loss of knowing nothing
-_FOLD_IN_PASSES = 10
-_USERS = ("user_factors_", "user_biases_", "user_sums_", "recent_")
-_ITEMS = ("item_factors_", "item_biases_", "item_sums_", "item_lengths_")
+FOLD_IN_PASSES = 10
 _NO_PREDICTIONS: Floats = np.empty(0, np.float32)
 _HEAVIEST = 1_000.0  # events online: one must not outweigh all others
 
@@ -155,7 +153,7 @@ class Factorization(InnerProduct):
     """
 
     factors: int = param(whole(at_least=1), default=64)
-    loss: str = param(one_of(*_LOSSES), default="bpr")
+    loss: str = param(one_of(*LOSSES), default="bpr")
     learning_rate: float = param(real(above=0), default=0.5)
     reg: float = param(real(at_least=0), default=0.01)
     negatives: int | None = param(optional(whole(at_least=1)), default=None)
@@ -163,6 +161,13 @@ class Factorization(InnerProduct):
     optimizer: str = param(one_of("adagrad", "sgd"), default="adagrad")
     patience: int = param(whole(at_least=1), default=3)
     random_state: Any = param(seed(), default=0)
+
+    _user_tables: ClassVar[tuple[str, ...]] = (
+        "user_factors_", "user_biases_", "user_sums_", "recent_",
+    )  # fmt: skip
+    _item_tables: ClassVar[tuple[str, ...]] = (
+        "item_factors_", "item_biases_", "item_sums_", "item_lengths_",
+    )  # fmt: skip
 
     # -- the verbs ---------------------------------------------------------------------------
 
@@ -245,14 +250,14 @@ class Factorization(InnerProduct):
             raise ParameterError("evict needs idle_for='90d' or keep_users=[...], one of them.")
         if self.shares_ids_:
             raise DataError(
-                "Factorization: users of a pipeline's model cannot be evicted, for its other "
+                f"{self._name}: users of a pipeline's model cannot be evicted, for its other "
                 "parts number them alike; call forget on the pipeline."
             )
         kept = self._active(idle_for) if keep_users is None else self._named(keep_users)
         n_before = len(self.users_)
         self.past_ = self.past_.renumbered(kept)
         self.users_ = IdMap.restored(self.users_.ids[kept])
-        for name in _USERS:
+        for name in self._user_tables:
             table = with_room(getattr(self, name), n_before)
             setattr(self, name, np.ascontiguousarray(table[kept]))
         return n_before - len(kept)
@@ -261,16 +266,18 @@ class Factorization(InnerProduct):
 
     def _fit(self, dataset: Dataset) -> None:
         self._begin_tables(dataset.shape)
-        entries = _Entries.of(dataset, self.loss == "squared")
+        entries = Entries.of(dataset, self.loss == "squared")
         self.weight_unit_ = entries.unit
         if self.loss == "squared" and len(entries.values):
             self.mean_[:] = entries.values.mean(dtype=np.float64), len(entries.values)
         begin_items(self.item_factors_, entries.active_items, self._spread(), self.seed_)
+        n_epochs = self.epochs if len(entries.values) else 0
         best: tuple[float, list[Array]] | None = None
         waited = 0
-        for epoch in progress(range(self.epochs if len(entries.values) else 0), self._name):
+        for epoch in progress(range(n_epochs), self._name):
             told = {"epoch": epoch + 1, "loss": self._pass(entries, epoch)}
             self.history_.append(told)
+            self._after_pass(entries, last=epoch == n_epochs - 1)
             self._keep_items(self.item_factors_)
             if self._judges is None:
                 continue
@@ -312,7 +319,14 @@ class Factorization(InnerProduct):
     def _spread(self) -> float:
         return 0.5 / math.sqrt(self.factors)
 
-    def _pass(self, entries: _Entries, epoch: int) -> float:
+    def _step_reg(self) -> float:
+        """How strongly each step draws towards 0."""
+        return self.reg
+
+    def _after_pass(self, entries: Entries, last: bool) -> None:
+        """What else an epoch does to the tables."""
+
+    def _pass(self, entries: Entries, epoch: int) -> float:
         """Go once over all entries; return the mean loss."""
         random = np.random.default_rng([self.seed_, epoch])
         key = int(random.integers(2**32))
@@ -323,8 +337,8 @@ class Factorization(InnerProduct):
         def take_steps(turn: int, start: int, end: int) -> None:
             descend(
                 self.user_factors_, self.item_factors_, self.user_biases_, self.item_biases_,
-                self.user_sums_, self.item_sums_, losses, *strata, _LOSSES[self.loss],
-                self._n_negatives(), self.learning_rate, self.reg, self.mean_[0],
+                self.user_sums_, self.item_sums_, losses, *strata, LOSSES[self.loss],
+                self._n_negatives(), self.learning_rate, self._step_reg(), self.mean_[0],
                 self.optimizer == "adagrad", key, turn, start, end,
             )  # fmt: skip
 
@@ -390,15 +404,19 @@ class Factorization(InnerProduct):
         late = place >= 0
         self.recent_[users[late], place[late]] = items[late] + 1
 
-    def _set_priors(self, entries: _Entries) -> None:
-        """How far vectors and biases of users lie from 0, and ratings from their predictions."""
+    def _set_priors(self, entries: Entries) -> None:
+        """How far users lie from what is expected of them, and ratings from their predictions."""
         known = np.unique(entries.rows) if len(entries.rows) else np.zeros(0, np.int64)
         widths = [
             np.mean(table[known] ** 2, dtype=np.float64) if len(known) else 1.0
-            for table in (self.user_factors_, self.user_biases_)
+            for table in self._own_parts()
         ]
         noise = self.history_[-1]["loss"] if self.history_ else 1.0
         self.priors_ = np.maximum([*widths, noise], 1e-6)
+
+    def _own_parts(self) -> tuple[Floats, Floats]:
+        """Vectors and biases of users, as far as they are nobody else's."""
+        return self.user_factors_, self.user_biases_
 
     # -- learning as events come -------------------------------------------------------------
 
@@ -431,15 +449,21 @@ class Factorization(InnerProduct):
         self, predictions: Floats, users: Indices, items: Indices, weights: Floats
     ) -> None:
         n_known = len(self.item_factors_)
-        self._make_room()
+        self._make_room(len(self.users_), len(self.items_))
+        self._step_by_step(predictions, users, items, weights, n_known)
+
+    def _step_by_step(
+        self, predictions: Floats, users: Indices, items: Indices, weights: Floats, n_known: int
+    ) -> None:
+        """Take a step for each event; there were ``n_known`` items before the first."""
         negatives = self._n_negatives()
         drawn = np.full(len(users) * negatives if self._is_indexed() else 0, -1, np.int32)
         lengths = learn(
             self.user_factors_, self.item_factors_, self.user_biases_, self.item_biases_,
             self.user_sums_, self.item_sums_, self.item_lengths_, self.recent_, self.mean_,
-            predictions, drawn, users, items, weights, _LOSSES[self.loss], negatives,
-            self.learning_rate, self.reg, self._spread(), self.optimizer == "adagrad", self.seed_,
-            self.n_taught_, n_known,
+            predictions, drawn, users, items, weights, LOSSES[self.loss], negatives,
+            self.learning_rate, self._step_reg(), self._spread(), self.optimizer == "adagrad",
+            self.seed_, self.n_taught_, n_known,
         )  # fmt: skip
         self.n_taught_ += len(users)
         if self._is_indexed():
@@ -452,11 +476,11 @@ class Factorization(InnerProduct):
                 f"with learning_rate={self.learning_rate / 10:g}."
             )
 
-    def _make_room(self) -> None:
+    def _make_room(self, n_users: int, n_items: int) -> None:
         """Give new users and items rows of zeros."""
         for n, table, names in (
-            (len(self.users_), self.user_factors_, _USERS),
-            (len(self.items_), self.item_factors_, _ITEMS),
+            (n_users, self.user_factors_, self._user_tables),
+            (n_items, self.item_factors_, self._item_tables),
         ):
             if n > len(table) or not table.flags.writeable:
                 for name in names:
@@ -471,7 +495,7 @@ class Factorization(InnerProduct):
         self.shares_ids_ = True
 
     def _forget_users(self, users: Indices) -> None:
-        for name in _USERS:
+        for name in self._user_tables:
             table = getattr(self, name).copy()
             table[users[users < len(table)]] = 0
             setattr(self, name, table)
@@ -519,30 +543,34 @@ class Factorization(InnerProduct):
         if not len(items):
             return own, items
         if self.loss == "squared":
-            return self._most_likely_rater(items, weights), items
+            return self._most_likely_rater(items, weights, np.zeros(self.factors + 1)), items
         return self._folded_in(user, own, items, weights), items
 
     def _folded_in(self, user: int, own: Floats, items: Indices, weights: Floats) -> Floats:
         """Take the steps that training would take, from where she is or from nothing."""
         factors, sums = own[None, :].copy(), np.zeros((1, 2), np.float32)
-        if own.any():
+        if user != UNKNOWN and own.any():
             sums[0] = self.user_sums_[user]
         force = np.minimum(weights / np.float32(self.weight_unit_), np.float32(_HEAVIEST))
         fold_in(
             factors, sums, self.item_factors_, self.item_biases_, self.item_lengths_, items,
-            force, _LOSSES[self.loss], self._n_negatives(), self.learning_rate, self.reg,
-            self.optimizer == "adagrad", self.seed_, _FOLD_IN_PASSES,
+            force, LOSSES[self.loss], self._n_negatives(), self.learning_rate, self._step_reg(),
+            self.optimizer == "adagrad", self.seed_, FOLD_IN_PASSES,
         )  # fmt: skip
         folded: Floats = factors[0]
         return folded
 
-    def _most_likely_rater(self, items: Indices, ratings: Floats) -> Floats:
-        """Fold in: ridge regression of ratings on the items' factors and a bias of her own."""
+    def _most_likely_rater(self, items: Indices, ratings: Floats, expected: Array) -> Floats:
+        """Fold in: ridge regression of ratings on the items' factors and a bias of her own.
+
+        It goes from what is expected of her vector and bias, float (factors + 1,).
+        """
         rows = np.append(self.item_factors_[items], np.ones((len(items), 1)), axis=1)
-        left = ratings - self.mean_[0] - self.item_biases_[items]
+        left = ratings - self.mean_[0] - self.item_biases_[items] - rows @ expected
         width, bias_width, noise = self.priors_
         system = rows.T @ rows + np.diag([noise / width] * self.factors + [noise / bias_width])
-        solution: Floats = np.linalg.solve(system, rows.T @ left)[:-1].astype(np.float32)
+        rater = expected + np.linalg.solve(system, rows.T @ left)
+        solution: Floats = rater[:-1].astype(np.float32)
         return solution
 
     def _explain(self, query: Query, item: int) -> list[tuple[str, Id | None, float]]:
@@ -583,9 +611,9 @@ class Factorization(InnerProduct):
         require_array(self.mean_, np.float64, (2,), "mean_")
         require_array(self.priors_, np.float64, (3,), "priors_")
         if n_users > len(self.users_) or not self.n_fitted_items_ <= n_items <= len(self.items_):
-            raise DataError("Factorization: there are more factors than users or items.")
+            raise DataError(f"{self._name}: there are more factors than users or items.")
         if not (np.isfinite(self.priors_) & (self.priors_ > 0)).all():
-            raise DataError("Factorization: priors_ must be above 0.")
+            raise DataError(f"{self._name}: priors_ must be above 0.")
         check(self.weight_unit_, real(above=0), self._name, "weight_unit_")
         check(self.seed_, whole(0, 2**31), self._name, "seed_")
         check(self.n_taught_, whole(0, 2**62), self._name, "n_taught_")
@@ -614,7 +642,7 @@ def _run_rounds(do: Callable[[int, int, int], None], n_blocks: int) -> None:
     run_blocks(job, cut(n_blocks * len(groups), 1))
 
 
-class _Entries:
+class Entries:
     """What is learned from, one row per user: pairs of positive weight, or single ratings.
 
     bounds   (n_users + 1,) int64, where each user's entries begin
@@ -629,7 +657,7 @@ class _Entries:
         self.n_items, self.unit = n_items, 1.0
 
     @classmethod
-    def of(cls, dataset: Dataset, ratings: bool) -> _Entries:
+    def of(cls, dataset: Dataset, ratings: bool) -> Entries:
         n_users, n_items = dataset.shape
         if ratings:
             log = dataset.interactions
@@ -650,6 +678,11 @@ class _Entries:
     def rows(self) -> Array:
         """The user of each entry."""
         return np.repeat(np.arange(len(self.bounds) - 1), np.diff(self.bounds))
+
+    @property
+    def counts(self) -> tuple[Array, Array]:
+        """How many entries each user and each item has."""
+        return np.diff(self.bounds), np.bincount(self.columns, minlength=self.n_items)
 
     def ignorance(self, loss: str, negatives: int) -> float:
         """Return the mean loss of knowing nothing."""

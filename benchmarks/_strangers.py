@@ -1,0 +1,228 @@
+"""Strangers: what is known of the segment, or of this very visit, against global popularity.
+
+Complete Journey: households are held out wholly, a fifth at a time, all others' weeks before the
+split are learned from. A held-out household is asked about with its demographics (and the shop it
+stands in) as the only things known; relevant is what it buys in the weeks after. Trivago: sessions
+before the split are learned from; of each session after it, the last hotel clicked out to is to be
+foreseen from what was clicked before it and from platform, city and device.
+
+Nothing is chosen here: models stand at their defaults, and what they choose, they choose inside
+`fit`. Intervals are of the difference to `Popularity`, users drawn again with all their rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+import recopersona as rp
+from recopersona.evaluation.bootstrap import bootstrap_means
+
+N = 10
+FOLDS = 5
+BOOTSTRAPS = 2_000
+BASE = "Popularity"
+DEMOGRAPHICS = ("age", "income", "home_ownership", "marital_status", "household_size",
+                "household_comp", "kids_count")  # fmt: skip
+AISLES = ("department", "product_category", "product_type")
+PLACE = ("platform", "city", "device")
+Case = tuple[rp.Query, list[Any], Any]  # the question, what is relevant, and who asks
+
+
+def figures(trivago: Path | None, completejourney: Path | None, quick: bool) -> dict[str, Any]:
+    """Return both tables: per model the means, and the differences to popularity with intervals."""
+    found: dict[str, Any] = {}
+    if completejourney is not None:
+        found["completejourney"] = households(Path(completejourney), quick)
+    if trivago is not None:
+        found["trivago"] = visits(Path(trivago), quick)
+    return found
+
+
+# -- Complete Journey ------------------------------------------------------------------------
+
+
+def households(folder: Path, quick: bool) -> dict[str, Any]:
+    lines = pd.read_parquet(folder / "transactions.parquet").rename(
+        columns={"household_id": "user_id", "product_id": "item_id"}
+    )
+    people = pd.read_parquet(folder / "demographics.parquet").rename(
+        columns={"household_id": "user_id"}
+    )[["user_id", *DEMOGRAPHICS]]
+    goods = pd.read_parquet(folder / "products.parquet").rename(columns={"product_id": "item_id"})[
+        ["item_id", *AISLES]
+    ]
+    split = int(lines["week"].quantile(0.75))
+    early, late = lines[lines["week"] <= split], lines[lines["week"] > split]
+    early = early.drop_duplicates(["user_id", "item_id"])
+    shops = early.groupby("user_id")["store_id"].agg(lambda shop: shop.mode().iloc[0])
+    fold = np.random.default_rng(0).integers(FOLDS, size=len(people))
+    rows = []
+    for number in range(1 if quick else FOLDS):
+        strangers = people[fold == number]
+        known = early[~early["user_id"].isin(strangers["user_id"])]
+        customers = people[fold != number].merge(shops.rename("store"), "outer", on="user_id")
+        customers = customers[customers["user_id"].isin(known["user_id"])]
+        shop = rp.Dataset.from_frames(
+            known[["user_id", "item_id"]],
+            items=goods[goods["item_id"].isin(known["item_id"])], users=customers,
+        )  # fmt: skip
+        models = {
+            "Popularity": rp.Popularity().fit(shop),
+            "SegmentPopularity": rp.SegmentPopularity(categories=AISLES).fit(shop),
+        }
+        cases = _shoppers(strangers, late, models[BASE])
+        rows.append(_judged(models, cases, whole_catalogue=True).assign(
+            segments=", ".join(models["SegmentPopularity"].attributes_) or "none"
+        ))  # fmt: skip
+    table = pd.concat(rows, ignore_index=True)
+    return {
+        **_with_intervals(table.drop(columns="segments")),
+        "segments": table["segments"].drop_duplicates().tolist(),
+        "split_week": split,
+    }
+
+
+def _shoppers(strangers: pd.DataFrame, late: pd.DataFrame, model: Any) -> list[Case]:
+    """Ask for every stranger who comes later: in the shop of her first line, with what she is."""
+    cases: list[Case] = []
+    theirs = dict(iter(late.sort_values("transaction_timestamp").groupby("user_id")))
+    for person in strangers.to_dict("records"):
+        bought = theirs.get(person["user_id"])
+        if bought is None:
+            continue
+        relevant = [item for item in bought["item_id"].unique() if item in model.items_]
+        known = {name: value for name, value in person.items() if name != "user_id"}
+        known = {name: value for name, value in known.items() if not pd.isna(value)}
+        known["store"] = bought["store_id"].iloc[0]
+        if relevant:
+            cases.append((rp.Query(context=known), relevant, person["user_id"]))
+    return cases
+
+
+# -- Trivago ---------------------------------------------------------------------------------
+
+
+def visits(folder: Path, quick: bool) -> dict[str, Any]:
+    log = pd.read_parquet(folder / "actions.parquet").sort_values(
+        ["timestamp", "step"], kind="stable"
+    )
+    start = log.groupby("session_id")["timestamp"].transform("min")
+    end = log.groupby("session_id")["timestamp"].transform("max")
+    split = start.drop_duplicates().quantile(0.7)
+    hotel = log["action_type"].str.contains(" item") & log["reference"].str.isdecimal()
+    early, late = log[hotel & (end < split)], log[start >= split]
+    first = log.drop_duplicates("session_id").set_index("session_id")[list(PLACE)]
+    events = pd.DataFrame({
+        "user_id": early["session_id"],
+        "session_id": early["session_id"],
+        "item_id": early["reference"],
+        "timestamp": pd.to_datetime(early["timestamp"], unit="s"),
+        "event": np.where(early["action_type"] == "clickout item", "click", "view"),
+    })  # fmt: skip
+    customers = first.loc[events["user_id"].unique()].rename_axis("user_id").reset_index()
+    shop = rp.Dataset.from_frames(events, users=customers)
+    session = [SESSION_MODEL() for SESSION_MODEL in _session_models()]
+    models = {
+        "Popularity": rp.Popularity(),
+        "SegmentPopularity": rp.SegmentPopularity(),
+        **{type(model).__name__: model for model in session},
+        "Fallback": rp.Fallback(models=[*session[:1], rp.SegmentPopularity(), rp.Popularity()]),
+        "Blend": rp.Blend(models=[*session, rp.SegmentPopularity()]),
+    }
+    models = {name: model.fit(shop) for name, model in models.items()}
+    cases = _visitors(late[late["session_id"].isin(late["session_id"].unique())], first, quick)
+    table = _judged(models, cases)
+    alone = table["nothing clicked"]
+    table = table.drop(columns="nothing clicked")
+    return {
+        "all": _with_intervals(table),
+        "nothing_clicked_yet": _with_intervals(table[alone]),
+        "segments": list(models["SegmentPopularity"].attributes_),
+    }
+
+
+def _session_models() -> list[Callable[[], Any]]:
+    """Return what answers a visit, the best first: whatever this version has."""
+    return [
+        getattr(rp, name) for name in ("SessionKNN", "SequentialRules") if hasattr(rp, name)
+    ] or [rp.ItemKNN]
+
+
+def _visitors(late: pd.DataFrame, first: pd.DataFrame, quick: bool) -> list[Case]:
+    cases: list[Case] = []
+    for number, (session, actions) in enumerate(late.groupby("session_id", sort=False)):
+        out = np.flatnonzero(actions["action_type"] == "clickout item")
+        if not len(out) or (quick and number % 4):
+            continue
+        before = actions.iloc[: out[-1]]
+        touched = before["action_type"].str.contains(" item") & before["reference"].str.isdecimal()
+        place = {name: value for name, value in first.loc[session].items() if value is not None}
+        query = rp.Query(
+            session=before["reference"][touched].tolist(), context=place,
+            now=pd.Timestamp(int(actions["timestamp"].iloc[out[-1]]), unit="s"),
+        )  # fmt: skip
+        cases.append((query, [actions["reference"].iloc[out[-1]]], actions["user_id"].iloc[0]))
+    return cases
+
+
+# -- measuring -------------------------------------------------------------------------------
+
+
+def _judged(
+    models: dict[str, Any], cases: list[Case], whole_catalogue: bool = False
+) -> pd.DataFrame:
+    """Return a row for each model and question: HR@10, MRR@10, NDCG@10 and, if wanted, AUC."""
+    queries = [query for query, _, _ in cases]
+    discount = 1 / np.log2(np.arange(2, N + 2))
+    rows = []
+    for name, model in models.items():
+        rankings = model.rank_many(queries, N, seen="keep")
+        for ranking, (query, relevant, who) in zip(rankings, cases, strict=True):
+            hit = np.isin(ranking.item_ids, relevant)
+            best = discount[: min(N, len(relevant))].sum()
+            row = {
+                "model": name,
+                "user": who,
+                "nothing clicked": not query.session,
+                "hr10": float(hit.any()),
+                "mrr10": 1 / (1 + np.argmax(hit)) if hit.any() else 0.0,
+                "ndcg10": float(discount[: len(hit)] @ hit / best),
+            }
+            if whole_catalogue:
+                row["auc"] = _auc(model.score_items(query), model.items_.indices(relevant))
+            rows.append(row)
+    table = pd.DataFrame(rows)
+    return table.drop(columns="nothing clicked") if whole_catalogue else table
+
+
+def _auc(scores: Any, relevant: Any) -> float:
+    """Return how often a relevant item is above another, ties half."""
+    ranks = pd.Series(scores).rank().to_numpy()
+    n, others = len(relevant), len(scores) - len(relevant)
+    return float((ranks[relevant].sum() - n * (n + 1) / 2) / (n * others))
+
+
+def _with_intervals(table: pd.DataFrame) -> dict[str, Any]:
+    measures = [name for name in table.columns if name not in ("model", "user")]
+    wide = table.assign(case=table.groupby("model").cumcount()).pivot(
+        index="case", columns="model", values=measures
+    )
+    users = table[table["model"] == BASE]["user"].to_numpy()
+    summed = wide.groupby(users).sum()
+    counts = pd.Series(users).value_counts().loc[summed.index].to_numpy(np.float64)
+    means = bootstrap_means(summed.to_numpy(), counts, BOOTSTRAPS, random_state=0)
+    drawn = pd.DataFrame(means, columns=wide.columns)
+    found: dict[str, Any] = {"questions": len(wide), "users": len(counts), "models": {}}
+    for model in dict.fromkeys(table["model"]):
+        row = {measure: round(float(wide[measure, model].mean()), 4) for measure in measures}
+        for measure in measures if model != BASE else []:
+            more = drawn[measure, model] - drawn[measure, BASE]
+            low, high = np.quantile(more, [0.025, 0.975])
+            row[f"{measure}_more"] = [round(float(low), 5), round(float(high), 5)]
+        found["models"][model] = row
+    return found
