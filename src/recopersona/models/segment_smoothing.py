@@ -14,6 +14,7 @@ from recopersona.models.item_levels import ItemLevels
 from recopersona.models.segment_counts import segments, summed
 
 _ENTRIES = 200_000  # pairs of user and item on which strengths are judged
+_COUNTED = 2_000_000  # pairs that are counted for it
 _CUSTOMERS = 2.0 ** np.arange(-2, 15)
 """Strengths that are tried, in customers' worth of what the parent says."""
 _SURELY = 2.0
@@ -49,10 +50,11 @@ class LeaveOneOut:
 
     def __init__(self, matrix: sparse.csr_array, levels: ItemLevels, customer: float) -> None:
         self.customer = customer
-        n_users = matrix.shape[0]
-        step = -(-matrix.nnz // _ENTRIES)  # every step-th user, whatever their order means
-        users = np.repeat(np.arange(n_users), np.diff(matrix.indptr))
-        kept = users % max(1, step) == 0
+        # A customer's worth is the same for few users as for many: every step-th is enough.
+        self.step = max(1, -(-matrix.nnz // _COUNTED))
+        matrix = matrix[:: self.step]
+        users = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+        kept = users % max(1, -(-matrix.nnz // _ENTRIES)) == 0
         self.users = users[kept]
         items, weights = matrix.indices[kept], matrix.data[kept].astype(np.float64)
         self.weights = weights / max(float(weights.sum()) / max(len(weights), 1), 1e-300)
@@ -88,7 +90,7 @@ class LeaveOneOut:
         parent     of each pair
         strengths  what to choose from
         """
-        found, segment = segments(codes)
+        found, segment = segments(codes[:: self.step])
         place = segment[self.users]
         inside = place != UNKNOWN
         if not inside.any():
