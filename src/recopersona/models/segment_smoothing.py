@@ -183,7 +183,7 @@ def learn_smoothing(
     judge     of the users' choices
     codes     (n_users, n_attributes) int32, -1 where unknown
     order     places of attributes, coarse to fine, where it is given
-    depth     at most so many are chosen, each time the one that foresees most
+    depth     at most so many are chosen, each time one that foresees most
     strength  in customers' worth, where it is given
     """
     tried = _CUSTOMERS if strength is None else np.array([strength])
@@ -193,19 +193,50 @@ def learn_smoothing(
     left = list(range(codes.shape[1])) if order is None else list(order)
     limit = min(depth, len(left)) if order is None else len(left)
     while len(chosen) < limit:
-        candidates = left if order is None else left[:1]
         judged = [
-            (*judge.refined(codes[:, [*chosen, place]], chances, tried), place)
-            for place in candidates
+            _Step(place, *judge.refined(codes[:, [*chosen, place]], chances, tried))
+            for place in (left if order is None else left[:1])
         ]
-        gain, _, refined, place = max(judged, key=lambda one: (one[0], -one[-1]))
-        if order is None and gain <= _SURELY * judge.standard_error(refined, chances):
+        step = (
+            judged[0] if order is not None else _coarsest_of_the_best(judge, judged, codes, chances)
+        )
+        if step is None:
             break
-        chosen.append(place)
-        gains.append(gain)
-        left.remove(place)
-        chances = refined
+        chosen.append(step.place)
+        gains.append(step.gain)
+        left.remove(step.place)
+        chances = step.chances
     return Smoothing(chosen, _strengths(judge, codes[:, chosen], tried), np.array(gains))
+
+
+class _Step(NamedTuple):
+    """One more attribute in the chain, and what it would gain."""
+
+    place: int
+    gain: float
+    strengths: list[float]
+    chances: Chances
+
+
+def _coarsest_of_the_best(
+    judge: LeaveOneOut, judged: Sequence[_Step], codes: Indices, chances: Chances
+) -> _Step | None:
+    """Choose the fewest segments among what gains as much as the best, give or take its error.
+
+    A coarse attribute leaves room for finer ones after it. None where the best gains nothing for
+    sure.
+    """
+    best = max(judged, key=lambda step: step.gain)
+    error = judge.standard_error(best.chances, chances)
+    if best.gain <= _SURELY * error:
+        return None
+    as_good = [
+        step
+        for step in judged
+        if step.gain >= best.gain - error
+        and step.gain > _SURELY * judge.standard_error(step.chances, chances)
+    ]
+    return min(as_good, key=lambda step: (len(np.unique(codes[:, step.place])), -step.gain))
 
 
 def _strengths(judge: LeaveOneOut, codes: Indices, tried: Array) -> Array:
