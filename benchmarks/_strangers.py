@@ -43,6 +43,30 @@ def figures(trivago: Path | None, completejourney: Path | None, quick: bool) -> 
     return found
 
 
+def tell(found: dict[str, Any]) -> None:
+    """Print the tables for people: each mean, and the interval of what it is above popularity."""
+    tables = {
+        "Complete Journey, households held out": found.get("completejourney"),
+        "Trivago, next click out": found.get("trivago", {}).get("all"),
+        "Trivago, nothing clicked yet": found.get("trivago", {}).get("nothing_clicked_yet"),
+    }
+    for title, table in tables.items():
+        if table is None:
+            continue
+        print(f"\n{title}: {table['questions']} questions of {table['users']} users")
+        for name, row in table["models"].items():
+            cells = [
+                f"{measure} {value:.4f}" + _interval(row.get(f"{measure}_more"))
+                for measure, value in row.items()
+                if not measure.endswith("_more")
+            ]
+            print(f"  {name:18} " + "  ".join(cells))
+
+
+def _interval(more: list[float] | None) -> str:
+    return f" [{more[0]:+.4f}, {more[1]:+.4f}]" if more else ""
+
+
 # -- Complete Journey ------------------------------------------------------------------------
 
 
@@ -115,7 +139,10 @@ def visits(folder: Path, quick: bool) -> dict[str, Any]:
     end = log.groupby("session_id")["timestamp"].transform("max")
     split = start.drop_duplicates().quantile(0.7)
     hotel = log["action_type"].str.contains(" item") & log["reference"].str.isdecimal()
-    early, late = log[hotel & (end < split)], log[start >= split]
+    # One visitor looks at a hundred pictures of a hotel: it counts once a session, or popularity
+    # would be that of a few.
+    early = log[hotel & (end < split)].drop_duplicates(["session_id", "reference"])
+    late = log[start >= split]
     first = log.drop_duplicates("session_id").set_index("session_id")[list(PLACE)]
     events = pd.DataFrame({
         "user_id": early["session_id"],
@@ -135,7 +162,7 @@ def visits(folder: Path, quick: bool) -> dict[str, Any]:
         "Blend": rp.Blend(models=[*session, rp.SegmentPopularity()]),
     }
     models = {name: model.fit(shop) for name, model in models.items()}
-    cases = _visitors(late[late["session_id"].isin(late["session_id"].unique())], first, quick)
+    cases = _visitors(late, first, quick)
     table = _judged(models, cases)
     alone = table["nothing clicked"]
     table = table.drop(columns="nothing clicked")

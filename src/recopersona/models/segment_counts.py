@@ -100,7 +100,11 @@ class SegmentCounts(Part):
         self._rows: dict[Key, int] = {
             tuple(key): row for row, key in enumerate(self.keys_.tolist())
         }
+        self._count_later()
+
+    def _count_later(self) -> None:
         self._n_later = sum(map(len, self.later_.values()))
+        self._state = self.bounds_, self.items_, self.counts_, self.later_
 
     def row(self, key: Key) -> int:
         """Return a segment's row, or -1."""
@@ -108,15 +112,14 @@ class SegmentCounts(Part):
 
     def entries(self, row: int) -> tuple[Indices, Floats]:
         """Return a segment's items and their summed weights; an item may come twice."""
-        sorted_in = row < len(self.bounds_) - 1
-        span = slice(self.bounds_[row], self.bounds_[row + 1]) if sorted_in else slice(0, 0)
-        later = self.later_.get(row)
+        bounds, items, counts, kept_aside = self._state  # a writer may replace them meanwhile
+        span = slice(bounds[row], bounds[row + 1]) if row < len(bounds) - 1 else slice(0, 0)
+        later = dict(kept_aside.get(row, ()))
         if not later:
-            return self.items_[span], self.counts_[span]
-        pairs = dict(later)  # a reader's own: a writer may add meanwhile
+            return items[span], counts[span]
         return (
-            np.concatenate([self.items_[span], np.fromiter(pairs.keys(), np.int32)]),
-            np.concatenate([self.counts_[span], np.fromiter(pairs.values(), np.float32)]),
+            np.concatenate([items[span], np.fromiter(later.keys(), np.int32)]),
+            np.concatenate([counts[span], np.fromiter(later.values(), np.float32)]),
         )
 
     def add(self, codes: Sequence[int], item: int, weight: float) -> None:
@@ -189,7 +192,7 @@ class SegmentCounts(Part):
         self.items_ = counted.indices.astype(np.int32)
         self.counts_ = counted.data.astype(np.float32)
         self.later_: dict[int, dict[int, float]] = {}
-        self._n_later = 0
+        self._count_later()
 
     @property
     def _n_items(self) -> int:
