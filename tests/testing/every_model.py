@@ -12,6 +12,7 @@ ARGUMENTS = {  # of models that cannot be made without
     "Explore": {"model": rp.ItemKNN()},
     "Fallback": {"models": [rp.ItemKNN(), rp.SegmentPopularity()]},
     "Pipeline": {"candidates": [rp.ALS(factors=8), rp.ItemKNN(), rp.Popularity(half_life="7d")]},
+    "SessionBlend": {"models": [rp.SequentialRules(), rp.Markov()]},
     "Switch": {
         "models": {"known": rp.ItemKNN(), "stranger": rp.SegmentPopularity()},
         "default": rp.Popularity(),
