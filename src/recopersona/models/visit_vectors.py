@@ -102,9 +102,9 @@ class VisitVectors(SessionRecommender, InnerProduct):
         vector = self.visit_vectors(np.array([0, len(visit)]), visit)[0]
         if not vector.any():
             return Opinions(_NONE, np.empty(0, np.float32))
-        return self._judged(visit, vector, self._nearest(vector))
+        return self._judged(visit, vector, self._closest(vector))
 
-    def _nearest(self, vector: Floats) -> Opinions:
+    def _closest(self, vector: Floats) -> Opinions:
         """Return the inner products of the items nearest to a vector."""
         factors = self.item_factors_
         index = self._index_for(POOL)
