@@ -78,6 +78,7 @@ from recopersona.models.neighbors import ItemKNN as ItemKNN
 from recopersona.models.neighbors import UserKNN as UserKNN
 from recopersona.models.popularity import Popularity as Popularity
 from recopersona.models.random_walk import RP3Beta as RP3Beta
+from recopersona.models.session_knn import SessionKNN as SessionKNN
 from recopersona.pipeline.pipeline import Pipeline as Pipeline
 
 __version__: str
