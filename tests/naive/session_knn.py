@@ -37,7 +37,7 @@ class SessionKNN:
         self.back, self.there = self.count_comebacks()
 
     def idf(self, item):
-        return math.log(len(self.visits) / max(len(self.having.get(item, ())), 1))
+        return math.log(max(len(self.visits), 1) / max(len(self.having.get(item, ())), 1))
 
     def scores(self, visit, now=None):
         """Every item's score, as a dictionary."""

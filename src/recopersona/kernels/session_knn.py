@@ -73,7 +73,7 @@ def nearest_visits(
         visit = visit_at[number]
         alike = shared
         if similarity == COSINE:
-            alike = shared / (np.sqrt(squares) * np.sqrt(np.float64(distinct[visit])))
+            alike = shared / (np.sqrt(squares) * np.sqrt(np.float64(max(distinct[visit], 1))))
         elif similarity == JACCARD:
             alike = shared / (own + distinct[visit] - shared)
         if recency > 0 and now != _NO_TIME and ends[visit] != _NO_TIME:

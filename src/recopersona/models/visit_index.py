@@ -242,7 +242,7 @@ class VisitIndex(Part):
         if (used < 0).any() or (used[:4] > lengths).any() or used[N_LIVE] > used[N_VISITS]:
             return False
         return (
-            whole(at_least=1).holds(self.max_clicks_)
+            whole(at_least=1, at_most=10_000).holds(self.max_clicks_)
             and _within(self.starts_, self.sizes_, self.rooms_, int(used[N_CLICKS]))
             and _within(
                 self.item_starts_, self.item_sizes_, self.item_rooms_, int(used[N_POSTINGS])
@@ -251,8 +251,9 @@ class VisitIndex(Part):
             and _are_places(self.visit_at_, -1, max(int(used[N_VISITS]), 1))
             and _are_places(self.numbers_, 0, max(int(used[N_NUMBERS]), 1))
             and _are_places(self.postings_[: used[N_POSTINGS]], 0, max(int(used[N_NUMBERS]), 1))
-            and _are_places(self.latest_[:n_users], -1, int(used[N_VISITS]))
+            and _are_places(self.latest_, -1, int(used[N_VISITS]))
             and bool((self.distinct_ >= 0).all())
+            and bool(((self.back_ >= 0) & (self.back_ <= self.there_)).all())
         )
 
 
@@ -284,8 +285,8 @@ def _latest_clicks(visits: Visits, max_clicks: int) -> tuple[Array, Indices]:
 def _within(starts: Array, sizes: Array, rooms: Array, end: int) -> bool:
     """Tell whether every run and its room lies before an end."""
     least = min(starts.min(initial=0), sizes.min(initial=0))
-    fits = (sizes <= rooms).all() and (starts + rooms).max(initial=0) <= end
-    return bool(least >= 0 and fits)
+    before = (starts <= end) & (rooms <= end - np.minimum(starts, end)) & (sizes <= rooms)
+    return bool(least >= 0 and before.all())
 
 
 def _are_places(values: Array, low: int, high: int) -> bool:
