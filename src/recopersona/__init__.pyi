@@ -100,6 +100,7 @@ from recopersona.models.session_rules import SequentialRules as SequentialRules
 from recopersona.models.switch import Switch as Switch
 from recopersona.models.trending import Trending as Trending
 from recopersona.models.valued_popularity import ValuedPopularity as ValuedPopularity
+from recopersona.models.session_knn import SessionKNN as SessionKNN
 from recopersona.pipeline.pipeline import Pipeline as Pipeline
 
 __version__: str

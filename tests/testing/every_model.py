@@ -8,6 +8,7 @@ from recopersona import models, pipeline
 from recopersona.models.session import SessionRecommender
 
 ARGUMENTS = {  # of models that cannot be made without
+    "SessionKNN": {"repeats": False},  # as the contract has it: what was seen is left out
     "Blend": {"models": [rp.ALS(factors=8), rp.ItemKNN()]},
     "Explore": {"model": rp.ItemKNN()},
     "Fallback": {"models": [rp.ItemKNN(), rp.SegmentPopularity()]},
