@@ -9,6 +9,7 @@ from sklearn.base import clone
 
 import recopersona as rp
 from recopersona.errors import DataError, ParameterError
+from recopersona.models import session_linear
 from tests.models.test_session_rules import VISITS, log_of, said
 from tests.naive import session_linear as naive
 
@@ -137,6 +138,15 @@ def test_the_items_of_a_crawler_count_only_up_to_a_limit():
     model = rp.SessionLinear(kind="slis", max_visit_items=10).fit(crawler)
     assert model.n_left_out_ == 50
     assert rp.SessionLinear(kind="slit", max_visit_items=10).fit(crawler).n_left_out_ == 0
+
+
+def test_an_item_that_leads_to_very_many_keeps_its_heaviest_weights(monkeypatch):
+    log = log_of([["hub", item] for item in "abcdef"] + [["hub", "a"]] * 2 + [["hub", "b"]])
+    whole = rp.SessionLinear(kind="slit").fit(log)
+    monkeypatch.setattr(session_linear, "_MOST_ENTRIES", 2)
+    model = rp.SessionLinear(kind="slit", reminder=0).fit(log)
+    assert said(model, ["hub"]).keys() == {"a", "b"}
+    assert said(whole, ["hub"])["a"] == said(model, ["hub"])["a"]
 
 
 def test_where_no_visit_has_two_clicks_there_are_only_reminders():

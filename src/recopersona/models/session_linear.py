@@ -29,6 +29,7 @@ _PARTS = 16  # of the blocks, between which the progress bar moves
 _RESIDUAL = 1e-5  # of a small system, relative to its right side
 _FAINT = 1e-3  # a click that has faded to less says nothing
 _FARTHEST = 50
+_MOST_ENTRIES = 1_000  # of a row: an item may be a neighbor of very many
 
 
 class Regression(NamedTuple):
@@ -101,7 +102,8 @@ class SessionLinear(ClickRows):
     of all pairs of items that share a row, and solved by conjugate gradients until the residual is
     1e-5 of the right side: :math:`(G_{SS} + reg \, I) \, b = c_S`, with G the inputs' products and
     c those of inputs and target. :math:`S_j` are the items i of the largest
-    :math:`c_i / \sqrt{G_{ii} + reg}`, which may include j. Visits of one click teach nothing.
+    :math:`c_i / \sqrt{G_{ii} + reg}`, which may include j. Of the weights from an item that is a
+    neighbor of very many, the 1,000 heaviest are kept. Visits of one click teach nothing.
 
     New events count at once for the visit of who caused them; weights are learned anew by ``fit``,
     because one click changes the systems of all items that share a visit with it.
@@ -204,7 +206,9 @@ class SessionLinear(ClickRows):
         blocks = cut_evenly(bounds, _BLOCKS * _PARTS)
         for part in progress(cut(len(blocks), _BLOCKS), type(self).__name__):
             run_blocks(block, blocks[slice(*part)])
-        return by_source(bounds, chosen, weights, order)
+        bounds, others, weights = by_source(bounds, chosen, weights, order)
+        bounds, kept = heaviest(bounds, others, np.abs(weights), _MOST_ENTRIES)
+        return bounds, others[kept], weights[kept]
 
     def _chosen(self, cross: sparse.csr_array, squares: Array) -> tuple[Array, Indices, Floats]:
         """Return for each item those that alone explain most of it, and what they share."""

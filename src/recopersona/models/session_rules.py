@@ -63,7 +63,7 @@ class _ClickRules(ClickRows):
         bounds, others, weights, self.totals_ = _rules_of(
             visits, len(self.items_), self.ahead_, self.back_
         )
-        if self.max_rules is not None:
+        if self.max_rules is not None and np.diff(bounds).max(initial=0) > self.max_rules:
             bounds, kept = heaviest(bounds, others, weights, self.max_rules)
             others, weights = others[kept], weights[kept]
         self._keep_rows(bounds, others, weights)
