@@ -185,15 +185,16 @@ def _case(away, times):
 
 @inlined
 def _pull_back(pull, shares, kind, shift, pulls, whose, factors, clicks, start, end, place):
-    """Hand the pull on a visit's vector to its clicks, and to the weights of their distances."""
-    mean = np.float32(0)
-    for click in range(start, end):
-        mean += shares[place + click - start] * _product(pull, 0, factors, clicks[click])
+    """Hand the pull on a visit's vector to its clicks, and to the weights of their distances.
+
+    A softmax's weights move by how far each click's pull is above the mean; that is 0 here, for the
+    pull stands at right angles to the visit's vector, which is the clicks' mean.
+    """
     for click in range(start, end):
         slot = place + click - start
         whose[slot] = clicks[click]
         along = _product(pull, 0, factors, clicks[click])
-        shift[kind, min(end - 1 - click, shift.shape[1] - 1)] += shares[slot] * (along - mean)
+        shift[kind, min(end - 1 - click, shift.shape[1] - 1)] += shares[slot] * along
         for column in range(pull.shape[1]):
             pulls[slot, column] += shares[slot] * pull[0, column]
 

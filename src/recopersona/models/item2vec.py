@@ -94,12 +94,12 @@ class Item2Vec(VisitVectors):
 
     factors: int = param(whole(at_least=1), default=100)
     window: int = param(whole(at_least=1), default=5)
-    negatives: int = param(whole(at_least=0), default=5)
-    power: float = param(real(at_least=-2, at_most=2), default=0.5)
-    sample: float = param(real(above=0), default=1e-3)
+    negatives: int = param(whole(at_least=0), default=10)
+    power: float = param(real(at_least=-2, at_most=2), default=0.0)
+    sample: float = param(real(above=0), default=1e-2)
     fading: float = param(real(at_least=0, at_most=1), default=0.7)
-    learning_rate: float = param(real(above=0), default=0.05)
-    epochs: int = param(whole(at_least=1), default=20)
+    learning_rate: float = param(real(above=0), default=0.3)
+    epochs: int = param(whole(at_least=1), default=30)
     random_state: Any = param(seed(), default=0)
 
     # -- learning in passes ------------------------------------------------------------------

@@ -20,9 +20,9 @@ from recopersona.models.session import Opinions
 from recopersona.models.visit_vectors import VisitVectors
 from recopersona.models.visits import Clicks, Visits
 
-_SAMPLES_PER_STEP = 512  # at most, and at least so many steps an epoch, if there are samples
-_STEPS_PER_EPOCH = 200
-_FEWEST_SAMPLES = 16
+_STEPS_PER_EPOCH = 200  # or more: with few samples, steps of fewer samples each
+_SAMPLES_PER_STEP = 512
+_FEWEST_SAMPLES = 4
 _POWER = 0.75  # of how often an item was clicked: its chance to be a rival
 _WEIGHT_RATE, _BONUS_RATE = 0.01, 0.03  # of Adam
 _LEAST_RATE = 0.02  # what is left of the rate at the end
@@ -115,12 +115,12 @@ class SessionFactors(VisitVectors):
     """
 
     factors: int = param(whole(at_least=1), default=128)
-    temperature: float = param(real(above=0), default=0.1)
+    temperature: float = param(real(above=0), default=0.125)
     window: int = param(whole(at_least=1), default=20)
-    dropout: float = param(real(at_least=0, at_most=0.9), default=0.25)
+    dropout: float = param(real(at_least=0, at_most=0.9), default=0.2)
     negatives: int = param(whole(at_least=1), default=2048)
     learning_rate: float = param(real(above=0), default=1.0)
-    epochs: int = param(whole(at_least=1), default=4)
+    epochs: int = param(whole(at_least=1), default=3)
     random_state: Any = param(seed(), default=0)
 
     _n_kinds = N_KINDS

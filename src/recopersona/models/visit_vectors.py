@@ -128,6 +128,10 @@ class VisitVectors(SessionRecommender, InnerProduct):
         if len(self.item_factors_) >= _WORTH_AN_INDEX:
             super()._prepare()
 
+    def _items_changed(self, items: Indices | list[int]) -> None:
+        if len(self.item_factors_) >= _WORTH_AN_INDEX:
+            super()._items_changed(items)
+
     def _known(self, visit: Indices) -> Indices:
         """Return the clicks that make the visit's vector."""
         known = visit[visit < len(self.item_factors_)]
