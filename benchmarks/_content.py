@@ -76,6 +76,18 @@ def twenty(articles: pd.DataFrame) -> list[int]:
     return [int(group.iloc[len(group) // 2]) for group in groups]
 
 
+def same_product(model: rp.ContentKNN, articles: pd.DataFrame, n: int) -> float:
+    """Share of a product's other articles among the ten most alike; its number is theirs, cut."""
+    products = articles["article_id"] // 1_000
+    sizes = products.map(products.value_counts())
+    some = articles["article_id"][sizes.between(3, 10)].sample(n, random_state=2)
+    shares = []
+    for query, size in zip(some.tolist(), sizes[some.index].tolist(), strict=True):
+        found = np.array(model.similar_items(query, n=10).item_ids) // 1_000
+        shares.append((found == query // 1_000).sum() / (size - 1))
+    return float(np.mean(shares))
+
+
 def figures(data_dir: str, quick: bool = False) -> dict[str, object]:
     articles = catalogue(data_dir, quick)
     items = rp.FeatureTable.from_frame(articles, rp.IdMap(), "article_id", {NAME: "text"})
@@ -93,6 +105,8 @@ def figures(data_dir: str, quick: bool = False) -> dict[str, object]:
     start = time.perf_counter()
     model.recommend_many(users)
     many_ms = 1e3 * (time.perf_counter() - start) / len(users)
+    product = same_product(model, articles, 500)
+    by_name = rp.ContentKNN(encoder=rp.AttributeEncoder(weights={NAME: 3.0})).fit(shop)
     fresh = [
         pd.DataFrame({"item_id": [f"new {k}"], NAME: ["strap top"], "product_type_name": ["Bra"]})
         for k in range(50)
@@ -111,6 +125,8 @@ def figures(data_dir: str, quick: bool = False) -> dict[str, object]:
         "similar_ms_p99": float(np.quantile(similar, 0.99)),
         "many_ms_per_user": many_ms,
         "update_one_ms_p50": float(np.median(update)),
+        "same_product": product,
+        "same_product_name_thrice": same_product(by_name, articles, 500),
     }
     figures |= {
         f"twenty_{name}": v for name, v in agreement(model, articles, twenty(articles)).items()

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from recopersona.base.lists import Excluded
 from recopersona.base.parameters import check, duration, param, real, whole
 from recopersona.base.recommender import NO_OPINION, require_array
 from recopersona.data.dataset import Dataset
@@ -212,18 +213,23 @@ class RelatedItems(AttributeVectors):
         missing = self.borrow - baskets
         if missing <= 0 or not self.n_baskets_:
             return together, baskets
-        alike = self._padded(super()._similar(item))[:n]
-        alike = np.where(np.isfinite(alike) & (self.bought_ > 0), np.maximum(alike, 0), 0)
-        if item < n:
-            alike[item] = 0
-        nearest = np.argsort(-alike, kind="stable")[:_LOOKALIKES]
-        nearest = nearest[alike[nearest] > 0]
-        theirs = float((alike[nearest] * self.bought_[nearest]).sum())
+        nearest, alike = self._look_alikes(item)
+        theirs = float((alike * self.bought_[nearest]).sum())
         share = min(1.0, missing / theirs) if theirs else 0.0
-        for other in nearest.tolist():
-            said = share * float(alike[other])
+        for other, likeness in zip(nearest.tolist(), alike.tolist(), strict=True):
+            said = share * likeness
             together[_columns(self.together_, other)] += said * _values(self.together_, other)
         return together, baskets + share * theirs
+
+    def _look_alikes(self, item: int) -> tuple[Indices, Floats]:
+        """Return the items most like one of those that anybody bought, and their likeness."""
+        alike = self._padded(super()._similar(item))
+        blocked = np.ones(len(alike), np.bool_)
+        blocked[: len(self.bought_)] = self.bought_ == 0
+        excluded = Excluded.of([np.array([item], np.int32)])
+        best = self._top(alike[None, :], excluded, _LOOKALIKES, blocked)
+        found = best.scores[0] > 0
+        return best.items[0][found], best.scores[0][found]
 
     def _instead_of(self, item: int) -> Floats:
         """Return how well every item would do instead of one."""
