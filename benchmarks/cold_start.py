@@ -157,8 +157,9 @@ def on_new_items(model: rp.Recommender, shop: Shop, new: np.ndarray) -> dict[str
     chance = np.random.default_rng(1).random(int(new.sum()))
     found = {name: np.full(len(shop.users), np.nan)
              for name in ("item_auc", "item_auc_disliked", "item_ndcg10")}  # fmt: skip
+    ids = shop.users["user_id"].tolist()
     for row in np.flatnonzero(liked.any(axis=1)).tolist():
-        query = rp.Query(user_id=shop.users["user_id"].iloc[row].item())
+        query = rp.Query(user_id=ids[row])
         scores = full(model, query, len(shop.items))[new]
         good, bad = liked[row, new], disliked[row, new]
         found["item_auc"][row] = area(scores, good, ~good)
