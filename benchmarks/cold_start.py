@@ -222,7 +222,7 @@ def mapper(settings: dict[str, Any]) -> rp.ColdStartMapper:
 
 
 def chosen(
-    make: Any, grid: dict[str, list[Any]], shop: Shop, new: np.ndarray
+    make: Any, tried: list[dict[str, Any]], shop: Shop, new: np.ndarray
 ) -> tuple[dict, float]:
     """Choose settings by new items and by known ones, of those that training would have."""
     old = ~new
