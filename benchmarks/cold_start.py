@@ -30,7 +30,6 @@ import os
 import platform
 import time
 from importlib.metadata import version
-from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -45,10 +44,14 @@ N, LIKED, SHARE = 10, 4, 0.2
 BOOTSTRAPS = 2_000
 FACTORS = 64
 QUICK_USERS, QUICK_ITEMS = 800, 1_200
-HYBRID = {"loss": ["logistic", "bpr", "warp"], "reg": [0.01, 0.005, 0.03]}
-MAPPER = {"reg": [0.1, 0.2, 0.3], "prior_events": [5.0, 20.0]}  # the first is of ALS
-QUICK_HYBRID = {"loss": ["logistic", "warp"]}
-QUICK_MAPPER = {"reg": [0.1, 0.3]}
+# The more negatives, the less each step is to be drawn back.
+HYBRID: list[dict[str, Any]] = [
+    {"loss": "logistic", "negatives": 16, "reg": 0.003},
+    {"loss": "logistic", "negatives": 4, "reg": 0.01},
+    {"loss": "warp", "reg": 0.03},
+    {"loss": "bpr", "reg": 0.01},
+]
+MAPPER: list[dict[str, Any]] = [{"reg": 0.3}, {"reg": 0.1}, {"reg": 0.5}]  # of ALS
 
 
 class Shop(NamedTuple):
@@ -157,8 +160,9 @@ def on_new_items(model: rp.Recommender, shop: Shop, new: np.ndarray) -> dict[str
     chance = np.random.default_rng(1).random(int(new.sum()))
     found = {name: np.full(len(shop.users), np.nan)
              for name in ("item_auc", "item_auc_disliked", "item_ndcg10")}  # fmt: skip
+    ids = shop.users["user_id"].tolist()
     for row in np.flatnonzero(liked.any(axis=1)).tolist():
-        query = rp.Query(user_id=shop.users["user_id"].iloc[row].item())
+        query = rp.Query(user_id=ids[row])
         scores = full(model, query, len(shop.items))[new]
         good, bad = liked[row, new], disliked[row, new]
         found["item_auc"][row] = area(scores, good, ~good)
@@ -210,16 +214,15 @@ def hybrid(settings: dict[str, Any]) -> rp.HybridFactorization:
 
 
 def als(settings: dict[str, Any]) -> rp.ALS:
-    return rp.ALS(factors=FACTORS, reg=settings["reg"])
+    return rp.ALS(factors=FACTORS, **settings)
 
 
 def mapper(settings: dict[str, Any]) -> rp.ColdStartMapper:
-    own = {name: value for name, value in settings.items() if name != "reg"}
-    return rp.ColdStartMapper(model=als(settings), **own)
+    return rp.ColdStartMapper(model=als(settings))
 
 
 def chosen(
-    make: Any, grid: dict[str, list[Any]], shop: Shop, new: np.ndarray
+    make: Any, tried: list[dict[str, Any]], shop: Shop, new: np.ndarray
 ) -> tuple[dict, float]:
     """Choose settings by new items and by known ones, of those that training would have."""
     old = ~new
@@ -228,8 +231,7 @@ def chosen(
     held_out = some_of(len(shop.rows), 4, among=known_items)
     part = shop.dataset(known_items & ~held_out)
     best: tuple[dict, float] = ({}, -1.0)
-    for values in product(*grid.values()):
-        settings = dict(zip(grid, values, strict=True))
+    for settings in tried:
         model = make(settings).fit(part)
         of_new = float(np.nanmean(on_new_items(model, shop, validation)["item_auc"]))
         of_known = float(np.nanmean(on_everybody(model, shop, held_out)["warm_ndcg10"]))
@@ -242,10 +244,9 @@ def chosen(
 
 def models(of_hybrid: dict[str, Any], of_mapper: dict[str, Any]) -> list[rp.Recommender]:
     """Return all models; plain factors have what the hybrid has of theirs."""
-    plain = {name: of_hybrid[name] for name in ("loss", "reg") if name in of_hybrid}
     return [
         rp.Popularity(), rp.SegmentPopularity(), rp.ContentKNN(),
-        rp.Factorization(factors=FACTORS, **plain), als(of_mapper),
+        rp.Factorization(factors=FACTORS, **of_hybrid), als(of_mapper),
         mapper(of_mapper), hybrid(of_hybrid),
     ]  # fmt: skip
 
@@ -292,9 +293,9 @@ def main() -> None:
           f"{len(shop.items):,} items")  # fmt: skip
     new_items = some_of(len(shop.items), 0)
     start = time.perf_counter()
-    grids = (QUICK_HYBRID, QUICK_MAPPER) if given.quick else (HYBRID, MAPPER)
-    of_hybrid, hybrids = chosen(hybrid, grids[0], shop, new_items)
-    of_mapper, mappers = chosen(mapper, grids[1], shop, new_items)
+    n_tried = 2 if given.quick else None
+    of_hybrid, hybrids = chosen(hybrid, HYBRID[:n_tried], shop, new_items)
+    of_mapper, mappers = chosen(mapper, MAPPER[:n_tried], shop, new_items)
     found = measured(shop, new_items, models(of_hybrid, of_mapper))
     measures = list(next(iter(found.values())))
     table = pd.DataFrame({

@@ -26,6 +26,7 @@ from recopersona.kernels.lanes import SparseRows, transposed
 
 _BLOCKS = 16
 _EVERYBODY = 1e-3  # of reg for the constant feature: what all have in common is hardly shrunk
+_MOST_KEPT = 4_096  # strangers' attributes, as they were read: most come again and again
 _ENOUGH = 1e-5  # of the residual there was, where conjugate gradients stop
 
 
@@ -65,6 +66,7 @@ class FeatureMap(Part):
     def begin(self, encoder: AttributeEncoder | None, table: FeatureTable, width: int) -> Self:
         """Learn what features there are, and know nothing yet of what they mean."""
         own = AttributeEncoder() if encoder is None else encoder
+        self._kept: dict[Any, sparse.csr_array] = {}
         self.encoder_ = AttributeEncoder(**own.get_params(deep=False)).fit(table)
         self.shares_ = self._encoded(table, None)
         self.embeddings_ = np.zeros((self.shares_.shape[1], width), np.float32)
@@ -126,19 +128,34 @@ class FeatureMap(Part):
 
         What cannot be read as the attribute it is called is unknown, as what is missing.
         """
-        ids = IdMap(["somebody"])
+        told = tuple(
+            (name, attributes[name]) for name in self.encoder_.blocks_ if name in attributes
+        )
+        kept = self._kept = getattr(self, "_kept", {})
+        try:
+            known = kept.get(told)
+        except TypeError:  # lists and the like: read each time
+            return self._read(dict(told))
+        if known is None:
+            if len(kept) >= _MOST_KEPT:
+                kept.clear()
+            known = kept[told] = self._read(dict(told))
+        return known
+
+    def _read(self, attributes: Mapping[str, Any]) -> sparse.csr_array:
         columns = {}
-        for name, block in self.encoder_.blocks_.items():
-            if name not in attributes or block.kind not in COLUMN_KINDS:
-                continue
+        for name, value in attributes.items():
+            kind = COLUMN_KINDS.get(self.encoder_.blocks_[name].kind)
+            if kind is None:
+                continue  # vectors from outside are of rows, and this is none
             try:
-                value = pd.Series([attributes[name]], dtype=object).infer_objects()
-                columns[name] = COLUMN_KINDS[block.kind].read(value, name)
+                column = pd.Series([value], dtype=object).infer_objects()
+                columns[name] = kind.read(column, name)
             except (RecopersonaError, TypeError, ValueError):
                 continue
-        told = self._encoded(FeatureTable(ids, columns), None)
+        told = self._encoded(FeatureTable(IdMap(["somebody"]), columns), None)
         for name, place in self.encoder_.slices.items():
-            if self.encoder_.blocks_[name].kind == VectorBlock.kind:  # of rows; this is none
+            if self.encoder_.blocks_[name].kind == VectorBlock.kind:
                 theirs = (told.indices > place.start) & (told.indices <= place.stop)
                 told.data[theirs] = 0
         return told
@@ -163,6 +180,7 @@ class FeatureMap(Part):
 
     def forget(self, rows: Array) -> None:
         """Leave some rows everybody's feature alone."""
+        self._kept = {}
         rows = np.unique(rows[rows < self.shares_.shape[0]])
         if len(rows):
             self.shares_ = _with_rows(self.shares_, rows, _everybodys(len(rows), self._width))

@@ -21,7 +21,7 @@ from recopersona.models.ablation import block_ablation
 from recopersona.models.factorization import FOLD_IN_PASSES, LOSSES, Entries, Factorization
 from recopersona.models.feature_map import ENCODER, FeatureMap
 
-_STEPS, _LAST_STEPS = 8, 60  # of conjugate gradients: after every epoch, and after the last
+_STEPS, _LAST_STEPS = 3, 30  # of conjugate gradients: after every epoch, and after the last
 _LESSON = 64  # events, after which features learn what the events taught
 _REFRESH = 256  # events at least, after which rows without events follow their features
 
@@ -85,7 +85,7 @@ class HybridFactorization(Described, Factorization):
 
     Memory: that of `Factorization`, ``4 * (factors + 1)`` bytes a feature and row while fitting,
     and 8 bytes for each feature that a row has. Time: that of `Factorization`, and
-    ``32 * (factors + 1)`` operations an epoch for each feature that a row has.
+    ``12 * (factors + 1)`` operations an epoch for each feature that a row has.
 
     References
     ----------
@@ -166,7 +166,8 @@ class HybridFactorization(Described, Factorization):
         return 0.0  # what steps draw, they draw towards 0; see _draw
 
     def _pass(self, entries: Entries, epoch: int) -> float:
-        self._draw(entries)
+        if epoch:  # where items begin is nothing to draw back from
+            self._draw(entries)
         return super()._pass(entries, epoch)
 
     def _after_pass(self, entries: Entries, last: bool) -> None:
