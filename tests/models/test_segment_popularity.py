@@ -229,3 +229,14 @@ def test_an_answer_that_is_kept_is_dropped_when_something_is_learned():
     model.update_items(pd.DataFrame({"item_id": [3], "category": ["a"]}))
     assert len(model.score_items(query)) == N_ITEMS
     assert not np.allclose(model.score_items(query)[:3], before[:3])
+
+
+def test_of_many_users_some_are_enough_to_learn_from(monkeypatch):
+    monkeypatch.setattr("recopersona.models.segment_smoothing._COUNTED", 700)
+    monkeypatch.setattr("recopersona.models.segment_smoothing._ENTRIES", 300)
+    some = rp.SegmentPopularity().fit(people())
+    assert list(some.attributes_) == ["sex"]
+    monkeypatch.undo()
+    everybody = rp.SegmentPopularity().fit(people())
+    assert some.counts_.totals_.tolist() == everybody.counts_.totals_.tolist()
+    assert 1 / 8 <= some.strengths_[1, 0] / everybody.strengths_[1, 0] <= 8
