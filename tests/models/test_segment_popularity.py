@@ -204,3 +204,39 @@ def test_counts_that_do_not_fit_are_refused():
     model.counts_.items_ = model.counts_.items_ + np.int32(N_ITEMS)
     with pytest.raises(DataError, match="do not fit"):
         model._check_learned()
+
+
+def test_flags_and_numbers_of_few_values_are_segments_too():
+    users = USERS.assign(member=[True, False] * 6, children=[0, 1, 2] * 4)
+    shop = rp.Dataset.from_frames(EVENTS, users=users)
+    model = rp.SegmentPopularity(by=["member", "children"], smoothing=1.0).fit(shop)
+    rows = model.explain(rp.Query(context={"member": True, "children": 2}), 0)
+    assert set(rows["component"]) == {
+        "everybody", "member=True", "member=True, children >= 2",
+    }  # fmt: skip
+    assert model.score_items(rp.Query(0)).tolist() == model.score_items(
+        rp.Query(context={"member": True, "children": 0})
+    ).tolist()  # fmt: skip
+
+
+def test_an_answer_that_is_kept_is_dropped_when_something_is_learned():
+    model = fitted(smoothing=1.0)
+    query = rp.Query(context={"sex": "f"})
+    before = model.score_items(query).copy()
+    assert model.score_items(query) is model.score_items(query)
+    model.partial_fit([rp.Event(0, 3, "purchase")] * 9)
+    assert model.score_items(query)[3] > before[3]
+    model.update_items(pd.DataFrame({"item_id": [3], "category": ["a"]}))
+    assert len(model.score_items(query)) == N_ITEMS
+    assert not np.allclose(model.score_items(query)[:3], before[:3])
+
+
+def test_of_many_users_some_are_enough_to_learn_from(monkeypatch):
+    monkeypatch.setattr("recopersona.models.segment_smoothing._COUNTED", 700)
+    monkeypatch.setattr("recopersona.models.segment_smoothing._ENTRIES", 300)
+    some = rp.SegmentPopularity().fit(people())
+    assert list(some.attributes_) == ["sex"]
+    monkeypatch.undo()
+    everybody = rp.SegmentPopularity().fit(people())
+    assert np.array_equal(some.counts_.counts_, everybody.counts_.counts_)
+    assert 1 / 8 <= some.strengths_[1, 0] / everybody.strengths_[1, 0] <= 8
