@@ -94,13 +94,13 @@ from recopersona.models.segment_popularity import SegmentPopularity as SegmentPo
 from recopersona.models.session_blend import SessionBlend as SessionBlend
 from recopersona.models.session_encoder import SessionEncoder as SessionEncoder
 from recopersona.models.session_factors import SessionFactors as SessionFactors
+from recopersona.models.session_knn import SessionKNN as SessionKNN
 from recopersona.models.session_linear import SessionLinear as SessionLinear
 from recopersona.models.session_rules import Markov as Markov
 from recopersona.models.session_rules import SequentialRules as SequentialRules
 from recopersona.models.switch import Switch as Switch
 from recopersona.models.trending import Trending as Trending
 from recopersona.models.valued_popularity import ValuedPopularity as ValuedPopularity
-from recopersona.models.session_knn import SessionKNN as SessionKNN
 from recopersona.pipeline.pipeline import Pipeline as Pipeline
 
 __version__: str

@@ -236,7 +236,7 @@ class Recommender(Part):
         check(n, whole(at_least=1), "similar_items", "n")
         item = self.items_.index(item_id)
         scores = np.full(len(self.items_), NO_OPINION) if item == UNKNOWN else self._similar(item)
-        return self._nearest(item_id, self._padded(scores), n)
+        return self._list_about(item_id, self._padded(scores), n)
 
     def explain(self, asked: Any, item_id: Id) -> pd.DataFrame:
         """Return what contributed how much to an item's score.
@@ -434,7 +434,7 @@ class Recommender(Part):
             return Excluded(*self.past_.seen_by(queries.users, seen))
         return Excluded.of([self._excluded(query, seen) for query in queries])
 
-    def _nearest(self, item_id: Id, scores: Floats, n: int) -> Ranking:
+    def _list_about(self, item_id: Id, scores: Floats, n: int) -> Ranking:
         """Return the best items by their relation to one, without that one, filled up."""
         item = self.items_.index(item_id)
         effects = (f"unknown item {item_id!r}",) if item == UNKNOWN else ()

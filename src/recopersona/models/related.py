@@ -158,7 +158,7 @@ class RelatedItems(AttributeVectors):
         scores = np.full(len(self.items_), NO_OPINION)
         if known:
             scores = self._lifts(item) if relation == "complements" else self._instead_of(item)
-        return self._nearest(item_id, self._padded(scores), n)
+        return self._list_about(item_id, self._padded(scores), n)
 
     def score_items(self, query: Query, items: Indices | None = None) -> Floats:
         """Return how every item goes with what the visitor has in mind, float32 (n_items,)."""
