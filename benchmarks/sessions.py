@@ -39,8 +39,7 @@ Visits = list[list[Any]]
 
 
 BLENDED = (
-    "SessionKNN", "SessionKNN_stan", "SequentialRules", "Markov", "SessionLinear", "Item2Vec",
-    "SessionFactors",
+    "SessionKNN", "SessionKNN_stan", "SequentialRules", "Markov", "SessionLinear", "SessionFactors",
 )  # fmt: skip
 
 
