@@ -1,6 +1,7 @@
 """The visits most like one, found in an index, are those that a look at every visit finds."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -203,6 +204,15 @@ def test_a_file_keeps_every_answer_and_goes_on(tmp_path):
         either.partial_fit(rp.Event("new", visits[1][0], "view", NOON + 81 * 3_600_000 + 1))
     for asked in visits_like_a_shops(20, 20, seed=8):
         assert said(model, asked) == said(loaded, asked)
+
+
+def test_many_threads_get_the_answers_of_one():
+    model = SessionKNN().fit(log_of(visits_like_a_shops(300, 60, seed=1)))
+    queries = [rp.Query(session=visit) for visit in visits_like_a_shops(200, 60, seed=2)]
+    alone = [model.recommend(query).item_ids for query in queries]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda query: model.recommend(query).item_ids, queries))
+    assert together == alone
 
 
 # -- what the parameters mean --------------------------------------------------------------------

@@ -132,7 +132,7 @@ class SessionKNN(SessionRecommender):
     The postings of the visit's items are merged from the latest visit down, so that a request
     costs ``sample * log m`` steps for m different items, and one for each click of k visits;
     whatever the size of the catalogue. An append costs some steps for each item of its visit.
-    Memory: see `VisitIndex`; about 18 bytes a click where visits have five.
+    Memory: see `VisitIndex`; about 16 bytes a click where visits have five.
 
     References
     ----------
@@ -172,7 +172,7 @@ class SessionKNN(SessionRecommender):
     rarity: float = param(real(at_least=0), default=2.0)
     speakers: str = param(one_of("every", "last"), default="every")
     echo: float = param(real(at_least=0), default=0.0)
-    reminders: float = param(real(at_least=0), default=3.0)
+    reminders: float = param(real(at_least=0), default=2.0)
     max_clicks: int = param(whole(at_least=1, at_most=10_000), default=100)
 
     @classmethod
