@@ -128,8 +128,9 @@ class SessionLinear(ClickRows):
     >>> events = pd.DataFrame({
     ...     "user_id": [1, 1, 1, 2, 2], "item_id": ["tea", "cup", "honey", "tea", "cup"],
     ...     "session_id": [1, 1, 1, 2, 2]})
-    >>> SessionLinear(reg=1.0, reminder=0).fit(events).recommend(Query(session=["tea"])).item_ids
-    ['cup', 'honey', 'tea']
+    >>> model = SessionLinear(reg=1.0, reminder=0, repeats=False).fit(events)
+    >>> model.recommend(Query(session=["tea"])).item_ids
+    ['cup', 'honey']
     """
 
     kind: str = param(one_of("slist", "slis", "slit"), default="slist")
