@@ -128,16 +128,17 @@ class SessionLinear(ClickRows):
     >>> events = pd.DataFrame({
     ...     "user_id": [1, 1, 1, 2, 2], "item_id": ["tea", "cup", "honey", "tea", "cup"],
     ...     "session_id": [1, 1, 1, 2, 2]})
-    >>> SessionLinear(reg=1.0, reminder=0).fit(events).recommend(Query(session=["tea"])).item_ids
-    ['cup', 'honey', 'tea']
+    >>> model = SessionLinear(reg=1.0, reminder=0, repeats=False).fit(events)
+    >>> model.recommend(Query(session=["tea"])).item_ids
+    ['cup', 'honey']
     """
 
     kind: str = param(one_of("slist", "slis", "slit"), default="slist")
-    alpha: float = param(real(at_least=0, at_most=1), default=0.5)
+    alpha: float = param(real(at_least=0, at_most=1), default=0.7)
     reg: float = param(real(above=0), default=20.0)
     xi: float = param(real(at_least=0), default=1.0)
     delta_pos: float = param(real(at_least=0.01), default=1.0)
-    delta_inf: float = param(real(at_least=0.01), default=4.0)
+    delta_inf: float = param(real(at_least=0.01), default=3.0)
     delta_time: str | timedelta | None = param(optional(duration()), default=None)
     neighbors: int | None = param(optional(whole(at_least=1)), default=100)
     max_visit_items: int = param(whole(at_least=1), default=500)
