@@ -28,7 +28,7 @@ _WEIGHT_RATE, _BONUS_RATE = 0.01, 0.03  # of Adam
 _LEAST_RATE = 0.02  # what is left of the rate at the end
 _FADING, _FAR = 0.3, 6  # clicks count less and less at first, up to so far away
 _RIVALS_ONLINE = 256
-_ONLINE_RATE = 0.1
+_ONLINE_RATE = 0.5  # of the rate: new items move far, well-known ones little
 _NOWHERE = 1e-3  # a shorter sum of vectors has no direction
 
 
