@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -240,6 +241,9 @@ class SessionFactors(VisitVectors):
         logits = (cosines - np.float32(1)) / np.float32(self.temperature)
         logits[: len(own)] += bonus
         return Opinions(items, np.exp(np.minimum(logits, np.float32(80))))
+
+    def _plain(self, product: float) -> float:
+        return math.exp((product - 1) / self.temperature)
 
     def _prepare(self) -> None:
         super()._prepare()
