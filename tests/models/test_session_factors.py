@@ -98,6 +98,15 @@ def test_a_score_is_shared_among_the_clicks_it_comes_from(walker):
     assert "visit: clicked before" in rows["component"].tolist()
 
 
+def test_a_window_set_after_the_fit_changes_nothing_until_the_next(walker):
+    model = rp.SessionFactors(factors=4, epochs=1, window=2).fit(events_of(chains(9, 30)))
+    before = foreseen(model, [1, 2, 3, 4], n=5)
+    model.set_params(window=16)
+    assert foreseen(model, [1, 2, 3, 4], n=5) == before
+    model.partial_fit([rp.Event("long", item % 9) for item in range(30)])
+    assert np.isfinite(model.item_factors_).all()
+
+
 def test_a_click_teaches_in_less_than_two_milliseconds(walker):
     events = [rp.Event("quick", item % 40) for item in range(200)]
     walker.partial_fit(events[0])

@@ -194,7 +194,7 @@ class SessionFactors(VisitVectors):
     # -- learning event by event -------------------------------------------------------------
 
     def _learn_clicks(self, clicks: Clicks) -> None:
-        samples = Samples.after(clicks, self.window)
+        samples = Samples.after(clicks, self.weights_.shape[1])
         if not len(samples):
             return
         for name in ("item_factors_", "item_lengths_", "sums_"):
@@ -256,6 +256,8 @@ class SessionFactors(VisitVectors):
         require_array(self.sums_, np.float32, (n_items,), "sums_")
         require_array(self.counts_, np.int64, (None,), "counts_")
         require_array(self.repeats_, np.float32, (N_KINDS, DISTANCES * TIMES), "repeats_")
+        if not np.isfinite(self.sums_).all() or self.sums_.min(initial=0) < 0:
+            raise DataError(f"{owner}: sums_ must be finite numbers of at least 0.")
         if len(self.counts_) > n_items:
             raise DataError(f"{owner}: counts_ are of more items than there are.")
         check(self.seed_, whole(0, 2**31), owner, "seed_")
