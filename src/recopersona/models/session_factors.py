@@ -56,7 +56,7 @@ class SessionFactors(VisitVectors):
     ----------
     factors : int, at least 1
         Length of each vector.
-    temperature : float, above 0
+    temperature : float, at least 0.03
         The lower, the more a small difference of angle tells; a high one learns what is general.
     window : int, at least 1
         So many of the latest clicks are looked at.
@@ -116,7 +116,7 @@ class SessionFactors(VisitVectors):
     """
 
     factors: int = param(whole(at_least=1), default=128)
-    temperature: float = param(real(above=0), default=0.125)
+    temperature: float = param(real(at_least=0.03), default=0.125)
     window: int = param(whole(at_least=1), default=20)
     dropout: float = param(real(at_least=0, at_most=0.9), default=0.2)
     negatives: int = param(whole(at_least=1), default=2048)

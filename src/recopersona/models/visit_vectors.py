@@ -192,8 +192,8 @@ class VisitVectors(SessionRecommender, InnerProduct):
         require_array(factors, np.float32, (None, None), "item_factors_")
         require_array(self.item_lengths_, np.float32, (len(factors),), "item_lengths_")
         require_array(self.weights_, np.float32, (self._n_kinds, None), "weights_")
-        if not self.weights_.size:
-            raise DataError(f"{owner}: weights_ are empty.")
+        if not self.weights_.size or np.isnan(self.weights_).any():
+            raise DataError(f"{owner}: weights_ must be numbers, at least one for each kind.")
         if len(factors) > len(self.items_):
             raise DataError(f"{owner}: item_factors_ are of more items than there are.")
         if not np.isfinite(factors).all():
