@@ -86,6 +86,27 @@ def test_a_new_item_is_near_the_visit_it_first_came_in(walker):
     assert "new" in foreseen(model, [10, 11], n=5)
 
 
+def test_a_score_is_shared_among_the_clicks_it_comes_from(walker):
+    asked = rp.Query(session=[3, 4, 5])
+    scores = walker.score_items(asked)
+    for item, n_rows in ((6, 3), (4, 4)):
+        rows = walker.explain(asked, item)
+        assert len(rows) == n_rows
+        assert rows["contribution"].sum() == pytest.approx(
+            scores[walker.items_.index(item)], rel=1e-3
+        )
+    assert "visit: clicked before" in rows["component"].tolist()
+
+
+def test_a_window_set_after_the_fit_changes_nothing_until_the_next(walker):
+    model = rp.SessionFactors(factors=4, epochs=1, window=2).fit(events_of(chains(9, 30)))
+    before = foreseen(model, [1, 2, 3, 4], n=5)
+    model.set_params(window=16)
+    assert foreseen(model, [1, 2, 3, 4], n=5) == before
+    model.partial_fit([rp.Event("long", item % 9) for item in range(30)])
+    assert np.isfinite(model.item_factors_).all()
+
+
 def test_a_click_teaches_in_less_than_two_milliseconds(walker):
     events = [rp.Event("quick", item % 40) for item in range(200)]
     walker.partial_fit(events[0])

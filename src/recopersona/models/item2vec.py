@@ -18,6 +18,7 @@ from recopersona.models.visit_vectors import VisitVectors
 from recopersona.models.visits import TRAIL, Clicks, Visits
 
 _LEAST_RATE = 0.05  # what is left of the rate at the end
+_ONLINE_RATE = 0.3  # of the rate
 _WORD = 2**32
 
 
@@ -153,7 +154,7 @@ class Item2Vec(VisitVectors):
             setattr(self, name, with_room(getattr(self, name), len(self.inputs_)))
         learn_click(
             self.inputs_, self.outputs_, before, self.shares_, self.aliases_, self.negatives,
-            _LEAST_RATE * self.learning_rate, key, item, n_near,
+            _ONLINE_RATE * self.learning_rate, key, item, n_near,
         )  # fmt: skip
         self.item_factors_ = with_room(self.item_factors_, len(self.inputs_))
         self.item_factors_[together] = _of_length_1(self.inputs_[together])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ _WEIGHT_RATE, _BONUS_RATE = 0.01, 0.03  # of Adam
 _LEAST_RATE = 0.02  # what is left of the rate at the end
 _FADING, _FAR = 0.3, 6  # clicks count less and less at first, up to so far away
 _RIVALS_ONLINE = 256
-_ONLINE_RATE = 0.1
+_ONLINE_RATE = 0.5  # of the rate: new items move far, well-known ones little
 _NOWHERE = 1e-3  # a shorter sum of vectors has no direction
 
 
@@ -55,7 +56,7 @@ class SessionFactors(VisitVectors):
     ----------
     factors : int, at least 1
         Length of each vector.
-    temperature : float, above 0
+    temperature : float, at least 0.03
         The lower, the more a small difference of angle tells; a high one learns what is general.
     window : int, at least 1
         So many of the latest clicks are looked at.
@@ -115,7 +116,7 @@ class SessionFactors(VisitVectors):
     """
 
     factors: int = param(whole(at_least=1), default=128)
-    temperature: float = param(real(above=0), default=0.125)
+    temperature: float = param(real(at_least=0.03), default=0.125)
     window: int = param(whole(at_least=1), default=20)
     dropout: float = param(real(at_least=0, at_most=0.9), default=0.2)
     negatives: int = param(whole(at_least=1), default=2048)
@@ -193,7 +194,7 @@ class SessionFactors(VisitVectors):
     # -- learning event by event -------------------------------------------------------------
 
     def _learn_clicks(self, clicks: Clicks) -> None:
-        samples = Samples.after(clicks, self.window)
+        samples = Samples.after(clicks, self.weights_.shape[1])
         if not len(samples):
             return
         for name in ("item_factors_", "item_lengths_", "sums_"):
@@ -241,6 +242,9 @@ class SessionFactors(VisitVectors):
         logits[: len(own)] += bonus
         return Opinions(items, np.exp(np.minimum(logits, np.float32(80))))
 
+    def _plain(self, product: float) -> float:
+        return math.exp((product - 1) / self.temperature)
+
     def _prepare(self) -> None:
         super()._prepare()
         for name in ("_columns", "_online_rivals"):
@@ -252,6 +256,8 @@ class SessionFactors(VisitVectors):
         require_array(self.sums_, np.float32, (n_items,), "sums_")
         require_array(self.counts_, np.int64, (None,), "counts_")
         require_array(self.repeats_, np.float32, (N_KINDS, DISTANCES * TIMES), "repeats_")
+        if not np.isfinite(self.sums_).all() or self.sums_.min(initial=0) < 0:
+            raise DataError(f"{owner}: sums_ must be finite numbers of at least 0.")
         if len(self.counts_) > n_items:
             raise DataError(f"{owner}: counts_ are of more items than there are.")
         check(self.seed_, whole(0, 2**31), owner, "seed_")

@@ -25,6 +25,7 @@ _WORTH_AN_INDEX = 65_536  # items; so many products of fewer are done before a s
 
 _NONE: Indices = np.empty(0, np.int32)
 _VISITS_PER_BLOCK = 4_096
+_NOTHING = 1e-6  # a smaller inner product is shared by none
 
 
 def mixed(
@@ -44,18 +45,25 @@ def mixed(
     known = items < len(factors)
     known[known] = lengths[items[known]] > 0
     bounds = np.concatenate([[0], np.cumsum(known)])[bounds]
-    clicks, ends = items[known], bounds[1:]
+    return _mixed(factors, weights, bounds, items[known])[0]
+
+
+def _mixed(
+    factors: Floats, weights: Floats, bounds: Array, clicks: Indices
+) -> tuple[Floats, Floats, Floats]:
+    """Do so for clicks that all have a vector; return lengths before, and clicks' shares, too."""
+    ends = bounds[1:]
     starts = np.maximum(bounds[:-1], ends - weights.shape[1])
     n = len(ends)
-    vectors, sizes = np.zeros((n, factors.shape[1]), np.float32), np.empty(n, np.float32)
-    shares = np.empty(len(clicks), np.float32)
+    vectors, lengths = np.zeros((n, factors.shape[1]), np.float32), np.empty(n, np.float32)
+    shares = np.zeros(len(clicks), np.float32)
     run_blocks(
         lambda a, b: mix_visits(
-            vectors, sizes, shares, factors, clicks, starts, ends, starts, weights, 1.0, 0, a, b
+            vectors, lengths, shares, factors, clicks, starts, ends, starts, weights, 1.0, 0, a, b
         ),
         cut(n, _VISITS_PER_BLOCK),
     )
-    return vectors
+    return vectors, lengths, shares
 
 
 class VisitVectors(SessionRecommender, InnerProduct):
@@ -123,6 +131,35 @@ class VisitVectors(SessionRecommender, InnerProduct):
         found = int(best.counts[0])
         return Opinions(best.items[0, :found], best.scores[0, :found])
 
+    def _reasons(
+        self, visit: Indices, item: int, now: int | None
+    ) -> list[tuple[str, int | None, float]]:
+        """Share a score among the clicks by their parts of the inner product.
+
+        What a score has beyond that of the inner product alone is the bonus of a click before.
+        """
+        items, scores = self._opinions(visit, now)
+        score, clicks = float(scores[items == item].sum()), self._known(visit)
+        _, lengths, shares = _mixed(
+            self.item_factors_, self.weights_, np.array([0, len(clicks)]), clicks
+        )
+        parts = shares / lengths[0] * (self.item_factors_[clicks] @ self.item_factors_[item])
+        product = float(parts.sum())
+        if abs(product) < _NOTHING:
+            return super()._reasons(visit, item, now)
+        plain = self._plain(product)
+        rows: list[tuple[str, int | None, float]] = [
+            ("near a click", int(click), plain * float(part) / product)
+            for click, part in zip(clicks, parts, strict=True)
+        ]
+        if item in clicks:
+            rows.append(("clicked before", item, score - plain))
+        return rows
+
+    def _plain(self, product: float) -> float:
+        """Return the score of an inner product alone."""
+        return product
+
     def _prepare(self) -> None:
         self._index = None
         if len(self.item_factors_) >= _WORTH_AN_INDEX:
@@ -155,8 +192,8 @@ class VisitVectors(SessionRecommender, InnerProduct):
         require_array(factors, np.float32, (None, None), "item_factors_")
         require_array(self.item_lengths_, np.float32, (len(factors),), "item_lengths_")
         require_array(self.weights_, np.float32, (self._n_kinds, None), "weights_")
-        if not self.weights_.size:
-            raise DataError(f"{owner}: weights_ are empty.")
+        if not self.weights_.size or np.isnan(self.weights_).any():
+            raise DataError(f"{owner}: weights_ must be numbers, at least one for each kind.")
         if len(factors) > len(self.items_):
             raise DataError(f"{owner}: item_factors_ are of more items than there are.")
         if not np.isfinite(factors).all():
