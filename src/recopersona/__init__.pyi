@@ -74,6 +74,7 @@ from recopersona.models.blend import Blend as Blend
 from recopersona.models.bundles import Bundles as Bundles
 from recopersona.models.cold_start import ColdStartMapper as ColdStartMapper
 from recopersona.models.content import ContentKNN as ContentKNN
+from recopersona.models.explore import Explore as Explore
 from recopersona.models.factorization import Factorization as Factorization
 from recopersona.models.fallback import Fallback as Fallback
 from recopersona.models.graph_filter import GraphFilter as GraphFilter
@@ -86,6 +87,7 @@ from recopersona.models.neighbors import UserKNN as UserKNN
 from recopersona.models.popularity import Popularity as Popularity
 from recopersona.models.questionnaire import questionnaire as questionnaire
 from recopersona.models.random_walk import RP3Beta as RP3Beta
+from recopersona.models.related import RelatedItems as RelatedItems
 from recopersona.models.segment_popularity import SegmentPopularity as SegmentPopularity
 from recopersona.models.switch import Switch as Switch
 from recopersona.models.trending import Trending as Trending

@@ -67,7 +67,7 @@ def shop():
     })  # fmt: skip
     items = pd.DataFrame({
         "item_id": [f"i{k}" for k in range(20)],
-        "price": 1.0,
+        "price": np.arange(1.0, 21.0),
         "brand": ["Ito", "Uji"] * 10,
         "tags": [["x", "y"]] * 20,
         "gift": [True, False] * 10,
@@ -90,6 +90,9 @@ MODELS = {
     "home": lambda: rp.Pipeline(
         candidates=[rp.ItemKNN(k=5), rp.Popularity()], rules=[cheap], ranker=Ranker(step=2.0)
     ),
+    "content": rp.ContentKNN,
+    "related": rp.RelatedItems,
+    "explore": lambda: rp.Explore(model=rp.ItemKNN(k=5)),
     "shelf": lambda: Shelf(given={"matrix": sparse.csr_array(np.eye(4)), "id": uuid.UUID(int=7)}),
 }
 
@@ -193,6 +196,17 @@ def first(value):
         return old
 
     return fill
+
+
+def vectors(part, change, rows=0):
+    """Change one of the arrays of the vectors: data, columns or where rows start."""
+
+    def edit(file):
+        parts = file.learned["vectors_"]["parts"]["parts"]
+        file.put(parts[part], np.asarray(change(file.array(parts[part]).copy())))
+        parts[3]["parts"][0] += rows
+
+    return edit
 
 
 def of_type(dtype):
@@ -390,6 +404,34 @@ REFUSED = {
     "popularity that is a word": ("popular", learned(popularity_="hello")),
     "more fallback than items": ("popular", array("fallback_", lambda old: np.ones(99, "f4"))),
     "few event weights": ("popular", array("event_weights_", lambda old: old[:1])),
+    # arrays of ContentKNN
+    "vectors of fewer columns": ("content", vectors(2, lambda old: old - 1)),
+    "columns of vectors beyond": ("content", vectors(1, everywhere(2**30))),
+    "rows of vectors that wrap around": ("content", vectors(2, wrapped_around)),
+    "vectors of another type": ("content", vectors(0, of_type(np.float64))),
+    "vectors of more items": (
+        "content", vectors(2, lambda old: np.append(old, [old[-1]] * 99), rows=99)),
+    "changed items beyond the catalogue": ("content", array("changed_", lambda _: np.full(1, 99))),
+    "changed items without vectors": (
+        "content", array("changed_", lambda _: np.zeros(1, np.int32))),
+    "knots that fall": ("content", array("knots_", lambda old: old[::-1])),
+    "knots that are none": ("content", array("knots_", everywhere(np.nan))),
+    "fewer knots": ("content", array("knots_", lambda old: old[:1])),
+    "more words' weights": ("content", array("idf_", lambda old: np.ones(99))),
+    "places of words below zero": ("content", array("places_", everywhere(-1))),
+    "blocks that are a list": ("content", lambda file: file.find("encoder_")["learned"].update(
+        blocks_=LIST)),
+    "an encoder that is none": ("content", learned(encoder_=LIST)),
+    "counts that are none": ("content", learned(unknown_values_=LIST)),
+    # arrays of RelatedItems and Explore
+    "bought of fewer items": ("related", array("bought_", lambda old: old[:3])),
+    "looked at in fractions": ("related", array("looked_", of_type(np.float64))),
+    "baskets below zero": ("related", learned(n_baskets_=-1)),
+    "pairs that are none": ("related", learned(together_=LIST)),
+    "events of fewer items": ("explore", array("n_events_", lambda old: old[:3])),
+    "events below zero": ("explore", array("n_events_", everywhere(-1))),
+    "first seen in fractions": ("explore", array("first_seen_", of_type(float))),
+    "no models": ("explore", learned(models_=LIST)),
     # the past
     "past items beyond the catalogue": ("knn", array("pair_items", everywhere(2**30))),
     "past items below it": ("als", array("pair_items", everywhere(-(2**30)))),

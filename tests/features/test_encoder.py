@@ -19,7 +19,7 @@ SHELF = pd.DataFrame({
     "tags": [["green", "tea"], ["green", "powder", "tea"], ["white"], NONE],
     "gift": pd.array([True, False, False, NONE], dtype="boolean"),
     "price": [4.0, 8.0, 1.0, np.nan],
-    "created_at": pd.to_datetime(["2026-01-01", "2026-01-20", "2026-01-31", NONE]),
+    "released": pd.to_datetime(["2026-01-01", "2026-01-20", "2026-01-31", NONE]),
     "title": ["green tea leaves", "powder of green tea", "flakes of salt", NONE],
 })  # fmt: skip
 
@@ -51,7 +51,7 @@ def test_every_kind_of_column_has_a_block():
 
     assert BLOCKS.keys() == COLUMN_KINDS.keys()
     encoded = rp.AttributeEncoder().fit(table()).transform(table())
-    assert list(encoded.blocks) == ["brand", "tags", "gift", "price", "created_at", "title"]
+    assert list(encoded.blocks) == ["brand", "tags", "gift", "price", "released", "title"]
     assert encoded.matrix.dtype == np.float32
     assert encoded.matrix.shape == (4, len(encoded.names))
 
@@ -92,7 +92,7 @@ def test_rows_may_be_asked_for_alone():
 def test_names_say_what_columns_stand_for():
     names = rp.AttributeEncoder().fit(table()).names
     assert {"brand=Ito", "tags=tea", "gift=yes", "price ~ 8.00", "title: tea"} <= set(names)
-    assert "created_at ~ 0 days before the newest" in names
+    assert "released ~ 0 days before the newest" in names
     assert names[-1] == names[len(names) - 1]
     assert names[:2] == ["brand=Ito", "brand=Maldon"]
     with pytest.raises(IndexError):
@@ -100,8 +100,10 @@ def test_names_say_what_columns_stand_for():
 
 
 def test_what_is_no_content_is_left_out_unless_asked_for():
-    frame = SHELF.assign(stock=[1, 2, 3, 4], margin=[0.1, 0.2, 0.3, 0.4])
-    assert not {"stock", "margin"} & set(rp.AttributeEncoder().fit(table(frame)).blocks_)
+    frame = SHELF.assign(stock=[1, 2, 3, 4], margin=[0.1, 0.2, 0.3, 0.4], created_at="2026-01-01")
+    assert not {"stock", "margin", "created_at"} & set(
+        rp.AttributeEncoder().fit(table(frame)).blocks_
+    )
     assert list(rp.AttributeEncoder(columns=["stock"]).fit(table(frame)).blocks_) == ["stock"]
 
 
@@ -167,9 +169,9 @@ def test_any_numbers_have_rows_of_length_one(values, bins):
 
 
 def test_a_time_counts_from_the_newest():
-    held = table(SHELF[["item_id", "created_at"]])
+    held = table(SHELF[["item_id", "released"]])
     encoder = rp.AttributeEncoder().fit(held)
-    later = table(pd.DataFrame({"item_id": ["new"], "created_at": ["2027-01-01"]}))
+    later = table(pd.DataFrame({"item_id": ["new"], "released": pd.to_datetime(["2027-01-01"])}))
     newest, fresh = (encoder.transform(t, np.array([r])) for t, r in ((held, 2), (later, 0)))
     assert (newest.matrix != fresh.matrix).nnz == 0
 
@@ -271,7 +273,7 @@ def test_what_was_not_there_in_fit_is_left_out_and_counted():
         "title": ["unheard words"], "price": [1e9],
     })  # fmt: skip
     encoded = encoder.transform(table(fresh, title="text"))
-    assert encoded.unknown == {"brand": 1, "tags": 2, "title": 1, "gift": 1, "created_at": 1}
+    assert encoded.unknown == {"brand": 1, "tags": 2, "title": 1, "gift": 1, "released": 1}
     assert lengths(encoded) == pytest.approx([1])
 
 

@@ -9,6 +9,7 @@ from recopersona.models.session import SessionRecommender
 
 ARGUMENTS = {  # of models that cannot be made without
     "Blend": {"models": [rp.ALS(factors=8), rp.ItemKNN()]},
+    "Explore": {"model": rp.ItemKNN()},
     "Fallback": {"models": [rp.ItemKNN(), rp.SegmentPopularity()]},
     "Pipeline": {"candidates": [rp.ALS(factors=8), rp.ItemKNN(), rp.Popularity(half_life="7d")]},
     "Switch": {

@@ -235,16 +235,8 @@ class Recommender(Part):
         self._check_fitted()
         check(n, whole(at_least=1), "similar_items", "n")
         item = self.items_.index(item_id)
-        if item == UNKNOWN:
-            scores = np.full(len(self.items_), NO_OPINION)
-            effects: tuple[str, ...] = (f"unknown item {item_id!r}",)
-        else:
-            scores, effects = self._padded(self._similar(item)), ()
-        excluded = np.array([item] if item != UNKNOWN else [], dtype=np.int32)
-        blocked = np.zeros(len(self.items_), dtype=np.bool_)
-        found = self._top(scores[None, :], Excluded.of([excluded]), n, blocked)
-        best = self._rankings(found)[0]
-        return replace(self._filled(best, excluded, n, blocked), effects=effects)
+        scores = np.full(len(self.items_), NO_OPINION) if item == UNKNOWN else self._similar(item)
+        return self._nearest(item_id, self._padded(scores), n)
 
     def explain(self, asked: Any, item_id: Id) -> pd.DataFrame:
         """Return what contributed how much to an item's score.
@@ -441,6 +433,16 @@ class Recommender(Part):
         if isinstance(queries, UserQueries) and self._ranks_as_the_base():
             return Excluded(*self.past_.seen_by(queries.users, seen))
         return Excluded.of([self._excluded(query, seen) for query in queries])
+
+    def _nearest(self, item_id: Id, scores: Floats, n: int) -> Ranking:
+        """Return the best items by their relation to one, without that one, filled up."""
+        item = self.items_.index(item_id)
+        effects = (f"unknown item {item_id!r}",) if item == UNKNOWN else ()
+        excluded = np.array([item] if item != UNKNOWN else [], dtype=np.int32)
+        blocked = np.zeros(len(self.items_), dtype=np.bool_)
+        found = self._top(scores[None, :], Excluded.of([excluded]), n, blocked)
+        best = self._rankings(found)[0]
+        return replace(self._filled(best, excluded, n, blocked), effects=effects)
 
     def _top(self, scores: Floats, excluded: Excluded, n: int, blocked: Mask) -> Best:
         """Return each row's best items, as many as have a score, up to ``n``."""

@@ -34,8 +34,8 @@ from recopersona.features.attribute_blocks import (
     unit_rows,
 )
 
-NOT_CONTENT = ("stock", "margin", "available_from", "available_until")
-"""Columns that change by the day and tell nothing of what an item is."""
+NOT_CONTENT = ("stock", "margin", "created_at", "available_from", "available_until")
+"""Columns that tell how and when an item is sold, and nothing of what it is."""
 
 _NAMES = Bound(
     "a list of names",
@@ -128,8 +128,8 @@ class AttributeEncoder(Part):
     Parameters
     ----------
     columns : list of str, optional
-        The attributes to read; by default all but ``stock``, ``margin``, ``available_from`` and
-        ``available_until``.
+        The attributes to read; by default all but those that tell how an item is sold and not
+        what it is: ``stock``, ``margin``, ``created_at``, ``available_from``, ``available_until``.
     weights : mapping from name to a number of at least 0, optional
         Of attributes and embeddings; 1 where nothing is said, and 0 leaves one out.
     text : vectorizer of scikit-learn, optional

@@ -131,8 +131,10 @@ class Pipeline(Described, Composite):
         See `Recommender.recommend`. The ranking carries the query's ``decision_id``, or a new one.
         """
         query = Query.of(asked)
+        # Named before it is made: what explores draws by the decision's name.
+        query = replace(query, decision_id=query.decision_id or uuid.uuid4().hex)
         ranking = super().recommend(query, n, seen=seen)
-        ranking = replace(ranking, decision_id=query.decision_id or uuid.uuid4().hex)
+        ranking = replace(ranking, decision_id=query.decision_id)
         self._log(Decision.of(ranking, query.user_id, query.context, self.now_of(query)))
         return ranking
 
