@@ -6,13 +6,13 @@ stands in) as the only things known; relevant is what it buys in the weeks after
 before the split are learned from; of each session after it, the last hotel clicked out to is to be
 foreseen from what was clicked before it and from platform, city and device.
 
-Nothing is chosen here: models stand at their defaults, and what they choose, they choose inside
-`fit`. Intervals are of the difference to `Popularity`, users drawn again with all their rows.
+Models stand at their defaults, and what they choose, they choose inside `fit`; which session model
+the fallback asks first is chosen on sessions before the split. Intervals are of the difference to
+`Popularity`, users drawn again with all their rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,30 @@ def figures(trivago: Path | None, completejourney: Path | None, quick: bool) -> 
     if trivago is not None:
         found["trivago"] = visits(Path(trivago), quick)
     return found
+
+
+def tell(found: dict[str, Any]) -> None:
+    """Print the tables for people: each mean, and the interval of what it is above popularity."""
+    tables = {
+        "Complete Journey, households held out": found.get("completejourney"),
+        "Trivago, next click out": found.get("trivago", {}).get("all"),
+        "Trivago, nothing clicked yet": found.get("trivago", {}).get("nothing_clicked_yet"),
+    }
+    for title, table in tables.items():
+        if table is None:
+            continue
+        print(f"\n{title}: {table['questions']} questions of {table['users']} users")
+        for name, row in table["models"].items():
+            cells = [
+                f"{measure} {value:.4f}" + _interval(row.get(f"{measure}_more"))
+                for measure, value in row.items()
+                if not measure.endswith("_more")
+            ]
+            print(f"  {name:18} " + "  ".join(cells))
+
+
+def _interval(more: list[float] | None) -> str:
+    return f" [{more[0]:+.4f}, {more[1]:+.4f}]" if more else ""
 
 
 # -- Complete Journey ------------------------------------------------------------------------
@@ -111,46 +135,69 @@ def visits(folder: Path, quick: bool) -> dict[str, Any]:
     log = pd.read_parquet(folder / "actions.parquet").sort_values(
         ["timestamp", "step"], kind="stable"
     )
-    start = log.groupby("session_id")["timestamp"].transform("min")
-    end = log.groupby("session_id")["timestamp"].transform("max")
-    split = start.drop_duplicates().quantile(0.7)
-    hotel = log["action_type"].str.contains(" item") & log["reference"].str.isdecimal()
-    early, late = log[hotel & (end < split)], log[start >= split]
-    first = log.drop_duplicates("session_id").set_index("session_id")[list(PLACE)]
-    events = pd.DataFrame({
-        "user_id": early["session_id"],
-        "session_id": early["session_id"],
-        "item_id": early["reference"],
-        "timestamp": pd.to_datetime(early["timestamp"], unit="s"),
-        "event": np.where(early["action_type"] == "clickout item", "click", "view"),
-    })  # fmt: skip
-    customers = first.loc[events["user_id"].unique()].rename_axis("user_id").reset_index()
-    shop = rp.Dataset.from_frames(events, users=customers)
-    session = [SESSION_MODEL() for SESSION_MODEL in _session_models()]
+    by_session = log.groupby("session_id")["timestamp"]
+    log = log.assign(start=by_session.transform("min"), end=by_session.transform("max"))
+    first = log.drop_duplicates("session_id").set_index("session_id")
+    middle, split = first["start"].quantile([0.5, 0.7])
+    shop, validation = _visits_before(log, first, middle), log[log["start"].between(middle, split)]
+    validation = validation[validation["end"] < split]
+    chosen, scores = _best_session_model(shop, _visitors(validation, first, quick))
+    shop = _visits_before(log, first, split)
+    session = [make() for make in _session_models()]
     models = {
         "Popularity": rp.Popularity(),
         "SegmentPopularity": rp.SegmentPopularity(),
         **{type(model).__name__: model for model in session},
-        "Fallback": rp.Fallback(models=[*session[:1], rp.SegmentPopularity(), rp.Popularity()]),
+        "Fallback": _fallback(chosen()),
         "Blend": rp.Blend(models=[*session, rp.SegmentPopularity()]),
     }
     models = {name: model.fit(shop) for name, model in models.items()}
-    cases = _visitors(late[late["session_id"].isin(late["session_id"].unique())], first, quick)
-    table = _judged(models, cases)
+    table = _judged(models, _visitors(log[log["start"] >= split], first, quick))
     alone = table["nothing clicked"]
     table = table.drop(columns="nothing clicked")
     return {
         "all": _with_intervals(table),
         "nothing_clicked_yet": _with_intervals(table[alone]),
         "segments": list(models["SegmentPopularity"].attributes_),
+        "fallback_starts_with": chosen.__name__,
+        "chosen_on": "validation",
+        "validation_ndcg10": scores,
     }
 
 
-def _session_models() -> list[Callable[[], Any]]:
-    """Return what answers a visit, the best first: whatever this version has."""
-    return [
-        getattr(rp, name) for name in ("SessionKNN", "SequentialRules") if hasattr(rp, name)
-    ] or [rp.ItemKNN]
+def _session_models() -> list[type]:
+    """Return what answers a visit: whatever this version has."""
+    names = [name for name in ("SessionKNN", "SequentialRules", "Markov") if hasattr(rp, name)]
+    return [getattr(rp, name) for name in names] or [rp.ItemKNN]
+
+
+def _fallback(model: Any) -> Any:
+    return rp.Fallback(models=[model, rp.SegmentPopularity(), rp.Popularity()])
+
+
+def _best_session_model(shop: rp.Dataset, cases: list[Case]) -> tuple[type, dict[str, float]]:
+    """Choose what the fallback asks first, on sessions before the split."""
+    models = {kind.__name__: _fallback(kind()).fit(shop) for kind in _session_models()}
+    table = _judged({BASE: rp.Popularity().fit(shop), **models}, cases)
+    means = table.groupby("model")["ndcg10"].mean().round(4).to_dict()
+    return max(_session_models(), key=lambda kind: means[kind.__name__]), means
+
+
+def _visits_before(log: pd.DataFrame, first: pd.DataFrame, split: float) -> rp.Dataset:
+    """Return what was known at a moment: sessions that were over, and where they took place."""
+    hotel = log["action_type"].str.contains(" item") & log["reference"].str.isdecimal()
+    # One visitor looks at a hundred pictures of a hotel: it counts once a session, or popularity
+    # would be that of a few.
+    known = log[hotel & (log["end"] < split)].drop_duplicates(["session_id", "reference"])
+    events = pd.DataFrame({
+        "user_id": known["session_id"],
+        "session_id": known["session_id"],
+        "item_id": known["reference"],
+        "timestamp": pd.to_datetime(known["timestamp"], unit="s"),
+        "event": np.where(known["action_type"] == "clickout item", "click", "view"),
+    })  # fmt: skip
+    customers = first.loc[events["user_id"].unique(), list(PLACE)]
+    return rp.Dataset.from_frames(events, users=customers.rename_axis("user_id").reset_index())
 
 
 def _visitors(late: pd.DataFrame, first: pd.DataFrame, quick: bool) -> list[Case]:
@@ -161,7 +208,7 @@ def _visitors(late: pd.DataFrame, first: pd.DataFrame, quick: bool) -> list[Case
             continue
         before = actions.iloc[: out[-1]]
         touched = before["action_type"].str.contains(" item") & before["reference"].str.isdecimal()
-        place = {name: value for name, value in first.loc[session].items() if value is not None}
+        place = dict(first.loc[session, list(PLACE)].items())
         query = rp.Query(
             session=before["reference"][touched].tolist(), context=place,
             now=pd.Timestamp(int(actions["timestamp"].iloc[out[-1]]), unit="s"),

@@ -14,3 +14,12 @@ def test_the_example_of_features_runs():
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2_000:]
     assert "area under the curve" in done.stdout
+
+
+def test_the_example_of_strangers_runs():
+    done = subprocess.run(
+        [sys.executable, "-W", "error", str(EXAMPLES / "strangers.py")],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2_000:]
+    assert "visitor 'stranger' is answered by SegmentPopularity" in done.stdout

@@ -59,6 +59,10 @@ class _Grower:
         met = (by_item.T.astype(np.float64) @ by_item.astype(np.float64)).tocsr()
         met.sort_indices()
         self.met = met
+        left = np.repeat(np.arange(len(self.counts)), np.diff(met.indptr))
+        expected = self.counts[left] * self.counts[met.indices] / max(self.n_orders, 1)
+        lift = (met.data + shrink) / (expected + shrink)
+        self.lift = np.where(met.data >= support, lift, 0.0)
         self._held: dict[tuple[int, ...], Array] = {}
 
     def pairs(self, most: int) -> list[Found]:
@@ -89,34 +93,45 @@ class _Grower:
 
     def _partners(self, places: tuple[int, ...]) -> list[int]:
         """Return the items that meet every item of a set often, best first."""
-        rows = [slice(self.met.indptr[place], self.met.indptr[place + 1]) for place in places]
-        least = {int(item): np.inf for item in self.met.indices[rows[0]]}
-        for row, place in zip(rows, places, strict=True):
-            often = self.met.data[row] >= self.support
-            items, met = self.met.indices[row][often], self.met.data[row][often]
-            expected = self.counts[items] * self.counts[place] / self.n_orders
-            lift = (met + self.shrink) / (expected + self.shrink)
-            theirs = dict(zip(items.tolist(), lift.tolist(), strict=True))
-            least = {item: min(low, theirs[item]) for item, low in least.items() if item in theirs}
-        fresh = [(-lift, item) for item, lift in least.items() if item not in places and lift > 1]
-        return [item for _, item in sorted(fresh)[:_TRIED]]
+        least = np.full(len(self.counts), np.inf)
+        for place in places:
+            row = slice(self.met.indptr[place], self.met.indptr[place + 1])
+            lift = np.zeros(len(self.counts))
+            lift[self.met.indices[row]] = self.lift[row]
+            least = np.minimum(least, lift)
+        least[list(places)] = 0
+        near = np.flatnonzero(least > 1)
+        best: list[int] = near[np.argsort(-least[near], kind="stable")][:_TRIED].tolist()
+        return best
 
     def _joined(self, places: tuple[int, ...], partner: int) -> Found | None:
         items = tuple(sorted((*places, partner)))
-        together = len(self._orders(items))
+        together = self._count(items)
         if together < self.support:
             return None
         lifts = []
         for place in items:
-            rest = len(self._orders(tuple(one for one in items if one != place)))
+            rest = self._count(tuple(one for one in items if one != place))
             expected = rest * self.counts[place] / self.n_orders
             lifts.append((together + self.shrink) / (expected + self.shrink))
-        rest = len(self._orders(places))
+        rest = self._count(places)
         ratio = log_likelihood_ratio(
             np.array([together]), np.array([rest]), self.counts[[partner]], self.n_orders
         )
         beyond = min(lifts) > 1 + 1e-6 and ratio[0] >= self.least
         return self._named(items, together, float(min(lifts))) if beyond else None
+
+    def _count(self, places: tuple[int, ...]) -> int:
+        """Return how many orders hold a set."""
+        if len(places) > 2:
+            return len(self._orders(places))
+        first, last = places[0], places[-1]
+        row = slice(self.met.indptr[first], self.met.indptr[first + 1])
+        place = np.searchsorted(
+            self.met.indices[row], last
+        )  # of one item: how often it meets itself
+        met = self.met.indices[row][place : place + 1] == last
+        return int(self.met.data[row][place]) if met.any() else 0
 
     def _orders(self, places: tuple[int, ...]) -> Array:
         """Return the orders that hold a set, ascending."""

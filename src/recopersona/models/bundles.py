@@ -233,13 +233,17 @@ class Bundles(Described):
         cart = self._cart(query)
         if not len(cart):
             cart = self.taste_of(query)[0]
-        scores = np.full(len(self.items_), NO_OPINION)
-        summed = np.zeros(len(self.items_))
-        for _, rest, share in self._completions(cart):
-            summed[rest] += share
-        named = summed > 0
-        scores[named] = summed[named]
-        return scores
+        places, overlap = self._touched(cart)
+        sizes = np.diff(self.bounds_)[places]
+        shares = np.log(self.lift_[places]) * overlap / (sizes - 1)
+        ends = np.cumsum(sizes)
+        entries = np.repeat(self.bounds_[places] - (ends - sizes), sizes) + np.arange(sizes.sum())
+        named = self.bundles_[entries]
+        rest = ~np.isin(named, cart)
+        summed = np.bincount(
+            named[rest], np.repeat(shares, sizes)[rest], minlength=len(self.items_)
+        )
+        return np.where(summed > 0, summed, NO_OPINION).astype(np.float32)
 
     def _completions(self, cart: Indices) -> Iterator[tuple[Indices, Indices, float]]:
         """Walk the bundles of which a part is there: that part, the rest, and what it is worth."""

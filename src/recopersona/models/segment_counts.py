@@ -59,7 +59,6 @@ class SegmentCounts(Part):
     ----------
     keys_ : int32 (n_segments, n_attributes)
         -1 where the segment does not ask for an attribute.
-    totals_ : float64 (n_segments,)
     bounds_ : int64 (n_sorted_segments + 1,)
     items_ : int32 (n_entries,)
     counts_ : float32 (n_entries,)
@@ -93,14 +92,17 @@ class SegmentCounts(Part):
     def _start(self, keys: Indices, counted: sparse.csr_array) -> None:
         self.keys_ = keys
         self._sort_in(counted)
-        self.totals_ = np.asarray(counted.sum(axis=1), np.float64).reshape(-1)
         self._prepare()
 
     def _prepare(self) -> None:
         self._rows: dict[Key, int] = {
             tuple(key): row for row, key in enumerate(self.keys_.tolist())
         }
+        self._count_later()
+
+    def _count_later(self) -> None:
         self._n_later = sum(map(len, self.later_.values()))
+        self._state = self.bounds_, self.items_, self.counts_, self.later_
 
     def row(self, key: Key) -> int:
         """Return a segment's row, or -1."""
@@ -108,15 +110,14 @@ class SegmentCounts(Part):
 
     def entries(self, row: int) -> tuple[Indices, Floats]:
         """Return a segment's items and their summed weights; an item may come twice."""
-        sorted_in = row < len(self.bounds_) - 1
-        span = slice(self.bounds_[row], self.bounds_[row + 1]) if sorted_in else slice(0, 0)
-        later = self.later_.get(row)
+        bounds, items, counts, kept_aside = self._state  # a writer may replace them meanwhile
+        span = slice(bounds[row], bounds[row + 1]) if row < len(bounds) - 1 else slice(0, 0)
+        later = dict(kept_aside.get(row, ()))
         if not later:
-            return self.items_[span], self.counts_[span]
-        pairs = dict(later)  # a reader's own: a writer may add meanwhile
+            return items[span], counts[span]
         return (
-            np.concatenate([self.items_[span], np.fromiter(pairs.keys(), np.int32)]),
-            np.concatenate([self.counts_[span], np.fromiter(pairs.values(), np.float32)]),
+            np.concatenate([items[span], np.fromiter(later.keys(), np.int32)]),
+            np.concatenate([counts[span], np.fromiter(later.values(), np.float32)]),
         )
 
     def add(self, codes: Sequence[int], item: int, weight: float) -> None:
@@ -126,7 +127,6 @@ class SegmentCounts(Part):
             later = self.later_.setdefault(row, {})
             self._n_later += item not in later
             later[item] = later.get(item, 0.0) + weight
-            self.totals_[row] += weight
         if self._n_later > max(_FOLD_AFTER, len(self.items_) // 100):
             self._fold()
 
@@ -149,7 +149,6 @@ class SegmentCounts(Part):
         ones = np.ones(len(rows), np.float32)
         belongs = sparse.coo_array((ones, (rows, owners)), shape=(len(self.keys_), len(people)))
         more = (belongs.tocsr() @ chosen).tocsr()
-        self.totals_ += np.asarray(more.sum(axis=1), np.float64).reshape(-1)
         self._fold(more)
 
     def _row_for(self, key: Key) -> int:
@@ -158,10 +157,7 @@ class SegmentCounts(Part):
             row = len(self.keys_)
             self.keys_ = with_room(self.keys_, row + 1)
             self.keys_[row] = key
-            self.totals_ = with_room(self.totals_, row + 1)
             self._rows[key] = row
-        elif not self.totals_.flags.writeable:  # mapped from a file
-            self.totals_ = with_room(self.totals_, len(self.totals_))
         return row
 
     def _fold(self, more: sparse.csr_array | None = None) -> None:
@@ -189,7 +185,7 @@ class SegmentCounts(Part):
         self.items_ = counted.indices.astype(np.int32)
         self.counts_ = counted.data.astype(np.float32)
         self.later_: dict[int, dict[int, float]] = {}
-        self._n_later = 0
+        self._count_later()
 
     @property
     def _n_items(self) -> int:
@@ -207,15 +203,13 @@ class SegmentCounts(Part):
     def _check_learned(self) -> None:
         require_array(self.keys_, np.int32, (None, None), "keys_")
         n_segments = len(self.keys_)
-        require_array(self.totals_, np.float64, (n_segments,), "totals_")
         require_array(self.bounds_, np.int64, (None,), "bounds_")
         require_runs(self.bounds_, len(self.bounds_) - 1, "bounds_")
         n_entries = int(self.bounds_[-1])
         require_places(self.items_, n_entries, 2**31 - 1, "items_")
         require_array(self.counts_, np.float32, (n_entries,), "counts_")
         good = len(self.bounds_) - 1 <= n_segments and self.keys_.min(initial=0) >= UNKNOWN
-        numbers = (self.counts_, self.totals_)
-        good = good and all((np.isfinite(one) & (one >= 0)).all() for one in numbers)
+        good = good and (np.isfinite(self.counts_) & (self.counts_ >= 0)).all()
         if not good or not _is_kept_aside(self.later_, n_segments):
             raise DataError("SegmentCounts: the counts do not fit the segments.")
 

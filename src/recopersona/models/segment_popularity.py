@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -35,6 +35,7 @@ from recopersona.models.segment_counts import Key, SegmentCounts, chain_of
 from recopersona.models.segment_smoothing import LeaveOneOut, learn_smoothing
 
 _MOST_ATTRIBUTES = 6
+_ANSWERS_KEPT = 16
 _DEFAULT = ("category",)
 
 
@@ -77,7 +78,8 @@ class SegmentPopularity(Described):
     ----------
     by : list of up to 6 columns of the users, optional
         Coarse to fine; categories, numbers or true/false. By default those are chosen that foresee
-        most what users choose, one after the other, out of all columns.
+        most what users choose, one after the other, out of all columns: each time the coarsest
+        whose gain is within a standard error of the largest, while that is above two of its errors.
     depth : int, 1 to 6
         At most so many are chosen where none are given.
     categories : list of columns of the items
@@ -101,6 +103,8 @@ class SegmentPopularity(Described):
     strengths_ : float64 (2 ** n_attributes, n_levels)
         The learned m, of every column of categories and of items; row ``b`` is of the segments that
         know the attributes whose bits are set in b. Infinite where the parent knows better.
+    categories_ : list of columns
+        Those that the catalogue has.
     counts_ : SegmentCounts
     popularity_ : float64 (n_items,)
         Everybody's summed weights.
@@ -112,14 +116,17 @@ class SegmentPopularity(Described):
     Events and items that come are counted at once; whose attributes change later keeps her past
     events in her old segments until the next ``fit``.
 
-    Memory: at most ``12 * (2 ** n_attributes - 1)`` bytes for each distinct pair of user and item,
-    less the more users share a segment, and 20 bytes an item. Time: to fit, that many products of
+    Memory: at most ``8 * (2 ** n_attributes - 1)`` bytes for each distinct pair of user and item,
+    less the more users share a segment; 80 bytes an item, for 16 segments' answers above all; some
+    100 bytes for each pair that came since the last sorting in. Time: to fit, that many products of
     segments x users with users x items; per request, ``n_attributes`` passes over the items.
 
     References
     ----------
     MacKay & Peto (1995), "A hierarchical Dirichlet language model", section 3; Chen & Goodman
-    (1999), "An empirical study of smoothing techniques for language modeling", section 2.
+    (1999), "An empirical study of smoothing techniques for language modeling", section 2; Breiman
+    et al. (1984), "Classification and regression trees", section 3.4.3, for the coarsest within an
+    error.
 
     Examples
     --------
@@ -185,24 +192,34 @@ class SegmentPopularity(Described):
 
     def score_items(self, query: Query, items: Indices | None = None) -> Floats:
         """Return every item's share of what the visitor's segment chose, float32 (n_items,)."""
-        return self._levels(self._codes_for(query))[-1][1].astype(np.float32)
+        scores: Floats = self._scores_of(self._codes_for(query))
+        return scores
 
     def _score_queries(self, queries: Sequence[Query]) -> Floats:
-        answered: dict[Key, Floats] = {}
         asked = [self._codes_for(query) for query in queries]
-        for codes in asked:
-            if codes not in answered:
-                answered[codes] = self._levels(codes)[-1][1].astype(np.float32)
+        answered = {codes: self._scores_of(codes) for codes in dict.fromkeys(asked)}
         return np.stack([answered[codes] for codes in asked])
 
-    def _levels(self, codes: Key) -> list[tuple[str, Array]]:
-        """Return what each segment of the chain says of every item, coarse to fine."""
+    def _scores_of(self, codes: Key) -> Floats:
+        """Return a segment's scores, kept until something is learned: many ask, few segments."""
+        answers = self._answers
+        found = answers.get(codes)
+        if found is None or len(found) != len(self.items_):
+            *_, (_, chances) = self._levels(codes)
+            found = _joined(chances, self._tree_of_items()).astype(np.float32)
+            found.flags.writeable = False
+            if len(answers) >= _ANSWERS_KEPT:
+                answers.clear()
+            answers[codes] = found
+        return found
+
+    def _levels(self, codes: Key) -> Iterator[tuple[str, list[Array]]]:
+        """Walk the chain of segments, coarse to fine: its label, and the chances it gives."""
         tree, n_items = self._tree_of_items(), len(self.items_)
-        popularity = with_zeros(self.popularity_, n_items)
         prior = self.customer_
-        share = (popularity + prior / n_items) / (popularity.sum() + prior)
-        levels = [("everybody", share)]
-        chances = _chances(share, tree)
+        share = with_zeros(self.popularity_, n_items) + prior / n_items
+        chances = _chances(share / share.sum(), tree)
+        yield "everybody", chances
         names = tuple(self.attributes_.values())
         for key in chain_of(codes):
             row = self.counts_.row(key)
@@ -210,26 +227,18 @@ class SegmentPopularity(Described):
                 continue
             known = [place for place, code in enumerate(key) if code != UNKNOWN]
             strengths = self.strengths_[sum(1 << place for place in known)] * self.customer_
-            chosen, counts = self.counts_.entries(row)
-            above = np.array([counts.sum(dtype=np.float64)])
-            for level, strength in enumerate(strengths.tolist()):
-                group, parent = tree.groups[level], tree.parents[level]
-                inside = np.bincount(group[chosen], counts, minlength=len(parent))
-                if np.isfinite(strength):
-                    chance = inside + strength * chances[level]
-                    chances[level] = chance / (above + strength)[parent]
-                above = inside
-            label = ", ".join(names[place].label(key[place]) for place in known)
-            levels.append((label, _joined(chances, tree)))
-        return levels
+            chances = _refined(chances, tree, strengths.tolist(), *self.counts_.entries(row))
+            yield ", ".join(names[place].label(key[place]) for place in known), chances
 
     def _explain(self, query: Query, item: int) -> list[tuple[str, Id | None, float]]:
-        levels = self._levels(self._codes_for(query))
-        shares = [float(share[item]) for _, share in levels]
-        changes = np.diff([0.0, *shares])
-        return [
-            (name, None, float(change)) for (name, _), change in zip(levels, changes, strict=True)
-        ]
+        tree = self._tree_of_items()
+        rows: list[tuple[str, Id | None, float]] = []
+        before = 0.0
+        for label, chances in self._levels(self._codes_for(query)):
+            share = float(_joined(chances, tree)[item])
+            rows.append((label, None, share - before))
+            before = share
+        return rows
 
     def _codes_for(self, query: Query) -> Key:
         user, context = self.user_of(query), query.context
@@ -245,6 +254,7 @@ class SegmentPopularity(Described):
     # -- what is made after fit and load, and kept up to date --------------------------------
 
     def _prepare(self) -> None:
+        self._answers: dict[Key, Floats] = {}
         self._codes = self._codes_of(list(self.attributes_.values()))
         self._tree = self._levels_now()
 
@@ -268,6 +278,7 @@ class SegmentPopularity(Described):
         return self._tree
 
     def _items_described(self, rows: Indices) -> None:
+        self._answers = {}
         self._tree = self._levels_now()
 
     def _users_described(self, rows: Indices) -> None:
@@ -281,6 +292,10 @@ class SegmentPopularity(Described):
     # -- learning ----------------------------------------------------------------------------
 
     def _learn(self, rows: Interactions) -> None:
+        self._count(rows)
+        self._answers = {}
+
+    def _count(self, rows: Interactions) -> None:
         self.popularity_ = with_room(self.popularity_, len(self.items_))
         half_life = self._half_life_ms() or self.half_life_
         weight = counted_weight(rows, half_life, self.decayed_to_)
@@ -332,6 +347,31 @@ def _chances(share: Array, tree: ItemLevels) -> list[Array]:
         chances.append(mass / np.maximum(above, 1e-300)[parent])
         above = mass
     return chances
+
+
+def _refined(
+    chances: Sequence[Array],
+    tree: ItemLevels,
+    strengths: Sequence[float],
+    chosen: Indices,
+    counts: Floats,
+) -> list[Array]:
+    """Move chances towards what was counted in a segment, on each level of the catalogue.
+
+    strengths       of the parent's word, on each level
+    chosen, counts  the segment's items and their weights; an item may come twice
+    """
+    refined, above = list(chances), np.array([counts.sum(dtype=np.float64)])
+    for level, strength in enumerate(strengths):
+        if np.isinf(strengths[level:]).all():
+            break
+        group, parent = tree.groups[level], tree.parents[level]
+        inside = np.bincount(group[chosen], counts, minlength=len(parent))
+        if np.isfinite(strength):
+            chance = inside + strength * chances[level]
+            refined[level] = chance / (above + strength)[parent]
+        above = inside
+    return refined
 
 
 def _joined(chances: Sequence[Array], tree: ItemLevels) -> Array:

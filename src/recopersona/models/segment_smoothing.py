@@ -14,6 +14,7 @@ from recopersona.models.item_levels import ItemLevels
 from recopersona.models.segment_counts import segments, summed
 
 _ENTRIES = 200_000  # pairs of user and item on which strengths are judged
+_COUNTED = 2_000_000  # pairs that are counted for it
 _CUSTOMERS = 2.0 ** np.arange(-2, 15)
 """Strengths that are tried, in customers' worth of what the parent says."""
 _SURELY = 2.0
@@ -49,10 +50,11 @@ class LeaveOneOut:
 
     def __init__(self, matrix: sparse.csr_array, levels: ItemLevels, customer: float) -> None:
         self.customer = customer
-        n_users = matrix.shape[0]
-        step = -(-matrix.nnz // _ENTRIES)  # every step-th user, whatever their order means
-        users = np.repeat(np.arange(n_users), np.diff(matrix.indptr))
-        kept = users % max(1, step) == 0
+        # A customer's worth is the same for few users as for many: every step-th is enough.
+        self.step = max(1, -(-matrix.nnz // _COUNTED))
+        matrix = matrix[:: self.step]
+        users = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+        kept = users % max(1, -(-matrix.nnz // _ENTRIES)) == 0
         self.users = users[kept]
         items, weights = matrix.indices[kept], matrix.data[kept].astype(np.float64)
         self.weights = weights / max(float(weights.sum()) / max(len(weights), 1), 1e-300)
@@ -88,7 +90,7 @@ class LeaveOneOut:
         parent     of each pair
         strengths  what to choose from
         """
-        found, segment = segments(codes)
+        found, segment = segments(codes[:: self.step])
         place = segment[self.users]
         inside = place != UNKNOWN
         if not inside.any():
@@ -181,7 +183,7 @@ def learn_smoothing(
     judge     of the users' choices
     codes     (n_users, n_attributes) int32, -1 where unknown
     order     places of attributes, coarse to fine, where it is given
-    depth     at most so many are chosen, each time the one that foresees most
+    depth     at most so many are chosen, each time one that foresees most
     strength  in customers' worth, where it is given
     """
     tried = _CUSTOMERS if strength is None else np.array([strength])
@@ -191,19 +193,50 @@ def learn_smoothing(
     left = list(range(codes.shape[1])) if order is None else list(order)
     limit = min(depth, len(left)) if order is None else len(left)
     while len(chosen) < limit:
-        candidates = left if order is None else left[:1]
         judged = [
-            (*judge.refined(codes[:, [*chosen, place]], chances, tried), place)
-            for place in candidates
+            _Step(place, *judge.refined(codes[:, [*chosen, place]], chances, tried))
+            for place in (left if order is None else left[:1])
         ]
-        gain, _, refined, place = max(judged, key=lambda one: (one[0], -one[-1]))
-        if order is None and gain <= _SURELY * judge.standard_error(refined, chances):
+        step = (
+            judged[0] if order is not None else _coarsest_of_the_best(judge, judged, codes, chances)
+        )
+        if step is None:
             break
-        chosen.append(place)
-        gains.append(gain)
-        left.remove(place)
-        chances = refined
+        chosen.append(step.place)
+        gains.append(step.gain)
+        left.remove(step.place)
+        chances = step.chances
     return Smoothing(chosen, _strengths(judge, codes[:, chosen], tried), np.array(gains))
+
+
+class _Step(NamedTuple):
+    """One more attribute in the chain, and what it would gain."""
+
+    place: int
+    gain: float
+    strengths: list[float]
+    chances: Chances
+
+
+def _coarsest_of_the_best(
+    judge: LeaveOneOut, judged: Sequence[_Step], codes: Indices, chances: Chances
+) -> _Step | None:
+    """Choose the fewest segments among what gains as much as the best, give or take its error.
+
+    A coarse attribute leaves room for finer ones after it. None where the best gains nothing for
+    sure.
+    """
+    best = max(judged, key=lambda step: step.gain)
+    error = judge.standard_error(best.chances, chances)
+    if best.gain <= _SURELY * error:
+        return None
+    as_good = [
+        step
+        for step in judged
+        if step.gain >= best.gain - error
+        and step.gain > _SURELY * judge.standard_error(step.chances, chances)
+    ]
+    return min(as_good, key=lambda step: (len(np.unique(codes[:, step.place])), -step.gain))
 
 
 def _strengths(judge: LeaveOneOut, codes: Indices, tried: Array) -> Array:

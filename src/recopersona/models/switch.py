@@ -16,7 +16,7 @@ from recopersona.data.dataset import Dataset
 from recopersona.data.query import Query
 from recopersona.data.ranking import Ranking
 from recopersona.data.types import Floats, Id, Indices, Mask
-from recopersona.errors import DataError, ParameterError
+from recopersona.errors import DataError, ParameterError, hint
 
 VISITOR = "visitor"
 """The value of ``by`` that asks how much is known of a visitor."""
@@ -104,12 +104,20 @@ class Switch(Described, Composite):
     def set_params(self, **params: Any) -> Self:
         """Set parameters, a part by its value, or a part's own as ``value__parameter``."""
         own = self._get_param_names()
-        cases = params.get("models", self.models) or {}
-        parts = {key: part for key, part in params.items() if key in cases and key not in own}
-        rest = {key: value for key, value in params.items() if key not in parts}
-        if parts:
-            rest["models"] = {**cases, **parts}
-        return super().set_params(**rest)
+        # What is whole comes before what is inside it, in whatever order it was typed.
+        for key in sorted(params, key=lambda key: (key not in own, "__" in key)):
+            parts = dict(self._named()) if _are_cases(self.models) else {}
+            name, _, inner = key.partition("__")
+            if key in own:
+                setattr(self, key, params[key])
+            elif name in parts and inner:
+                parts[name].set_params(**{inner: params[key]})
+            elif name in parts:
+                self.models = {**(self.models or {}), name: params[key]}
+            else:
+                known = hint(key, [*own, *parts])
+                raise ParameterError(f"Switch has no parameter {key!r}{known}")
+        return self
 
     def _named(self) -> list[tuple[str, Any]]:
         reserved = (*self._get_param_names(), DEFAULT)
