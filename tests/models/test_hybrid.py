@@ -202,6 +202,25 @@ def test_events_teach_the_features_of_their_items():
     assert model.score_items(asked)[101] > unseen  # green, and without any event of its own
 
 
+def test_a_stream_of_ratings_is_foreseen_better_and_better():
+    events, _, _, rated = planted()
+    stream = events.assign(weight=rated)
+    model = rp.HybridFactorization(loss="squared", factors=8)
+    errors = np.abs(model.predict_then_learn(stream) - rated)
+    assert errors[3_000:].mean() < 0.8 * errors[:1_000].mean()
+    assert len(model.recommend(0)) == 10
+
+
+def test_it_works_in_a_pipeline():
+    events, items, users, _ = planted()
+    shop = rp.Dataset.from_frames(events, items=items, users=users)
+    home = rp.Pipeline(candidates=[rp.HybridFactorization(factors=8), rp.ColdStartMapper()])
+    home.fit(shop).update_items(pd.DataFrame({"item_id": ["new"], "colour": ["green"]}))
+    home.partial_fit([rp.Event("newer", "new"), rp.Event(1, "newest")])
+    offered = home.recommend(rp.Query(user_id=3), n=30)
+    assert "new" in offered.item_ids
+
+
 def test_attributes_that_change_move_the_item_at_once():
     model = town()
     query = rp.Query(user_id=1)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from recopersona.base.described import Described
-from recopersona.base.parameters import one_of, param, real, switch
+from recopersona.base.parameters import check, one_of, param, real, switch, whole
 from recopersona.base.recommender import require_array
 from recopersona.data.feature_table import FeatureTable
 from recopersona.data.ids import UNKNOWN
@@ -396,6 +396,7 @@ class HybridFactorization(Described, Factorization):
         self.item_map_.require_fit(n_items, width, self._name)
         require_array(self.user_counts_, np.float32, (n_users,), "user_counts_")
         require_array(self.item_counts_, np.float32, (n_items,), "item_counts_")
+        check(self.refreshed_at_, whole(0, 2**62), self._name, "refreshed_at_")
         require_array(self.lesson_, np.int32, (_LESSON, 2), "lesson_")
         if (self.lesson_ >= [n_users, n_items]).any() or (self.lesson_ < -1).any():
             raise DataError(f"{self._name}: lesson_ must name users and items.")
