@@ -122,8 +122,9 @@ class SessionKNN(SessionRecommender):
 
     Notes
     -----
-    Published settings are in `SessionKNN.preset`: ``sknn``, ``vsknn``, ``vmis``, ``stan``,
-    ``vstan``.
+    `SessionKNN.preset` has ``sknn``, ``vsknn``, ``stan`` and ``vstan`` with the settings published
+    for shops, and ``vmis`` with the formula of its paper. They differ from their papers in this
+    alone: idf is of visits, and of visits equally alike the latest are nearest.
 
     An event counts at once, as if the model had been fitted anew: a visit that goes on becomes the
     latest. (A second kind of event with the item just clicked is none: it moves the end of a visit
