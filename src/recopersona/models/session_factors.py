@@ -116,12 +116,12 @@ class SessionFactors(VisitVectors):
     """
 
     factors: int = param(whole(at_least=1), default=128)
-    temperature: float = param(real(at_least=0.03), default=0.125)
+    temperature: float = param(real(at_least=0.03), default=0.11)
     window: int = param(whole(at_least=1), default=20)
     dropout: float = param(real(at_least=0, at_most=0.9), default=0.2)
     negatives: int = param(whole(at_least=1), default=2048)
     learning_rate: float = param(real(above=0), default=1.0)
-    epochs: int = param(whole(at_least=1), default=3)
+    epochs: int = param(whole(at_least=1), default=4)
     random_state: Any = param(seed(), default=0)
 
     _n_kinds = N_KINDS
