@@ -89,8 +89,8 @@ class SessionFactors(VisitVectors):
     ``partial_fit`` takes a step for each click that goes on with a visit, in which its items move
     and all else stays. A new item starts in the middle of its visit, and moves far at first.
 
-    Memory: ``4 * (factors + 5) * n_items`` bytes, from 65,536 items on ``factors + 18`` more an item
-    for the index; 28 bytes a click while fitting. Time of an epoch: ``3 * negatives * factors``
+    Memory: ``4 * (factors + 5) * n_items`` bytes, from 65,536 items on ``factors + 18`` more an
+    item for the index; 28 bytes a click while fitting. Time of an epoch: ``3 * negatives * factors``
     multiplications a click, as matrix products; of an answer: ``factors * n_items``, or a search.
 
     References
