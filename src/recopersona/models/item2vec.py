@@ -68,9 +68,9 @@ class Item2Vec(VisitVectors):
     ``partial_fit`` learns from each click with the clicks before it in its visit, in both
     directions. A new item starts in the middle of its visit.
 
-    Memory: ``(13 * factors + 18) * n_items`` bytes with the index. Time of an epoch:
-    ``6 * factors * (negatives + 1)`` multiplications a pair of near clicks, on one thread: the
-    order of steps is part of the answer.
+    Memory: ``(12 * factors + 12) * n_items`` bytes, from 65,536 items on ``factors + 18`` more an
+    item for the index. Time of an epoch: ``3 * factors * (negatives + 1)`` multiplications a pair
+    of near clicks, on one thread: the order of steps is part of the answer.
 
     References
     ----------
