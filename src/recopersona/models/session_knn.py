@@ -130,6 +130,9 @@ class SessionKNN(SessionRecommender):
     latest. (A second kind of event with the item just clicked is none: it moves the end of a visit
     only at the next ``fit``.)
 
+    What was learned of a visit that goes on is among its own neighbours, where it speaks for the
+    items it has already.
+
     The postings of the visit's items are merged from the latest visit down, so that a request
     costs ``sample * log m`` steps for m different items, and one for each click of k visits;
     whatever the size of the catalogue. An append costs some steps for each item of its visit.
@@ -264,6 +267,7 @@ class SessionKNN(SessionRecommender):
         rows: list[tuple[str, int | None, float]] = [
             ("visits like this one, by what they share", click, factor * share)
             for click, share in shares.items()
+            if share
         ]
         if self.reminders and item in voices:
             rates = self.reminders * self.index_.comebacks(visit, len(items))
