@@ -90,8 +90,8 @@ class SessionFactors(VisitVectors):
     and all else stays. A new item starts in the middle of its visit, and moves far at first.
 
     Memory: ``4 * (factors + 5) * n_items`` bytes, from 65,536 items on ``factors + 18`` more an
-    item for the index; 28 bytes a click while fitting. Time of an epoch: ``3 * negatives * factors``
-    multiplications a click, as matrix products; of an answer: ``factors * n_items``, or a search.
+    item for the index; 28 bytes a click while fitting. Time: ``3 * negatives * factors``
+    multiplications a click and epoch, as matrix products; ``factors * n_items`` an answer, or less.
 
     References
     ----------
