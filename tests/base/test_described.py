@@ -65,6 +65,15 @@ def test_changed_rows_are_kept_and_told(model):
     assert model.attributes_of(rp.Query("ben")) == {"age": 41.0}
 
 
+@pytest.mark.parametrize(
+    "refused", [{"item_id": ["rye"], "price": ["dear"]}, {"item_id": ["rye", "rye"]}]
+)
+def test_what_is_refused_changes_nothing(model, refused):
+    with pytest.raises(rp.errors.DataError):
+        model.update_items(pd.DataFrame(refused))
+    assert model.items_.ids.tolist() == ["tea", "salt"]
+
+
 def test_the_datasets_tables_stay_as_they_are():
     shop = rp.Dataset.from_frames([rp.Event("anna", "tea")], items=SHELF)
     Reader().fit(shop).update_items(pd.DataFrame({"item_id": ["tea"], "price": [9.0]}))

@@ -1,4 +1,5 @@
 import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -140,6 +141,17 @@ def test_an_explanation_names_the_attributes_in_common_and_adds_up():
     assert frame["contribution"].sum() == pytest.approx(score, abs=1e-6)
     assert fitted.explain("anna", "mystery").empty
     assert fitted.explain("a stranger", "matcha").empty
+
+
+def test_the_evidence_for_very_many_attributes_is_found_in_one_go():
+    taken = []
+    for n_tags in (10_000, 100_000):
+        tags = [f"t{number}" for number in range(n_tags)]
+        fitted = model(pd.DataFrame({"item_id": ["sencha", "salt"], "tags": [tags, tags]}))
+        start = time.process_time()
+        assert len(fitted.explain(rp.Query(history=["sencha"]), "salt")) == n_tags
+        taken.append(time.process_time() - start)
+    assert taken[1] < 30 * taken[0]
 
 
 def test_the_evidence_is_the_item_that_adds_most():

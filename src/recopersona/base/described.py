@@ -44,15 +44,17 @@ class Described(OnlineRecommender):
 
     def update_items(self, frame: Any) -> Self:
         """Take in new or changed rows of the catalogue; they count from the next query."""
+        self._check_fitted()
+        self.item_features_.update(frame, "item_id")  # first: what it refuses changes nothing
         super().update_items(frame)
-        self.item_features_.update(frame, "item_id")
         self._items_described(self.items_.indices(frame_ids(frame, "item_id")))
         return self
 
     def update_users(self, frame: Any) -> Self:
         """Take in new or changed rows of the customers; they count from the next query."""
-        super().update_users(frame)
+        self._check_fitted()
         self.user_features_.update(frame, "user_id")
+        super().update_users(frame)
         self._users_described(self.users_.indices(frame_ids(frame, "user_id")))
         return self
 
