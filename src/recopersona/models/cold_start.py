@@ -221,11 +221,7 @@ class ColdStartMapper(Described):
 
     def _vector(self, query: Query) -> Floats:
         user = self.user_of(query)
-        told = any(name in query.context for name in self.user_map_.encoder_.blocks_)
-        if told:
-            expected = self.user_map_.vector(self.attributes_of(query))
-        else:
-            expected = self.user_map_.vector_of(user)
+        expected = self.user_map_.expected(user, self.user_features_, query.context)
         n = float(len(self.taste_of(query)[0]))
         if query.history is None and user != UNKNOWN:
             lately = len({*query.session, *query.page_items})

@@ -18,7 +18,7 @@ from recopersona.data.growing import with_room
 from recopersona.data.ids import IdMap
 from recopersona.data.types import Array, Floats
 from recopersona.errors import DataError, RecopersonaError
-from recopersona.features.attribute_blocks import VectorBlock
+from recopersona.features.attribute_blocks import VectorBlock, unit_rows
 from recopersona.features.encoder import AttributeEncoder
 from recopersona.kernels.blocks import cut_evenly, run_blocks
 from recopersona.kernels.embeddings import sum_embeddings, teach_embeddings
@@ -123,6 +123,18 @@ class FeatureMap(Part):
         vector: Floats = _Product(self.shares(attributes))(self.embeddings_)[0]
         return vector
 
+    def expected(self, row: int, table: FeatureTable, told: Mapping[str, Any]) -> Floats:
+        """Return what is expected of a row of the table, or of -1, of whom this is told besides."""
+        if not any(name in told for name in self.encoder_.blocks_):
+            return self.vector_of(row)
+        known = {} if row < 0 else table.row(row)
+        expected = self.vector({**known, **told})
+        if row < 0:
+            return expected
+        # A row has vectors from outside, too; what is told moves it by what it changes of the rest.
+        moved: Floats = self.vector_of(row) + (expected - self.vector(known))
+        return moved
+
     def shares(self, attributes: Mapping[str, Any]) -> sparse.csr_array:
         """Return the features of somebody of whom this is known, one row.
 
@@ -153,12 +165,11 @@ class FeatureMap(Part):
                 columns[name] = kind.read(column, name)
             except (RecopersonaError, TypeError, ValueError):
                 continue
-        told = self._encoded(FeatureTable(IdMap(["somebody"]), columns), None)
+        read = self.encoder_.transform(FeatureTable(IdMap(["somebody"]), columns)).matrix
         for name, place in self.encoder_.slices.items():
             if self.encoder_.blocks_[name].kind == VectorBlock.kind:
-                theirs = (told.indices > place.start) & (told.indices <= place.stop)
-                told.data[theirs] = 0
-        return told
+                read.data[(read.indices >= place.start) & (read.indices < place.stop)] = 0
+        return _with_everybodys(unit_rows(read))
 
     def describe(self, table: FeatureTable, rows: Array) -> None:
         """Read some rows of attributes anew."""
@@ -234,11 +245,7 @@ class FeatureMap(Part):
         return reg
 
     def _encoded(self, table: FeatureTable, rows: Array | None) -> sparse.csr_array:
-        read = sparse.csr_array(self.encoder_.transform(table, rows).matrix)
-        ones = sparse.csr_array(np.ones((read.shape[0], 1), np.float32))
-        together = sparse.csr_array(sparse.hstack([ones, read], format="csr"))
-        together.sort_indices()
-        return together
+        return _with_everybodys(self.encoder_.transform(table, rows).matrix)
 
     def _shares_of(self, rows: Array) -> sparse.csr_array:
         """Return the features of some rows; those nobody described have everybody's."""
@@ -280,6 +287,14 @@ def _everybodys(n_rows: int, n_features: int) -> sparse.csr_array:
     ones = np.ones(n_rows, np.float32)
     first = np.zeros(n_rows, np.int32)
     return sparse.csr_array((ones, first, np.arange(n_rows + 1)), shape=(n_rows, n_features))
+
+
+def _with_everybodys(read: sparse.csr_array) -> sparse.csr_array:
+    """Return attributes as they were read, behind the feature that everybody has."""
+    ones = sparse.csr_array(np.ones((read.shape[0], 1), np.float32))
+    together = sparse.csr_array(sparse.hstack([ones, read], format="csr"))
+    together.sort_indices()
+    return together
 
 
 def _with_rows(matrix: sparse.csr_array, rows: Array, fresh: sparse.csr_array) -> sparse.csr_array:

@@ -342,7 +342,7 @@ class HybridFactorization(Described, Factorization):
         """Return the visitor's vector, and the items that speak for it besides her events."""
         user = self.user_of(query)
         stored = 0 <= user < len(self.user_factors_)
-        prior = self._expected(query, user)
+        prior = self.user_map_.expected(user, self.user_features_, query.context)
         own, items, weights = prior[:-1], *self.taste_of(query)
         from_events = stored and query.history is None and self.user_counts_[user] > 0
         if from_events:
@@ -366,13 +366,6 @@ class HybridFactorization(Described, Factorization):
         rate = self.learning_rate / np.sqrt(1 + float(weights.sum()))
         kept = np.float32(1 / (1 + self.reg * float(steps[0]) * rate))
         return own + kept * (folded - own), items
-
-    def _expected(self, query: Query, user: int) -> Floats:
-        """Return what is expected of who asks before she does anything, float32 (factors + 1,)."""
-        told = any(name in query.context for name in self.user_map_.encoder_.blocks_)
-        if told:
-            return self.user_map_.vector(self.attributes_of(query))
-        return self.user_map_.vector_of(user)
 
     def _explain(self, query: Query, item: int) -> list[tuple[str, Id | None, float]]:
         score = float(self._full_scores(query)[item])
