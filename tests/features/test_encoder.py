@@ -341,3 +341,12 @@ def test_the_matrix_is_plain():
     encoded = rp.AttributeEncoder().fit(table()).transform(table())
     assert isinstance(encoded.matrix, sparse.csr_array)
     assert encoded.matrix.has_sorted_indices
+
+
+def test_it_says_which_columns_it_reads():
+    items = table()
+    encoder = rp.AttributeEncoder(weights={"price": 0}).fit(items)
+    assert encoder.reads({"brand", "stock"})
+    assert not encoder.reads({"stock", "price"})
+    vectors = {"look": np.ones((len(items), 2))}
+    assert rp.AttributeEncoder(embeddings=vectors).fit(items).reads({"stock"})

@@ -182,6 +182,14 @@ def test_a_changed_item_is_what_it_is_now():
     assert fitted.similar_items("assam", n=9).sources.count("ContentKNN") == 3 - 1
 
 
+def test_a_change_of_stock_is_none_of_what_an_item_is(monkeypatch):
+    fitted = model()
+    monkeypatch.setattr(fitted.encoder_, "transform", None)
+    fitted.update_items(pd.DataFrame({"item_id": ["salt", "new"], "stock": [3, 4]}))
+    assert not len(fitted.changed_)
+    assert len(fitted.recommend("anna", n=9)) == 5
+
+
 def test_many_changes_are_as_if_they_had_always_been():
     fitted = model()
     random = np.random.default_rng(2)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Self, overload
@@ -245,6 +245,14 @@ class AttributeEncoder(Part):
     def fit_transform(self, table: FeatureTable, y: None = None) -> Encoded:
         """Learn from a table and return its rows as vectors."""
         return self.fit(table).transform(table)
+
+    def reads(self, columns: Collection[str]) -> bool:
+        """Tell whether rows that come or change by these columns are to be read anew.
+
+        Vectors from outside may be of rows that only come now, whatever their columns.
+        """
+        blocks = self.blocks_.items()
+        return any(isinstance(block, VectorBlock) or name in columns for name, block in blocks)
 
     @property
     def slices(self) -> dict[str, slice]:

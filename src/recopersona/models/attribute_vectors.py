@@ -115,7 +115,9 @@ class AttributeVectors(Described):
     def _learn(self, rows: Interactions) -> None:
         """What is new is already in the past that tastes are read from."""
 
-    def _items_described(self, rows: Indices) -> None:
+    def _items_described(self, rows: Indices, names: set[str]) -> None:
+        if not self.encoder_.reads(names):
+            return  # a shop tells its stock all day
         items = np.unique(rows)
         encoded = self.encoder_.transform(self.item_features_, items)
         for name, count in encoded.unknown.items():

@@ -293,26 +293,27 @@ class HybridFactorization(Described, Factorization):
 
     # -- attributes that change --------------------------------------------------------------
 
-    def _items_described(self, rows: Indices) -> None:
-        self._described(self._items_side, self.item_features_, rows)
+    def _items_described(self, rows: Indices, names: set[str]) -> None:
+        self._described(self._items_side, self.item_features_, rows, names)
 
-    def _users_described(self, rows: Indices) -> None:
-        self._described(self._users_side, self.user_features_, rows)
+    def _users_described(self, rows: Indices, names: set[str]) -> None:
+        self._described(self._users_side, self.user_features_, rows, names)
 
-    def _described(self, side_of: Any, table: FeatureTable, rows: Indices) -> None:
-        """Move rows by as much as what is said of them changed."""
-        rows = np.unique(rows)
+    def _described(self, side_of: Any, table: FeatureTable, rows: Indices, names: set[str]) -> None:
+        """Make room for new rows, and move the others by as much as what is said of them changed."""
         if not len(rows):
             return
-        before = side_of().map.vectors(rows)
-        side_of().map.describe(table, rows)
-        n_known = len(side_of().factors)
-        last = int(rows.max()) + 1
+        rows, read = np.unique(rows), side_of().map.encoder_.reads(names)
+        before = side_of().map.vectors(rows) if read else None
+        if read:
+            side_of().map.describe(table, rows)
+        n_known, last = len(side_of().factors), int(rows.max()) + 1
         self._make_room(0 if side_of().is_items else last, last if side_of().is_items else 0)
-        side, known = side_of(), rows < n_known
-        moved = side.map.vectors(rows) - before
-        side.put(rows[known], side.table(rows[known]) + moved[known])
-        self._moved(side, rows)
+        if before is not None:
+            side, known = side_of(), rows < n_known
+            moved = side.map.vectors(rows) - before
+            side.put(rows[known], side.table(rows[known]) + moved[known])
+            self._moved(side, rows)
 
     def _forget_users(self, users: Indices) -> None:
         super()._forget_users(users)
