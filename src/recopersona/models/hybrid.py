@@ -300,7 +300,7 @@ class HybridFactorization(Described, Factorization):
         self._described(self._users_side, self.user_features_, rows, names)
 
     def _described(self, side_of: Any, table: FeatureTable, rows: Indices, names: set[str]) -> None:
-        """Make room for new rows, and move the others by as much as what is said of them changed."""
+        """Make room for new rows, and move others by as much as what is said of them changed."""
         if not len(rows):
             return
         rows, read = np.unique(rows), side_of().map.encoder_.reads(names)
