@@ -110,7 +110,7 @@ class ColdStartMapper(Described):
         """Take in new or changed rows of the catalogue; they have factors at once."""
         super().update_items(frame)
         self.model_.update_items(frame)
-        self._mixed = None
+        self._mixed: Floats | None = None
         return self
 
     def update_users(self, frame: Any) -> Self:
@@ -230,7 +230,7 @@ class ColdStartMapper(Described):
         return mixed
 
     def _prepare(self) -> None:
-        self._mixed: Floats | None = None
+        self._mixed = None
 
     def _vector(self, query: Query) -> Floats:
         user = self.user_of(query)

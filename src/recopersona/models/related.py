@@ -200,7 +200,7 @@ class RelatedItems(AttributeVectors):
     # -- the formulas ------------------------------------------------------------------------
 
     def _lifts(self, item: int) -> tuple[Indices, Floats]:
-        """Return what was bought with an item, or with its look-alikes, beyond chance: the lifts."""
+        """Return what was bought with an item, or with its look-alikes, beyond chance: lifts."""
         met, together, baskets = self._baskets(item)
         chance = baskets * self.bought_[met] / max(self.n_baskets_, 1)
         lifts = ((together + self.shrink) / (chance + self.shrink)).astype(np.float32)
