@@ -327,6 +327,10 @@ class AttributeEncoder(Part):
             raise DataError("AttributeEncoder: blocks_ must be fitted blocks by name.")
 
 
+ENCODER = optional(Bound("an AttributeEncoder", lambda value: isinstance(value, AttributeEncoder)))
+"""What a parameter that reads attributes must be."""
+
+
 def _require_table(table: Any) -> None:
     if not isinstance(table, FeatureTable):
         raise DataError(

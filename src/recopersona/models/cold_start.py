@@ -20,10 +20,10 @@ from recopersona.data.interactions import Interactions
 from recopersona.data.query import Query
 from recopersona.data.types import Array, Floats, Id, Indices
 from recopersona.errors import DataError
-from recopersona.features.encoder import AttributeEncoder
+from recopersona.features.encoder import ENCODER, AttributeEncoder
 from recopersona.kernels.als import multiply_rows
 from recopersona.models.als import ALS
-from recopersona.models.feature_map import ENCODER, FeatureMap
+from recopersona.models.feature_map import FeatureMap
 from recopersona.models.inner_product import InnerProduct
 
 _FEW = 4  # fewer queries are cheaper one by one than as a matrix product

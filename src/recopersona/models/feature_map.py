@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from recopersona.base.parameters import Bound, param, real
+from recopersona.base.parameters import param, real
 from recopersona.base.part import Part
 from recopersona.base.recommender import require_array
 from recopersona.data.feature_table import COLUMN_KINDS, FeatureTable
@@ -28,13 +28,6 @@ _BLOCKS = 16
 _EVERYBODY = 1e-3  # of reg for the constant feature: what all have in common is hardly shrunk
 _MOST_KEPT = 4_096  # strangers' attributes, as they were read: most come again and again
 _ENOUGH = 1e-5  # of the residual there was, where conjugate gradients stop
-
-
-ENCODER = Bound(
-    "an AttributeEncoder, or None",
-    lambda value: value is None or isinstance(value, AttributeEncoder),
-)
-"""What the parameter that reads attributes must be."""
 
 
 class FeatureMap(Part):

@@ -16,10 +16,10 @@ from recopersona.data.ids import UNKNOWN
 from recopersona.data.query import Query
 from recopersona.data.types import Array, Floats, Id, Indices
 from recopersona.errors import DataError
-from recopersona.features.encoder import AttributeEncoder
+from recopersona.features.encoder import ENCODER, AttributeEncoder
 from recopersona.models.ablation import block_ablation
 from recopersona.models.factorization import FOLD_IN_PASSES, LOSSES, Entries, Factorization
-from recopersona.models.feature_map import ENCODER, FeatureMap
+from recopersona.models.feature_map import FeatureMap
 
 _STEPS, _LAST_STEPS = 3, 30  # of conjugate gradients: after every epoch, and after the last
 _LESSON = 64  # events, after which features learn what the events taught
