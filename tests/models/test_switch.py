@@ -1,3 +1,5 @@
+import time
+
 import pandas as pd
 import pytest
 
@@ -102,3 +104,12 @@ def test_what_maps_no_values_to_models_is_refused(models):
 def test_a_value_that_names_a_parameter_is_refused():
     with pytest.raises(ParameterError, match="'by' cannot be a value"):
         rp.Switch(by="country", models={"by": rp.ItemKNN()}).fit(SHOP)
+
+
+def test_a_long_visit_of_unknown_items_is_told_at_once():
+    model = switch("country", rp.Popularity(), AT=rp.ItemKNN())
+    strange = [f"x{n}" for n in range(10_000)]
+    begun = time.perf_counter()
+    ranking = model.recommend(rp.Query(session=strange), n=1)
+    assert time.perf_counter() - begun < 2
+    assert len(ranking.effects) == 10_001

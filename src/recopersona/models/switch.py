@@ -211,12 +211,13 @@ class Switch(Described, Composite):
         eligible: Mask | None,
         fill: bool,
     ) -> Ranking:
-        reason = self._reason(query, name)
-        inner = [effect for effect in ranking.effects if effect not in self._unknowns(query)]
+        unknown = self._unknowns(query)
+        told = set(unknown)
+        inner = [effect for effect in ranking.effects if effect not in told]
         if fill:
             blocked = np.zeros(len(self.items_), np.bool_) if eligible is None else ~eligible
             ranking = self._filled(ranking, self._excluded(query, seen), n, blocked)
-        return replace(ranking, effects=(*self._unknowns(query), reason, *inner))
+        return replace(ranking, effects=(*unknown, self._reason(query, name), *inner))
 
     def _reason(self, query: Query, name: str) -> str:
         aspect = getattr(self.by, "__name__", "the function") if callable(self.by) else self.by
