@@ -164,6 +164,10 @@ def test_ids_of_a_file_are_checked(tmp_path):
         setattr(spoilt, name, array)
         with pytest.raises(DataError):
             spoilt._check_learned()
+    spoilt = rp.load(tmp_path / "rules.rp")
+    spoilt.rooms_ = np.maximum(spoilt.sizes_ - 1, 0)  # a new rule would be written behind them
+    with pytest.raises(DataError, match="within rooms_"):
+        spoilt._check_learned()
 
 
 def test_who_has_done_nothing_and_a_visit_of_strange_items_are_answered():

@@ -9,6 +9,7 @@ from recopersona.base.recommender import require_array
 from recopersona.data.dataset import Dataset
 from recopersona.data.growing import with_room
 from recopersona.data.types import Array, Floats, Indices
+from recopersona.errors import DataError
 from recopersona.kernels.blocks import cut_evenly, run_blocks
 from recopersona.kernels.ordering import order_of
 from recopersona.kernels.rules import add_rules, count_rules, fill_rules
@@ -96,7 +97,8 @@ class _ClickRules(ClickRows):
         require_array(self.back_, np.float32, (None,), "back_")
         check(self.n_taken_, whole(0, len(self.others_)), owner, "n_taken_")
         require_rooms(self.starts_, self.rooms_, self.n_taken_, "starts_ and rooms_")
-        require_rooms(self.starts_, self.sizes_, self.n_taken_, "starts_ and sizes_")
+        if (self.sizes_ > self.rooms_).any():
+            raise DataError(f"{owner}: sizes_ must be within rooms_.")
 
 
 class SequentialRules(_ClickRules):
