@@ -199,6 +199,16 @@ def test_a_forgotten_customer_is_a_stranger():
     assert (model.score_items(rp.Query(user_id=1)) == model.score_items(rp.Query())).all()
 
 
+def test_what_only_a_forgotten_customer_was_is_forgotten_too():
+    users = USERS.assign(street=["hers" if user == 1 else "theirs" for user in range(N_USERS)])
+    shop = rp.Dataset.from_frames(EVENTS, users=users)
+    model = rp.SegmentPopularity(by=["street"], smoothing=1.0).fit(shop)
+    model.forget([1])
+    assert {*model.attributes_["street"].values_.ids.tolist()} == {None, "theirs"}
+    stranger = model.score_items(rp.Query(context={"street": "hers"}))
+    assert (stranger == model.score_items(rp.Query())).all()
+
+
 def test_counts_that_do_not_fit_are_refused():
     model = fitted(smoothing=1.0)
     model.counts_.items_ = model.counts_.items_ + np.int32(N_ITEMS)

@@ -288,6 +288,8 @@ class SegmentPopularity(Described):
         super()._forget_users(users)
         self._codes = self._codes.copy()
         self._codes[users[users < len(self._codes)]] = UNKNOWN
+        for place, attribute in enumerate(self.attributes_.values()):
+            attribute.forget_unused(self._codes[:, place])
 
     # -- learning ----------------------------------------------------------------------------
 
