@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any
@@ -144,10 +145,10 @@ class Bundles(Described):
             The cart is ``session`` and ``seed``.
         n : int, at least 1
         budget : (low, high), optional
-            What a bundle may cost. By default its items cost on average what the buyer is used
-            to: between the tenth and the ninetieth percentile of the prices of what is in her
-            past, once there are three. A band that would leave nothing is dropped, and the
-            ``reason`` says so.
+            What a bundle may cost, ``(0, math.inf)`` for whatever has a price. By default its items
+            cost on average what the buyer is used to: between the tenth and the ninetieth
+            percentile of the prices of what is in her past, once there are three. A band that would
+            leave nothing is dropped, and the ``reason`` says so.
 
         Returns
         -------
@@ -303,6 +304,8 @@ class Bundles(Described):
 
 def _as_band(budget: Any) -> tuple[float, float]:
     pair = isinstance(budget, (tuple, list)) and len(budget) == 2
-    if not pair or not all(real().holds(value) for value in budget) or budget[0] > budget[1]:
+    endless = pair and budget[1] == math.inf
+    ends = budget[:1] if endless else budget
+    if not pair or not all(real().holds(value) for value in ends) or budget[0] > budget[1]:
         raise ParameterError(f"budget must be (low, high) in rising order, got {budget!r}.")
     return float(budget[0]), float(budget[1])
