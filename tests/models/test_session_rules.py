@@ -164,6 +164,15 @@ def test_ids_of_a_file_are_checked(tmp_path):
         setattr(spoilt, name, array)
         with pytest.raises(DataError):
             spoilt._check_learned()
+    for name in ("weights_", "totals_", "ahead_", "back_"):
+        spoilt = rp.load(tmp_path / "rules.rp")
+        setattr(spoilt, name, np.full_like(getattr(spoilt, name), -np.inf))
+        with pytest.raises(DataError):
+            spoilt._check_learned()
+    spoilt = rp.load(tmp_path / "rules.rp")
+    spoilt.gap_ms_ = "30min"
+    with pytest.raises(ParameterError, match="gap_ms_"):
+        spoilt._check_learned()
     spoilt = rp.load(tmp_path / "rules.rp")
     spoilt.rooms_ = np.maximum(spoilt.sizes_ - 1, 0)  # a new rule would be written behind them
     with pytest.raises(DataError, match="within rooms_"):

@@ -10,7 +10,7 @@ import numpy as np
 
 from recopersona.base.lists import Best, Excluded
 from recopersona.base.online import OnlineRecommender
-from recopersona.base.parameters import duration, param, real, switch
+from recopersona.base.parameters import check, duration, param, real, switch, whole
 from recopersona.base.recommender import NO_OPINION
 from recopersona.data.dataset import Dataset
 from recopersona.data.event import RETURN
@@ -177,6 +177,7 @@ class SessionRecommender(OnlineRecommender):
         if not isinstance(self.trails_, Trails):
             raise DataError(f"{type(self).__name__}: trails_ are none.")
         self.trails_.require(len(self.users_), len(self.items_), type(self).__name__)
+        check(self.gap_ms_, whole(0, 2**62), type(self).__name__, "gap_ms_")
 
     # -- the visit and the past --------------------------------------------------------------
 

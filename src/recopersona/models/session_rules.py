@@ -97,6 +97,8 @@ class _ClickRules(ClickRows):
         require_array(self.back_, np.float32, (None,), "back_")
         check(self.n_taken_, whole(0, len(self.others_)), owner, "n_taken_")
         require_rooms(self.starts_, self.rooms_, self.n_taken_, "starts_ and rooms_")
+        if not all(np.isfinite(part).all() for part in (self.totals_, self.ahead_, self.back_)):
+            raise DataError(f"{owner}: what its clicks weigh must be finite numbers.")
         if (self.sizes_ > self.rooms_).any():
             raise DataError(f"{owner}: sizes_ must be within rooms_.")
 
