@@ -1,5 +1,6 @@
 import time
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -42,6 +43,14 @@ def test_numbers_are_told_apart_as_they_are_written():
     model = rp.Switch(by="age", models={"30": rp.ItemKNN()}, default=rp.Popularity()).fit(SHOP)
     assert answered_by(model, 3) == ["ItemKNN"]
     assert answered_by(model, rp.Query(context={"age": 40})) == ["Popularity"]
+    assert model.segment_of(rp.Query(context={"age": np.float32(30)})) == "30"
+
+
+@pytest.mark.parametrize("value", [None, np.nan, pd.NA, pd.NaT])
+def test_what_is_missing_is_no_value(value):
+    model = rp.Switch(by="age", models={"30": rp.ItemKNN()}, default=rp.Popularity()).fit(SHOP)
+    effects = model.recommend(rp.Query(context={"age": value}), n=1).effects
+    assert effects == ("no age is answered by Popularity, the default",)
 
 
 def test_what_is_known_of_the_visitor_decides():

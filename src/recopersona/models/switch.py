@@ -13,6 +13,7 @@ from recopersona.base.described import Described
 from recopersona.base.parameters import Bound, optional, param
 from recopersona.base.recommender import NO_OPINION, Recommender
 from recopersona.data.dataset import Dataset
+from recopersona.data.ids import is_missing
 from recopersona.data.query import Query
 from recopersona.data.ranking import Ranking
 from recopersona.data.types import Floats, Id, Indices, Mask
@@ -143,8 +144,8 @@ class Switch(Described, Composite):
             value = self._knowledge(query)
         else:
             value = self.attributes_of(query).get(self.by)
-        whole = isinstance(value, float) and value.is_integer()
-        return "" if value is None else str(int(value) if whole else value)
+        whole = isinstance(value, (float, np.floating)) and value.is_integer()
+        return "" if is_missing(value) else str(int(value) if whole else value)
 
     def _knowledge(self, query: Query) -> str:
         if len(self.past_.seen(self.user_of(query))):
