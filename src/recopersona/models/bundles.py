@@ -201,7 +201,7 @@ class Bundles(Described):
         if budget is not None:
             low, high = _as_band(budget)
             return (prices >= low) & (prices <= high), f"costs {low:g} to {high:g}"
-        paid = self._prices()[self.past_.taste(self.user_of(query))[0]]
+        paid = self._prices_of(self.past_.taste(self.user_of(query))[0])
         paid = paid[np.isfinite(paid)]
         if len(paid) < _FEW_PURCHASES:
             return np.ones(len(prices), np.bool_), ""
@@ -209,18 +209,19 @@ class Bundles(Described):
         mean = prices / (1 - self.discount) / sizes
         return (mean >= low) & (mean <= high), f"within her {low:g} to {high:g} an item"
 
-    def _prices(self) -> Array:
-        """Return each item's price, float64 (n_items,), NaN where unknown."""
-        prices = np.full(len(self.items_), np.nan)
+    def _prices_of(self, items: Indices) -> Array:
+        """Return some items' prices, float64, NaN where unknown."""
+        prices = np.full(len(items), np.nan)
         column = self.item_features_.columns.get("price")
         if isinstance(column, NumberColumn):
-            prices[: len(column)] = column.values
+            known = items < len(column)
+            prices[known] = column.values[items[known]]
         return prices
 
     def _prices_of_bundles(self) -> Array:
         if not len(self.lift_):
             return np.empty(0)
-        summed = np.add.reduceat(self._prices()[self.bundles_], self.bounds_[:-1])
+        summed = np.add.reduceat(self._prices_of(self.bundles_), self.bounds_[:-1])
         priced: Array = summed * (1 - self.discount)
         return priced
 
