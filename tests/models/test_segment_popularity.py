@@ -209,6 +209,15 @@ def test_what_only_a_forgotten_customer_was_is_forgotten_too():
     assert (stranger == model.score_items(rp.Query())).all()
 
 
+def test_events_that_weigh_nothing_tell_of_no_segment():
+    shop = rp.Dataset.from_frames(
+        EVENTS.drop(columns="weight"), users=USERS, items=ITEMS, event_weights={"view": 0}
+    )
+    model = rp.SegmentPopularity().fit(shop)
+    assert not model.attributes_
+    assert len(model.recommend(rp.Query(context={"sex": "m"}))) == N_ITEMS
+
+
 def test_counts_that_do_not_fit_are_refused():
     model = fitted(smoothing=1.0)
     model.counts_.items_ = model.counts_.items_ + np.int32(N_ITEMS)
