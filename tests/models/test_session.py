@@ -77,6 +77,7 @@ def test_the_longer_the_visit_the_less_the_past(model):
 
 def test_a_given_history_takes_the_place_of_the_past(model):
     assert said(model, rp.Query("ben", history=["salt"])) == {"salt": 2}
+    assert said(model, rp.Query(history={"salt": 1, "tea": 0})) == {"salt": 2}
     both = said(model, rp.Query(session=["tea"], history=["salt"]))
     assert both == {"tea": 0.5, "salt": 0.5}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -222,8 +222,11 @@ class SessionRecommender(OnlineRecommender):
 
     def _past(self, query: Query) -> Indices:
         """Return the visitor's latest clicks before the visit, oldest first."""
-        if query.history is not None:
-            return self._known_items(query.history)[-_PAST:]
+        given = query.history
+        if given is not None:
+            if isinstance(given, Mapping):  # what weighs nothing is what she does not like
+                given = [item for item, weight in given.items() if weight > 0]
+            return self._known_items(given)[-_PAST:]
         clicks, begins = self._recent(query)
         return clicks[:begins][-_PAST:]
 
