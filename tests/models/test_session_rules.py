@@ -141,6 +141,13 @@ def test_only_the_heaviest_rules_are_kept_and_totals_stay_whole():
     assert 2 < few.sizes_.max() <= 4
 
 
+@pytest.mark.parametrize("most", [10**6, 2**62, 2**70])
+def test_more_rules_than_there_can_be_are_all(most):
+    few, full = (rp.SequentialRules(max_rules=limit).fit(log_of(VISITS)) for limit in (most, None))
+    events = [rp.Event("zoe", item) for item in "abcabeda"]
+    assert rules_of(few.partial_fit(events)) == rules_of(full.partial_fit(events))
+
+
 def test_an_explanation_names_the_clicks_and_adds_up():
     model = rp.SequentialRules().fit(log_of(VISITS))
     query = rp.Query(session=["e", "a", "b"])

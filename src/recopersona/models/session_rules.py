@@ -74,14 +74,14 @@ class _ClickRules(ClickRows):
         for name in ("starts_", "sizes_", "rooms_", "totals_"):
             setattr(self, name, with_room(getattr(self, name), len(self.items_)))
         progress = np.array([self.n_taken_, 0, 0], np.int64)
-        places = len(self.others_)
+        places, most = len(self.others_), min(self.max_rules or 0, len(self.items_))
         while True:
             self.others_ = with_room(self.others_, places)
             self.weights_ = with_room(self.weights_, places)
             done = add_rules(
                 self.starts_, self.sizes_, self.rooms_, self.totals_, self.others_, self.weights_,
                 progress, clicks.items, clicks.before, clicks.counts,
-                self.ahead_, self.back_, self.max_rules or 0,
+                self.ahead_, self.back_, most,
             )  # fmt: skip
             if done:
                 break
