@@ -4,7 +4,7 @@ import pytest
 
 import recopersona as rp
 from recopersona.errors import ColumnError, DataError, ParameterError
-from recopersona.models.segment_counts import SegmentCounts, segments_of
+from recopersona.models.segment_counts import SegmentCounts, distinct_rows, segments_of
 from tests.naive import segments as naive
 
 N_USERS, N_ITEMS = 12, 6
@@ -207,6 +207,16 @@ def test_what_only_a_forgotten_customer_was_is_forgotten_too():
     assert {*model.attributes_["street"].values_.ids.tolist()} == {None, "theirs"}
     stranger = model.score_items(rp.Query(context={"street": "hers"}))
     assert (stranger == model.score_items(rp.Query())).all()
+
+
+@pytest.mark.parametrize("n_values", [1, 3, 10**6])
+def test_distinct_rows_are_those_of_numpy(n_values):
+    codes = np.random.default_rng(0).integers(-1, n_values, (40, 3)).astype(np.int32)
+    rows, place = np.unique(codes, axis=0, return_inverse=True)
+    found, who = distinct_rows(codes)
+    assert np.array_equal(found, rows)
+    assert np.array_equal(who, place.reshape(-1))
+    assert distinct_rows(codes[:0])[0].shape == (0, 3)
 
 
 def test_events_that_weigh_nothing_tell_of_no_segment():

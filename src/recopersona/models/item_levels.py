@@ -41,7 +41,7 @@ class ItemLevels(NamedTuple):
             codes = np.zeros(n_items, np.int64)  # what came later is in no category
             codes[: len(column)] = np.asarray(column[:n_items], np.int64) + 1
             width = int(codes.max(initial=0)) + 1
-            found, group = _numbered(above * width + codes)
+            found, group = numbered(above * width + codes)
             parents.append((found // width).astype(np.int32))
             groups.append(group.astype(np.int32))
             above = group
@@ -60,10 +60,15 @@ class ItemLevels(NamedTuple):
         return cls.of(codes, n_items)
 
 
-def _numbered(values: Array) -> tuple[Array, Array]:
+def numbered(values: Array) -> tuple[Array, Array]:
     """Return the distinct values, ascending, and the place of each value among them.
 
-    Without sorting where they are small numbers: a shop changes every minute.
+    values  (n,) int64, at least 0; they are sorted only where they are large
+
+    Examples
+    --------
+    >>> [part.tolist() for part in numbered(np.array([5, 2, 5]))]
+    [[2, 5], [1, 0, 1]]
     """
     size = int(values.max(initial=-1)) + 1
     if size > 4 * len(values):
