@@ -161,12 +161,10 @@ def synthetic(n: int, lengths: Any, random: Any) -> tuple[rp.Dataset, list[list[
 
 def visits_in(index: Any) -> Any:
     """Take the visits out of an index that nothing was appended to."""
-    from recopersona.data.event import VIEW
     from recopersona.models.visits import Visits
 
     bounds = np.append(index.starts_, len(index.clicks_))
-    kinds = np.full(len(index.ends_), VIEW, np.int8)
-    return Visits(bounds, index.clicks_, index.owners_, index.ends_, kinds)
+    return Visits(bounds, index.clicks_, index.owners_, index.ends_)
 
 
 def milliseconds(call: Any) -> float:

@@ -128,12 +128,6 @@ def test_a_view_a_cart_and_a_purchase_in_a_row_are_one_click(model):
     assert model.learned_[0] == [honey, honey, tea]
 
 
-def test_a_visit_that_was_fitted_goes_on_with_the_same_kind_of_event(model):
-    model.partial_fit([click("ben", "honey", 1), click("cleo", "rice", 1, "cart")])
-    honey, tea = model.items_.indices(["honey", "tea"]).tolist()
-    assert model.learned_ == [[honey, honey, tea]]
-
-
 def test_a_stored_visit_is_told_apart_as_in_a_log(model):
     def visit(user):
         return model.items_.ids[model._visit(rp.Query(user))].tolist()

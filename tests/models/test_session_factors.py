@@ -118,9 +118,8 @@ def test_a_click_teaches_in_less_than_two_milliseconds(walker):
 
 def test_every_click_but_the_first_is_a_sample():
     visits = Visits(
-        np.array([0, 1, 5]), np.array([9, 1, 2, 3, 4], np.int32), np.zeros(2, np.int32),
-        np.zeros(2), np.zeros(2, np.int8),
-    )  # fmt: skip
+        np.array([0, 1, 5]), np.array([9, 1, 2, 3, 4], np.int32), np.zeros(2, np.int32), np.zeros(2)
+    )
     samples = Samples.of(visits, window=2)
     assert [
         (samples.clicks[start:end].tolist(), target)

@@ -111,10 +111,10 @@ class SessionLinear(ClickRows):
 
     Memory: ``88 * n_pairs + 40 * n_items * neighbors + 8 * threads * neighbors**2`` bytes while
     fitting, with n_pairs the pairs of items that share a visit, and some 96 bytes for each click
-    and each of the ``7 * delta_pos`` clicks of its visit before it; ``8 * n_items * neighbors`` afterwards. With
-    ``neighbors=None``, ``12 * n_items**2`` bytes while fitting and ``8 * n_items**2`` afterwards.
-    Time: one multiplication for each pair of entries of a row, and some ``20 * neighbors**2`` an
-    item; with None, ``2 * n_items**3``.
+    and each of the ``7 * delta_pos`` clicks of its visit before it; ``8 * n_items * neighbors``
+    afterwards. With ``neighbors=None``, ``12 * n_items**2`` bytes while fitting and
+    ``8 * n_items**2`` afterwards. Time: one multiplication for each pair of entries of a row, and
+    some ``20 * neighbors**2`` an item; with None, ``2 * n_items**3``.
 
     References
     ----------
@@ -294,7 +294,7 @@ def past_and_future(
 
     Examples
     --------
-    >>> visits = Visits(*map(np.array, ([0, 3], [0, 1, 2], [7], [0], [2])))
+    >>> visits = Visits(*map(np.array, ([0, 3], [0, 1, 2], [7], [0])))
     >>> visit, past, future = past_and_future(visits, 3, delta=1.0)
     >>> print(past.toarray().round(2))
     [[1.   0.   0.  ]

@@ -76,8 +76,8 @@ class Trending(OnlineRecommender):
     days or weeks as a window avoid that.
 
     Memory: 16 bytes for each event of the last two baselines, and 20 bytes an item. Time: constant
-    per event and request, but for passes over the items with the first request after an event; one pass over those events for each 24th of a window, and for each
-    question about the past.
+    per event and request, but for some passes over the items with the first request after an event;
+    one pass over those events for each 24th of a window, and for each question about the past.
 
     References
     ----------
