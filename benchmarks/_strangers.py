@@ -1,5 +1,9 @@
 """Strangers: what is known of the segment, or of this very visit, against global popularity.
 
+    python benchmarks/_strangers.py DATA_DIR [--quick]
+
+DATA_DIR holds the folders `trivago` and `completejourney`, or one of them.
+
 Complete Journey: households are held out wholly, a fifth at a time, all others' weeks before the
 split are learned from. A held-out household is asked about with its demographics (and the shop it
 stands in) as the only things known; relevant is what it buys in the weeks after. Trivago: sessions
@@ -13,6 +17,11 @@ the fallback asks first is chosen on sessions before the split. Intervals are of
 
 from __future__ import annotations
 
+import argparse
+import json
+import os
+import platform
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +158,7 @@ def visits(folder: Path, quick: bool) -> dict[str, Any]:
         "SegmentPopularity": rp.SegmentPopularity(),
         **{type(model).__name__: model for model in session},
         "Fallback": _fallback(chosen()),
+        "SessionBlend": rp.SessionBlend(models=session),
         "Blend": rp.Blend(models=[*session, rp.SegmentPopularity()]),
     }
     models = {name: model.fit(shop) for name, model in models.items()}
@@ -166,9 +176,8 @@ def visits(folder: Path, quick: bool) -> dict[str, Any]:
 
 
 def _session_models() -> list[type]:
-    """Return what answers a visit: whatever this version has."""
-    names = [name for name in ("SessionKNN", "SequentialRules", "Markov") if hasattr(rp, name)]
-    return [getattr(rp, name) for name in names] or [rp.ItemKNN]
+    """Return what answers a visit."""
+    return [rp.SessionKNN, rp.SequentialRules, rp.Markov]
 
 
 def _fallback(model: Any) -> Any:
@@ -273,3 +282,20 @@ def _with_intervals(table: pd.DataFrame) -> dict[str, Any]:
             row[f"{measure}_more"] = [round(float(low), 5), round(float(high), 5)]
         found["models"][model] = row
     return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--quick", action="store_true")
+    options = parser.parse_args()
+    folders = [options.data / name for name in ("trivago", "completejourney")]
+    found = figures(*(folder if folder.is_dir() else None for folder in folders), options.quick)
+    tell(found)
+    found |= {"cores": os.cpu_count(), "python": platform.python_version(),
+              "numba": version("numba")}  # fmt: skip
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()

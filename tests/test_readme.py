@@ -25,6 +25,7 @@ todays_events = events.iloc[-200:]
 catalogue, customers = renamed(shop.catalogue), renamed(shop.customers)
 now = shop.events["timestamp"].max()
 changed_rows = catalogue.head(3).assign(stock=0)
+new_rows = catalogue.head(1).assign(item_id="sku-new")
 """
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from recopersona.kernels.compiling import f64, i32, i64, inlined, inner, kernel, read, written
+from recopersona.kernels.prefetch import fetch_place
 
 DOT, COSINE, JACCARD = 0, 1, 2
 """The codes of the ways to compare two visits."""
 
 _NO_TIME = -(2**63)
+_AHEAD = 16  # so many visits ahead, memory is asked for what will be read
 _GOLDEN = 2654435769  # 2**32 over the golden ratio: spreads numbers that are close together
 
 
@@ -70,16 +72,20 @@ def nearest_visits(
                 size -= 1
                 heads[0], owners[0] = heads[size], owners[size]
             _sink(heads, owners, 0, size)
-        visit = visit_at[number]
-        alike = shared
-        if similarity == COSINE:
-            alike = shared / (np.sqrt(squares) * np.sqrt(np.float64(max(distinct[visit], 1))))
-        elif similarity == JACCARD:
-            alike = shared / (own + distinct[visit] - shared)
-        if recency > 0 and now != _NO_TIME and ends[visit] != _NO_TIME:
-            alike *= np.exp(-max(now - ends[visit], 0) / recency)
-        visits[n], likeness[n] = visit, alike
+        visits[n], likeness[n] = visit_at[number], shared
         n += 1
+    for place in range(n):
+        if place + _AHEAD < n:
+            fetch_place(distinct, visits[place + _AHEAD])
+            fetch_place(ends, visits[place + _AHEAD])
+        visit = visits[place]
+        if similarity == COSINE:
+            norm = np.sqrt(squares) * np.sqrt(np.float64(max(distinct[visit], 1)))
+            likeness[place] /= norm
+        elif similarity == JACCARD:
+            likeness[place] /= own + distinct[visit] - likeness[place]
+        if recency > 0 and now != _NO_TIME and ends[visit] != _NO_TIME:
+            likeness[place] *= np.exp(-max(now - ends[visit], 0) / recency)
     return _keep_best(visits, likeness, n, k)
 
 
@@ -87,6 +93,8 @@ def nearest_visits(
 def _next(places, owner, first, postings, visit_at):
     """Step back to an item's next posting that is not stale; return its number, -1 at the end."""
     place = places[owner] - 1
+    if place - _AHEAD >= first:
+        fetch_place(visit_at, postings[place - _AHEAD])
     while place >= first and visit_at[postings[place]] < 0:
         place -= 1
     places[owner] = place
@@ -159,6 +167,9 @@ def add_visits(
     m = len(items) if len(found) >= len(items) else 0
     longest, n_slots = 1, 2
     for place in range(n_visits):
+        if place + _AHEAD < n_visits:
+            fetch_place(starts, visits[place + _AHEAD])
+            fetch_place(sizes, visits[place + _AHEAD])
         longest = max(longest, sizes[visits[place]])
     while n_slots < 2 * len(found):
         n_slots *= 2
@@ -169,6 +180,8 @@ def add_visits(
     for rank in range(m):
         _, n = _place(places, found, scores, items[rank], n)
     for visit in range(n_visits):
+        if visit + _AHEAD < n_visits:
+            fetch_place(clicks, starts[visits[visit + _AHEAD]])
         start, size = starts[visits[visit]], np.int64(sizes[visits[visit]])
         for step in range(size):
             theirs[step], n = _place(places, found, scores, clicks[start + step], n)

@@ -122,15 +122,17 @@ class ColdStartMapper(Described):
         seen = np.append(self._vector(query), np.float32(1))
         if not seen[:-1].any():
             return np.full(len(self.items_), NO_OPINION)
-        meant = np.zeros((len(self.item_map_.embeddings_), 1), np.float32)
-        multiply_rows(meant[:, 0], self.item_map_.embeddings_, seen)
-        scores = np.full(len(self.items_), meant[0, 0])
+        meant = np.zeros(len(self.item_map_.embeddings_), np.float32)
+        multiply_rows(meant, self.item_map_.embeddings_, seen)
+        scores = np.full(len(self.items_), meant[0])
         shares = self.item_map_.shares_
-        scores[: shares.shape[0]] = shares @ meant[:, 0]
-        learned, trust = self._learned_items(), self._trust_in_items()
-        own = np.zeros(len(learned), np.float32)
-        multiply_rows(own, learned, seen)
-        scores[: len(own)] += trust * (own - scores[: len(own)])
+        scores[: shares.shape[0]] = shares @ meant
+        own = np.zeros(len(self.model_.item_factors_), np.float32)
+        multiply_rows(own, self.model_.item_factors_, seen[:-1])
+        biases = self.model_._item_biases()
+        if biases is not None:
+            own += biases
+        scores[: len(own)] += self._trust_in_items() * (own - scores[: len(own)])
         return scores
 
     # -- learning ----------------------------------------------------------------------------

@@ -16,9 +16,8 @@ from recopersona.base.recommender import require_array
 from recopersona.data.feature_table import COLUMN_KINDS, FeatureTable
 from recopersona.data.growing import with_room
 from recopersona.data.ids import IdMap
-from recopersona.data.types import Array, Floats
+from recopersona.data.types import Array, Floats, Indices
 from recopersona.errors import DataError, RecopersonaError
-from recopersona.features.attribute_blocks import VectorBlock
 from recopersona.features.encoder import AttributeEncoder
 from recopersona.kernels.blocks import cut_evenly, run_blocks
 from recopersona.kernels.embeddings import sum_embeddings, teach_embeddings
@@ -26,7 +25,8 @@ from recopersona.kernels.lanes import SparseRows, transposed
 
 _BLOCKS = 16
 _EVERYBODY = 1e-3  # of reg for the constant feature: what all have in common is hardly shrunk
-_MOST_KEPT = 4_096  # strangers' attributes, as they were read: most come again and again
+_MOST_KEPT = 4_096  # values of strangers' attributes, as they were read: most come again
+_NOTHING: tuple[Indices, Floats] = (np.empty(0, np.int32), np.empty(0, np.float32))
 _ENOUGH = 1e-5  # of the residual there was, where conjugate gradients stop
 
 
@@ -66,7 +66,7 @@ class FeatureMap(Part):
     def begin(self, encoder: AttributeEncoder | None, table: FeatureTable, width: int) -> Self:
         """Learn what features there are, and know nothing yet of what they mean."""
         own = AttributeEncoder() if encoder is None else encoder
-        self._kept: dict[Any, sparse.csr_array] = {}
+        self._kept: dict[Any, tuple[Indices, Floats]] = {}
         self.encoder_ = AttributeEncoder(**own.get_params(deep=False)).fit(table)
         self.shares_ = self._encoded(table, None)
         self.embeddings_ = np.zeros((self.shares_.shape[1], width), np.float32)
@@ -128,37 +128,45 @@ class FeatureMap(Part):
 
         What cannot be read as the attribute it is called is unknown, as what is missing.
         """
-        told = tuple(
-            (name, attributes[name]) for name in self.encoder_.blocks_ if name in attributes
-        )
+        weights, places, values = [], [np.zeros(1, np.int32)], [np.ones(1, np.float32)]
+        for name in self.encoder_.blocks_:
+            features, shares = (
+                self._told(name, attributes[name]) if name in attributes else _NOTHING
+            )
+            if len(features):
+                weights.append(float((self.encoder_.weights or {}).get(name, 1.0)))
+                places.append(features)
+                values.append(np.float32(np.sqrt(weights[-1])) * shares)
+        for known in values[1:]:
+            known /= np.float32(np.sqrt(sum(weights)))
+        columns, data = np.concatenate(places), np.concatenate(values)
+        return sparse.csr_array((data, columns, [0, len(data)]), shape=(1, self._width))
+
+    def _told(self, name: str, value: Any) -> tuple[Indices, Floats]:
+        """Return what one attribute alone says: features, and shares of length 1."""
         kept = self._kept = getattr(self, "_kept", {})
         try:
-            known = kept.get(told)
+            known = kept.get((name, value))
         except TypeError:  # lists and the like: read each time
-            return self._read(dict(told))
+            return self._read(name, value)
         if known is None:
             if len(kept) >= _MOST_KEPT:
                 kept.clear()
-            known = kept[told] = self._read(dict(told))
+            known = kept[name, value] = self._read(name, value)
         return known
 
-    def _read(self, attributes: Mapping[str, Any]) -> sparse.csr_array:
-        columns = {}
-        for name, value in attributes.items():
-            kind = COLUMN_KINDS.get(self.encoder_.blocks_[name].kind)
-            if kind is None:
-                continue  # vectors from outside are of rows, and this is none
-            try:
-                column = pd.Series([value], dtype=object).infer_objects()
-                columns[name] = kind.read(column, name)
-            except (RecopersonaError, TypeError, ValueError):
-                continue
-        told = self._encoded(FeatureTable(IdMap(["somebody"]), columns), None)
-        for name, place in self.encoder_.slices.items():
-            if self.encoder_.blocks_[name].kind == VectorBlock.kind:
-                theirs = (told.indices > place.start) & (told.indices <= place.stop)
-                told.data[theirs] = 0
-        return told
+    def _read(self, name: str, value: Any) -> tuple[Indices, Floats]:
+        kind = COLUMN_KINDS.get(self.encoder_.blocks_[name].kind)
+        if kind is None:
+            return _NOTHING  # vectors from outside are of rows, and this is none
+        try:
+            column = kind.read(pd.Series([value], dtype=object).infer_objects(), name)
+        except (RecopersonaError, TypeError, ValueError):
+            return _NOTHING
+        told = self._encoded(FeatureTable(IdMap(["somebody"]), {name: column}), None)
+        place = self.encoder_.slices[name]
+        theirs = (told.indices > place.start) & (told.indices <= place.stop)
+        return told.indices[theirs].astype(np.int32), told.data[theirs]
 
     def describe(self, table: FeatureTable, rows: Array) -> None:
         """Read some rows of attributes anew."""

@@ -123,7 +123,8 @@ class HybridFactorization(Described, Factorization):
         Parameters
         ----------
         held_out : Dataset or events frame
-            Interactions to judge by, as in `score`; those of new items and users tell most.
+            Interactions to judge by, as in `score`. Those of new items and users tell most of
+            features; there, what known items have for themselves stands in the way.
         train : Dataset, optional
             What the model was fitted on: then each block is left out of a fit of its own. Without,
             it is left out of the answers: quick, but other blocks had no chance to make up for it.

@@ -10,7 +10,6 @@ import numpy as np
 from recopersona.base.composite import Composite
 from recopersona.base.nested import are_parts
 from recopersona.base.parameters import Bound, check, generator, param, real, seed, whole
-from recopersona.base.progress import progress
 from recopersona.base.recommender import require_array
 from recopersona.data.dataset import Dataset
 from recopersona.data.growing import with_room
@@ -164,9 +163,8 @@ class SessionBlend(Composite, SessionRecommender):
                     found.append((features, int(chosen[0])))
             return found
 
-        blocks = cut(len(ends), _VISITS_PER_BLOCK)
-        done = [run_blocks(block, [one])[0] for one in progress(blocks, "SessionBlend")]
-        rows = [row for part in done for row in part]
+        parts = run_blocks(block, cut(len(ends), _VISITS_PER_BLOCK))
+        rows = [row for part in parts for row in part]
         self.examples_ = {"asked": len(ends), "found": len(rows)}
         width = len(self._models) + len(VISIT_FEATURES)
         if not rows:

@@ -89,8 +89,9 @@ class SessionFactors(VisitVectors):
     ``partial_fit`` takes a step for each click that goes on with a visit, in which its items move
     and all else stays. A new item starts in the middle of its visit, and moves far at first.
 
-    Memory: ``8 * (factors + 4) * n_items`` bytes with the index, 28 bytes a click while fitting.
-    Time of an epoch: ``6 * negatives * factors`` multiplications a click, as matrix products.
+    Memory: ``4 * (factors + 5) * n_items`` bytes, from 65,536 items on ``factors + 18`` more an
+    item for the index; 28 bytes a click while fitting. Time: ``3 * negatives * factors``
+    multiplications a click and epoch, as matrix products; ``factors * n_items`` an answer, or less.
 
     References
     ----------
@@ -116,12 +117,12 @@ class SessionFactors(VisitVectors):
     """
 
     factors: int = param(whole(at_least=1), default=128)
-    temperature: float = param(real(at_least=0.03), default=0.125)
+    temperature: float = param(real(at_least=0.03), default=0.11)
     window: int = param(whole(at_least=1), default=20)
     dropout: float = param(real(at_least=0, at_most=0.9), default=0.2)
     negatives: int = param(whole(at_least=1), default=2048)
     learning_rate: float = param(real(above=0), default=1.0)
-    epochs: int = param(whole(at_least=1), default=3)
+    epochs: int = param(whole(at_least=1), default=4)
     random_state: Any = param(seed(), default=0)
 
     _n_kinds = N_KINDS

@@ -122,12 +122,16 @@ class SessionKNN(SessionRecommender):
 
     Notes
     -----
-    Published settings are in `SessionKNN.preset`: ``sknn``, ``vsknn``, ``vmis``, ``stan``,
-    ``vstan``.
+    `SessionKNN.preset` has ``sknn``, ``vsknn``, ``stan`` and ``vstan`` with the settings published
+    for shops, and ``vmis`` with the formula of its paper. They differ from their papers in this
+    alone: idf is of visits, and of visits equally alike the latest are nearest.
 
     An event counts at once, as if the model had been fitted anew: a visit that goes on becomes the
     latest. (A second kind of event with the item just clicked is none: it moves the end of a visit
     only at the next ``fit``.)
+
+    What was learned of a visit that goes on is among its own neighbours, where it speaks for the
+    items it has already.
 
     The postings of the visit's items are merged from the latest visit down, so that a request
     costs ``sample * log m`` steps for m different items, and one for each click of k visits;
@@ -263,6 +267,7 @@ class SessionKNN(SessionRecommender):
         rows: list[tuple[str, int | None, float]] = [
             ("visits like this one, by what they share", click, factor * share)
             for click, share in shares.items()
+            if share
         ]
         if self.reminders and item in voices:
             rates = self.reminders * self.index_.comebacks(visit, len(items))

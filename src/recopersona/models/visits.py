@@ -172,8 +172,8 @@ class Trails(Part):
     """
 
     @classmethod
-    def of(cls, visits: Visits, n_users: int) -> Trails:
-        """Start from the last visit of every user."""
+    def of(cls, visits: Visits, n_users: int, rows: Interactions) -> Trails:
+        """Start from the last visit of every user; ``rows`` are the events it was cut from."""
         trails = cls()
         last = np.full(n_users, -1, np.int64)
         last[visits.users] = np.arange(len(visits))  # in order: the later visit stays
@@ -188,6 +188,10 @@ class Trails(Part):
         trails.times_ = np.full(n_users, MISSING_TIME, np.int64)
         trails.times_[users] = visits.ends[last[users]]
         trails.codes_ = np.full(n_users, -1, np.int8)
+        rows = rows.take(rows.weight > 0)
+        if rows.timestamp is not None:
+            rows = rows.take(order_of(rows.timestamp)[0])
+        trails.codes_[rows.users] = rows.event  # in order: the latest stays
         return trails
 
     def follow(self, rows: Interactions, n_users: int, gap: int) -> Clicks:
