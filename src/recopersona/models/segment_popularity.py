@@ -22,7 +22,7 @@ from recopersona.base.parameters import (
 from recopersona.base.recommender import require_array
 from recopersona.data.dataset import Dataset
 from recopersona.data.feature_table import CategoryColumn
-from recopersona.data.growing import with_room
+from recopersona.data.growing import with_room, with_zeros
 from recopersona.data.ids import UNKNOWN
 from recopersona.data.interactions import Interactions
 from recopersona.data.query import Query
@@ -382,8 +382,3 @@ def _joined(chances: Sequence[Array], tree: ItemLevels) -> Array:
     for chance, parent in zip(chances, tree.parents, strict=True):
         above = above[parent] * chance
     return above
-
-
-def with_zeros(values: Array, n: int) -> Array:
-    """Return a copy of at least ``n`` values: zeros for what came later."""
-    return np.append(values, np.zeros(max(0, n - len(values)), values.dtype))
