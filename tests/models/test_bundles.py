@@ -122,6 +122,8 @@ def test_a_budget_is_kept():
     found = fitted().recommend_bundles("nobody", n=9, budget=(15, 25))
     assert found["items"].map(set).tolist() == [{"nail", "hammer"}]
     assert len(fitted().recommend_bundles("nobody", budget=(1_000, 2_000))) == 0
+    priced = fitted().recommend_bundles("nobody", n=9, budget=(15, float("inf")))
+    assert priced["price"].min() >= 15
 
 
 def test_who_buys_dear_things_is_offered_dear_sets():
@@ -189,6 +191,9 @@ def test_orders_are_one_users():
 def test_no_budget_is_refused_in_words():
     with pytest.raises(ParameterError, match=r"budget must be \(low, high\)"):
         fitted().recommend_bundles("nobody", budget=(20, 10))
+    for band in (50, (float("nan"), 10), (float("inf"), float("inf")), (0, 10, float("inf"))):
+        with pytest.raises(ParameterError, match=r"budget must be \(low, high\)"):
+            fitted().recommend_bundles("nobody", budget=band)
 
 
 def test_a_log_without_bundles_answers_with_none():

@@ -4,7 +4,7 @@ import pytest
 
 import recopersona as rp
 from recopersona.errors import ColumnError, DataError, ParameterError
-from recopersona.models.segment_counts import SegmentCounts, segments_of
+from recopersona.models.segment_counts import SegmentCounts, distinct_rows, segments_of
 from tests.naive import segments as naive
 
 N_USERS, N_ITEMS = 12, 6
@@ -197,6 +197,35 @@ def test_a_forgotten_customer_is_a_stranger():
     model = fitted(smoothing=1.0)
     model.forget([1])
     assert (model.score_items(rp.Query(user_id=1)) == model.score_items(rp.Query())).all()
+
+
+def test_what_only_a_forgotten_customer_was_is_forgotten_too():
+    users = USERS.assign(street=["hers" if user == 1 else "theirs" for user in range(N_USERS)])
+    shop = rp.Dataset.from_frames(EVENTS, users=users)
+    model = rp.SegmentPopularity(by=["street"], smoothing=1.0).fit(shop)
+    model.forget([1])
+    assert {*model.attributes_["street"].values_.ids.tolist()} == {None, "theirs"}
+    stranger = model.score_items(rp.Query(context={"street": "hers"}))
+    assert (stranger == model.score_items(rp.Query())).all()
+
+
+@pytest.mark.parametrize("n_values", [1, 3, 10**6])
+def test_distinct_rows_are_those_of_numpy(n_values):
+    codes = np.random.default_rng(0).integers(-1, n_values, (40, 3)).astype(np.int32)
+    rows, place = np.unique(codes, axis=0, return_inverse=True)
+    found, who = distinct_rows(codes)
+    assert np.array_equal(found, rows)
+    assert np.array_equal(who, place.reshape(-1))
+    assert distinct_rows(codes[:0])[0].shape == (0, 3)
+
+
+def test_events_that_weigh_nothing_tell_of_no_segment():
+    shop = rp.Dataset.from_frames(
+        EVENTS.drop(columns="weight"), users=USERS, items=ITEMS, event_weights={"view": 0}
+    )
+    model = rp.SegmentPopularity().fit(shop)
+    assert not model.attributes_
+    assert len(model.recommend(rp.Query(context={"sex": "m"}))) == N_ITEMS
 
 
 def test_counts_that_do_not_fit_are_refused():

@@ -77,6 +77,7 @@ def test_the_longer_the_visit_the_less_the_past(model):
 
 def test_a_given_history_takes_the_place_of_the_past(model):
     assert said(model, rp.Query("ben", history=["salt"])) == {"salt": 2}
+    assert said(model, rp.Query(history={"salt": 1, "tea": 0})) == {"salt": 2}
     both = said(model, rp.Query(session=["tea"], history=["salt"]))
     assert both == {"tea": 0.5, "salt": 0.5}
 
@@ -130,6 +131,20 @@ def test_a_view_a_cart_and_a_purchase_in_a_row_are_one_click(model):
     honey, tea = model.items_.indices(["honey", "tea"]).tolist()
     assert [row[0] for row in model.learned_] == [honey, tea]
     assert model.learned_[0] == [honey, honey, tea]
+
+
+def test_a_stored_visit_is_told_apart_as_in_a_log(model):
+    def visit(user):
+        return model.items_.ids[model._visit(rp.Query(user))].tolist()
+
+    model.partial_fit([click("ben", "honey", 1, "cart"), click("ben", "honey", 2, "purchase")])
+    assert visit("ben") == ["tea", "honey"]
+    model.partial_fit(click("ben", "gone", 3, "return"))
+    assert visit("ben") == ["tea", "honey"]
+    model.partial_fit(rp.Event("ben", "salt"))  # nobody knows when, so nothing ended
+    assert visit("ben") == ["tea", "honey", "salt"]
+    model.partial_fit(click("ben", "salt", 60))
+    assert visit("ben") == ["salt"]
 
 
 def test_contributions_add_up(model):

@@ -159,9 +159,11 @@ def test_where_no_visit_has_two_clicks_there_are_only_reminders():
 def test_a_fit_that_needs_more_than_it_may_take_is_refused():
     words = r"^SessionLinear needs 300 bytes for 5 items, max_memory is 10 bytes; give a number"
     with pytest.raises(DataError, match=words):
-        rp.SessionLinear(neighbors=None, max_memory=10).fit(log_of(VISITS))
+        rp.SessionLinear(kind="slis", neighbors=None, max_memory=10).fit(log_of(VISITS))
     with pytest.raises(DataError, match=r"pairs of them that share a visit.*lower neighbors"):
-        rp.SessionLinear(max_memory=10).fit(log_of(VISITS))
+        rp.SessionLinear(kind="slis", max_memory=10).fit(log_of(VISITS))
+    with pytest.raises(DataError, match=r"clicks and the \d+ before them.*lower delta_pos"):
+        rp.SessionLinear(kind="slit", max_memory=10).fit(log_of(VISITS))
 
 
 @pytest.mark.parametrize(

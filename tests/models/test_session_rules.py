@@ -141,6 +141,13 @@ def test_only_the_heaviest_rules_are_kept_and_totals_stay_whole():
     assert 2 < few.sizes_.max() <= 4
 
 
+@pytest.mark.parametrize("most", [10**6, 2**62, 2**70])
+def test_more_rules_than_there_can_be_are_all(most):
+    few, full = (rp.SequentialRules(max_rules=limit).fit(log_of(VISITS)) for limit in (most, None))
+    events = [rp.Event("zoe", item) for item in "abcabeda"]
+    assert rules_of(few.partial_fit(events)) == rules_of(full.partial_fit(events))
+
+
 def test_an_explanation_names_the_clicks_and_adds_up():
     model = rp.SequentialRules().fit(log_of(VISITS))
     query = rp.Query(session=["e", "a", "b"])
@@ -164,6 +171,19 @@ def test_ids_of_a_file_are_checked(tmp_path):
         setattr(spoilt, name, array)
         with pytest.raises(DataError):
             spoilt._check_learned()
+    for name in ("weights_", "totals_", "ahead_", "back_"):
+        spoilt = rp.load(tmp_path / "rules.rp")
+        setattr(spoilt, name, np.full_like(getattr(spoilt, name), -np.inf))
+        with pytest.raises(DataError):
+            spoilt._check_learned()
+    spoilt = rp.load(tmp_path / "rules.rp")
+    spoilt.gap_ms_ = "30min"
+    with pytest.raises(ParameterError, match="gap_ms_"):
+        spoilt._check_learned()
+    spoilt = rp.load(tmp_path / "rules.rp")
+    spoilt.rooms_ = np.maximum(spoilt.sizes_ - 1, 0)  # a new rule would be written behind them
+    with pytest.raises(DataError, match="within rooms_"):
+        spoilt._check_learned()
 
 
 def test_who_has_done_nothing_and_a_visit_of_strange_items_are_answered():

@@ -1,3 +1,6 @@
+import time
+
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -40,6 +43,14 @@ def test_numbers_are_told_apart_as_they_are_written():
     model = rp.Switch(by="age", models={"30": rp.ItemKNN()}, default=rp.Popularity()).fit(SHOP)
     assert answered_by(model, 3) == ["ItemKNN"]
     assert answered_by(model, rp.Query(context={"age": 40})) == ["Popularity"]
+    assert model.segment_of(rp.Query(context={"age": np.float32(30)})) == "30"
+
+
+@pytest.mark.parametrize("value", [None, np.nan, pd.NA, pd.NaT])
+def test_what_is_missing_is_no_value(value):
+    model = rp.Switch(by="age", models={"30": rp.ItemKNN()}, default=rp.Popularity()).fit(SHOP)
+    effects = model.recommend(rp.Query(context={"age": value}), n=1).effects
+    assert effects == ("no age is answered by Popularity, the default",)
 
 
 def test_what_is_known_of_the_visitor_decides():
@@ -102,3 +113,12 @@ def test_what_maps_no_values_to_models_is_refused(models):
 def test_a_value_that_names_a_parameter_is_refused():
     with pytest.raises(ParameterError, match="'by' cannot be a value"):
         rp.Switch(by="country", models={"by": rp.ItemKNN()}).fit(SHOP)
+
+
+def test_a_long_visit_of_unknown_items_is_told_at_once():
+    model = switch("country", rp.Popularity(), AT=rp.ItemKNN())
+    strange = [f"x{n}" for n in range(10_000)]
+    begun = time.perf_counter()
+    ranking = model.recommend(rp.Query(session=strange), n=1)
+    assert time.perf_counter() - begun < 2
+    assert len(ranking.effects) == 10_001

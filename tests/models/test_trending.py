@@ -85,6 +85,16 @@ def test_events_count_at_once_as_if_they_had_been_fitted(asked_between):
     assert scores(model) == pytest.approx(scores(fresh), rel=1e-6)
 
 
+def test_scores_are_made_once_between_two_events():
+    model = rp.Trending().fit(BUSY)
+    first = model.score_items(rp.Query())
+    assert model.score_items(rp.Query("somebody")) is first
+    model.partial_fit(rp.Event("anna", "new", "view", BUSY["timestamp"].max()))
+    assert scores(model)["new"] > first[model.items_.index("new")]
+    model.update_items(pd.DataFrame({"item_id": ["newest"]}))
+    assert scores(model)["newest"] == -np.inf
+
+
 def test_old_events_are_dropped():
     model = rp.Trending(window="1h", baseline="1d").fit(BUSY)
     assert len(model.log_times_) < len(BUSY) / 2

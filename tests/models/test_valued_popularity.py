@@ -54,3 +54,6 @@ def test_huge_values_stay_numbers():
     model.update_items(pd.DataFrame({"item_id": ["tea"], "margin": [1e38]}))
     model.partial_fit([rp.Event(5, "tea")] * 9)
     assert np.isfinite(model.score_items(rp.Query())).all()
+    model.update_items(pd.DataFrame({"item_id": ["silver", "mug"], "margin": [1e308, 1e308]}))
+    assert scores(model)["mug"] == 0  # nobody wants it, whatever it is worth
+    assert np.isfinite(model.score_items(rp.Query())).all()

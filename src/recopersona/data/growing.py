@@ -31,3 +31,15 @@ def with_room(array: Array, n: int) -> Array:
         room[:used] = array
     room[used:n] = 0
     return np.asarray(room[: max(n, used)])
+
+
+def with_zeros(values: Array, n: int) -> Array:
+    """Return at least ``n`` values, 0 beyond what there is.
+
+    Examples
+    --------
+    >>> with_zeros(np.ones(1), 3)
+    array([1., 0., 0.])
+    """
+    missing = n - len(values)
+    return np.append(values, np.zeros(missing, values.dtype)) if missing > 0 else values

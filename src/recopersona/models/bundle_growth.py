@@ -93,16 +93,21 @@ class _Grower:
 
     def _partners(self, places: tuple[int, ...]) -> list[int]:
         """Return the items that meet every item of a set often, best first."""
-        least = np.full(len(self.counts), np.inf)
-        for place in places:
-            row = slice(self.met.indptr[place], self.met.indptr[place + 1])
-            lift = np.zeros(len(self.counts))
-            lift[self.met.indices[row]] = self.lift[row]
-            least = np.minimum(least, lift)
-        least[list(places)] = 0
-        near = np.flatnonzero(least > 1)
-        best: list[int] = near[np.argsort(-least[near], kind="stable")][:_TRIED].tolist()
+        common, least = self._met(places[0])
+        for place in places[1:]:
+            partners, lift = self._met(place)
+            common, ours, theirs = np.intersect1d(
+                common, partners, assume_unique=True, return_indices=True
+            )
+            least = np.minimum(least[ours], lift[theirs])
+        near = np.flatnonzero((least > 1) & ~np.isin(common, places))
+        best: list[int] = common[near[np.argsort(-least[near], kind="stable")][:_TRIED]].tolist()
         return best
+
+    def _met(self, place: int) -> tuple[Array, Array]:
+        """Return the items that an item meets, ascending, and their lifts."""
+        row = slice(self.met.indptr[place], self.met.indptr[place + 1])
+        return self.met.indices[row], self.lift[row]
 
     def _joined(self, places: tuple[int, ...], partner: int) -> Found | None:
         items = tuple(sorted((*places, partner)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any
@@ -144,10 +145,10 @@ class Bundles(Described):
             The cart is ``session`` and ``seed``.
         n : int, at least 1
         budget : (low, high), optional
-            What a bundle may cost. By default its items cost on average what the buyer is used
-            to: between the tenth and the ninetieth percentile of the prices of what is in her
-            past, once there are three. A band that would leave nothing is dropped, and the
-            ``reason`` says so.
+            What a bundle may cost, ``(0, math.inf)`` for whatever has a price. By default its items
+            cost on average what the buyer is used to: between the tenth and the ninetieth
+            percentile of the prices of what is in her past, once there are three. A band that would
+            leave nothing is dropped, and the ``reason`` says so.
 
         Returns
         -------
@@ -200,7 +201,7 @@ class Bundles(Described):
         if budget is not None:
             low, high = _as_band(budget)
             return (prices >= low) & (prices <= high), f"costs {low:g} to {high:g}"
-        paid = self._prices()[self.past_.taste(self.user_of(query))[0]]
+        paid = self._prices_of(self.past_.taste(self.user_of(query))[0])
         paid = paid[np.isfinite(paid)]
         if len(paid) < _FEW_PURCHASES:
             return np.ones(len(prices), np.bool_), ""
@@ -208,18 +209,19 @@ class Bundles(Described):
         mean = prices / (1 - self.discount) / sizes
         return (mean >= low) & (mean <= high), f"within her {low:g} to {high:g} an item"
 
-    def _prices(self) -> Array:
-        """Return each item's price, float64 (n_items,), NaN where unknown."""
-        prices = np.full(len(self.items_), np.nan)
+    def _prices_of(self, items: Indices) -> Array:
+        """Return some items' prices, float64, NaN where unknown."""
+        prices = np.full(len(items), np.nan)
         column = self.item_features_.columns.get("price")
         if isinstance(column, NumberColumn):
-            prices[: len(column)] = column.values
+            known = items < len(column)
+            prices[known] = column.values[items[known]]
         return prices
 
     def _prices_of_bundles(self) -> Array:
         if not len(self.lift_):
             return np.empty(0)
-        summed = np.add.reduceat(self._prices()[self.bundles_], self.bounds_[:-1])
+        summed = np.add.reduceat(self._prices_of(self.bundles_), self.bounds_[:-1])
         priced: Array = summed * (1 - self.discount)
         return priced
 
@@ -303,6 +305,8 @@ class Bundles(Described):
 
 def _as_band(budget: Any) -> tuple[float, float]:
     pair = isinstance(budget, (tuple, list)) and len(budget) == 2
-    if not pair or not all(real().holds(value) for value in budget) or budget[0] > budget[1]:
+    endless = pair and budget[1] == math.inf
+    ends = budget[:1] if endless else budget
+    if not pair or not all(real().holds(value) for value in ends) or budget[0] > budget[1]:
         raise ParameterError(f"budget must be (low, high) in rising order, got {budget!r}.")
     return float(budget[0]), float(budget[1])

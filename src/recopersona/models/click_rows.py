@@ -106,7 +106,7 @@ class ClickRows(SessionRecommender):
         require_array(self.weights_, np.float32, (n_places,), "weights_")
         require_rooms(self.starts_, self.sizes_, n_places, "starts_ and sizes_")
         within = not n_places or 0 <= self.others_.min() <= self.others_.max() < n_items
-        if n > n_items or not within:
+        if n > n_items or not within or not np.isfinite(self.weights_).all():
             raise DataError(f"{owner}: its rows do not fit the items.")
 
 

@@ -13,12 +13,12 @@ from recopersona.base.parameters import Bound, param, real
 from recopersona.base.recommender import NO_OPINION, require_array
 from recopersona.data.dataset import Dataset
 from recopersona.data.event import RETURN
-from recopersona.data.growing import with_room
+from recopersona.data.growing import with_room, with_zeros
 from recopersona.data.history import History
 from recopersona.data.ids import UNKNOWN, IdMap
 from recopersona.data.interactions import Interactions
 from recopersona.data.query import Query
-from recopersona.data.types import Array, Floats, Id, Indices
+from recopersona.data.types import Floats, Id, Indices
 from recopersona.errors import DataError
 from recopersona.features.encoder import ENCODER, AttributeEncoder
 from recopersona.kernels.als import multiply_rows
@@ -300,15 +300,3 @@ class ColdStartMapper(Described):
             require_array(counts, np.float32, (None,), name)
             if len(counts) > n or not (np.isfinite(counts) & (counts >= 0)).all():
                 raise DataError(f"ColdStartMapper: {name} must count what is there.")
-
-
-def with_zeros(values: Array, n: int) -> Array:
-    """Return at least ``n`` values, 0 beyond what there is.
-
-    Examples
-    --------
-    >>> with_zeros(np.ones(1), 3)
-    array([1., 0., 0.])
-    """
-    missing = n - len(values)
-    return np.append(values, np.zeros(missing, values.dtype)) if missing > 0 else values

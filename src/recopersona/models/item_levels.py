@@ -40,11 +40,11 @@ class ItemLevels(NamedTuple):
         for column in columns:
             codes = np.zeros(n_items, np.int64)  # what came later is in no category
             codes[: len(column)] = np.asarray(column[:n_items], np.int64) + 1
-            joined = above * (int(codes.max(initial=0)) + 1) + codes
-            _, first, group = np.unique(joined, return_index=True, return_inverse=True)
-            parents.append(above[first].astype(np.int32))
-            groups.append(group.reshape(-1).astype(np.int32))
-            above = groups[-1].astype(np.int64)
+            width = int(codes.max(initial=0)) + 1
+            found, group = numbered(above * width + codes)
+            parents.append((found // width).astype(np.int32))
+            groups.append(group.astype(np.int32))
+            above = group
         groups.append(np.arange(n_items, dtype=np.int32))
         parents.append(above.astype(np.int32))
         return cls(groups, parents)
@@ -58,3 +58,22 @@ class ItemLevels(NamedTuple):
             for column in held
         ]
         return cls.of(codes, n_items)
+
+
+def numbered(values: Array) -> tuple[Array, Array]:
+    """Return the distinct values, ascending, and the place of each value among them.
+
+    values  (n,) int64, at least 0; they are sorted only where they are large
+
+    Examples
+    --------
+    >>> [part.tolist() for part in numbered(np.array([5, 2, 5]))]
+    [[2, 5], [1, 0, 1]]
+    """
+    size = int(values.max(initial=-1)) + 1
+    if size > 4 * len(values):
+        found, place = np.unique(values, return_inverse=True)
+        return found, place.reshape(-1)
+    there = np.zeros(size, np.bool_)
+    there[values] = True
+    return np.flatnonzero(there), (np.cumsum(there) - 1)[values]

@@ -95,6 +95,12 @@ class SegmentAttribute(Part):
         except (DataError, TypeError, ValueError, OverflowError):  # a list, a text for a number
             return UNKNOWN
 
+    def forget_unused(self, codes: Indices) -> None:
+        """Blank the values that no user has: an address may tell who was there."""
+        if self.kind == "category":
+            unused = ~np.isin(np.arange(self.size), codes)
+            self.values_.forget(self.values_.ids[unused].tolist())
+
     @property
     def size(self) -> int:
         """How many codes there are."""

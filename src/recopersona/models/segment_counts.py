@@ -15,6 +15,7 @@ from recopersona.data.growing import with_room
 from recopersona.data.ids import UNKNOWN
 from recopersona.data.types import Array, Floats, Indices
 from recopersona.errors import DataError
+from recopersona.models.item_levels import numbered
 from recopersona.models.item_to_item import require_places, require_runs
 
 _FEW = 1_000  # up to so many events are added one by one
@@ -138,14 +139,14 @@ class SegmentCounts(Part):
             ):
                 self.add(code, item, weight)
             return
-        people, who = np.unique(codes, axis=0, return_inverse=True)
+        people, who = distinct_rows(codes)
         rows, owners = [], []
         for person, code in enumerate(people.tolist()):
             for key in segments_of(code):
                 rows.append(self._row_for(key))
                 owners.append(person)
         shape = (len(people), max(self._n_items, int(items.max()) + 1))
-        chosen = sparse.coo_array((weights, (who.reshape(-1), items)), shape=shape).tocsr()
+        chosen = sparse.coo_array((weights, (who, items)), shape=shape).tocsr()
         ones = np.ones(len(rows), np.float32)
         belongs = sparse.coo_array((ones, (rows, owners)), shape=(len(self.keys_), len(people)))
         more = (belongs.tocsr() @ chosen).tocsr()
@@ -220,10 +221,29 @@ def segments(codes: Indices) -> tuple[Indices, Indices]:
     codes  (n_users, n_attributes) int32
     """
     known = (codes != UNKNOWN).all(axis=1)
-    found, place = np.unique(codes[known], axis=0, return_inverse=True)
+    found, place = distinct_rows(codes[known])
     segment = np.full(len(codes), UNKNOWN, np.int32)
-    segment[known] = place.reshape(-1)
-    return found.astype(np.int32), segment
+    segment[known] = place
+    return found, segment
+
+
+def distinct_rows(codes: Indices) -> tuple[Indices, Array]:
+    """Return the distinct rows of codes in order, and the place of each row among them.
+
+    codes  (n, n_attributes) int32, -1 where unknown
+
+    Examples
+    --------
+    >>> rows, place = distinct_rows(np.array([[4, 0], [2, -1], [4, 0]]))
+    >>> rows.tolist(), place.tolist()
+    ([[2, -1], [4, 0]], [1, 0, 1])
+    """
+    found, place = np.empty((1, 0), np.int32), np.zeros(len(codes), np.int64)
+    for column in codes.T.astype(np.int64) + 1:
+        width = int(column.max(initial=0)) + 1
+        distinct, place = numbered(place * width + column)
+        found = np.column_stack([found[distinct // width], distinct % width - 1]).astype(np.int32)
+    return found, place
 
 
 def summed(segment: Indices, n_segments: int, matrix: sparse.csr_array) -> sparse.csr_array:

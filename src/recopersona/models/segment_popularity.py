@@ -22,7 +22,7 @@ from recopersona.base.parameters import (
 from recopersona.base.recommender import require_array
 from recopersona.data.dataset import Dataset
 from recopersona.data.feature_table import CategoryColumn
-from recopersona.data.growing import with_room
+from recopersona.data.growing import with_room, with_zeros
 from recopersona.data.ids import UNKNOWN
 from recopersona.data.interactions import Interactions
 from recopersona.data.query import Query
@@ -288,6 +288,8 @@ class SegmentPopularity(Described):
         super()._forget_users(users)
         self._codes = self._codes.copy()
         self._codes[users[users < len(self._codes)]] = UNKNOWN
+        for place, attribute in enumerate(self.attributes_.values()):
+            attribute.forget_unused(self._codes[:, place])
 
     # -- learning ----------------------------------------------------------------------------
 
@@ -380,8 +382,3 @@ def _joined(chances: Sequence[Array], tree: ItemLevels) -> Array:
     for chance, parent in zip(chances, tree.parents, strict=True):
         above = above[parent] * chance
     return above
-
-
-def with_zeros(values: Array, n: int) -> Array:
-    """Return a copy of at least ``n`` values: zeros for what came later."""
-    return np.append(values, np.zeros(max(0, n - len(values)), values.dtype))

@@ -119,7 +119,7 @@ class LeaveOneOut:
         ratio = np.sum([np.log(a / b) for a, b in zip(chances, parent, strict=True)], axis=0)
         gains = np.bincount(self.users, self.weights * ratio)
         counted = gains[np.bincount(self.users) > 0]
-        return float(np.sqrt(len(counted)) * counted.std())
+        return float(np.sqrt(len(counted)) * counted.std()) if len(counted) else 0.0
 
     def _best(
         self, counts: Array, above: Array, parent: Array, weights: Array, strengths: Array

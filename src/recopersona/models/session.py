@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -10,17 +10,18 @@ import numpy as np
 
 from recopersona.base.lists import Best, Excluded
 from recopersona.base.online import OnlineRecommender
-from recopersona.base.parameters import duration, param, real, switch
+from recopersona.base.parameters import check, duration, param, real, switch, whole
 from recopersona.base.recommender import NO_OPINION
 from recopersona.data.dataset import Dataset
+from recopersona.data.event import RETURN
 from recopersona.data.ids import UNKNOWN
 from recopersona.data.interactions import Interactions
 from recopersona.data.query import Query
 from recopersona.data.times import MISSING_TIME, duration_ms
-from recopersona.data.types import Floats, Id, Indices, Mask
+from recopersona.data.types import Array, Floats, Id, Indices, Mask
 from recopersona.errors import DataError
 from recopersona.kernels.topn import select_listed
-from recopersona.models.visits import Clicks, Trails, Visits, visits_of
+from recopersona.models.visits import Clicks, Trails, Visits, changes, visits_of
 
 _PAST = 50  # of her latest clicks before the visit, so many speak for a visitor
 _NOTHING: Indices = np.empty(0, np.int32)
@@ -176,6 +177,7 @@ class SessionRecommender(OnlineRecommender):
         if not isinstance(self.trails_, Trails):
             raise DataError(f"{type(self).__name__}: trails_ are none.")
         self.trails_.require(len(self.users_), len(self.items_), type(self).__name__)
+        check(self.gap_ms_, whole(0, 2**62), type(self).__name__, "gap_ms_")
 
     # -- the visit and the past --------------------------------------------------------------
 
@@ -220,8 +222,11 @@ class SessionRecommender(OnlineRecommender):
 
     def _past(self, query: Query) -> Indices:
         """Return the visitor's latest clicks before the visit, oldest first."""
-        if query.history is not None:
-            return self._known_items(query.history)[-_PAST:]
+        given = query.history
+        if given is not None:
+            if isinstance(given, Mapping):  # what weighs nothing is what she does not like
+                given = [item for item, weight in given.items() if weight > 0]
+            return self._known_items(given)[-_PAST:]
         clicks, begins = self._recent(query)
         return clicks[:begins][-_PAST:]
 
@@ -233,20 +238,33 @@ class SessionRecommender(OnlineRecommender):
         return clicks[begins:]
 
     def _recent(self, query: Query) -> tuple[Indices, int]:
-        """Return a user's clicks, and where among them the visit that goes on begins."""
+        """Return a user's clicks, and where among them the visit that goes on begins.
+
+        What is a click and what ends a visit, is as in `visits_of`.
+        """
         user = self.user_of(query)
         if user == UNKNOWN:
             return _NOTHING, 0
         items, codes, times = self.past_.recent(user)
-        counts = self.event_weights_[codes] > 0
-        items, times = items[counts], times[counts]
-        now = self.now_of(query)
-        if now is None or not len(items):
+        counts = (self.event_weights_[codes] > 0) & (codes != RETURN)
+        items, codes, times = items[counts], codes[counts], times[counts]
+        if not len(items):
             return items, 0
-        later = np.append(times[1:], now)
-        pauses = (times != MISSING_TIME) & (later - np.maximum(times, 0) > self.gap_ms_)
-        ends = np.flatnonzero(pauses)
-        return items, int(ends[-1]) + 1 if len(ends) else 0
+        begins = _begins(times, self.now_of(query), self.gap_ms_)
+        clicks = begins[:-1] | changes(items) | ~changes(codes)
+        start = int(np.flatnonzero(begins)[-1])
+        return items[clicks], int(clicks[:start].sum())
+
+
+def _begins(times: Array, now: int | None, gap: int) -> Mask:
+    """Tell where visits begin among a user's events; the last place is of one that begins now."""
+    begins = np.zeros(len(times) + 1, np.bool_)
+    begins[0] = True
+    last = np.maximum.accumulate(times)
+    later = np.append(times[1:], MISSING_TIME if now is None else now)
+    known = (last != MISSING_TIME) & (later != MISSING_TIME)
+    begins[1:][known] = later[known] - last[known] > gap
+    return begins
 
 
 def _share(weight: float, scores: Floats) -> np.float32:

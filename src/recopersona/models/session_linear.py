@@ -29,6 +29,7 @@ _PARTS = 16  # of the blocks, between which the progress bar moves
 _RESIDUAL = 1e-5  # of a small system, relative to its right side
 _FAINT = 1e-3  # a click that has faded to less says nothing
 _FARTHEST = 50
+_BYTES_A_FADE = 48  # while the rows are made
 _MOST_ENTRIES = 1_000  # of a row: an item may be a neighbor of very many
 
 
@@ -109,11 +110,11 @@ class SessionLinear(ClickRows):
     because one click changes the systems of all items that share a visit with it.
 
     Memory: ``88 * n_pairs + 40 * n_items * neighbors + 8 * threads * neighbors**2`` bytes while
-    fitting, with n_pairs the pairs of items that share a visit, and some 40 bytes for each click
-    and each of the ``7 * delta_pos`` clicks around it; ``8 * n_items * neighbors`` afterwards. With
-    ``neighbors=None``, ``12 * n_items**2`` bytes while fitting and ``8 * n_items**2`` afterwards.
-    Time: one multiplication for each pair of entries of a row, and some ``20 * neighbors**2`` an
-    item; with None, ``2 * n_items**3``.
+    fitting, with n_pairs the pairs of items that share a visit, and some 96 bytes for each click
+    and each of the ``7 * delta_pos`` clicks of its visit before it; ``8 * n_items * neighbors``
+    afterwards. With ``neighbors=None``, ``12 * n_items**2`` bytes while fitting and
+    ``8 * n_items**2`` afterwards. Time: one multiplication for each pair of entries of a row, and
+    some ``20 * neighbors**2`` an item; with None, ``2 * n_items**3``.
 
     References
     ----------
@@ -167,6 +168,7 @@ class SessionLinear(ClickRows):
             rows = _scaled(whole_visits, share * weight)
             parts.append(Regression(rows, rows))
         if share < 1:
+            self._admit_cuts(visits)
             visit, *halves = past_and_future(visits, n_items, self.delta_pos)
             parts.append(
                 Regression(*(_scaled(half, (1 - share) * weight[visit]) for half in halves))
@@ -241,6 +243,17 @@ class SessionLinear(ClickRows):
         others = np.flatnonzero(weights) % n_items
         return bounds, others.astype(np.int32), weights[weights != 0]
 
+    def _admit_cuts(self, visits: Visits) -> None:
+        """Refuse more clicks around clicks than there is memory for: they come before the pairs."""
+        after = np.diff(visits.bounds) - 1
+        near = np.minimum(after, _reach(visits, self.delta_pos))
+        pairs = int((near * (near + 1) // 2 + (after - near) * near).sum())
+        require_memory(
+            2 * _BYTES_A_FADE * pairs, self.max_memory, type(self).__name__,
+            f"{len(visits.items):,} clicks and the {pairs:,} before them that have not faded",
+            "lower delta_pos or give fewer visits",
+        )  # fmt: skip
+
     def _admit(self, n_items: int, n_products: int, n_cross: int) -> None:
         k = min(self.neighbors or n_items, n_items)
         needed = 8 * n_products + 40 * n_cross + 40 * n_items * k + 8 * thread_count() * k**2
@@ -295,7 +308,7 @@ def past_and_future(
     cuts = np.flatnonzero(np.arange(len(owner)) + 1 < visits.bounds[owner + 1])
     visit = owner[cuts]
     low, high = visits.bounds[visit], visits.bounds[visit + 1]
-    reach = max(1, min(int(sizes.max(initial=1)) - 1, _FARTHEST, int(-np.log(_FAINT) * delta) + 1))
+    reach = _reach(visits, delta)
 
     def faded(first: Array, step: int) -> sparse.csr_array:
         places = [first + step * distance for distance in range(reach)]
@@ -307,6 +320,12 @@ def past_and_future(
         return sparse.csr_array(sparse.coo_array(entries, shape=(len(cuts), n_items)))
 
     return visit, faded(cuts, -1), faded(cuts + 1, 1)
+
+
+def _reach(visits: Visits, delta: float) -> int:
+    """Return how many clicks away from a cut still say something."""
+    longest = int(np.diff(visits.bounds).max(initial=1))
+    return max(1, min(longest - 1, _FARTHEST, int(-np.log(_FAINT) * delta) + 1))
 
 
 def _scaled(rows: sparse.csr_array, weights: Array) -> sparse.csr_array:

@@ -9,6 +9,7 @@ from recopersona.base.recommender import require_array
 from recopersona.data.dataset import Dataset
 from recopersona.data.growing import with_room
 from recopersona.data.types import Array, Floats, Indices
+from recopersona.errors import DataError
 from recopersona.kernels.blocks import cut_evenly, run_blocks
 from recopersona.kernels.ordering import order_of
 from recopersona.kernels.rules import add_rules, count_rules, fill_rules
@@ -73,14 +74,14 @@ class _ClickRules(ClickRows):
         for name in ("starts_", "sizes_", "rooms_", "totals_"):
             setattr(self, name, with_room(getattr(self, name), len(self.items_)))
         progress = np.array([self.n_taken_, 0, 0], np.int64)
-        places = len(self.others_)
+        places, most = len(self.others_), min(self.max_rules or 0, len(self.items_))
         while True:
             self.others_ = with_room(self.others_, places)
             self.weights_ = with_room(self.weights_, places)
             done = add_rules(
                 self.starts_, self.sizes_, self.rooms_, self.totals_, self.others_, self.weights_,
                 progress, clicks.items, clicks.before, clicks.counts,
-                self.ahead_, self.back_, self.max_rules or 0,
+                self.ahead_, self.back_, most,
             )  # fmt: skip
             if done:
                 break
@@ -96,7 +97,10 @@ class _ClickRules(ClickRows):
         require_array(self.back_, np.float32, (None,), "back_")
         check(self.n_taken_, whole(0, len(self.others_)), owner, "n_taken_")
         require_rooms(self.starts_, self.rooms_, self.n_taken_, "starts_ and rooms_")
-        require_rooms(self.starts_, self.sizes_, self.n_taken_, "starts_ and sizes_")
+        if not all(np.isfinite(part).all() for part in (self.totals_, self.ahead_, self.back_)):
+            raise DataError(f"{owner}: what its clicks weigh must be finite numbers.")
+        if (self.sizes_ > self.rooms_).any():
+            raise DataError(f"{owner}: sizes_ must be within rooms_.")
 
 
 class SequentialRules(_ClickRules):

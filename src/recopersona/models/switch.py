@@ -13,6 +13,7 @@ from recopersona.base.described import Described
 from recopersona.base.parameters import Bound, optional, param
 from recopersona.base.recommender import NO_OPINION, Recommender
 from recopersona.data.dataset import Dataset
+from recopersona.data.ids import is_missing
 from recopersona.data.query import Query
 from recopersona.data.ranking import Ranking
 from recopersona.data.types import Floats, Id, Indices, Mask
@@ -143,8 +144,8 @@ class Switch(Described, Composite):
             value = self._knowledge(query)
         else:
             value = self.attributes_of(query).get(self.by)
-        whole = isinstance(value, float) and value.is_integer()
-        return "" if value is None else str(int(value) if whole else value)
+        whole = isinstance(value, (float, np.floating)) and value.is_integer()
+        return "" if is_missing(value) else str(int(value) if whole else value)
 
     def _knowledge(self, query: Query) -> str:
         if len(self.past_.seen(self.user_of(query))):
@@ -211,12 +212,13 @@ class Switch(Described, Composite):
         eligible: Mask | None,
         fill: bool,
     ) -> Ranking:
-        reason = self._reason(query, name)
-        inner = [effect for effect in ranking.effects if effect not in self._unknowns(query)]
+        unknown = self._unknowns(query)
+        told = set(unknown)
+        inner = [effect for effect in ranking.effects if effect not in told]
         if fill:
             blocked = np.zeros(len(self.items_), np.bool_) if eligible is None else ~eligible
             ranking = self._filled(ranking, self._excluded(query, seen), n, blocked)
-        return replace(ranking, effects=(*self._unknowns(query), reason, *inner))
+        return replace(ranking, effects=(*unknown, self._reason(query, name), *inner))
 
     def _reason(self, query: Query, name: str) -> str:
         aspect = getattr(self.by, "__name__", "the function") if callable(self.by) else self.by

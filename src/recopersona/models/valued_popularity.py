@@ -87,6 +87,7 @@ class ValuedPopularity(Popularity, Described):
         if kept is None or len(kept) < len(self.items_):
             values = self._known_values()
             known = np.isfinite(values)
+            values = np.clip(values, -_LARGEST, _LARGEST)
             mean = values[known].mean() if known.any() else 1.0
             kept = np.where(known, values, mean).astype(np.float32)
             self._worth = kept

@@ -72,7 +72,7 @@ def visits_of(dataset: Dataset, gap: int) -> Visits:
     rows = dataset.interactions.take(dataset.interactions.weight > 0)
     cuts = _Cuts.of(rows, gap)
     items, codes = rows.items[cuts.order], rows.event[cuts.order]
-    click = cuts.new | _changes(items) | ~_changes(codes)
+    click = cuts.new | changes(items) | ~changes(codes)
     sizes = np.add.reduceat(click, cuts.starts) if len(rows) else cuts.starts
     visits = Visits(
         np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
@@ -123,9 +123,9 @@ class _Cuts(NamedTuple):
     def of(cls, rows: Interactions, gap: int) -> _Cuts:
         order = _by_visit(rows)
         times = None if rows.timestamp is None else rows.timestamp[order]
-        new = _changes(rows.users[order])
+        new = changes(rows.users[order])
         if rows.session is not None:
-            new |= _changes(rows.session[order])
+            new |= changes(rows.session[order])
         elif times is not None:
             known = (times[1:] != MISSING_TIME) & (times[:-1] != MISSING_TIME)
             new[1:] |= known & (times[1:] - times[:-1] > gap)
@@ -244,7 +244,7 @@ def _by_visit(rows: Interactions) -> Indices:
     return order
 
 
-def _changes(values: Array) -> Mask:
+def changes(values: Array) -> Mask:
     """Tell where a value is another than the one before; the first always is."""
     changed = np.ones(len(values), np.bool_)
     changed[1:] = values[1:] != values[:-1]
