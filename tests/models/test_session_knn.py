@@ -119,17 +119,6 @@ def tied(twin, prefix):
 # -- online --------------------------------------------------------------------------------------
 
 
-def repeats_after(rows, n_first):
-    """First rows after the fit with the item their user had last: is it another kind of event?"""
-    last, found, seen = dict(rows[:n_first]), [], set()
-    for place, (user, item) in enumerate(rows[n_first:], n_first):
-        if user not in seen and last.get(user) == item:
-            found.append(place)
-        else:
-            seen.add(user)
-    return found
-
-
 clicks = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 7)), min_size=2, max_size=60)
 
 
@@ -139,7 +128,6 @@ def test_after_appends_answers_are_those_of_a_fresh_fit(rows, n_first, one_by_on
     log = pd.DataFrame(rows, columns=["user_id", "item_id"])
     log["timestamp"] = pd.to_datetime(NOON + np.arange(len(log)) * 600_000, unit="ms")
     n_first = min(n_first, len(log))
-    log = log.drop(repeats_after(rows, n_first))
     model = SessionKNN(max_clicks=max_clicks, sample=4, k=2).fit(log[:n_first])
     rest = log[n_first:]
     if one_by_one:

@@ -32,12 +32,14 @@ class Visits(NamedTuple):
     items   (n_clicks,) int32
     users   (n_visits,) int32
     ends    (n_visits,) int64: the last click in milliseconds, `MISSING_TIME` where there is no time
+    kinds   (n_visits,) int8: the kind of the last event
     """
 
     bounds: Array
     items: Indices
     users: Indices
     ends: Array
+    kinds: Array
 
     def __len__(self) -> int:
         return len(self.users)
@@ -47,7 +49,9 @@ class Visits(NamedTuple):
         sizes = np.diff(self.bounds)[visits]
         bounds = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
         rows = np.arange(bounds[-1]) + np.repeat(self.bounds[visits] - bounds[:-1], sizes)
-        return Visits(bounds, self.items[rows], self.users[visits], self.ends[visits])
+        return Visits(
+            bounds, self.items[rows], self.users[visits], self.ends[visits], self.kinds[visits]
+        )
 
 
 def visits_of(dataset: Dataset, gap: int) -> Visits:
@@ -79,6 +83,7 @@ def visits_of(dataset: Dataset, gap: int) -> Visits:
         items[click],
         rows.users[cuts.order[cuts.starts]],
         cuts.ends,
+        codes[cuts.lasts],
     )
     return visits.take(cuts.by_end)
 
@@ -109,6 +114,7 @@ class _Cuts(NamedTuple):
     order   (n,) int32, the rows in that order
     new     (n,) bool, where a visit begins
     starts  (n_visits,) int64, the same as places
+    lasts   (n_visits,) int64, the place of each visit's last row
     ends    (n_visits,) int64, when each visit ended
     by_end  (n_visits,) int32, the visits in order of their ends
     """
@@ -116,6 +122,7 @@ class _Cuts(NamedTuple):
     order: Indices
     new: Mask
     starts: Array
+    lasts: Array
     ends: Array
     by_end: Indices
 
@@ -136,7 +143,7 @@ class _Cuts(NamedTuple):
         by_end = order_of(order[lasts].astype(np.int64))[0]
         if times is not None:
             by_end = by_end[order_of(ends[by_end])[0]]
-        return cls(order, new, starts, ends, by_end)
+        return cls(order, new, starts, lasts, ends, by_end)
 
 
 class Clicks(NamedTuple):
@@ -188,6 +195,7 @@ class Trails(Part):
         trails.times_ = np.full(n_users, MISSING_TIME, np.int64)
         trails.times_[users] = visits.ends[last[users]]
         trails.codes_ = np.full(n_users, -1, np.int8)
+        trails.codes_[users] = visits.kinds[last[users]]
         return trails
 
     def follow(self, rows: Interactions, n_users: int, gap: int) -> Clicks:
