@@ -101,6 +101,28 @@ def test_only_session_models_can_be_blended():
         rp.SessionBlend(models=[rp.ALS()]).fit(shop_of(visits(10)))
 
 
+class Witness(Right):
+    """Remembers how far the log went that it was fitted on."""
+
+    ends = []
+
+    def _fit_visits(self, visits, dataset):
+        self.ends.append((dataset.end, visits.ends.max()))
+        super()._fit_visits(visits, dataset)
+
+
+def test_models_on_trial_see_nothing_of_later_days():
+    Witness.ends.clear()
+    hour, noon = 3_600_000, 1_700_000_000_000
+    events = [rp.Event(u, u % 40, "purchase", noon + u * hour) for u in range(100)]
+    events += [rp.Event(u, 3, "impression", noon + u * hour) for u in range(100)]
+    events += [rp.Event(u, u % 40, "return", noon + 99 * hour) for u in range(5)]
+    shop = rp.Dataset.from_frames(events, event_weights={"impression": 0})
+    rp.SessionBlend(models=[Witness()], validation=0.1).fit(shop)
+    (trial, last_visit), (whole, _) = Witness.ends
+    assert trial == last_visit < whole - 8 * hour
+
+
 def test_a_pool_larger_than_the_catalogue_is_all_of_it():
     blend = rp.SessionBlend(models=[Right(), Wrong()], pool=10**12).fit(shop_of(visits(50)))
     assert len(blend.recommend(rp.Query(session=[0]), 3)) == 3

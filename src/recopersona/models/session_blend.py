@@ -140,9 +140,12 @@ class SessionBlend(Composite, SessionRecommender):
         self.lately_: Floats = lately.astype(np.float32)
 
     def _without_latest(self, dataset: Dataset, n_held: int) -> Dataset:
-        """Return the dataset without the rows of the latest visits."""
+        """Return the dataset without the latest visits, and without rows that are no click.
+
+        When these came is not asked: late impressions and returns would tell of later days.
+        """
         number = visit_of_rows(dataset, self.gap_ms_)
-        return dataset.take(number <= number.max(initial=-1) - n_held)
+        return dataset.take((number >= 0) & (number <= number.max(initial=-1) - n_held))
 
     def _examples_of(self, visits: Visits) -> tuple[Floats, Array, Array]:
         """Ask about clicks of visits, and describe the candidates where the click is among them."""
