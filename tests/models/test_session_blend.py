@@ -1,5 +1,7 @@
 """Several session models in one: whom the blend believes, and when."""
 
+from typing import ClassVar
+
 import numpy as np
 import pytest
 
@@ -104,7 +106,7 @@ def test_only_session_models_can_be_blended():
 class Witness(Right):
     """Remembers how far the log went that it was fitted on."""
 
-    ends = []
+    ends: ClassVar = []
 
     def _fit_visits(self, visits, dataset):
         self.ends.append((dataset.end, visits.ends.max()))

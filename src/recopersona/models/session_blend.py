@@ -264,7 +264,8 @@ class SessionBlend(Composite, SessionRecommender):
             raise DataError("SessionBlend: models_ must be session models.")
         if not isinstance(self.choice_, ChoiceModel):
             raise DataError("SessionBlend: choice_ is none.")
-        if not isinstance(self.examples_, dict) or not {"asked", "found"} <= self.examples_.keys():
+        counted: Any = self.examples_
+        if not isinstance(counted, dict) or not {"asked", "found"} <= counted.keys():
             raise DataError("SessionBlend: examples_ must say how many were asked and found.")
         self.choice_.require(len(self._models) + len(VISIT_FEATURES))
         for name in ("popular_", "lately_"):
