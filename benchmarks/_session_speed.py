@@ -207,8 +207,7 @@ def visits_in(index: Any) -> Any:
     from recopersona.models.visits import Visits
 
     bounds = np.append(index.starts_, len(index.clicks_))
-    kinds = np.zeros(len(index.ends_), np.int8)
-    return Visits(bounds, index.clicks_, index.owners_, index.ends_, kinds)
+    return Visits(bounds, index.clicks_, index.owners_, index.ends_)
 
 
 def milliseconds(call: Any) -> float:

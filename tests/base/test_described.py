@@ -14,8 +14,8 @@ class Reader(Described):
     def _learn(self, rows):
         pass
 
-    def _items_described(self, rows):
-        self.noted_.append(rows.tolist())
+    def _items_described(self, rows, names):
+        self.noted_.append((rows.tolist(), names))
 
     def score_items(self, query, items=None):
         return self.item_features_["price"].to_numpy("float32")
@@ -61,8 +61,17 @@ def test_changed_rows_are_kept_and_told(model):
     model.update_items(pd.DataFrame({"item_id": ["honey", "salt"], "price": [3.0, 1.0]}))
     model.update_users(pd.DataFrame({"user_id": ["ben"], "age": [41]}))
     assert model.item_features_["price"].tolist() == [4.5, 1.0, 3.0]
-    assert model.noted_ == [[2, 1]]
+    assert model.noted_ == [([2, 1], {"price"})]
     assert model.attributes_of(rp.Query("ben")) == {"age": 41.0}
+
+
+@pytest.mark.parametrize(
+    "refused", [{"item_id": ["rye"], "price": ["dear"]}, {"item_id": ["rye", "rye"]}]
+)
+def test_what_is_refused_changes_nothing(model, refused):
+    with pytest.raises(rp.errors.DataError):
+        model.update_items(pd.DataFrame(refused))
+    assert model.items_.ids.tolist() == ["tea", "salt"]
 
 
 def test_the_datasets_tables_stay_as_they_are():

@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
+from sklearn.feature_extraction.text import HashingVectorizer, TfidfVectorizer
 
 import recopersona as rp
 from recopersona.base import artifact, codec
@@ -72,6 +73,7 @@ def shop():
         "tags": [["x", "y"]] * 20,
         "gift": [True, False] * 10,
         "created_at": "2026-01-01",
+        "released": pd.date_range("2026-01-01", periods=20),
         "title": [f"a cup of tea, number {k}" for k in range(20)],
     })  # fmt: skip
     return rp.Dataset.from_frames(events, items=items)
@@ -92,6 +94,13 @@ MODELS = {
         candidates=[rp.ItemKNN(k=5), rp.Popularity()], rules=[cheap], ranker=Ranker(step=2.0)
     ),
     "content": rp.ContentKNN,
+    "words": lambda: rp.ContentKNN(encoder=rp.AttributeEncoder(text=TfidfVectorizer())),
+    "hashed": lambda: rp.ContentKNN(
+        encoder=rp.AttributeEncoder(
+            text=HashingVectorizer(n_features=64),
+            embeddings={"look": pd.DataFrame(np.eye(20), index=[f"i{k}" for k in range(20)])},
+        )
+    ),
     "related": rp.RelatedItems,
     "explore": lambda: rp.Explore(model=rp.ItemKNN(k=5)),
     "shelf": lambda: Shelf(given={"matrix": sparse.csr_array(np.eye(4)), "id": uuid.UUID(int=7)}),
@@ -210,6 +219,11 @@ def vectors(part, change, rows=0):
     return edit
 
 
+def vectorizer(name, value):
+    """Change how texts are read."""
+    return lambda file: file.find("text")["parameters"].update({name: value})
+
+
 def of_type(dtype):
     return lambda old: old.astype(dtype)
 
@@ -232,6 +246,14 @@ def model_of(name, module="recopersona.models.als"):
 
 def within(name, **values):
     return lambda file: file.find(name).update(values)
+
+
+def within_block(name, **values):
+    def edit(file):
+        blocks = dict(map(tuple, file.find("blocks_")["pairs"]))
+        blocks[name]["learned"].update(values)
+
+    return edit
 
 
 def ids(parts):
@@ -436,6 +458,17 @@ REFUSED = {
     "fewer knots": ("content", array("knots_", lambda old: old[:1])),
     "more words' weights": ("content", array("idf_", lambda old: np.ones(99))),
     "places of words below zero": ("content", array("places_", everywhere(-1))),
+    "a pattern of words that is none": ("words", vectorizer("token_pattern", "(")),
+    "an analyzer that is none": ("words", vectorizer("analyzer", "nonsense")),
+    "a word of no letters": ("hashed", vectorizer("token_pattern", "(a)(b)")),
+    "text hashed into nothing": ("hashed", vectorizer("n_features", 0)),
+    "text hashed below nothing": ("hashed", vectorizer("n_features", -1)),
+    "stop words of no language": ("hashed", vectorizer("stop_words", "klingon")),
+    "a norm that is none": ("hashed", vectorizer("norm", "l3")),
+    "places of words that fall": ("hashed", array("places_", lambda old: old[::-1])),
+    "vectors of one id": ("hashed", lambda file: file.find("look")["parts"]["parts"].__setitem__(
+        1, {"$": "objects", "parts": ["i1"] * 20})),
+    "a newest day beyond all counting": ("content", within_block("released", newest_=10**400)),
     "blocks that are a list": ("content", lambda file: file.find("encoder_")["learned"].update(
         blocks_=LIST)),
     "an encoder that is none": ("content", learned(encoder_=LIST)),

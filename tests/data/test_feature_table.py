@@ -1,3 +1,5 @@
+import time
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -112,6 +114,19 @@ def test_an_update_overwrites_the_rows_it_names(kind):
     assert items.update(change, "item_id") == 1
     assert plain(items[name]) == [before[0], fresh, before[2], fresh]
     assert items.column(name).kind == kind
+
+
+def test_an_update_of_one_rows_tags_reads_no_other():
+    """A catalogue has many rows, and a change is one."""
+    ids, n = np.arange(200_000), 200_000
+    items = table(pd.DataFrame({"item_id": ids, "tags": [("a", "b")] * n}))
+    start = time.process_time()
+    items.update(pd.DataFrame({"item_id": [7], "tags": [("c", "a", "d")]}), "item_id")
+    taken = time.process_time() - start
+    assert [items.column("tags").at(row) for row in (6, 7, 8)] == [
+        ("a", "b"), ("c", "a", "d"), ("a", "b"),
+    ]  # fmt: skip
+    assert taken < 0.2
 
 
 def test_an_update_leaves_other_columns_alone_and_may_bring_new_ones():

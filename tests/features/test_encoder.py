@@ -232,6 +232,11 @@ def test_a_vectorizers_mistake_is_told():
         only("title", TITLES, "text", text=CountVectorizer(min_df=3, max_df=1))
 
 
+def test_hashing_into_nothing_is_told():
+    with pytest.raises(ValueError, match="n_features"):  # and does not end the process
+        only("title", TITLES, "text", text=HashingVectorizer(n_features=0))
+
+
 # -- vectors from outside ----------------------------------------------------------------------
 
 
@@ -253,6 +258,13 @@ def test_items_without_a_vector_are_counted():
     encoded = rp.AttributeEncoder(embeddings={"image": vectors}).fit(held).transform(held)
     assert encoded.unknown == {"image": 3}
     assert lengths(encoded) == pytest.approx([1, 0, 0, 0])
+
+
+def test_a_vector_beyond_float32_is_none():
+    held = table(SHELF[["item_id"]])
+    vectors = np.array([[1e300, 1.0]] + [[1.0, 1.0]] * 3)
+    encoded = rp.AttributeEncoder(embeddings={"image": vectors}).fit(held).transform(held)
+    assert encoded.unknown == {"image": 1}
 
 
 def test_a_block_of_vectors_has_no_more_say_than_a_brand():
@@ -325,6 +337,8 @@ def test_what_a_file_cannot_hold_is_refused_in_words(tmp_path):
      ({"bins": 1}, "bins must be an integer of at least 2, got 1"),
      ({"min_count": 0}, "min_count must be an integer of at least 1, got 0"),
      ({"embeddings": {"brand": np.eye(4)}}, "embeddings name 'brand', which is an attribute"),
+     ({"embeddings": {"image": pd.DataFrame({"item_id": [1, 2], "x": [0.5, 1.0]})}},
+      r"indexed by id, .*; write frame.set_index\('item_id'\)"),
      ({"embeddings": {"image": np.ones(4)}}, r"must be an array of numbers \(n, d\)")],
 )  # fmt: skip
 def test_mistakes_are_told_in_a_sentence(options, words):
@@ -341,3 +355,12 @@ def test_the_matrix_is_plain():
     encoded = rp.AttributeEncoder().fit(table()).transform(table())
     assert isinstance(encoded.matrix, sparse.csr_array)
     assert encoded.matrix.has_sorted_indices
+
+
+def test_it_says_which_columns_it_reads():
+    items = table()
+    encoder = rp.AttributeEncoder(weights={"price": 0}).fit(items)
+    assert encoder.reads({"brand", "stock"})
+    assert not encoder.reads({"stock", "price"})
+    vectors = {"look": np.ones((len(items), 2))}
+    assert rp.AttributeEncoder(embeddings=vectors).fit(items).reads({"stock"})

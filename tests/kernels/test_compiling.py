@@ -22,14 +22,16 @@ def all_kernels():
 
 
 def smallest_arguments(kernel, read_only):
-    """Zeros that every kernel takes: no row, or one that holds nothing."""
+    """Zeros that every kernel takes: no row, or one that holds nothing.
+
+    Arrays that go together differ in length here, so each has room behind it: kernels do not check.
+    """
     for kind in kernel.signature:
         if not isinstance(kind, types.Array):
             yield 0
             continue
-        array = np.zeros(
-            (1, 8) if kind.ndim == 2 else 2, dtype=str(kind.dtype).replace("bool", "bool_")
-        )
+        dtype = str(kind.dtype).replace("bool", "bool_")
+        array = np.zeros((64, 8), dtype)[:1] if kind.ndim == 2 else np.zeros(1024, dtype)[:2]
         array.flags.writeable = kind.mutable or not read_only
         yield array
 

@@ -117,6 +117,24 @@ def test_events_move_a_new_item_away_from_its_attributes(name, item):
     assert model.score_items(query)[row] > before + 0.1
 
 
+@pytest.mark.parametrize("name", list(MODELS))
+def test_many_are_answered_as_one_whatever_came_in_between(name):
+    model, users = fitted(name), range(8)
+
+    def agree():
+        together = model._score_queries([rp.Query(user) for user in users])
+        alone = [model.score_items(rp.Query(user)) for user in users]
+        np.testing.assert_allclose(together, alone, atol=1e-4)
+
+    agree()
+    model.update_items(pd.DataFrame({"item_id": ["new", 3], "colour": ["green", "red"]}))
+    agree()
+    model.partial_fit([rp.Event(user, "new") for user in range(40)])
+    agree()
+    model.partial_fit(rp.Event(1, "newer"))
+    agree()
+
+
 def test_a_strangers_history_outweighs_her_attributes_in_time(mapper):
     told = {"town": "Linz"}
     green = np.arange(120) % 2 == 1

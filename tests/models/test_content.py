@@ -1,4 +1,5 @@
 import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -142,6 +143,17 @@ def test_an_explanation_names_the_attributes_in_common_and_adds_up():
     assert fitted.explain("a stranger", "matcha").empty
 
 
+def test_the_evidence_for_very_many_attributes_is_found_in_one_go():
+    taken = []
+    for n_tags in (10_000, 100_000):
+        tags = [f"t{number}" for number in range(n_tags)]
+        fitted = model(pd.DataFrame({"item_id": ["sencha", "salt"], "tags": [tags, tags]}))
+        start = time.process_time()
+        assert len(fitted.explain(rp.Query(history=["sencha"]), "salt")) == n_tags
+        taken.append(time.process_time() - start)
+    assert taken[1] < 30 * taken[0]
+
+
 def test_the_evidence_is_the_item_that_adds_most():
     frame = model().explain("anna", "pepper")
     evidence = dict(zip(frame["component"], frame["evidence"], strict=True))
@@ -168,6 +180,14 @@ def test_a_changed_item_is_what_it_is_now():
     assert fitted.recommend("anna", n=1).item_ids == ["assam"]
     fitted.update_items(pd.DataFrame({"item_id": ["mystery"], "kind": ["tea"]}))
     assert fitted.similar_items("assam", n=9).sources.count("ContentKNN") == 3 - 1
+
+
+def test_a_change_of_stock_is_none_of_what_an_item_is(monkeypatch):
+    fitted = model()
+    monkeypatch.setattr(fitted.encoder_, "transform", None)
+    fitted.update_items(pd.DataFrame({"item_id": ["salt", "new"], "stock": [3, 4]}))
+    assert not len(fitted.changed_)
+    assert len(fitted.recommend("anna", n=9)) == 5
 
 
 def test_many_changes_are_as_if_they_had_always_been():

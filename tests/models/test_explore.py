@@ -122,6 +122,17 @@ def test_what_comes_later_is_new_from_then_on():
     assert shown(fitted, "later tea", decisions(50)) > 0
 
 
+def test_an_item_that_nobody_touched_is_new_from_its_first_event():
+    items = pd.concat([shelf(), pd.DataFrame({"item_id": ["slow tea"], "kind": ["tea"]})])
+    fitted = model(items=items)
+    assert fitted.items_.index("slow tea") not in fitted._new_items(rp.Query())
+    first = [rp.Event(f"u{k}", "slow tea", timestamp=f"2026-03-0{3 - k}") for k in range(2)]
+    fitted.partial_fit(first)
+    row = fitted.items_.index("slow tea")
+    assert row in fitted._new_items(rp.Query())
+    assert pd.Timestamp(fitted.first_seen_[row], unit="ms") == pd.Timestamp("2026-03-02")
+
+
 # -- how it is weighed -------------------------------------------------------------------------
 
 

@@ -157,3 +157,16 @@ def test_vectors_from_outside_are_of_rows_and_of_no_stranger():
     place = mapped.encoder_.slices["look"]
     assert shares[0] == 1
     assert not shares[1 + place.start : 1 + place.stop].any()
+    assert shares[1:].max() == 1  # nothing of a stranger is drowned by the vectors of a row
+
+
+def test_to_tell_what_is_known_changes_nothing_of_a_row_with_a_vector_from_outside():
+    vectors = np.random.default_rng(0).normal(size=(60, 3)).astype(np.float32)
+    table = table_of(shelf())
+    mapped = FeatureMap().begin(AttributeEncoder(embeddings={"look": vectors}), table, 4)
+    _, targets, weights, _ = problem(mapped)
+    mapped.learn(targets, weights, 50)
+    other = next(brand for brand in ("Ito", "Uji") if brand != table.row(7)["brand"])
+    again = mapped.expected(7, table, {"brand": table.row(7)["brand"]})
+    np.testing.assert_allclose(again, mapped.vector_of(7), atol=1e-6)
+    assert not np.allclose(mapped.expected(7, table, {"brand": other}), again, atol=1e-3)

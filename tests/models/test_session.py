@@ -118,6 +118,11 @@ def test_events_come_with_what_was_before_them_in_the_visit(model):
     }
 
 
+def test_the_kind_of_the_last_fitted_click_is_known(model):
+    model.partial_fit([click("ben", "honey", 1), click("cleo", "rice", 1, "cart")])
+    assert [row[0] for row in model.learned_] == [model.items_.index("honey")]
+
+
 def test_a_view_a_cart_and_a_purchase_in_a_row_are_one_click(model):
     model.partial_fit([click("ben", "honey", 1, "cart"), click("ben", "honey", 2, "purchase")])
     assert model.learned_ == []

@@ -108,7 +108,7 @@ def test_a_window_set_after_the_fit_changes_nothing_until_the_next(walker):
 
 def test_every_click_but_the_first_is_a_sample():
     visits = Visits(
-        np.array([0, 1, 5]), np.array([9, 1, 2, 3, 4], np.int32), *np.zeros((3, 2), np.int32)
+        np.array([0, 1, 5]), np.array([9, 1, 2, 3, 4], np.int32), *np.zeros((2, 2), np.int32)
     )
     samples = Samples.of(visits, window=2)
     assert [

@@ -73,7 +73,7 @@ def test_a_view_a_cart_and_a_purchase_are_one_click_and_two_views_are_two():
 def test_trails_begin_with_everybodys_last_visit():
     rows = [(1, f"i{n}", "view", n) for n in range(20)] + [(2, "x", "view", 0), (2, "y", "view", 9)]
     shop = shop_of(rows)
-    trails = Trails.of(visits_of(shop, 5 * 60_000), len(shop.users))
+    trails = Trails.of(visits_of(shop, 5 * 60_000), len(shop.users), shop.interactions)
     ids = shop.items.ids
     assert ids[trails.items_[0]].tolist() == [f"i{n}" for n in range(19, 19 - TRAIL, -1)]
     assert trails.lengths_.tolist() == [20, 1]

@@ -56,6 +56,7 @@ _ATTEMPTS = 5
 _DAMAGE = (
     *(ArithmeticError, AttributeError, EOFError, LookupError, MemoryError, OSError, RuntimeError),
     *(SyntaxError, TokenError, TypeError, ValueError, Warning),  # a header of an array is parsed
+    re.error,  # and so is a pattern of words
 )
 """What Python raises on a file that was made to break it."""
 

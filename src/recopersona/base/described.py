@@ -6,6 +6,7 @@ from typing import Any, Self
 
 from recopersona.base.online import OnlineRecommender
 from recopersona.base.recommender import frame_ids
+from recopersona.data.columns import as_pandas
 from recopersona.data.dataset import Dataset
 from recopersona.data.history import History
 from recopersona.data.ids import UNKNOWN, IdMap
@@ -44,16 +45,20 @@ class Described(OnlineRecommender):
 
     def update_items(self, frame: Any) -> Self:
         """Take in new or changed rows of the catalogue; they count from the next query."""
+        self._check_fitted()
+        self.item_features_.update(frame, "item_id")  # first: what it refuses changes nothing
         super().update_items(frame)
-        self.item_features_.update(frame, "item_id")
-        self._items_described(self.items_.indices(frame_ids(frame, "item_id")))
+        rows = self.items_.indices(frame_ids(frame, "item_id"))
+        self._items_described(rows, _names_of(frame, "item_id"))
         return self
 
     def update_users(self, frame: Any) -> Self:
         """Take in new or changed rows of the customers; they count from the next query."""
-        super().update_users(frame)
+        self._check_fitted()
         self.user_features_.update(frame, "user_id")
-        self._users_described(self.users_.indices(frame_ids(frame, "user_id")))
+        super().update_users(frame)
+        rows = self.users_.indices(frame_ids(frame, "user_id"))
+        self._users_described(rows, _names_of(frame, "user_id"))
         return self
 
     def attributes_of(self, query: Query) -> dict[str, Any]:
@@ -65,11 +70,11 @@ class Described(OnlineRecommender):
         known = {} if user == UNKNOWN else self.user_features_.row(user)
         return {**known, **query.context}
 
-    def _items_described(self, rows: Indices) -> None:
-        """Take note of items whose attributes are new or have changed."""
+    def _items_described(self, rows: Indices, names: set[str]) -> None:
+        """Take note of items of which some attributes, those named, are new or have changed."""
 
-    def _users_described(self, rows: Indices) -> None:
-        """Take note of users whose attributes are new or have changed."""
+    def _users_described(self, rows: Indices, names: set[str]) -> None:
+        """Take note of users of which some attributes, those named, are new or have changed."""
 
     def _begin(self, dataset: Dataset) -> None:
         super()._begin(dataset)
@@ -93,3 +98,8 @@ class Described(OnlineRecommender):
         if of_items is not self.items_ or of_users is not self.users_:
             name = type(self).__name__
             raise DataError(f"{name}: the attributes are not of its items and users.")
+
+
+def _names_of(frame: Any, id_column: str) -> set[str]:
+    columns = as_pandas(frame, f"rows with {id_column}").columns
+    return {str(name) for name in columns if name != id_column}

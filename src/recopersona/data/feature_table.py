@@ -244,9 +244,15 @@ class SetColumn(Column):
         return cls(np.zeros(n + 1, np.int64), np.empty(0, np.int32), IdMap())
 
     def put(self, rows: Array, other: Self) -> Self:
-        values = self.series().to_numpy().copy()
-        values[rows] = other.series().to_numpy()
-        return self.read(pd.Series(values, dtype=object), "")
+        categories = self.categories.copy()
+        theirs = categories.extend(other.categories.ids)[other.codes]
+        # Each row's members are a run of the old codes, or of the new ones behind them.
+        first, sizes = self.starts[:-1].copy(), np.diff(self.starts)
+        first[rows], sizes[rows] = len(self.codes) + other.starts[:-1], np.diff(other.starts)
+        starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+        places = np.repeat(first - starts[:-1], sizes) + np.arange(starts[-1])
+        codes = np.concatenate([self.codes, theirs])[places].astype(np.int32)
+        return replace(self, starts=starts, codes=codes, categories=categories)
 
     def __len__(self) -> int:
         return len(self.starts) - 1
@@ -257,6 +263,12 @@ class SetColumn(Column):
 
     def grown(self, n: int) -> Self:
         return replace(self, starts=np.append(self.starts, np.full(n, self.starts[-1])))
+
+    def without_unused(self) -> Self:
+        """Leave out the values that no row has: an address may tell who was there."""
+        used, codes = np.unique(self.codes, return_inverse=True)
+        categories, renumbered = IdMap.from_values(self.categories.ids[used])
+        return replace(self, codes=renumbered[codes], categories=categories)
 
     def series(self) -> pd.Series:
         members = self.categories.ids[self.codes].tolist()
@@ -411,7 +423,7 @@ class FeatureTable:
         for name in self.columns:
             column = self.column(name)
             blank = column.put(rows, column.unknown(len(rows)))
-            if isinstance(blank, CategoryColumn):
+            if isinstance(blank, (CategoryColumn, SetColumn)):
                 blank = blank.without_unused()
             self.columns[name] = blank
         self._frame = None

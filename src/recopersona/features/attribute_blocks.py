@@ -13,7 +13,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.utils.validation import check_is_fitted
 
-from recopersona.base.parameters import Bound, optional, param, whole
+from recopersona.base.parameters import Bound, check, optional, param, whole
 from recopersona.base.part import Part
 from recopersona.base.recommender import require_array
 from recopersona.data.feature_table import FeatureTable, SetColumn
@@ -251,8 +251,7 @@ class TimeBlock(NumberBlock):
 
     def _check_learned(self) -> None:
         super()._check_learned()
-        if type(self.newest_) is not int:
-            raise DataError(f"{self.column}: newest_ must be milliseconds.")
+        check(self.newest_, whole(int(MISSING_TIME), 2**62), self.column, "newest_")
 
 
 class TextBlock(AttributeBlock):
@@ -285,9 +284,7 @@ class TextBlock(AttributeBlock):
         texts = _texts(self._column(table).values[rows])
         if not self.width:
             return _nothing(len(texts), 0), sum(map(bool, texts))
-        matrix = _as_csr(self._ready.transform(texts))
-        if matrix.shape[1] != self.width or not isinstance(self._ready, CountVectorizer):
-            matrix = matrix[:, self.places_]
+        matrix = self._read(texts)
         said_something = np.fromiter(map(bool, texts), np.bool_, count=len(texts))
         return matrix, int((said_something & (np.diff(matrix.indptr) == 0)).sum())
 
@@ -297,6 +294,11 @@ class TextBlock(AttributeBlock):
 
     def name(self, place: int) -> str:
         return f"{self.column}: {self.terms_[place]}"
+
+    def _read(self, texts: list[str]) -> Matrix:
+        matrix = _as_csr(self._ready.transform(texts))
+        keeps_all = isinstance(self._ready, CountVectorizer)
+        return matrix if keeps_all else _only_columns(matrix, self.places_)
 
     def _fitted(self, texts: list[str]) -> tuple[Any, Matrix]:
         """Return a fitted vectorizer, the one given where it is fitted, and what it says."""
@@ -324,8 +326,11 @@ class TextBlock(AttributeBlock):
         fresh = getattr(self, "fitted_", None)
         if fresh is None:
             fresh = self._unfitted()
-        if isinstance(fresh, CountVectorizer) and self.width:
-            fresh.set_params(vocabulary=self.terms_.tolist()).fit([""])
+            # Never read by one that was not fitted: hashing into 0 columns kills the process.
+            if isinstance(fresh, CountVectorizer) and self.width:
+                fresh.set_params(vocabulary=self.terms_.tolist())
+            if self.width:
+                fresh.fit([""])
             if len(self.idf_):
                 fresh.idf_ = self.idf_
         self._ready = fresh
@@ -342,9 +347,13 @@ class TextBlock(AttributeBlock):
             and len(set(words)) == len(words)
             and len(self.idf_) in (0, self.width)
             and (self.places_ >= 0).all()
+            and (np.diff(self.places_) > 0).all()
         )
         if not right:
             raise DataError(f"{self.column}: the words and their weights do not fit.")
+        if self.width:  # a vectorizer looks at how it was made when it reads, and not before
+            self._prepare()
+            self._read(["a word"])
 
 
 class VectorBlock(AttributeBlock):
@@ -362,15 +371,8 @@ class VectorBlock(AttributeBlock):
     vectors: Any = param(default=None)
 
     def fit(self, table: FeatureTable) -> None:
-        values = self._values()
-        if values.ndim != 2 or values.dtype.kind not in "biuf":
-            raise ParameterError(
-                f"embeddings[{self.column!r}] must be an array of numbers (n, d) or a dataframe "
-                f"indexed by id, got {type(self.vectors).__name__} of shape {values.shape}."
-            )
-        if isinstance(self.vectors, pd.DataFrame) and not self.vectors.index.is_unique:
-            raise ParameterError(f"embeddings[{self.column!r}] must have each id once.")
-        self.width_ = int(values.shape[1])
+        self._require_vectors()
+        self.width_ = int(self._values().shape[1])
 
     def encode(self, table: FeatureTable, rows: Array) -> Encoded:
         values, places = self._values(), np.asarray(rows)
@@ -380,7 +382,8 @@ class VectorBlock(AttributeBlock):
             places = self._ids.indices(table.ids.ids[rows])
         held = (places >= 0) & (places < len(values))
         found = np.zeros((len(rows), self.width), np.float32)
-        found[held] = values[places[held]]
+        with np.errstate(over="ignore"):  # beyond float32: no number, as any other
+            found[held] = values[places[held]]
         held &= np.isfinite(found).all(axis=1)
         found[~held] = 0
         return sparse.csr_array(found), int((~held).sum())
@@ -391,6 +394,18 @@ class VectorBlock(AttributeBlock):
 
     def name(self, place: int) -> str:
         return f"{self.column}[{place}]"
+
+    def _require_vectors(self) -> None:
+        values, is_frame = self._values(), isinstance(self.vectors, pd.DataFrame)
+        by_column = is_frame and {"item_id", "user_id"} & set(self.vectors.columns)
+        if values.ndim != 2 or values.dtype.kind not in "biuf" or by_column:
+            fix = f"; write frame.set_index({min(by_column)!r})." if by_column else "."
+            raise ParameterError(
+                f"embeddings[{self.column!r}] must be an array of numbers (n, d) or a dataframe "
+                f"indexed by id, got {type(self.vectors).__name__} of shape {values.shape}{fix}"
+            )
+        if is_frame and not self.vectors.index.is_unique:
+            raise ParameterError(f"embeddings[{self.column!r}] must have each id once.")
 
     def _values(self) -> Array:
         return np.asarray(self.vectors)
@@ -403,6 +418,7 @@ class VectorBlock(AttributeBlock):
         return known
 
     def _check_learned(self) -> None:
+        self._require_vectors()
         if type(self.width_) is not int or self._values().shape[1:] != (self.width_,):
             raise DataError(f"{self.column}: width_ must be that of the vectors.")
 
@@ -476,6 +492,16 @@ def _as_csr(matrix: Any) -> Matrix:
     return converted
 
 
+def _only_columns(matrix: Matrix, places: Indices) -> Matrix:
+    """Return the columns at some ascending places, however many there are besides."""
+    place = np.searchsorted(places, matrix.indices)
+    place[place == len(places)] = 0
+    held = places[place] == matrix.indices
+    bounds = np.concatenate([[0], np.cumsum(held)])[matrix.indptr]
+    parts = (matrix.data[held], place[held].astype(np.int32), bounds)
+    return sparse.csr_array(parts, shape=(matrix.shape[0], len(places)))
+
+
 def _is_stateless(vectorizer: Any) -> bool:
     tags: Any = vectorizer.__sklearn_tags__() if hasattr(vectorizer, "__sklearn_tags__") else None
     return tags is not None and not tags.requires_fit
@@ -483,7 +509,7 @@ def _is_stateless(vectorizer: Any) -> bool:
 
 def _is_fitted(vectorizer: Any) -> bool:
     if _is_stateless(vectorizer):
-        return True
+        return False
     try:
         check_is_fitted(vectorizer)
     except (NotFittedError, TypeError):

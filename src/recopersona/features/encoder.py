@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Self, overload
@@ -246,6 +246,14 @@ class AttributeEncoder(Part):
         """Learn from a table and return its rows as vectors."""
         return self.fit(table).transform(table)
 
+    def reads(self, columns: Collection[str]) -> bool:
+        """Tell whether rows that come or change by these columns are to be read anew.
+
+        Vectors from outside may be of rows that only come now, whatever their columns.
+        """
+        blocks = self.blocks_.items()
+        return any(isinstance(block, VectorBlock) or name in columns for name, block in blocks)
+
     @property
     def slices(self) -> dict[str, slice]:
         """Which columns each attribute has."""
@@ -317,6 +325,10 @@ class AttributeEncoder(Part):
         )
         if not right:
             raise DataError("AttributeEncoder: blocks_ must be fitted blocks by name.")
+
+
+ENCODER = optional(Bound("an AttributeEncoder", lambda value: isinstance(value, AttributeEncoder)))
+"""What a parameter that reads attributes must be."""
 
 
 def _require_table(table: Any) -> None:

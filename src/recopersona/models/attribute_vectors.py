@@ -9,16 +9,14 @@ import numpy as np
 from scipy import sparse
 
 from recopersona.base.described import Described
-from recopersona.base.parameters import Bound, optional, param
+from recopersona.base.parameters import param
 from recopersona.base.recommender import NO_OPINION, require_array
 from recopersona.data.interactions import Interactions
 from recopersona.data.types import Array, Floats, Indices
 from recopersona.errors import DataError
-from recopersona.features.encoder import AttributeEncoder
+from recopersona.features.encoder import ENCODER, AttributeEncoder
 from recopersona.kernels.lanes import SparseRows, transposed
 from recopersona.kernels.neighbors import add_neighbors
-
-ENCODER = Bound("an AttributeEncoder", lambda value: isinstance(value, AttributeEncoder))
 
 _CHANGED_SHARE = 16  # of the catalogue, one in so many rows may have changed before all are sorted
 _FEW_CHANGED = 64
@@ -48,7 +46,7 @@ class AttributeVectors(Described):
         Values that came by `update_items` but were not there in ``fit``: left out until the next.
     """
 
-    encoder: AttributeEncoder | None = param(optional(ENCODER), default=None)
+    encoder: AttributeEncoder | None = param(ENCODER, default=None)
 
     def _describe(self) -> None:
         """Learn how to encode the items, and encode them."""
@@ -115,7 +113,9 @@ class AttributeVectors(Described):
     def _learn(self, rows: Interactions) -> None:
         """What is new is already in the past that tastes are read from."""
 
-    def _items_described(self, rows: Indices) -> None:
+    def _items_described(self, rows: Indices, names: set[str]) -> None:
+        if not self.encoder_.reads(names):
+            return  # a shop tells its stock all day
         items = np.unique(rows)
         encoded = self.encoder_.transform(self.item_features_, items)
         for name, count in encoded.unknown.items():

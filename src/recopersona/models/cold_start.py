@@ -20,10 +20,10 @@ from recopersona.data.interactions import Interactions
 from recopersona.data.query import Query
 from recopersona.data.types import Array, Floats, Id, Indices
 from recopersona.errors import DataError
-from recopersona.features.encoder import AttributeEncoder
+from recopersona.features.encoder import ENCODER, AttributeEncoder
 from recopersona.kernels.als import multiply_rows
 from recopersona.models.als import ALS
-from recopersona.models.feature_map import ENCODER, FeatureMap
+from recopersona.models.feature_map import FeatureMap
 from recopersona.models.inner_product import InnerProduct
 
 _FEW = 4  # fewer queries are cheaper one by one than as a matrix product
@@ -76,8 +76,9 @@ class ColdStartMapper(Described):
     and what the model makes of it, by the number of its items. Events teach the model, as it learns
     them; W stays until the next ``fit``.
 
-    Memory: that of the model, and ``4 * (factors + 1)`` bytes a feature and 8 bytes for each
-    feature that a row has. Time of ``fit``: that of the model, and ``4 * (factors + 1)`` operations
+    Memory: that of the model, ``4 * (factors + 1)`` bytes a feature and 8 bytes for each feature
+    that a row has; and once many are answered at once, or for similar items, ``4 * (factors + 1)``
+    bytes an item. Time of ``fit``: that of the model, and ``4 * (factors + 1)`` operations
     a step of conjugate gradients for each feature that a row has.
 
     References
@@ -109,6 +110,7 @@ class ColdStartMapper(Described):
         """Take in new or changed rows of the catalogue; they have factors at once."""
         super().update_items(frame)
         self.model_.update_items(frame)
+        self._mixed: Floats | None = None
         return self
 
     def update_users(self, frame: Any) -> Self:
@@ -131,7 +133,7 @@ class ColdStartMapper(Described):
         multiply_rows(own, self.model_.item_factors_, seen[:-1])
         biases = self.model_._item_biases()
         if biases is not None:
-            own += biases
+            own += biases[: len(own)]
         scores[: len(own)] += self._trust_in_items() * (own - scores[: len(own)])
         return scores
 
@@ -173,17 +175,20 @@ class ColdStartMapper(Described):
 
     def _learn(self, rows: Interactions) -> None:
         self.model_._learn(rows)
+        self._mixed = None
         self.user_counts_ = with_room(self.user_counts_, len(self.users_))
         self.item_counts_ = with_room(self.item_counts_, len(self.items_))
         taught = ((rows.weight > 0) & (rows.event != RETURN)).astype(np.float32)
         np.add.at(self.user_counts_, rows.users, taught)
         np.add.at(self.item_counts_, rows.items, taught)
 
-    def _items_described(self, rows: Indices) -> None:
-        self.item_map_.describe(self.item_features_, rows)
+    def _items_described(self, rows: Indices, names: set[str]) -> None:
+        if self.item_map_.encoder_.reads(names):
+            self.item_map_.describe(self.item_features_, rows)
 
-    def _users_described(self, rows: Indices) -> None:
-        self.user_map_.describe(self.user_features_, rows)
+    def _users_described(self, rows: Indices, names: set[str]) -> None:
+        if self.user_map_.encoder_.reads(names):
+            self.user_map_.describe(self.user_features_, rows)
 
     def _forget_users(self, users: Indices) -> None:
         super()._forget_users(users)
@@ -214,20 +219,22 @@ class ColdStartMapper(Described):
         return counts / (counts + half)
 
     def _mixed_items(self) -> Floats:
-        """Return every item's factors and bias, float32 (n_items, factors + 1)."""
-        mixed = self.item_map_.vectors(np.arange(len(self.items_)))
-        learned, trust = self._learned_items(), self._trust_in_items()
-        known = mixed[: len(learned)]
-        known += trust[:, None] * (learned - known)
+        """Return every item's factors and bias, float32 (n_items, factors + 1); made when asked."""
+        mixed: Floats | None = vars(self).get("_mixed")
+        if mixed is None or len(mixed) < len(self.items_):
+            mixed = self.item_map_.vectors(np.arange(len(self.items_)))
+            learned, trust = self._learned_items(), self._trust_in_items()
+            known = mixed[: len(learned)]
+            known += trust[:, None] * (learned - known)
+            self._mixed = mixed
         return mixed
+
+    def _prepare(self) -> None:
+        self._mixed = None
 
     def _vector(self, query: Query) -> Floats:
         user = self.user_of(query)
-        told = any(name in query.context for name in self.user_map_.encoder_.blocks_)
-        if told:
-            expected = self.user_map_.vector(self.attributes_of(query))
-        else:
-            expected = self.user_map_.vector_of(user)
+        expected = self.user_map_.expected(user, self.user_features_, query.context)
         n = float(len(self.taste_of(query)[0]))
         if query.history is None and user != UNKNOWN:
             lately = len({*query.session, *query.page_items})

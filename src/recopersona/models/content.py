@@ -139,12 +139,14 @@ class ContentKNN(AttributeVectors):
         _, of_item, values = self._rows(np.array([item], np.int32), np.ones(1))
         liked, liking = self._taste(query)
         owner, columns, parts = self._rows(liked, liking)
-        names, rows = self.encoder_.names, []
-        for feature, value in zip(of_item.tolist(), values.tolist(), strict=True):
-            place = int(np.searchsorted(features, feature))
-            if place < len(features) and features[place] == feature:
-                sources = np.flatnonzero(columns == feature)
-                source = owner[sources[np.argmax(np.abs(parts[sources]))]]
-                evidence = self.items_.ids[liked[source]]
-                rows.append((names[feature], evidence, float(weights[place]) * value))
-        return rows
+        heaviest_first = np.lexsort((-np.abs(parts), columns))
+        distinct, first = np.unique(columns[heaviest_first], return_index=True)
+        ids = self.items_.ids[liked[owner[heaviest_first[first]]]].tolist()
+        evidence = dict(zip(distinct.tolist(), ids, strict=True))
+        weight = dict(zip(features.tolist(), weights.tolist(), strict=True))
+        names = self.encoder_.names
+        return [
+            (names[feature], evidence[feature], weight[feature] * value)
+            for feature, value in zip(of_item.tolist(), values.tolist(), strict=True)
+            if feature in weight
+        ]

@@ -245,15 +245,15 @@ class Explore(Composite):
         np.add.at(self.n_events_, rows.items, 1)
         if rows.end is not None:
             self.latest_ = max(self.latest_ or rows.end, rows.end)
-        n_before = len(self.first_seen_)
-        first = self._grown(self.first_seen_, MISSING_TIME).copy()
+        self.first_seen_ = self._grown(self.first_seen_, MISSING_TIME)
         if rows.timestamp is not None:
-            dated = (rows.items >= n_before) & (rows.timestamp != MISSING_TIME)
-            for item, time in zip(
-                rows.items[dated].tolist(), rows.timestamp[dated].tolist(), strict=True
-            ):
-                first[item] = time if first[item] == MISSING_TIME else min(first[item], time)
-        self.first_seen_ = first
+            unseen = self.first_seen_[rows.items] == MISSING_TIME
+            unseen &= rows.timestamp != MISSING_TIME
+            if unseen.any():
+                first, items = self.first_seen_.copy(), rows.items[unseen]
+                first[items] = np.iinfo(np.int64).max
+                np.minimum.at(first, items, rows.timestamp[unseen])
+                self.first_seen_ = first
 
     def update_items(self, frame: Any) -> Self:
         """Take in new or changed rows of the catalogue; what is new is new from now on."""

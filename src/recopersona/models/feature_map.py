@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from recopersona.base.parameters import Bound, param, real
+from recopersona.base.parameters import param, real
 from recopersona.base.part import Part
 from recopersona.base.recommender import require_array
 from recopersona.data.feature_table import COLUMN_KINDS, FeatureTable
@@ -18,6 +18,7 @@ from recopersona.data.growing import with_room
 from recopersona.data.ids import IdMap
 from recopersona.data.types import Array, Floats, Indices
 from recopersona.errors import DataError, RecopersonaError
+from recopersona.features.attribute_blocks import unit_rows
 from recopersona.features.encoder import AttributeEncoder
 from recopersona.kernels.blocks import cut_evenly, run_blocks
 from recopersona.kernels.embeddings import sum_embeddings, teach_embeddings
@@ -28,13 +29,6 @@ _EVERYBODY = 1e-3  # of reg for the constant feature: what all have in common is
 _MOST_KEPT = 4_096  # values of strangers' attributes, as they were read: most come again
 _NOTHING: tuple[Indices, Floats] = (np.empty(0, np.int32), np.empty(0, np.float32))
 _ENOUGH = 1e-5  # of the residual there was, where conjugate gradients stop
-
-
-ENCODER = Bound(
-    "an AttributeEncoder, or None",
-    lambda value: value is None or isinstance(value, AttributeEncoder),
-)
-"""What the parameter that reads attributes must be."""
 
 
 class FeatureMap(Part):
@@ -123,6 +117,18 @@ class FeatureMap(Part):
         vector: Floats = _Product(self.shares(attributes))(self.embeddings_)[0]
         return vector
 
+    def expected(self, row: int, table: FeatureTable, told: Mapping[str, Any]) -> Floats:
+        """Return what is expected of a row of the table, or of -1, of whom this is told besides."""
+        if not any(name in told for name in self.encoder_.blocks_):
+            return self.vector_of(row)
+        known = {} if row < 0 else table.row(row)
+        expected = self.vector({**known, **told})
+        if row < 0:
+            return expected
+        # A row has vectors from outside, too; what is told moves it by what it changes of the rest.
+        moved: Floats = self.vector_of(row) + (expected - self.vector(known))
+        return moved
+
     def shares(self, attributes: Mapping[str, Any]) -> sparse.csr_array:
         """Return the features of somebody of whom this is known, one row.
 
@@ -163,10 +169,11 @@ class FeatureMap(Part):
             column = kind.read(pd.Series([value], dtype=object).infer_objects(), name)
         except (RecopersonaError, TypeError, ValueError):
             return _NOTHING
-        told = self._encoded(FeatureTable(IdMap(["somebody"]), {name: column}), None)
-        place = self.encoder_.slices[name]
-        theirs = (told.indices > place.start) & (told.indices <= place.stop)
-        return told.indices[theirs].astype(np.int32), told.data[theirs]
+        table = FeatureTable(IdMap(["somebody"]), {name: column})
+        told = unit_rows(self.encoder_.blocks_[name].encode(table, np.arange(1))[0])
+        told.sort_indices()
+        first = 1 + self.encoder_.slices[name].start
+        return (told.indices + first).astype(np.int32), told.data
 
     def describe(self, table: FeatureTable, rows: Array) -> None:
         """Read some rows of attributes anew."""

@@ -16,10 +16,10 @@ from recopersona.data.ids import UNKNOWN
 from recopersona.data.query import Query
 from recopersona.data.types import Array, Floats, Id, Indices
 from recopersona.errors import DataError
-from recopersona.features.encoder import AttributeEncoder
+from recopersona.features.encoder import ENCODER, AttributeEncoder
 from recopersona.models.ablation import block_ablation
 from recopersona.models.factorization import FOLD_IN_PASSES, LOSSES, Entries, Factorization
-from recopersona.models.feature_map import ENCODER, FeatureMap
+from recopersona.models.feature_map import FeatureMap
 
 _STEPS, _LAST_STEPS = 3, 30  # of conjugate gradients: after every epoch, and after the last
 _LESSON = 64  # events, after which features learn what the events taught
@@ -294,26 +294,27 @@ class HybridFactorization(Described, Factorization):
 
     # -- attributes that change --------------------------------------------------------------
 
-    def _items_described(self, rows: Indices) -> None:
-        self._described(self._items_side, self.item_features_, rows)
+    def _items_described(self, rows: Indices, names: set[str]) -> None:
+        self._described(self._items_side, self.item_features_, rows, names)
 
-    def _users_described(self, rows: Indices) -> None:
-        self._described(self._users_side, self.user_features_, rows)
+    def _users_described(self, rows: Indices, names: set[str]) -> None:
+        self._described(self._users_side, self.user_features_, rows, names)
 
-    def _described(self, side_of: Any, table: FeatureTable, rows: Indices) -> None:
-        """Move rows by as much as what is said of them changed."""
-        rows = np.unique(rows)
+    def _described(self, side_of: Any, table: FeatureTable, rows: Indices, names: set[str]) -> None:
+        """Make room for new rows, and move others by as much as what is said of them changed."""
         if not len(rows):
             return
-        before = side_of().map.vectors(rows)
-        side_of().map.describe(table, rows)
-        n_known = len(side_of().factors)
-        last = int(rows.max()) + 1
+        rows, read = np.unique(rows), side_of().map.encoder_.reads(names)
+        before = side_of().map.vectors(rows) if read else None
+        if read:
+            side_of().map.describe(table, rows)
+        n_known, last = len(side_of().factors), int(rows.max()) + 1
         self._make_room(0 if side_of().is_items else last, last if side_of().is_items else 0)
-        side, known = side_of(), rows < n_known
-        moved = side.map.vectors(rows) - before
-        side.put(rows[known], side.table(rows[known]) + moved[known])
-        self._moved(side, rows)
+        if before is not None:
+            side, known = side_of(), rows < n_known
+            moved = side.map.vectors(rows) - before
+            side.put(rows[known], side.table(rows[known]) + moved[known])
+            self._moved(side, rows)
 
     def _forget_users(self, users: Indices) -> None:
         super()._forget_users(users)
@@ -343,7 +344,7 @@ class HybridFactorization(Described, Factorization):
         """Return the visitor's vector, and the items that speak for it besides her events."""
         user = self.user_of(query)
         stored = 0 <= user < len(self.user_factors_)
-        prior = self._expected(query, user)
+        prior = self.user_map_.expected(user, self.user_features_, query.context)
         own, items, weights = prior[:-1], *self.taste_of(query)
         from_events = stored and query.history is None and self.user_counts_[user] > 0
         if from_events:
@@ -367,13 +368,6 @@ class HybridFactorization(Described, Factorization):
         rate = self.learning_rate / np.sqrt(1 + float(weights.sum()))
         kept = np.float32(1 / (1 + self.reg * float(steps[0]) * rate))
         return own + kept * (folded - own), items
-
-    def _expected(self, query: Query, user: int) -> Floats:
-        """Return what is expected of who asks before she does anything, float32 (factors + 1,)."""
-        told = any(name in query.context for name in self.user_map_.encoder_.blocks_)
-        if told:
-            return self.user_map_.vector(self.attributes_of(query))
-        return self.user_map_.vector_of(user)
 
     def _explain(self, query: Query, item: int) -> list[tuple[str, Id | None, float]]:
         score = float(self._full_scores(query)[item])

@@ -100,7 +100,7 @@ class Item2Vec(VisitVectors):
     sample: float = param(real(above=0), default=1e-2)
     fading: float = param(real(at_least=0, at_most=1), default=0.7)
     learning_rate: float = param(real(above=0), default=0.3)
-    epochs: int = param(whole(at_least=1), default=30)
+    epochs: int = param(whole(at_least=1), default=15)
     random_state: Any = param(seed(), default=0)
 
     # -- learning in passes ------------------------------------------------------------------

@@ -28,6 +28,7 @@ _LOOKED = [
 ]
 _LOOKALIKES = 20  # items whose baskets one with few of its own may borrow from
 _MOST_LIKED = 20  # items of a visitor's past whose complements are looked for
+_NONE: Indices = np.empty(0, np.int32)
 
 
 class RelatedItems(AttributeVectors):
@@ -156,15 +157,19 @@ class RelatedItems(AttributeVectors):
         item = self.items_.index(item_id)
         known = item >= 0
         scores = np.full(len(self.items_), NO_OPINION)
-        if known:
-            scores = self._lifts(item) if relation == "complements" else self._instead_of(item)
+        if known and relation == "complements":
+            goes_with, lifts = self._lifts(item)
+            scores[goes_with] = lifts
+        elif known:
+            scores = self._instead_of(item)
         return self._list_about(item_id, self._padded(scores), n)
 
     def score_items(self, query: Query, items: Indices | None = None) -> Floats:
         """Return how every item goes with what the visitor has in mind, float32 (n_items,)."""
         scores = np.zeros(len(self.items_), np.float32)
         for item, weight in zip(*self._in_mind(query), strict=True):
-            scores += np.float32(weight) * _gain(self._lifts(item))
+            goes_with, lifts = self._lifts(item)
+            scores[goes_with] += np.float32(weight) * np.log(lifts)
         scores[scores <= 0] = NO_OPINION
         return scores
 
@@ -174,9 +179,11 @@ class RelatedItems(AttributeVectors):
     def _explain(self, query: Query, item: int) -> list[tuple[str, Id | None, float]]:
         rows: list[tuple[str, Id | None, float]] = []
         for other, weight in zip(*self._in_mind(query), strict=True):
-            gain = float(weight * _gain(self._lifts(other))[item])
-            if gain:
-                rows.append(("bought together", self.items_.ids[other], gain))
+            goes_with, lifts = self._lifts(other)
+            rows += [
+                ("bought together", self.items_.ids[other], weight * float(np.log(lift)))
+                for lift in lifts[goes_with == item]
+            ]
         return rows
 
     def _in_mind(self, query: Query) -> tuple[list[int], list[float]]:
@@ -192,34 +199,31 @@ class RelatedItems(AttributeVectors):
 
     # -- the formulas ------------------------------------------------------------------------
 
-    def _lifts(self, item: int) -> Floats:
-        """Return the shrunk lifts of what was bought with an item, or with its look-alikes."""
-        together, baskets = self._baskets(item)
-        lifts = np.full(len(self.items_), NO_OPINION)
-        met = np.flatnonzero(together)
+    def _lifts(self, item: int) -> tuple[Indices, Floats]:
+        """Return what was bought with an item, or with its look-alikes, beyond chance: lifts."""
+        met, together, baskets = self._baskets(item)
         chance = baskets * self.bought_[met] / max(self.n_baskets_, 1)
-        lifts[met] = (together[met] + self.shrink) / (chance + self.shrink)
-        lifts[item] = NO_OPINION
-        lifts[lifts <= 1] = NO_OPINION  # no more than chance
-        return lifts
+        lifts = ((together + self.shrink) / (chance + self.shrink)).astype(np.float32)
+        beyond = (lifts > 1) & (met != item)
+        return met[beyond], lifts[beyond]
 
-    def _baskets(self, item: int) -> tuple[Array, float]:
-        """Return how often each item was bought with one, and how often that was, borrowed too."""
-        n = len(self.bought_)
-        together, baskets = np.zeros(n), 0.0
-        if item < n:
-            together[_columns(self.together_, item)] = _values(self.together_, item)
-            baskets = float(self.bought_[item])
+    def _baskets(self, item: int) -> tuple[Indices, Array, float]:
+        """Return what was bought with one and how often, and how often that was, borrowed too."""
+        lists, baskets = [], 0.0
+        if item < len(self.bought_):
+            lists, baskets = [(item, 1.0)], float(self.bought_[item])
         missing = self.borrow - baskets
-        if missing <= 0 or not self.n_baskets_:
-            return together, baskets
-        nearest, alike = self._look_alikes(item)
-        theirs = float((alike * self.bought_[nearest]).sum())
-        share = min(1.0, missing / theirs) if theirs else 0.0
-        for other, likeness in zip(nearest.tolist(), alike.tolist(), strict=True):
-            said = share * likeness
-            together[_columns(self.together_, other)] += said * _values(self.together_, other)
-        return together, baskets + share * theirs
+        if missing > 0 and self.n_baskets_:
+            nearest, alike = self._look_alikes(item)
+            theirs = float((alike * self.bought_[nearest]).sum())
+            share = min(1.0, missing / theirs) if theirs else 0.0
+            lists += zip(nearest.tolist(), (share * alike).tolist(), strict=True)
+            baskets += share * theirs
+        columns = [_columns(self.together_, other) for other, _ in lists]
+        counts = [weight * _values(self.together_, other) for other, weight in lists]
+        met, place = np.unique(np.concatenate([_NONE, *columns]), return_inverse=True)
+        together = np.bincount(place, np.concatenate([_NONE, *counts]), minlength=len(met))
+        return met.astype(np.int32), together, baskets
 
     def _look_alikes(self, item: int) -> tuple[Indices, Floats]:
         """Return the items most like one of those that anybody bought, and their likeness."""
@@ -243,8 +247,8 @@ class RelatedItems(AttributeVectors):
         prior = self.shrink * (1 + self.likeness * np.where(alike > 0, alike, 0))
         chance = looked[item] * looked / max(self.n_visits_, 1)
         scores = (seen + prior) / (chance + self.shrink)
-        lifts = self._lifts(item)
-        scores /= np.where(np.isfinite(lifts), lifts, 1)
+        goes_with, lifts = self._lifts(item)
+        scores[goes_with] /= lifts
         scores[~known] = NO_OPINION
         scores[item] = NO_OPINION
         rounded: Floats = scores.astype(np.float32)
@@ -320,9 +324,3 @@ def _columns(matrix: Any, row: int) -> Array:
 def _values(matrix: Any, row: int) -> Array:
     values: Array = matrix.data[matrix.indptr[row] : matrix.indptr[row + 1]]
     return values
-
-
-def _gain(lifts: Floats) -> Floats:
-    """Return the logarithm of lifts above 1, 0 for all else."""
-    gain: Floats = np.log(np.where(np.isfinite(lifts), lifts, np.float32(1)))
-    return gain

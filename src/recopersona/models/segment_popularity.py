@@ -277,11 +277,11 @@ class SegmentPopularity(Described):
             self._tree = self._levels_now()
         return self._tree
 
-    def _items_described(self, rows: Indices) -> None:
+    def _items_described(self, rows: Indices, names: set[str]) -> None:
         self._answers = {}
         self._tree = self._levels_now()
 
-    def _users_described(self, rows: Indices) -> None:
+    def _users_described(self, rows: Indices, names: set[str]) -> None:
         self._codes = self._codes_of(list(self.attributes_.values()))
 
     def _forget_users(self, users: Indices) -> None:

@@ -117,7 +117,7 @@ class SessionRecommender(OnlineRecommender):
     def _fit(self, dataset: Dataset) -> None:
         self.gap_ms_ = duration_ms(self.gap, "gap")
         visits = visits_of(dataset, self.gap_ms_)
-        self.trails_ = Trails.of(visits, len(self.users_))
+        self.trails_ = Trails.of(visits, len(self.users_), dataset.interactions)
         self._fit_visits(visits, dataset)
 
     def _learn(self, rows: Interactions) -> None:

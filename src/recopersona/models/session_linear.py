@@ -281,7 +281,7 @@ def past_and_future(
 
     Examples
     --------
-    >>> visits = Visits(*map(np.array, ([0, 3], [0, 1, 2], [7], [0], [0])))
+    >>> visits = Visits(*map(np.array, ([0, 3], [0, 1, 2], [7], [0])))
     >>> visit, past, future = past_and_future(visits, 3, delta=1.0)
     >>> print(past.toarray().round(2))
     [[1.   0.   0.  ]

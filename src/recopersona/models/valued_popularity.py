@@ -99,5 +99,5 @@ class ValuedPopularity(Popularity, Described):
             values[: len(column)] = column.values
         return values
 
-    def _items_described(self, rows: Indices) -> None:
+    def _items_described(self, rows: Indices, names: set[str]) -> None:
         self._worth = None

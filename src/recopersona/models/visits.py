@@ -32,14 +32,12 @@ class Visits(NamedTuple):
     items   (n_clicks,) int32
     users   (n_visits,) int32
     ends    (n_visits,) int64: the last click in milliseconds, `MISSING_TIME` where there is no time
-    kinds   (n_visits,) int8: the kind of the last event
     """
 
     bounds: Array
     items: Indices
     users: Indices
     ends: Array
-    kinds: Array
 
     def __len__(self) -> int:
         return len(self.users)
@@ -49,9 +47,7 @@ class Visits(NamedTuple):
         sizes = np.diff(self.bounds)[visits]
         bounds = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
         rows = np.arange(bounds[-1]) + np.repeat(self.bounds[visits] - bounds[:-1], sizes)
-        return Visits(
-            bounds, self.items[rows], self.users[visits], self.ends[visits], self.kinds[visits]
-        )
+        return Visits(bounds, self.items[rows], self.users[visits], self.ends[visits])
 
 
 def visits_of(dataset: Dataset, gap: int) -> Visits:
@@ -83,7 +79,6 @@ def visits_of(dataset: Dataset, gap: int) -> Visits:
         items[click],
         rows.users[cuts.order[cuts.starts]],
         cuts.ends,
-        codes[cuts.lasts],
     )
     return visits.take(cuts.by_end)
 
@@ -114,7 +109,6 @@ class _Cuts(NamedTuple):
     order   (n,) int32, the rows in that order
     new     (n,) bool, where a visit begins
     starts  (n_visits,) int64, the same as places
-    lasts   (n_visits,) int64, the place of each visit's last row
     ends    (n_visits,) int64, when each visit ended
     by_end  (n_visits,) int32, the visits in order of their ends
     """
@@ -122,7 +116,6 @@ class _Cuts(NamedTuple):
     order: Indices
     new: Mask
     starts: Array
-    lasts: Array
     ends: Array
     by_end: Indices
 
@@ -143,7 +136,7 @@ class _Cuts(NamedTuple):
         by_end = order_of(order[lasts].astype(np.int64))[0]
         if times is not None:
             by_end = by_end[order_of(ends[by_end])[0]]
-        return cls(order, new, starts, lasts, ends, by_end)
+        return cls(order, new, starts, ends, by_end)
 
 
 class Clicks(NamedTuple):
@@ -179,8 +172,8 @@ class Trails(Part):
     """
 
     @classmethod
-    def of(cls, visits: Visits, n_users: int) -> Trails:
-        """Start from the last visit of every user."""
+    def of(cls, visits: Visits, n_users: int, rows: Interactions) -> Trails:
+        """Start from the last visit of every user; ``rows`` are the events it was cut from."""
         trails = cls()
         last = np.full(n_users, -1, np.int64)
         last[visits.users] = np.arange(len(visits))  # in order: the later visit stays
@@ -195,7 +188,10 @@ class Trails(Part):
         trails.times_ = np.full(n_users, MISSING_TIME, np.int64)
         trails.times_[users] = visits.ends[last[users]]
         trails.codes_ = np.full(n_users, -1, np.int8)
-        trails.codes_[users] = visits.kinds[last[users]]
+        rows = rows.take(rows.weight > 0)
+        if rows.timestamp is not None:
+            rows = rows.take(order_of(rows.timestamp)[0])
+        trails.codes_[rows.users] = rows.event  # in order: the latest stays
         return trails
 
     def follow(self, rows: Interactions, n_users: int, gap: int) -> Clicks:

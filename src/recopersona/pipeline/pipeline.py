@@ -224,7 +224,7 @@ class Pipeline(Described, Composite):
             if hasattr(stage, "_learn"):
                 stage._learn(rows)
 
-    def _items_described(self, rows: Indices) -> None:
+    def _items_described(self, rows: Indices, names: set[str]) -> None:
         self._filters.catalogue_changed()
 
     def _forget_users(self, users: Indices) -> None:
