@@ -1,10 +1,13 @@
 """Items that are clicked around each other get near vectors."""
 
+import copy
+
 import numpy as np
 import pandas as pd
 import pytest
 
 import recopersona as rp
+from recopersona.errors import DataError
 
 RNG = np.random.default_rng(4)
 GROUPS = [[f"{name}{number}" for number in range(8)] for name in "abcde"]
@@ -65,3 +68,10 @@ def test_items_without_a_click_have_no_vector():
     model = rp.Item2Vec(factors=4, epochs=1).fit(rp.Dataset.from_matrix(matrix))
     assert model.item_lengths_[2] == 0
     assert model.item_lengths_[[0, 1, 3]] == pytest.approx(1)
+
+
+def test_vectors_from_a_file_are_finite(model):
+    spoiled = copy.deepcopy(model)
+    spoiled.outputs_[0, 0] = np.nan
+    with pytest.raises(DataError, match="finite"):
+        spoiled._check_learned()

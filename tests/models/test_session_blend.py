@@ -1,5 +1,7 @@
 """Several session models in one: whom the blend believes, and when."""
 
+from typing import ClassVar
+
 import numpy as np
 import pytest
 
@@ -99,3 +101,54 @@ def test_counts_of_late_are_the_same_in_one_piece_and_in_two():
 def test_only_session_models_can_be_blended():
     with pytest.raises(rp.errors.ParameterError, match="list of session models"):
         rp.SessionBlend(models=[rp.ALS()]).fit(shop_of(visits(10)))
+
+
+class Witness(Right):
+    """Remembers how far the log went that it was fitted on."""
+
+    ends: ClassVar = []
+
+    def _fit_visits(self, visits, dataset):
+        self.ends.append((dataset.end, visits.ends.max()))
+        super()._fit_visits(visits, dataset)
+
+
+def test_models_on_trial_see_nothing_of_later_days():
+    Witness.ends.clear()
+    hour, noon = 3_600_000, 1_700_000_000_000
+    events = [rp.Event(u, u % 40, "purchase", noon + u * hour) for u in range(100)]
+    events += [rp.Event(u, 3, "impression", noon + u * hour) for u in range(100)]
+    events += [rp.Event(u, u % 40, "return", noon + 99 * hour) for u in range(5)]
+    shop = rp.Dataset.from_frames(events, event_weights={"impression": 0})
+    rp.SessionBlend(models=[Witness()], validation=0.1).fit(shop)
+    (trial, last_visit), (whole, _) = Witness.ends
+    assert trial == last_visit < whole - 8 * hour
+
+
+def test_a_pool_larger_than_the_catalogue_is_all_of_it():
+    blend = rp.SessionBlend(models=[Right(), Wrong()], pool=10**12).fit(shop_of(visits(50)))
+    assert len(blend.recommend(rp.Query(session=[0]), 3)) == 3
+
+
+SPOILED = {
+    "popular_": lambda blend: blend.popular_.fill(-2),
+    "lately_": lambda blend: blend.lately_.fill(np.nan),
+    "choice_.outer_": lambda blend: blend.choice_.outer_.fill(np.inf),
+    "examples_": lambda blend: blend.examples_.clear(),
+    "session models": lambda blend: blend.models_.update(right=other(blend)),
+}
+
+
+def other(blend):
+    """A model of the same users and items that knows nothing of visits."""
+    model = rp.Popularity().fit(shop_of([[0, 1]]))
+    model._adopt(blend.users_, blend.items_, blend.past_)
+    return model
+
+
+@pytest.mark.parametrize("what", SPOILED)
+def test_what_a_file_spoiled_is_refused(what):
+    blend = rp.SessionBlend(models=[Right(), Wrong()]).fit(shop_of(visits(50)))
+    SPOILED[what](blend)
+    with pytest.raises(rp.errors.DataError, match=what):
+        blend._check_learned()

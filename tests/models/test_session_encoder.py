@@ -83,6 +83,21 @@ def test_a_log_is_remembered_visit_by_visit(model):
     assert encoder.nearest_sessions(TEA, n=1)["session"].tolist() == [1]
 
 
+def test_items_that_the_model_does_not_know_say_nothing(model):
+    encoder = rp.SessionEncoder(model).fit(events_of([["new", "newer"], ["tea", "newest"]]))
+    assert not encoder.vectors_[0].any()
+    np.testing.assert_array_equal(encoder.vectors_[1], encoder.encode(["tea"]))
+
+
+def test_visits_may_be_an_array_and_rows_a_frame(model):
+    visits = np.empty(2, object)
+    visits[:] = [TEA, RICE]
+    encoder = rp.SessionEncoder(model).set_output(transform="pandas")
+    frame = encoder.fit_transform(visits)
+    assert list(frame.columns) == list(encoder.get_feature_names_out())
+    assert encoder.nearest_sessions(["tea"], n=1)["session"].tolist() == [0]
+
+
 def test_near_items_are_found(encoder):
     assert set(encoder.nearest_items(["tea", "milk"], n=3)["item_id"]) == set(TEA)
     assert encoder.nearest_items(["never seen"]).empty

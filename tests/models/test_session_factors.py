@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 import recopersona as rp
+from recopersona.errors import DataError
 from recopersona.models import visit_vectors
 from recopersona.models.next_item import Samples
 from recopersona.models.visits import Visits
@@ -107,7 +108,7 @@ def test_a_window_set_after_the_fit_changes_nothing_until_the_next(walker):
 
 def test_every_click_but_the_first_is_a_sample():
     visits = Visits(
-        np.array([0, 1, 5]), np.array([9, 1, 2, 3, 4], np.int32), np.zeros(2, np.int32), np.zeros(2)
+        np.array([0, 1, 5]), np.array([9, 1, 2, 3, 4], np.int32), *np.zeros((2, 2), np.int32)
     )
     samples = Samples.of(visits, window=2)
     assert [
@@ -120,3 +121,33 @@ def test_items_that_never_came_beside_another_have_no_vector():
     model = rp.SessionFactors(factors=4, epochs=1).fit(events_of([["a", "b"], ["alone"]]))
     assert model.item_lengths_.tolist() == pytest.approx([1, 1, 0])
     assert len(model.recommend(rp.Query(session=["alone"]), n=3, seen="keep")) == 3
+
+
+def test_who_was_fitted_on_no_click_at_all_learns_from_the_first():
+    shown = [rp.Event(user, item, "impression") for user, item in (("a", 1), ("a", 2), ("b", 1))]
+    shop = rp.Dataset.from_frames(shown, event_weights={"impression": 0})
+    model = rp.SessionFactors(factors=4, epochs=1).fit(shop)
+    model.partial_fit([rp.Event("a", item) for item in (1, 2, 3)])
+    assert np.isfinite(model.item_factors_).all()
+    assert set(model.recommend(rp.Query(session=[1]), n=2).item_ids) <= {1, 2, 3}
+
+
+def test_what_was_loaded_goes_on_as_it_would_have(tmp_path):
+    model = rp.SessionFactors(factors=4, epochs=1).fit(events_of([["a", "b"], ["alone"]] * 5))
+    model.partial_fit([rp.Event("new", item) for item in ("a", "b", "alone", "gold")])
+    rp.save(model, tmp_path / "model")
+    loaded = rp.load(tmp_path / "model")
+    for either in (model, loaded):
+        either.partial_fit([rp.Event("newer", item) for item in ("b", "alone", "gold", "a")])
+    np.testing.assert_array_equal(model.item_factors_, loaded.item_factors_)
+
+
+SPOILED = (("repeats_", np.nan), ("weights_", np.inf), ("weights_", -np.inf))
+
+
+@pytest.mark.parametrize(("name", "value"), SPOILED)
+def test_numbers_from_a_file_are_finite(name, value):
+    model = rp.SessionFactors(factors=4, epochs=1).fit(events_of([["a", "b"]] * 5))
+    getattr(model, name)[:] = value
+    with pytest.raises(DataError):
+        model._check_learned()

@@ -137,6 +137,8 @@ class ChoiceModel(Part):
         for name, shape in {"mean_": (f,), "scale_": (f,), "linear_": (f,), "inner_": (f, h),
                             "biases_": (h,), "outer_": (h,)}.items():  # fmt: skip
             require_array(getattr(self, name), np.float32, shape, f"choice_.{name}")
+            if not np.isfinite(getattr(self, name)).all():
+                raise DataError(f"choice_.{name} must be finite numbers.")
         if not (self.scale_ > 0).all():
             raise DataError("choice_.scale_ must be above 0.")
 

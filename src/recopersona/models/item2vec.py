@@ -177,6 +177,8 @@ class Item2Vec(VisitVectors):
         require_array(self.outputs_, np.float32, shape, "outputs_")
         require_array(self.shares_, np.float32, (None,), "shares_")
         require_array(self.aliases_, np.int32, (n_fitted,), "aliases_")
+        if not (np.isfinite(self.inputs_).all() and np.isfinite(self.outputs_).all()):
+            raise DataError("Item2Vec: inputs_ and outputs_ must be finite numbers.")
         within = self.aliases_.min(initial=0) >= 0 and self.aliases_.max(initial=0) < n_fitted
         if not 0 < n_fitted <= shape[0] or not within:
             raise DataError("Item2Vec: shares_ and aliases_ do not fit the items.")

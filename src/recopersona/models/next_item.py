@@ -69,7 +69,12 @@ class Rivals:
         self._until = np.cumsum(self.chances)
 
     def draw(self, random: np.random.Generator, n: int) -> tuple[Indices, Floats]:
-        """Draw n times; return distinct items, and the logarithm of how many each stands for."""
+        """Draw n times; return distinct items, and the logarithm of how many each stands for.
+
+        None are drawn where none was clicked.
+        """
+        if not self._until[-1] > 0:
+            return np.empty(0, np.int32), np.empty(0, np.float32)
         drawn = np.searchsorted(self._until, random.random(n) * self._until[-1], side="right")
         items, times = np.unique(np.minimum(drawn, len(self._until) - 1), return_counts=True)
         stands_for = np.log(times / (n * self.chances[items]))

@@ -140,9 +140,12 @@ class SessionBlend(Composite, SessionRecommender):
         self.lately_: Floats = lately.astype(np.float32)
 
     def _without_latest(self, dataset: Dataset, n_held: int) -> Dataset:
-        """Return the dataset without the rows of the latest visits."""
+        """Return the dataset without the latest visits, and without rows that are no click.
+
+        When these came is not asked: late impressions and returns would tell of later days.
+        """
         number = visit_of_rows(dataset, self.gap_ms_)
-        return dataset.take(number <= number.max(initial=-1) - n_held)
+        return dataset.take((number >= 0) & (number <= number.max(initial=-1) - n_held))
 
     def _examples_of(self, visits: Visits) -> tuple[Floats, Array, Array]:
         """Ask about clicks of visits, and describe the candidates where the click is among them."""
@@ -195,8 +198,8 @@ class SessionBlend(Composite, SessionRecommender):
     def _described(self, visit: Indices, now: int | None) -> tuple[Indices, Floats]:
         """Return the candidates, ascending, and their features."""
         n_models = len(self._models)
-        items = np.empty((n_models, self.pool), np.int32)
-        scores = np.empty((n_models, self.pool), np.float32)
+        pool = min(self.pool, len(self.items_))
+        items, scores = np.empty((n_models, pool), np.int32), np.empty((n_models, pool), np.float32)
         counts = np.empty(n_models, np.int64)
         open_to = np.zeros(len(self.items_), np.bool_)
         for row, model in enumerate(self._models.values()):
@@ -257,11 +260,19 @@ class SessionBlend(Composite, SessionRecommender):
 
     def _check_learned(self) -> None:
         super()._check_learned()
+        if not all(isinstance(model, SessionRecommender) for model in self._models.values()):
+            raise DataError("SessionBlend: models_ must be session models.")
         if not isinstance(self.choice_, ChoiceModel):
             raise DataError("SessionBlend: choice_ is none.")
+        counted: Any = self.examples_
+        if not isinstance(counted, dict) or not {"asked", "found"} <= counted.keys():
+            raise DataError("SessionBlend: examples_ must say how many were asked and found.")
         self.choice_.require(len(self._models) + len(VISIT_FEATURES))
         for name in ("popular_", "lately_"):
-            require_array(getattr(self, name), np.float32, (None,), name)
+            clicks = getattr(self, name)
+            require_array(clicks, np.float32, (None,), name)
+            if not ((clicks >= 0) & (clicks < np.inf)).all():
+                raise DataError(f"SessionBlend: {name} must be finite numbers of at least 0.")
         for name in ("unit_", "memory_"):
             check(getattr(self, name), real(above=0), "SessionBlend", name)
 

@@ -12,12 +12,15 @@ from sklearn.base import TransformerMixin, clone
 from recopersona.base.lists import Best, Excluded
 from recopersona.base.parameters import Bound, check, check_parameters, param, real, whole
 from recopersona.base.part import Part
-from recopersona.base.recommender import Recommender, as_dataset, require_array
+from recopersona.base.recommender import NO_OPINION, Recommender, as_dataset, require_array
 from recopersona.data.ids import IdMap
 from recopersona.data.query import Query
 from recopersona.data.times import duration_ms
 from recopersona.data.types import Array, Floats, Id, Indices
 from recopersona.errors import DataError, NotFittedError
+from recopersona.kernels.als import multiply_rows
+from recopersona.kernels.topn import select_top
+from recopersona.models.inner_product import InnerProduct
 from recopersona.models.item2vec import Item2Vec
 from recopersona.models.item_index import ItemIndex
 from recopersona.models.session import SessionRecommender
@@ -110,7 +113,7 @@ class SessionEncoder(TransformerMixin, Part):  # type: ignore[misc]
             self.model_ = clone(self.model).fit(shop)
         _require_factors(self.model_)
         if _are_lists(visits):
-            self.vectors_ = self.transform(visits)
+            self.vectors_ = self.encode_many(visits)  # transform may return a frame
         else:
             gap = self.model_.gap_ms_ if _is_of_visits(self.model_) else _HALF_HOUR
             found = visits_of(shop, gap)
@@ -172,14 +175,21 @@ class SessionEncoder(TransformerMixin, Part):  # type: ignore[misc]
         """
         check(n, whole(at_least=1), "nearest_items", "n")
         model, vector = self._model, self.encode(visit)
-        factors, lengths = model.item_factors_, self._lengths()
-        cosines = factors @ vector / np.where(lengths > 0, lengths, np.float32(1))
-        cosines[lengths == 0] = -np.inf
-        if not vector.any():
-            cosines[:] = -np.inf
-        best = np.argsort(-cosines, kind="stable")[:n]
-        best = best[np.isfinite(cosines[best])]
-        return pd.DataFrame({"item_id": model.items_.ids[best], "similarity": cosines[best]})
+        factors, lengths = _factors_of(model), _lengths_of(model)
+        cosines = np.full(len(factors), NO_OPINION)
+        if vector.any():
+            multiply_rows(cosines, factors, vector)
+            known = lengths > 0
+            cosines[known] /= lengths[known]
+            cosines[~known] = NO_OPINION
+        best = Best.empty(1, min(n, len(factors)))
+        nobody = Excluded(np.zeros(2, np.int64), _NO_ITEMS)
+        select_top(*best, cosines[None, :], *nobody, np.zeros(len(factors), np.bool_))
+        found = int(best.counts[0])
+        return pd.DataFrame(
+            {"item_id": model.items_.ids[best.items[0, :found]],
+             "similarity": best.scores[0, :found]}
+        )  # fmt: skip
 
     def nearest_sessions(self, visit: Query | Sequence[Id], n: int = 10) -> pd.DataFrame:
         """Return the remembered visits whose vectors make the smallest angle with this one's.
@@ -232,12 +242,7 @@ class SessionEncoder(TransformerMixin, Part):  # type: ignore[misc]
             return model.visit_vectors(bounds, items)
         with np.errstate(divide="ignore"):
             weights = np.log(self.fading ** np.arange(TRAIL))[None, :].astype(np.float32)
-        factors = np.ascontiguousarray(model.item_factors_, np.float32)
-        return mixed(factors, self._lengths(), weights, bounds, items)
-
-    def _lengths(self) -> Floats:
-        lengths: Floats = np.linalg.norm(self._model.item_factors_, axis=1).astype(np.float32)
-        return lengths
+        return mixed(_factors_of(model), _lengths_of(model), weights, bounds, items)
 
     def _search(self, vector: Floats, n: int) -> Best:
         index = vars(self).get("_index")
@@ -274,6 +279,17 @@ def _is_of_visits(model: Any) -> bool:
     return isinstance(model, SessionRecommender)
 
 
+def _factors_of(model: Any) -> Floats:
+    return np.ascontiguousarray(model.item_factors_, np.float32)
+
+
+def _lengths_of(model: Any) -> Floats:
+    if isinstance(model, InnerProduct):  # it keeps them, and a request need not look at all items
+        return model.item_lengths_
+    lengths: Floats = np.linalg.norm(model.item_factors_, axis=1).astype(np.float32)
+    return lengths
+
+
 def _require_factors(model: Any) -> None:
     factors, items = getattr(model, "item_factors_", None), getattr(model, "items_", None)
     if not isinstance(factors, np.ndarray) or factors.ndim != 2 or not isinstance(items, IdMap):
@@ -287,7 +303,7 @@ def _are_lists(visits: Any) -> bool:
     """Tell lists of item ids from events."""
     if isinstance(visits, pd.Series):
         return True
-    return isinstance(visits, (list, tuple)) and all(
+    return isinstance(visits, (list, tuple, np.ndarray)) and all(
         isinstance(visit, (list, tuple, np.ndarray)) for visit in visits
     )
 

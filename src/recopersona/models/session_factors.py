@@ -80,7 +80,7 @@ class SessionFactors(VisitVectors):
     sums_ : float32 (n_items,)
         The squared lengths of gradients so far, for Adagrad.
     counts_ : int64 (n_items,)
-        Clicks that were fitted.
+        Clicks that were fitted, on items that have a vector.
     history_ : list of dict
         For each epoch its number and the mean ``loss``.
 
@@ -134,12 +134,13 @@ class SessionFactors(VisitVectors):
         samples = Samples.of(visits, self.window)
         self.seed_ = int(generator(self.random_state).integers(2**31))
         self.n_taught_ = 0
-        self.counts_ = np.bincount(visits.items, minlength=n_items).astype(np.int64)
         self.sums_ = np.zeros(n_items, np.float32)
         away = np.minimum(np.arange(self.window), _FAR)
         self._keep_weights(np.tile((-_FADING * away).astype(np.float32), (N_KINDS, 1)))
         self.repeats_ = np.zeros((N_KINDS, DISTANCES * TIMES), np.float32)
         self.item_factors_: Floats = self._start(visits, n_items)
+        clicks = np.bincount(visits.items, minlength=n_items)
+        self.counts_ = np.where(self.item_factors_.any(axis=1), clicks, 0).astype(np.int64)
         self.history_: list[dict[str, float]] = []
         self._descend(samples)
         self._keep_items(self.item_factors_)
@@ -189,8 +190,7 @@ class SessionFactors(VisitVectors):
         )  # fmt: skip
 
     def _rivals(self) -> Rivals:
-        known = np.linalg.norm(self.item_factors_[: len(self.counts_)], axis=1) > 0
-        return Rivals(np.where(known, self.counts_, 0), _POWER)
+        return Rivals(self.counts_, _POWER)
 
     # -- learning event by event -------------------------------------------------------------
 
@@ -259,7 +259,9 @@ class SessionFactors(VisitVectors):
         require_array(self.repeats_, np.float32, (N_KINDS, DISTANCES * TIMES), "repeats_")
         if not np.isfinite(self.sums_).all() or self.sums_.min(initial=0) < 0:
             raise DataError(f"{owner}: sums_ must be finite numbers of at least 0.")
-        if len(self.counts_) > n_items:
-            raise DataError(f"{owner}: counts_ are of more items than there are.")
+        if not np.isfinite(self.repeats_).all():
+            raise DataError(f"{owner}: repeats_ must be finite numbers.")
+        if not 0 < len(self.counts_) <= n_items:
+            raise DataError(f"{owner}: counts_ must be of items, and of no more than there are.")
         check(self.seed_, whole(0, 2**31), owner, "seed_")
         check(self.n_taught_, whole(0, 2**62), owner, "n_taught_")

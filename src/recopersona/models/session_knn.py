@@ -295,7 +295,7 @@ class SessionKNN(SessionRecommender):
         super()._check_learned()
         if not isinstance(self.index_, VisitIndex):
             raise DataError("SessionKNN: index_ is no index of visits.")
-        self.index_.require(len(self.users_), len(self.items_), "SessionKNN")
+        self.index_.require(len(self.items_), "SessionKNN")
         check(self.n_cut_, whole(0), "SessionKNN", "n_cut_")
 
 

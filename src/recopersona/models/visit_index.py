@@ -213,6 +213,8 @@ class VisitIndex(Part):
             self.numbers_, self.visit_at_, self.item_sizes_, self.postings_,
             np.empty(n_numbers, np.int32), self.item_starts_, n_numbers, len(self.item_sizes_),
         )  # fmt: skip
+        # Room that no list uses holds old numbers, which a file must not be refused for.
+        np.minimum(self.postings_, max(int(self.used_[N_NUMBERS]) - 1, 0), out=self.postings_)
 
     def _own(self) -> None:
         """Copy what came from a file and cannot be written."""
@@ -221,8 +223,8 @@ class VisitIndex(Part):
                 if isinstance(value, np.ndarray):
                     setattr(self, name, value.copy())
 
-    def require(self, n_users: int, n_items: int, owner: str) -> None:
-        """Refuse an index from a file that does not fit users and items, or itself."""
+    def require(self, n_items: int, owner: str) -> None:
+        """Refuse an index from a file that does not fit items, or itself."""
         for name in (*_VISIT_TABLES, *_ITEM_TABLES):
             long = name in ("starts_", "ends_", "item_starts_")
             length = len(self.starts_ if name in _VISIT_TABLES else self.item_starts_)
@@ -233,27 +235,43 @@ class VisitIndex(Part):
         require_array(self.used_, np.int64, (5,), "index_.used_")
         for name in ("back_", "there_"):
             require_array(getattr(self, name), np.int64, _COMEBACKS, f"index_.{name}")
-        if not self._holds_together(n_users, n_items):
+        if not self._holds_together(n_items):
             raise DataError(f"{owner}: the index of visits does not fit together.")
 
-    def _holds_together(self, n_users: int, n_items: int) -> bool:
+    def _holds_together(self, n_items: int) -> bool:
         lengths = [len(t) for t in (self.starts_, self.visit_at_, self.clicks_, self.postings_)]
         used = self.used_
-        if (used < 0).any() or (used[:4] > lengths).any() or used[N_LIVE] > used[N_VISITS]:
+        if (used < 0).any() or (used[:4] > lengths).any():
             return False
+        n_numbers = int(used[N_NUMBERS])
         return (
             whole(at_least=1, at_most=10_000).holds(self.max_clicks_)
             and _within(self.starts_, self.sizes_, self.rooms_, int(used[N_CLICKS]))
             and _within(
                 self.item_starts_, self.item_sizes_, self.item_rooms_, int(used[N_POSTINGS])
             )
-            and _are_places(self.clicks_, 0, max(min(len(self.item_starts_), n_items), 1))
-            and _are_places(self.visit_at_, -1, max(int(used[N_VISITS]), 1))
-            and _are_places(self.numbers_, 0, max(int(used[N_NUMBERS]), 1))
-            and _are_places(self.postings_[: used[N_POSTINGS]], 0, max(int(used[N_NUMBERS]), 1))
-            and _are_places(self.latest_, -1, int(used[N_VISITS]))
+            and _are_places(self.clicks_, 0, min(len(self.item_starts_), n_items))
+            and _are_places(self.postings_[: used[N_POSTINGS]], 0, max(n_numbers, 1))
+            and (n_numbers > 0 or not self.item_sizes_.any())
+            and self._visits_hold_together()
             and bool((self.distinct_ >= 0).all())
             and bool(((self.back_ >= 0) & (self.back_ <= self.there_)).all())
+        )
+
+    def _visits_hold_together(self) -> bool:
+        """Tell whether visits, their numbers and their owners lead to each other."""
+        n, n_numbers = int(self.used_[N_VISITS]), int(self.used_[N_NUMBERS])
+        visit_at = self.visit_at_[:n_numbers]
+        if not (_are_places(visit_at, -1, n) and _are_places(self.latest_, -1, n)):
+            return False
+        live = np.flatnonzero(self.owners_[:n] >= 0)
+        numbers, owners = self.numbers_[live], np.flatnonzero(self.latest_ >= 0)
+        return (
+            len(live) == self.used_[N_LIVE] == np.count_nonzero(visit_at >= 0)
+            and _are_places(numbers, 0, n_numbers)
+            and np.array_equal(visit_at[numbers], live)
+            and np.array_equal(self.owners_[self.latest_[owners]], owners)
+            and bool((self.sizes_[live] > 0).all())
         )
 
 
@@ -290,4 +308,4 @@ def _within(starts: Array, sizes: Array, rooms: Array, end: int) -> bool:
 
 
 def _are_places(values: Array, low: int, high: int) -> bool:
-    return bool(values.min(initial=low) >= low and values.max(initial=low) < max(high, low + 1))
+    return not len(values) or bool(values.min() >= low and values.max() < high)

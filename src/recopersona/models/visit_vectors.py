@@ -40,9 +40,9 @@ def mixed(
     lengths  (n_items,) float32: 0 for items without a vector
     weights  (n_kinds, window) float32: logarithms of what clicks count, as in `mix_visits`
     bounds   (n_visits + 1,) int64: visit v is ``items[bounds[v]:bounds[v + 1]]``, oldest first
-    items    (n_clicks,) int32
+    items    (n_clicks,) int32, -1 for unknown ones
     """
-    known = items < len(factors)
+    known = (items >= 0) & (items < len(factors))
     known[known] = lengths[items[known]] > 0
     bounds = np.concatenate([[0], np.cumsum(known)])[bounds]
     return _mixed(factors, weights, bounds, items[known])[0]
@@ -192,7 +192,8 @@ class VisitVectors(SessionRecommender, InnerProduct):
         require_array(factors, np.float32, (None, None), "item_factors_")
         require_array(self.item_lengths_, np.float32, (len(factors),), "item_lengths_")
         require_array(self.weights_, np.float32, (self._n_kinds, None), "weights_")
-        if not self.weights_.size or np.isnan(self.weights_).any():
+        last = self.weights_[:, :1]  # older clicks may count nothing, whose logarithm is -inf
+        if not last.size or not np.isfinite(last).all() or not (self.weights_ < np.inf).all():
             raise DataError(f"{owner}: weights_ must be numbers, at least one for each kind.")
         if len(factors) > len(self.items_):
             raise DataError(f"{owner}: item_factors_ are of more items than there are.")
