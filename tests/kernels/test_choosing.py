@@ -33,7 +33,7 @@ def test_opinions_are_shares(pools):
         features, np.array(candidates, np.int32), items, scores, counts, len(candidates)
     )
     expected = naive.describe_opinions(candidates, [list(pool.items()) for pool in pools])
-    np.testing.assert_allclose(features[:, :-1].ravel(), np.ravel(expected), rtol=1e-5)
+    np.testing.assert_allclose(features[:, :-1].ravel(), np.ravel(expected), rtol=1e-5, atol=1e-6)
     assert (features[:, -1] == 7).all()
 
 
@@ -53,7 +53,9 @@ def test_visits_are_described(candidates, visit, n_known):
     )  # fmt: skip
     expected = naive.describe_visit(candidates, visit, popular.tolist(), lately.tolist(), 2.0)
     width = len(VISIT_FEATURES)
-    np.testing.assert_allclose(features[:, 1:], np.reshape(expected, (-1, width)), rtol=1e-5)
+    np.testing.assert_allclose(
+        features[:, 1:], np.reshape(expected, (-1, width)), rtol=1e-5, atol=1e-6
+    )
     assert (features[:, 0] == 7).all()
 
 
