@@ -36,7 +36,7 @@ N = 20
 VALIDATION = 0.1
 MOST_VALIDATED = 5_000
 TIMED = 1_000
-QUICK_VISITS, QUICK_PREFIXES = 8_000, 1_000
+QUICK_VISITS, QUICK_PREFIXES = 6_000, 1_000
 Visits = list[list[Any]]
 
 
@@ -112,7 +112,7 @@ def answer_times(model: rp.Recommender, prefixes: Visits) -> dict[str, float]:
 
 def read(folder: str | None, quick: bool) -> tuple[Visits, Visits, list[Any]]:
     if folder is None:
-        visits = made_up(6_000 if quick else 20_000)
+        visits = made_up(4_000 if quick else 20_000)
         cut = int(0.95 * len(visits))
         return visits[:cut], *prefixes_of(visits[cut:], 10**9)
     import pyarrow.parquet as parquet
