@@ -36,7 +36,7 @@ N = 20
 VALIDATION = 0.1
 MOST_VALIDATED = 5_000
 TIMED = 1_000
-QUICK_VISITS, QUICK_PREFIXES = 6_000, 1_000
+QUICK_VISITS, QUICK_PREFIXES = 5_000, 800
 Visits = list[list[Any]]
 
 
@@ -155,7 +155,8 @@ def main() -> None:
     cut = int((1 - VALIDATION) * len(train))
     early, everything = shop_of(train[:cut]), shop_of(train)
     late = prefixes_of(train[cut:], MOST_VALIDATED // 5 if options.quick else MOST_VALIDATED)
-    rp.warmup()
+    for model in fitted(models, shop_of(made_up(100))).values():  # compiles what they need
+        model.recommend(rp.Query(session=[0, 1]), N)
     print(f"{len(train):,} visits, {len(everything.items):,} items, {len(prefixes):,} prefixes")
     print(
         f"{'':18} {'HR@20':>7} {'MRR@20':>7}  {'validation':>15}  {'p50, p90 ms':>13} {'fit s':>7}"
