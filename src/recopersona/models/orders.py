@@ -7,9 +7,7 @@ from scipy import sparse
 
 from recopersona.data.dataset import Dataset
 from recopersona.data.event import PURCHASE
-from recopersona.data.interactions import Interactions
-from recopersona.data.times import MISSING_TIME
-from recopersona.data.types import Array
+from recopersona.models.visits import visit_numbers
 
 
 def orders_of(dataset: Dataset, gap_ms: int) -> sparse.csr_array:
@@ -31,29 +29,10 @@ def orders_of(dataset: Dataset, gap_ms: int) -> sparse.csr_array:
     rows = dataset.interactions
     bought = rows.event == PURCHASE
     rows = rows.take(bought) if bought.any() else rows
-    order = _order_of_each(rows, gap_ms)
+    order = visit_numbers(rows, gap_ms)
     shape = (int(order.max(initial=-1)) + 1, len(dataset.items))
     ones = np.ones(len(rows), np.float32)
     matrix = sparse.coo_array((ones, (order, rows.items)), shape=shape).tocsr()
     matrix.sum_duplicates()
     matrix.data[:] = 1
     return matrix
-
-
-def _order_of_each(rows: Interactions, gap_ms: int) -> Array:
-    """Number the orders: the order of each row, int64 (n_rows,)."""
-    users = rows.users.astype(np.int64)
-    if rows.session is not None:
-        visits = users * (int(rows.session.max(initial=0)) + 2) + rows.session + 1
-        return np.unique(visits, return_inverse=True)[1].reshape(-1)
-    if rows.timestamp is None:
-        return np.unique(users, return_inverse=True)[1].reshape(-1)
-    by_time = np.lexsort((rows.timestamp, users))
-    who, when = users[by_time], rows.timestamp[by_time]
-    missing = when == MISSING_TIME  # comes first; the distance to it is not one
-    far = np.zeros(len(who), np.bool_)
-    later = np.where(missing[:-1], 0, when[1:] - np.where(missing[:-1], 0, when[:-1]))
-    far[1:] = (who[1:] != who[:-1]) | (later > gap_ms) | (missing[1:] != missing[:-1])
-    order = np.empty(len(who), np.int64)
-    order[by_time] = np.cumsum(far)
-    return order

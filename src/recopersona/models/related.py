@@ -13,14 +13,14 @@ from recopersona.base.parameters import check, duration, param, real, whole
 from recopersona.base.recommender import NO_OPINION, require_array
 from recopersona.data.dataset import Dataset
 from recopersona.data.event import EVENT_CODES, PURCHASE
-from recopersona.data.interactions import Interactions
 from recopersona.data.query import Query
 from recopersona.data.ranking import Ranking
-from recopersona.data.times import MISSING_TIME, duration_ms
+from recopersona.data.times import duration_ms
 from recopersona.data.types import Array, Floats, Id, Indices
 from recopersona.errors import DataError
 from recopersona.models.attribute_vectors import AttributeVectors
 from recopersona.models.likeness import capped
+from recopersona.models.visits import visit_numbers
 
 _LOOKED = [
     EVENT_CODES[name]
@@ -271,7 +271,7 @@ def _visits(dataset: Dataset, gap: int) -> sparse.csr_array:
     """Return visits x items: 1 where an item was looked at, 2 where it was bought."""
     rows = dataset.interactions
     rows = rows.take(np.isin(rows.event, _LOOKED))
-    visits = _numbered(rows, gap)
+    visits = visit_numbers(rows, gap)
     weight = np.where(rows.event == PURCHASE, np.float32(2), np.float32(1))
     order = np.lexsort((-weight, rows.items, visits))
     pair = np.stack([visits[order], rows.items[order]])
@@ -280,23 +280,6 @@ def _visits(dataset: Dataset, gap: int) -> sparse.csr_array:
     kept = order[first]
     shape = (int(visits.max(initial=-1)) + 1, len(dataset.items))
     return sparse.csr_array((weight[kept], (visits[kept], rows.items[kept])), shape=shape)
-
-
-def _numbered(rows: Interactions, gap: int) -> Array:
-    """Return the number of each row's visit: by its session, else by pauses, else by its user."""
-    columns = [rows.timestamp, rows.session, rows.users]
-    order = np.lexsort([column for column in columns if column is not None])
-    new = np.zeros(len(order), np.bool_)
-    for column in (rows.users, rows.session):
-        if column is not None:
-            new[1:] |= column[order][1:] != column[order][:-1]
-    if rows.session is None and rows.timestamp is not None:
-        times = rows.timestamp[order]
-        known = (times[1:] != MISSING_TIME) & (times[:-1] != MISSING_TIME)
-        new[1:] |= known & (times[1:] - times[:-1] > gap)
-    numbers = np.empty(len(order), np.int64)
-    numbers[order] = np.cumsum(new)
-    return numbers
 
 
 def _only(matrix: sparse.csr_array, kept: Array) -> Any:

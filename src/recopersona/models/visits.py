@@ -103,6 +103,21 @@ def visit_of_rows(dataset: Dataset, gap: int) -> Array:
     return numbers
 
 
+def visit_numbers(rows: Interactions, gap: int) -> Array:
+    """Number the visits of some rows, int64 (n,): by user, session and time, from 0.
+
+    Examples
+    --------
+    >>> rows = Interactions(np.array([1, 0, 1]), np.zeros(3), np.zeros(3), np.ones(3))
+    >>> visit_numbers(rows, gap=1_800_000)
+    array([1, 0, 1])
+    """
+    cuts = _Cuts.of(rows, gap)
+    numbers = np.empty(len(rows), np.int64)
+    numbers[cuts.order] = np.cumsum(cuts.new) - 1
+    return numbers
+
+
 class _Cuts(NamedTuple):
     """Where visits begin and end, among rows in order of user and time.
 
