@@ -8,6 +8,8 @@
     ├── ParameterError       (ValueError)    a parameter outside its bounds
     ├── NotFittedError       (ValueError, AttributeError)  an answer asked of an unfitted model
     ├── ArtifactError        (ValueError)    a saved directory that cannot be written or trusted
+    ├── RuleError            (ValueError)    a rule that cannot be read, or does not fit the shop
+    │   └── UnmetRuleError   (ValueError)    a STRICT rule that this page cannot meet
     └── MissingExtraError    (ImportError)   an optional dependency that is not installed
 
 Each subclasses the builtin a caller would naturally catch. Each message is one sentence: what was
@@ -44,11 +46,65 @@ class ArtifactError(RecopersonaError, ValueError):
     """A saved model that cannot be written, read or trusted."""
 
 
+class RuleError(RecopersonaError, ValueError):
+    r"""A rule that cannot be read, or does not fit the shop.
+
+    Parameters
+    ----------
+    problem : str
+        One sentence, without its place.
+    text : str, optional
+        What was read; with it the message points at the place.
+    place : int
+        Where in the text, in characters from 0; -1 where there is no place.
+
+    Attributes
+    ----------
+    problem : str
+    line, column : int or None
+        From 1, in characters.
+
+    Examples
+    --------
+    >>> text = "LIMIT 2\nPER item.brnd"
+    >>> print(RuleError("unknown field item.brnd; did you mean item.brand?", text, 12))
+    line 2 col 5: unknown field item.brnd; did you mean item.brand?
+      PER item.brnd
+          ^
+    """
+
+    def __init__(self, problem: str, text: str | None = None, place: int = -1) -> None:
+        self.problem = problem
+        self.line: int | None = None
+        self.column: int | None = None
+        message = problem
+        if text is not None and 0 <= place <= len(text):
+            start = text.rfind("\n", 0, place) + 1
+            self.line, self.column = text.count("\n", 0, start) + 1, place - start + 1
+            shown_line, indent = _excerpt(text, start, place)
+            message = f"line {self.line} col {self.column}: {problem}\n  {shown_line}\n  {indent}^"
+        super().__init__(message)
+
+
+class UnmetRuleError(RuleError):
+    """A rule that says ``STRICT`` and cannot be met on this page."""
+
+
 class MissingExtraError(RecopersonaError, ImportError):
     """An optional dependency that is not installed; the message says what to install."""
 
     def __init__(self, what: str, extra: str) -> None:
         super().__init__(f'{what} needs an extra: pip install "recopersona[{extra}]"')
+
+
+def _excerpt(text: str, start: int, place: int) -> tuple[str, str]:
+    """Return the part of a line around a place, and as much blank as stands before it."""
+    end = text.find("\n", place)
+    end = len(text) if end < 0 else end
+    first = max(start, place - _MOST_SHOWN // 2)
+    part = text[first : min(end, first + _MOST_SHOWN)].rstrip("\r")
+    before = "".join("\t" if character == "\t" else " " for character in text[first:place])
+    return part, before
 
 
 def shown(value: object) -> str:

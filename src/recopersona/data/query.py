@@ -37,6 +37,8 @@ class Query:
         an answer can be replayed; where it is left out, the end of the model's data is meant.
     decision_id : str, optional
         Names the decision in the log; one is made up where there is none.
+    params : mapping
+        Values for the ``$names`` that rules speak of.
 
     Raises
     ------
@@ -58,6 +60,7 @@ class Query:
     context: Mapping[str, Any] = field(default_factory=dict)
     now: Any = None
     decision_id: str | None = None
+    params: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         # Whatever list was given, the question itself cannot be changed afterwards.
@@ -65,7 +68,8 @@ class Query:
             "session": _item_ids(self.session, "session"),
             "history": _past(self.history),
             "seed": _page(self.seed),
-            "context": _context(self.context),
+            "context": _mapping(self.context, "context", {"page": "cart"}),
+            "params": _mapping(self.params, "params", {"floor": 0.2}),
             "now": None if self.now is None else moment_ms(self.now),
         }
         for name, value in read.items():
@@ -137,11 +141,9 @@ def _page(seed: Any) -> tuple[Id, ...]:
     return (seed,)
 
 
-def _context(context: Any) -> dict[str, Any]:
-    if context is None:
+def _mapping(given: Any, name: str, example: Mapping[str, Any]) -> dict[str, Any]:
+    if given is None:
         return {}
-    if not isinstance(context, Mapping):
-        raise DataError(
-            f"Query: context must be a mapping such as {{'page': 'cart'}}, got {context!r}."
-        )
-    return dict(context)
+    if not isinstance(given, Mapping):
+        raise DataError(f"Query: {name} must be a mapping such as {example}, got {given!r}.")
+    return dict(given)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,18 @@ import pandas as pd
 from recopersona.data.ids import IdMap
 from recopersona.data.types import Array, Floats, Id, Indices
 from recopersona.errors import DataError
+
+
+class Account(Protocol):
+    """Who can say what the rules did to a ranking: they put themselves there."""
+
+    def touched(self, ranking: Ranking) -> list[tuple[int, str, str]]:
+        """Return (place from 0, rule, what it did) of the items shown."""
+        ...
+
+    def hid(self, ranking: Ranking, item: int) -> tuple[str, str] | None:
+        """Return the first rule that kept an item out, and how; None if none did."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +48,8 @@ class Ranking:
     decision_id : str, optional
     propensity : float, optional
         The probability with which this ranking was chosen.
+    account : Account, optional
+        Who says which rules touched which items; see `RuleSet.explain`.
 
     Examples
     --------
@@ -60,6 +74,7 @@ class Ranking:
     effects: tuple[str, ...] = ()
     decision_id: str | None = None
     propensity: float | None = None
+    account: Account | None = None
 
     @classmethod
     def of(cls, items: Any, scores: Any, ids: IdMap, source: str) -> Ranking:

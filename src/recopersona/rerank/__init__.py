@@ -1,0 +1,1 @@
+"""From a ranking to a page: what stands in which slot."""

@@ -1,0 +1,1 @@
+"""The rule language: what a merchandiser means, said in one line."""
