@@ -13,7 +13,7 @@ from recopersona.rules.limits import MOST_BYTES, MOST_RULES, excess_of
 from recopersona.rules.literals import check_timezone, ends_before
 from recopersona.rules.nodes import Expression, Moment, Param, Rule
 from recopersona.rules.python import Term
-from recopersona.rules.values import has_zone, whole_text
+from recopersona.rules.python_values import has_zone, whole_text
 from recopersona.rules.walking import parts_of
 
 if TYPE_CHECKING:
