@@ -269,7 +269,7 @@ def test_actions_return_nodes():
         (lambda: Require(item), "name a column"),
         (lambda: Boost(item.x, by="quickly"), "by: text cannot be ordered"),
         (lambda: Pin(item.x, at=0), "at: expected a whole number from 1"),
-        (lambda: Pin(item.x, at=[]), "at least one slot"),
+        (lambda: Pin(item.x, at=[]), "at least one value"),
         (lambda: Pin(item.x, at=[3, 3]), "named twice"),
         (lambda: Pin(item.x, at=True), "whole number"),
         (lambda: Limit(2), "needs per="),

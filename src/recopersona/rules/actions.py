@@ -14,7 +14,7 @@ from recopersona.rules.building import field_of, of_request, value_of
 from recopersona.rules.limits import MOST_COUNT, excess_of
 from recopersona.rules.nodes import Amount, During, Expression, Field, Node, Window
 from recopersona.rules.python import bare
-from recopersona.rules.values import moment, name_from, percent, whole
+from recopersona.rules.values import listed, moment, name_from, percent, whole
 
 _Read = TypeVar("_Read")
 
@@ -189,9 +189,7 @@ def amount_of(given: Any) -> Amount:
 def slots_of(given: Any) -> tuple[int, ...]:
     """Read slots: ``3``, ``[3, 7]``."""
     many = isinstance(given, Iterable) and not isinstance(given, (str, bytes, dict))
-    slots = tuple(whole(slot, 1) for slot in (given if many else [given]))
-    if not slots:
-        raise RuleError("expected at least one slot, such as 3.")
+    slots = tuple(whole(slot, 1) for slot in (listed(given) if many else [given]))
     if len(set(slots)) < len(slots):
         raise RuleError(f"a slot is named twice in {shown(list(slots))}.")
     return slots
@@ -228,11 +226,9 @@ def during_of(given: Any) -> During:
 
 def unknown_of(given: Any) -> nodes.Unknown:
     """Read what to do where a condition is unknown."""
-    if given == "apply":
-        return "apply"
-    if given == "skip":
-        return "skip"
-    near = did_you_mean(given, ("apply", "skip"))
+    if isinstance(given, str) and given in ("apply", "skip"):
+        return "apply" if given == "apply" else "skip"
+    near = did_you_mean(given, ("apply", "skip")) if isinstance(given, str) else ""
     raise RuleError(f"expected 'apply' or 'skip', got {shown(given)}{near}.")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from html import escape
@@ -13,7 +14,7 @@ from recopersona.rules.limits import MOST_BYTES, MOST_RULES, excess_of
 from recopersona.rules.literals import check_timezone, ends_before
 from recopersona.rules.nodes import Expression, Moment, Param, Rule
 from recopersona.rules.python import Term
-from recopersona.rules.values import has_zone, whole_text
+from recopersona.rules.values import has_zone
 from recopersona.rules.walking import parts_of
 
 if TYPE_CHECKING:
@@ -63,6 +64,8 @@ class RuleSet:
     text: str | None = field(compare=False)
 
     def __init__(self, rules: Any = (), timezone: str = "", text: str | None = None) -> None:
+        if not isinstance(timezone, str):
+            raise RuleError(f"expected a time zone such as 'Europe/Berlin', got {shown(timezone)}.")
         if isinstance(rules, tuple) and all(isinstance(rule, Rule) for rule in rules):
             gathered = _Gathered(rules, timezone or UTC, text)
         else:
@@ -115,7 +118,7 @@ class RuleSet:
         return cls(*read_set(given))
 
     @classmethod
-    def read(cls, path: str | Path) -> RuleSet:
+    def read(cls, path: str | os.PathLike[str]) -> RuleSet:
         """Read a file: JSON where its name ends with ``.json``, text otherwise.
 
         Raises
@@ -131,10 +134,18 @@ class RuleSet:
         """Return the rules as text that reads back as the same, a rule per line."""
         from recopersona.rules.printing import print_rules
 
-        return print_rules(self)
+        written = print_rules(self)
+        # Text without a blank between its signs may be longer in our hand than any text may be.
+        if self.text is not None and len(written.encode()) > MOST_BYTES:
+            return self.text
+        return written
 
     def to_json(self) -> str:
-        """Return the rules as JSON that reads back as the same, a rule per line."""
+        """Return the rules as JSON that reads back as the same, a rule per line.
+
+        JSON takes more room than text: of a set so large that it becomes more than 64 KiB of it,
+        `from_json` reads what ``json.loads`` makes of it, not the text itself.
+        """
         from recopersona.rules.json_form import write_set
 
         return write_set(self.rules, self.timezone)
@@ -181,13 +192,19 @@ class RuleSet:
     def __getitem__(self, place: slice) -> RuleSet: ...
     def __getitem__(self, place: int | str | slice) -> Rule | RuleSet:
         if isinstance(place, slice):
-            return RuleSet(self.rules[place], self.timezone, self.text)
+            return self._with(self.rules[place])
         if not isinstance(place, str):
             return self.rules[place]
         labels = self.labels
         if place not in labels:
             raise RuleError(f"no rule is called {shown(place)}{hint(place, labels)}")
         return self.rules[labels.index(place)]
+
+    def _with(self, rules: tuple[Rule, ...]) -> RuleSet:
+        """Return other rules made of these; errors still point into the text of these."""
+        found = RuleSet(rules, self.timezone, self.text)
+        _check_size(found)
+        return found
 
     def __add__(self, more: Any) -> RuleSet:
         return RuleSet([self, *_several(more)])
@@ -229,8 +246,7 @@ class RuleSet:
                 raise RuleError(
                     f"no rule speaks of ${name}{hint(name, open_names, 'its parameters are')}"
                 )
-        rules = tuple(filled(rule, values) for rule in self.rules)
-        return RuleSet(rules, self.timezone, self.text)
+        return self._with(tuple(filled(rule, values) for rule in self.rules))
 
     # -- strategies ---------------------------------------------------------------------------
 
@@ -267,7 +283,7 @@ class RuleSet:
         from recopersona.rules.segments import rules_for
 
         given = cls(rules)
-        return cls(rules_for(values, given.rules, by, name), given.timezone, given.text)
+        return given._with(rules_for(values, given.rules, by, name))
 
     # -- what the rules mean for a shop ---------------------------------------------------------
 
@@ -351,7 +367,8 @@ def _gathered(given: Any, timezone: str) -> _Gathered:
 
 def _several(given: Any) -> list[Any]:
     one = isinstance(given, (str, bytes, Rule, RuleSet, Term, Mapping))
-    return [given] if one or not isinstance(given, Iterable) else list(given)
+    many = isinstance(given, Iterable) and getattr(given, "ndim", 1) == 1
+    return [given] if one or not many else list(given)
 
 
 def _part(given: Any) -> _Gathered:
@@ -407,7 +424,7 @@ def _check(rules: RuleSet) -> None:
     if len(rules) > MOST_RULES:
         raise RuleError(f"a set has at most {MOST_RULES} rules, got {len(rules)}; make several.")
     if rules.timezone != UTC:
-        check_timezone(whole_text(rules.timezone))
+        check_timezone(rules.timezone)
     _check_names(rules)
     for rule, label in zip(rules.rules, rules.labels, strict=True):
         for expression in _expressions_of(rule):
@@ -440,6 +457,8 @@ def _check_days(start: Moment, end: Moment, label: str, rules: RuleSet) -> None:
 
 def _check_size(rules: RuleSet) -> None:
     """What came from no text has to fit one, or it could not be kept."""
-    size = len(rules.to_text().encode())
+    from recopersona.rules.printing import print_rules
+
+    size = len(print_rules(rules).encode())
     if size > MOST_BYTES:
         raise RuleError(f"a set is at most {MOST_BYTES:,} bytes of text, got {size:,}.")
