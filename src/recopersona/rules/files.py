@@ -38,7 +38,9 @@ def _text_of(file: Path) -> str:
     except UnicodeDecodeError:
         raise RuleError(f"{file}: expected text in UTF-8.") from None
     except (OSError, ValueError) as problem:
-        raise RuleError(f"{file}: cannot be read ({problem}).") from None
+        raise RuleError(
+            f"{file}: cannot be read: {getattr(problem, 'strerror', None) or problem}."
+        ) from None
     if len(text.encode()) > MOST_BYTES:
         raise RuleError(f"{file}: a file of rules is at most {MOST_BYTES:,} bytes long.")
     return text
