@@ -64,7 +64,9 @@ class On:
         return cls(
             filters,
             _of_kind(Shift, rules),
-            *(tuple(sorted(_of_kind(kind, rules), key=_priority)) for kind in (Pins, Caps, Quotas)),
+            _by_priority(Pins, rules),
+            _by_priority(Caps, rules),
+            _by_priority(Quotas, rules),
             sum(1 << one.place for one in kept),
             tuple(one.place for one in kept),
             kept,
@@ -78,8 +80,8 @@ def _of_kind(kind: type[_Kind], rules: Sequence[Compiled]) -> tuple[_Kind, ...]:
     return tuple(one for one in rules if isinstance(one, kind))
 
 
-def _priority(one: Compiled) -> int:
-    return -one.priority
+def _by_priority(kind: type[_Kind], rules: Sequence[Compiled]) -> tuple[_Kind, ...]:
+    return tuple(sorted(_of_kind(kind, rules), key=lambda one: -one.priority))
 
 
 class Gone(NamedTuple):
