@@ -10,6 +10,10 @@ def texts() -> dict[str, str]:
     require = "REQUIRE "
     found = {
         "one long OR": filled(require + "item.a=1", " OR item.a=1"),
+        "ORs of digits": filled(require + "1=1", " OR 1=1"),
+        "ORs of digits in brackets": filled(require + "(1=1)", "OR(1=1)"),
+        "ORs of differences": filled(require + "1-1=1", " OR 1-1=1"),
+        "a list of minus minus": filled(require + "1 IN (--1", ",--1", ")"),
         "ORs of ANDs": filled(require + "item.a=1", " OR item.a=1 AND item.b"),
         "bare flags": filled(require + "item.a", " OR item.a"),
         "a list of digits": filled(require + "item.a IN (1", ",1", ")"),
