@@ -1,0 +1,202 @@
+"""Comparisons, one class for each pair of things that are compared in their own way."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from recopersona.data.ids import UNKNOWN
+from recopersona.data.times import MISSING_TIME
+from recopersona.data.types import Array, Mask
+from recopersona.rules.asked import Asked
+from recopersona.rules.labels import Coded, Label, translated
+from recopersona.rules.logic import Condition
+from recopersona.rules.operands import Needs, Numeric, Rows, Since, TimeOf
+
+_TESTS: Mapping[str, Callable[[Any, Any], Any]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "=": operator.eq,
+}
+OPPOSITE = {"<": ">=", "<=": ">", ">": "<=", ">=": "<"}
+"""What is true of two known numbers where a comparison is false."""
+
+MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "=", "!=": "!="}
+"""The same comparison with its sides exchanged."""
+
+
+class NumbersCompared(Condition):
+    """``< <= > >= =`` between numbers; NaN, which stands for unknown, is neither."""
+
+    def __init__(self, op: str, left: Numeric, right: Numeric) -> None:
+        super().__init__(Needs.all_of((left, right)))
+        self.left, self.right = left, right
+        self.holds = _TESTS[op]
+        self.fails = _TESTS[OPPOSITE[op]] if op in OPPOSITE else _differ
+
+    def true(self, rows: Rows, asked: Asked) -> Mask | bool:
+        found: Mask | bool = self.holds(
+            self.left.values(rows, asked), self.right.values(rows, asked)
+        )
+        return found
+
+    def false(self, rows: Rows, asked: Asked) -> Mask | bool:
+        found: Mask | bool = self.fails(
+            self.left.values(rows, asked), self.right.values(rows, asked)
+        )
+        return found
+
+
+def _differ(left: Any, right: Any) -> Any:
+    """Tell where two known numbers differ: NaN differs from all, but is neither less nor more."""
+    return (left < right) | (left > right)
+
+
+class MomentCompared(Condition):
+    """A column of moments and a moment of the request, compared as whole milliseconds."""
+
+    def __init__(self, op: str, column: TimeOf, moment: Numeric) -> None:
+        super().__init__(Needs.all_of((column, moment)))
+        self.op, self.column, self.moment = op, column, moment
+
+    def true(self, rows: Rows, asked: Asked) -> Mask:
+        return _moments(self.op, self.column.ms(rows), self.moment.values(rows, asked))
+
+    def false(self, rows: Rows, asked: Asked) -> Mask:
+        return _moments(_FAILS[self.op], self.column.ms(rows), self.moment.values(rows, asked))
+
+
+class AgeCompared(Condition):
+    """How long ago a moment of a column is, and a duration of the request."""
+
+    def __init__(self, op: str, since: Since, duration: Numeric) -> None:
+        super().__init__(Needs.all_of((since, duration)))
+        self.op, self.since, self.duration = op, since, duration
+
+    def true(self, rows: Rows, asked: Asked) -> Mask:
+        return self._compared(self.op, rows, asked)
+
+    def false(self, rows: Rows, asked: Asked) -> Mask:
+        return self._compared(_FAILS[self.op], rows, asked)
+
+    def _compared(self, op: str, rows: Rows, asked: Asked) -> Mask:
+        # Less than 30 days old is what was made after the moment 30 days ago.
+        until = self.since.until.values(rows, asked)
+        bound = difference(until, self.duration.values(rows, asked))
+        return _moments(MIRRORED[op], self.since.start.ms(rows), bound)
+
+
+_FAILS = OPPOSITE | {"=": "!="}
+
+
+def difference(moment: float, duration: float) -> float:
+    """Subtract exactly where both are whole; what is no finite number is unknown."""
+    if isinstance(moment, int) and isinstance(duration, int):
+        return moment - duration
+    result = moment - duration
+    return result if math.isfinite(result) else math.nan
+
+
+def _moments(op: str, ms: Array, bound: float) -> Mask:
+    """Compare int64 milliseconds with one number of any size and kind."""
+    if bound != bound:
+        return np.zeros(len(ms), np.bool_)
+    if not math.isfinite(bound):
+        bound = math.copysign(2.0**63, bound)
+    if op == "=" or op == "!=":
+        same = ms == int(bound) if bound == math.floor(bound) else np.zeros(len(ms), np.bool_)
+        return same & (ms != MISSING_TIME) if op == "=" else ~same & (ms != MISSING_TIME)
+    whole = math.ceil(bound) if op in ("<", ">=") else math.floor(bound)
+    found: Mask = _TESTS[op](ms, min(max(whole, MISSING_TIME + 1), -MISSING_TIME - 1))
+    # What is missing is the least number there is.
+    return found if op[0] == ">" else np.logical_and(found, ms != MISSING_TIME, out=found)
+
+
+# -- what is only equal or not -----------------------------------------------------------------
+
+
+class CodeIs(Condition):
+    """A column of categories equal to one value."""
+
+    def __init__(self, coded: Coded, value: Label) -> None:
+        super().__init__(Needs.all_of((coded, value)))
+        self.coded, self.value = coded, value
+
+    def true(self, rows: Rows, asked: Asked) -> Mask:
+        value = self.value.labels(rows, asked)
+        codes = self.coded.codes(rows)
+        code = UNKNOWN if value is None else self.coded.categories().index(value)
+        return np.zeros(len(codes), np.bool_) if code == UNKNOWN else codes == code
+
+    def false(self, rows: Rows, asked: Asked) -> Mask:
+        value = self.value.labels(rows, asked)
+        codes = self.coded.codes(rows)
+        if value is None:
+            return np.zeros(len(codes), np.bool_)
+        known = codes >= 0
+        code = self.coded.categories().index(value)
+        return known if code == UNKNOWN else np.logical_and(known, codes != code, out=known)
+
+
+class CodesEqual(Condition):
+    """Two columns of categories, each with codes of its own."""
+
+    def __init__(self, left: Coded, right: Coded) -> None:
+        super().__init__(Needs.all_of((left, right)))
+        self.left, self.right = left, right
+
+    def true(self, rows: Rows, asked: Asked) -> Mask:
+        left, right = self._codes(rows)
+        return (left == right) & (left >= 0)
+
+    def false(self, rows: Rows, asked: Asked) -> Mask:
+        left, right = self._codes(rows)
+        return (left != right) & (left >= 0) & (right != UNKNOWN)
+
+    def _codes(self, rows: Rows) -> tuple[Array, Array]:
+        own, other = self.right.categories(), self.left.categories()
+        return self.left.codes(rows), translated(self.right.codes(rows), own, other)
+
+
+class LabelsEqual(Condition):
+    """Anything else that is equal or not: values as Python compares them."""
+
+    def __init__(self, left: Label, right: Label) -> None:
+        super().__init__(Needs.all_of((left, right)))
+        self.left, self.right = left, right
+
+    def true(self, rows: Rows, asked: Asked) -> Mask | bool:
+        left, right = self.left.labels(rows, asked), self.right.labels(rows, asked)
+        if self.of_request:
+            return same_label(left, right) is True
+        return _equal(left, right) & are_known(left) & are_known(right)
+
+    def false(self, rows: Rows, asked: Asked) -> Mask | bool:
+        left, right = self.left.labels(rows, asked), self.right.labels(rows, asked)
+        if self.of_request:
+            return same_label(left, right) is False
+        return ~_equal(left, right) & are_known(left) & are_known(right)
+
+
+def same_label(left: Any, right: Any) -> bool | None:
+    """Compare two values of a request; None where one is unknown, or a flag is beside another."""
+    if left is None or right is None or isinstance(left, bool) != isinstance(right, bool):
+        return None
+    return bool(left == right)
+
+
+def _equal(left: Any, right: Any) -> Any:
+    return np.equal(left, right, dtype=object).astype(np.bool_)
+
+
+def are_known(labels: Any) -> Any:
+    """Tell which of some values there are, or whether one is."""
+    if not isinstance(labels, np.ndarray):
+        return labels is not None
+    return np.not_equal(labels, None, dtype=object).astype(np.bool_)

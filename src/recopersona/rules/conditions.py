@@ -1,0 +1,438 @@
+"""Conditions compiled once and asked many times: what becomes of every kind of expression.
+
+A condition is compiled into small objects that know which arrays to read and how; nothing is
+interpreted while a request waits. The columns themselves are looked up when a question is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from recopersona.data.times import MISSING_TIME
+from recopersona.data.types import Indices
+from recopersona.errors import RuleError
+from recopersona.rules import nodes
+from recopersona.rules.asked import Asked, Tables
+from recopersona.rules.calendar import duration_of, moment_of
+from recopersona.rules.comparing import (
+    MIRRORED,
+    AgeCompared,
+    CodeIs,
+    CodesEqual,
+    LabelsEqual,
+    MomentCompared,
+    NumbersCompared,
+    are_known,
+)
+from recopersona.rules.given import Given
+from recopersona.rules.kinds import ANY, NUMERIC, common_kind, kind_of, kinds_within
+from recopersona.rules.labels import (
+    CategoryOf,
+    Coded,
+    FixedLabel,
+    GivenLabel,
+    ItemId,
+    Label,
+    NumberAsLabel,
+    TextOf,
+)
+from recopersona.rules.logic import (
+    All,
+    Always,
+    AnyOf,
+    Condition,
+    FlagOf,
+    GivenFlag,
+    Known,
+    Opposite,
+    SameTruth,
+    StartingWith,
+)
+from recopersona.rules.members import (
+    CodeAmong,
+    GivenMembers,
+    LabelAmong,
+    Members,
+    NumberAmong,
+    WrittenMembers,
+)
+from recopersona.rules.nodes import Expression, Field, Param
+from recopersona.rules.operands import (
+    CHOSEN,
+    COMPUTED,
+    Chosen,
+    ColumnOf,
+    Computed,
+    Fixed,
+    GivenNumber,
+    Needs,
+    NumberOf,
+    Numeric,
+    Rows,
+    Since,
+    TimeOf,
+    age,
+)
+from recopersona.rules.past import HasDone
+from recopersona.rules.sets import GivenHas, HasAll, HasAny, InItsSet, SetOf, SetsCompared, Within
+
+__all__ = [
+    "Asked", "Condition", "Groups", "Numeric", "Rows", "Tables",
+    "compile_condition", "compile_groups", "compile_number",
+]  # fmt: skip
+
+
+def compile_condition(expression: Expression, tables: Tables) -> Condition:
+    """Compile a condition that fits the tables (see `check_rules`).
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from recopersona.data.feature_table import FeatureTable
+    >>> from recopersona.data.ids import IdMap
+    >>> shelf = pd.DataFrame({"item_id": ["tea", "salt"], "stock": [3, None]})
+    >>> items = FeatureTable.from_frame(shelf, IdMap(), "item_id")
+    >>> tables = Tables(items, FeatureTable(IdMap()))
+    >>> in_stock = nodes.Compare(">", Field("item", "stock"), nodes.Number(0))
+    >>> condition = compile_condition(in_stock, tables)
+    >>> condition.true(slice(None), Asked()), condition.false(slice(None), Asked())
+    (array([ True, False]), array([False, False]))
+    """
+    return _Compiler(tables).condition(expression)
+
+
+def compile_number(expression: Expression, tables: Tables) -> Numeric:
+    """Compile an expression of numbers, such as that behind ``BOOST ... BY``."""
+    return _Compiler(tables).numeric(expression, "number")
+
+
+def compile_groups(field: Field, tables: Tables) -> Groups:
+    """Compile the field behind ``LIMIT ... PER``: a category, flag or number, or the id."""
+    return Groups(field, tables)
+
+
+class Groups:
+    """Which items belong together.
+
+    reads  the item columns it reads
+    """
+
+    def __init__(self, field: Field, tables: Tables) -> None:
+        kind = kind_of(field, tables)
+        self.reads = frozenset() if kind == "id" else frozenset({field.name})
+        if kind == "id":
+            self._codes: Callable[[Rows], Any] = ItemId(tables).codes
+        elif kind in ("category", "flag", "number"):
+            self._codes = _CODES[kind](ColumnOf(tables, field.name))
+        else:
+            raise _misfit(f"a {kind} makes no groups", field)
+
+    def codes(self, rows: Rows, asked: Asked) -> Indices:
+        """Return int32 (n_rows,): the same number for items of one group, -1 where unknown."""
+        codes: Indices = self._codes(rows)
+        return codes
+
+
+def _numbered(values: Any) -> Indices:
+    distinct, codes = np.unique(values, return_inverse=True)  # NaN comes last
+    return np.where(np.isnan(values), -1, codes).astype(np.int32)
+
+
+_CODES: dict[str, Callable[[Any], Callable[[Rows], Any]]] = {
+    "category": lambda column: lambda rows: column().values[rows],
+    "flag": lambda column: lambda rows: column().values[rows].astype(np.int32),
+    "number": lambda column: lambda rows: _numbered(column().values[rows]),
+}
+
+
+class _Compiler:
+    """Turns expressions into things that can be evaluated; knows the tables."""
+
+    def __init__(self, tables: Tables) -> None:
+        self.tables = tables
+
+    def kind(self, *expressions: Expression) -> str:
+        return common_kind(*(kind_of(one, self.tables) for one in expressions))
+
+    def column(self, field: Field) -> ColumnOf:
+        return ColumnOf(self.tables, field.name)
+
+    def given(self, node: Expression, wanted: str) -> Given | None:
+        """Return a value of the request read as its own kind or that wanted; None for others."""
+        if not isinstance(node, (Field, Param)) or (isinstance(node, Field) and node.of == "item"):
+            return None
+        return Given(node, common_kind(self.kind(node), wanted), self.tables)
+
+    # -- conditions ----------------------------------------------------------------------------
+
+    def condition(self, node: Expression) -> Condition:
+        compiled = _CONDITIONS.get(type(node))
+        if compiled is None:
+            raise _misfit("a condition was expected", node)
+        return compiled(self, node)
+
+    def flag(self, node: Field | Param) -> Condition:
+        if self.kind(node) not in ("flag", ANY):
+            raise _misfit("a flag was expected", node)
+        given = self.given(node, "flag")
+        return GivenFlag(given) if given else FlagOf(self.column(node))  # type: ignore[arg-type]
+
+    def joined(self, node: nodes.And | nodes.Or) -> Condition:
+        parts = [self.condition(part) for part in node.args]
+        return (All if isinstance(node, nodes.And) else AnyOf)(parts, self.tables)
+
+    def compare(self, node: nodes.Compare) -> Condition:
+        if node.op == "!=":
+            return Opposite(self.compare(nodes.Compare("=", node.left, node.right)))
+        kinds = {kind_of(node.left, self.tables), kind_of(node.right, self.tables)} - {ANY}
+        if "set" in kinds:
+            raise _misfit("a set cannot be compared", node)
+        if kinds == {"flag"}:
+            return SameTruth(self.condition(node.left), self.condition(node.right))
+        if node.op != "=" or (kinds and kinds <= {*NUMERIC}) or _computes(node.left, node.right):
+            wanted = common_kind(*sorted(kinds), "number")
+            return _numbers(
+                node.op, self.numeric(node.left, wanted), self.numeric(node.right, wanted)
+            )
+        wanted = self.kind(node.left, node.right)
+        return _labels(self.label(node.left, wanted), self.label(node.right, wanted))
+
+    def between(self, node: nodes.Between) -> Condition:
+        wanted = common_kind(self.kind(node.value, node.low, node.high), "number")
+        value, low, high = (self.numeric(one, wanted) for one in (node.value, node.low, node.high))
+        return All([_numbers(">=", value, low), _numbers("<=", value, high)], self.tables)
+
+    def starts_with(self, node: nodes.StartsWith) -> Condition:
+        return StartingWith(self.label(node.value, "text"), node.start)
+
+    def is_unknown(self, node: nodes.IsUnknown) -> Condition:
+        return Opposite(self.known(node.value))
+
+    def known(self, node: Expression) -> Condition:
+        kind = self.kind(node)
+        given = self.given(node, "raw")
+        if given:
+            return Known(Needs.of_given(given), lambda _, asked: given.value(asked) is not None)
+        if kind == "flag":
+            flag = self.condition(node)
+            return Known(flag.needs, lambda *on: flag.true(*on) | flag.false(*on))
+        if kind == "set":
+            sets = SetOf(self.column(node))  # type: ignore[arg-type]
+            return Known(sets.needs, lambda rows, _: sets.known(rows))
+        if kind in NUMERIC or kind == ANY:
+            return _number_known(self.numeric(node, "number"))
+        label = self.label(node, kind)
+        if isinstance(label, Coded):
+            return Known(label.needs, lambda rows, _: label.codes(rows) >= 0)
+        return Known(label.needs, lambda *on: are_known(label.labels(*on)))
+
+    # -- lists ---------------------------------------------------------------------------------
+
+    def is_in(self, node: nodes.In) -> Condition:
+        kind, members = self.kind(node.value), node.members
+        if not isinstance(members, tuple):
+            wanted = "category" if kind == ANY else kind
+            return self.in_list(node.value, wanted, members)
+        wanted = common_kind(kind, *(kind_of(member, self.tables) for member in members))
+        if wanted not in ("category", "text", "id", ANY):
+            return self.is_any(node.value, members)
+        label = self.label(node.value, wanted)
+        labels = [self.label(member, wanted) for member in members]
+        if not all(one.of_request for one in labels):
+            return self.is_any(node.value, members)
+        written = WrittenMembers(labels)
+        return CodeAmong(label, written) if isinstance(label, Coded) else LabelAmong(label, written)
+
+    def is_any(self, value: Expression, members: tuple[Expression, ...]) -> Condition:
+        """Compare a value with one after the other."""
+        parts = [self.compare(nodes.Compare("=", value, member)) for member in members]
+        return parts[0] if len(parts) == 1 else AnyOf(parts, self.tables)
+
+    def in_list(self, value: Expression, kind: str, members: Field | Param) -> Condition:
+        given = self.given(members, "set")
+        if given is None:
+            return self.in_set_of(self.label(value, kind), SetOf(self.column(members)))  # type: ignore[arg-type]
+        listed = GivenMembers(given, "category" if kind == "flag" else kind)
+        if kind in NUMERIC:
+            number = self.numeric(value, kind)
+            if number.of_request:
+                return LabelAmong(NumberAsLabel(number), listed)
+            return NumberAmong(number, listed)
+        return self.among(self.label(value, kind), listed)
+
+    def among(self, label: Label, listed: Members) -> Condition:
+        return CodeAmong(label, listed) if isinstance(label, Coded) else LabelAmong(label, listed)
+
+    def in_set_of(self, label: Label, sets: SetOf) -> Condition:
+        """Look for a value in the set of each item."""
+        if label.of_request:
+            return HasAny(sets, WrittenMembers([label]))
+        return InItsSet(label, sets)
+
+    def has(self, node: nodes.Has) -> Condition:
+        how, members = node.how.upper(), node.members
+        given = self.given(node.value, "set")
+        held = GivenMembers(given, "category") if given else SetOf(self.column(node.value))  # type: ignore[arg-type]
+        if not isinstance(members, tuple):
+            return self.has_list(held, how, members)
+        labels = [self.label(member, "category") for member in members]
+        if not all(one.of_request for one in labels):
+            parts = [self.held(one, held) for one in labels]
+            found = (All if how == "ALL" else AnyOf)(parts, self.tables)
+            return Opposite(found) if how == "NONE" else found
+        return _has(held, how, WrittenMembers(labels))
+
+    def held(self, label: Label, held: Members | SetOf) -> Condition:
+        if isinstance(held, SetOf):
+            return self.in_set_of(label, held)
+        return self.among(label, held)
+
+    def has_list(self, held: Members | SetOf, how: str, members: Field | Param) -> Condition:
+        given = self.given(members, "set")
+        if given:
+            return _has(held, how, GivenMembers(given, "category"))
+        others = SetOf(self.column(members))  # type: ignore[arg-type]
+        if isinstance(held, SetOf):
+            return SetsCompared(held, how, others)
+        return Within(others, held) if how == "ALL" else _has(others, how, held)
+
+    # -- values --------------------------------------------------------------------------------
+
+    def numeric(self, node: Expression, wanted: str) -> Numeric:
+        compiled = self._numeric(node, wanted)
+        if compiled.needs == Needs() and not isinstance(compiled, Fixed):
+            return Fixed(compiled.values(slice(0), Asked()))
+        return compiled
+
+    def _numeric(self, node: Expression, wanted: str) -> Numeric:
+        if isinstance(node, (Field, Param)):
+            return self.numeric_field(node, wanted)
+        if isinstance(node, nodes.Arithmetic):
+            return self.arithmetic(node, wanted)
+        if isinstance(node, nodes.Negative):
+            return Chosen(CHOSEN["-"], [self.numeric(node.value, wanted)])
+        if isinstance(node, nodes.Call):
+            kind = common_kind(self.kind(*node.args), wanted if node.name in CHOSEN else "number")
+            args = [self.numeric(arg, kind) for arg in node.args]
+            if node.name in CHOSEN:
+                return Chosen(CHOSEN[node.name], args)
+            return Computed(COMPUTED[node.name], args)
+        return Fixed(self.written_number(node))
+
+    def written_number(self, node: Expression) -> float:
+        if isinstance(node, nodes.Number):
+            return node.value
+        if isinstance(node, nodes.Percent):
+            return node.value / 100
+        if isinstance(node, nodes.Moment):
+            return moment_of(node, self.tables.timezone)
+        if isinstance(node, nodes.Duration):
+            return duration_of(node)
+        raise _misfit("a number was expected", node)
+
+    def numeric_field(self, node: Field | Param, wanted: str) -> Numeric:
+        kind = self.kind(node)
+        given = self.given(node, common_kind(wanted, "number"))
+        if kind not in (*NUMERIC, ANY):
+            raise _misfit("a number was expected", node)
+        if given:
+            return GivenNumber(given)
+        if node.name == "age":
+            now = GivenNumber(Given(Field("ctx", "now"), "time", self.tables))
+            return age(self.tables, now)
+        column = ColumnOf(self.tables, node.name)
+        return TimeOf(column) if kind == "time" else NumberOf(column)
+
+    def arithmetic(self, node: nodes.Arithmetic, wanted: str) -> Numeric:
+        kinds = kinds_within(node, wanted, self.tables)
+        left, right = self.numeric(node.left, kinds[0]), self.numeric(node.right, kinds[1])
+        if node.op == "-" and left.of_request and isinstance(right, TimeOf):
+            return Since(left, right)
+        return Computed(COMPUTED[node.op], [left, right])
+
+    def label(self, node: Expression, wanted: str) -> Label:
+        if isinstance(node, nodes.Text):
+            return FixedLabel(node.value)
+        if isinstance(node, (nodes.Number, nodes.Percent)):
+            return FixedLabel(self.written_number(node))
+        given = self.given(node, wanted)
+        if given:
+            return GivenLabel(given)
+        kind = self.kind(node)
+        if kind in NUMERIC:
+            return NumberAsLabel(self.numeric(node, kind))
+        if kind == "id":
+            return ItemId(self.tables)
+        if not isinstance(node, Field) or kind not in ("category", "text"):
+            raise _misfit("text or a category was expected", node)
+        return (CategoryOf if kind == "category" else TextOf)(self.column(node))
+
+
+_CONDITIONS: dict[type, Callable[[_Compiler, Any], Condition]] = {
+    nodes.Flag: lambda _, node: Always(node.value),
+    nodes.Did: lambda compiler, node: HasDone(node, compiler.tables),
+    nodes.Not: lambda compiler, node: Opposite(compiler.condition(node.value)),
+    nodes.Field: _Compiler.flag,
+    nodes.Param: _Compiler.flag,
+    nodes.And: _Compiler.joined,
+    nodes.Or: _Compiler.joined,
+    nodes.Compare: _Compiler.compare,
+    nodes.Between: _Compiler.between,
+    nodes.In: _Compiler.is_in,
+    nodes.Has: _Compiler.has,
+    nodes.StartsWith: _Compiler.starts_with,
+    nodes.IsUnknown: _Compiler.is_unknown,
+}
+
+
+def _computes(*expressions: Expression) -> bool:
+    return any(
+        isinstance(one, (nodes.Arithmetic, nodes.Negative, nodes.Call)) for one in expressions
+    )
+
+
+def _numbers(op: str, left: Numeric, right: Numeric) -> Condition:
+    """Choose the way in which two numbers are compared."""
+    if left.of_request and not right.of_request:
+        op, left, right = MIRRORED[op], right, left
+    if right.of_request and isinstance(left, TimeOf):
+        return MomentCompared(op, left, right)
+    if right.of_request and isinstance(left, Since):
+        return AgeCompared(op, left, right)
+    return NumbersCompared(op, left, right)
+
+
+def _number_known(number: Numeric) -> Condition:
+    if isinstance(number, TimeOf):
+        return Known(number.needs, lambda rows, _: number.ms(rows) != MISSING_TIME)
+    return Known(number.needs, lambda *on: _is_number(number.values(*on)))
+
+
+def _is_number(values: Any) -> Any:
+    return values == values  # which NaN is not
+
+
+def _labels(left: Label, right: Label) -> Condition:
+    """Choose the way in which two values are compared that are equal or not."""
+    if isinstance(right, Coded) and not isinstance(left, Coded):
+        left, right = right, left
+    if isinstance(left, Coded) and right.of_request:
+        return CodeIs(left, right)
+    if isinstance(left, Coded) and isinstance(right, Coded):
+        return CodesEqual(left, right)
+    return LabelsEqual(left, right)
+
+
+def _has(held: Members | SetOf, how: str, listed: Members) -> Condition:
+    if not isinstance(held, SetOf):
+        return GivenHas(held, how, listed)
+    if how == "ALL":
+        return HasAll(held, listed)
+    return HasAny(held, listed) if how == "ANY" else Opposite(HasAny(held, listed))
+
+
+def _misfit(problem: str, node: Expression) -> RuleError:
+    return RuleError(f"{problem}, got {type(node).__name__}; check the rules before they are used.")

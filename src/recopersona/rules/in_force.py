@@ -1,0 +1,190 @@
+"""Rules as they stand for one request: what may be shown, and what is asked of the slots."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from recopersona.data.ranking import Ranking
+from recopersona.data.types import Array, Floats, Indices, Mask
+from recopersona.rules import accounts
+from recopersona.rules.asked import Asked
+from recopersona.rules.bitmaps import as_mask
+from recopersona.rules.compiled import (
+    Caps,
+    Compiled,
+    Filter,
+    Pins,
+    Quotas,
+    Shift,
+    amount_of,
+    grouped,
+    log_of,
+    logs_of,
+    span_of,
+)
+from recopersona.rules.slots import Cap, Pinned, Quota, SlotRules
+
+if TYPE_CHECKING:
+    from recopersona.rules.bound import BoundRules
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class On:
+    """The rules that are on, by kind.
+
+    filters, shifts      in the order of the text
+    pins, caps, quotas   what matters more comes first, then in the order of the text
+    """
+
+    filters: tuple[Filter, ...]
+    shifts: tuple[Shift, ...]
+    pins: tuple[Pins, ...]
+    caps: tuple[Caps, ...]
+    quotas: tuple[Quotas, ...]
+
+    @classmethod
+    def of(cls, rules: Iterable[Compiled]) -> On:
+        """Sort rules, given in the order of the text, by kind."""
+        kinds: dict[type[Compiled], list[Any]] = {
+            kind: [] for kind in (Filter, Shift, Pins, Caps, Quotas)
+        }
+        for one in rules:
+            kinds[type(one)].append(one)
+        for kind in (Pins, Caps, Quotas):
+            kinds[kind].sort(key=_priority)
+        return cls(*map(tuple, kinds.values()))
+
+
+def _priority(one: Compiled) -> int:
+    return -one.rule.priority
+
+
+class InForce:
+    """The rules of one request; what `Ranking.account` holds.
+
+    Attributes
+    ----------
+    allowed : bool (n_items,)
+        What may be shown. Never write to it: requests with the same rules on share one object.
+    """
+
+    __slots__ = ("_asked", "_bound", "_said", "allowed", "on")
+
+    def __init__(
+        self,
+        bound: BoundRules,
+        on: On,
+        asked: Asked,
+        allowed: Mask,
+        said: list[tuple[int, str]],
+    ) -> None:
+        self._bound, self.on, self._asked, self._said = bound, on, asked, said
+        self.allowed = allowed
+
+    @property
+    def effects(self) -> tuple[str, ...]:
+        """What the rules did so far, in words: who left out how many, what could not be decided.
+
+        In the order of the rules; then what was odd about the values of the request.
+        """
+        lines = [line for _, line in sorted(self._said, key=_number)]
+        return (*lines, *self._asked.noted)
+
+    def shifts(self, items: Indices) -> Floats | None:
+        """Return what boosts add to the log-odds of some items, clipped; None if none is on.
+
+        items  (n,) int32
+
+        Returns float32 (n,).
+        """
+        if not self.on.shifts:
+            return None
+        total = np.zeros(len(items))
+        for one in self.on.shifts:
+            total += self.shift_of(one, items)
+        most = math.log(self._bound.max_boost)
+        return np.clip(total, -most, most, out=total).astype(np.float32)
+
+    def shift_of(self, one: Shift, items: Indices) -> Array | float:
+        """Return what one boost adds to the log-odds of some items, before all are clipped."""
+        asked = self._asked
+        met = True if one.answer is None else one.answer(items, asked)
+        if met is False:
+            return 0.0
+        log: Any = one.log
+        if one.by is not None:
+            factors = one.by.values(items, asked)
+            array = isinstance(factors, np.ndarray) and factors.ndim
+            log = one.sign * (logs_of(factors) if array else log_of(float(factors)))
+        return log if met is True else log * met
+
+    def slot_rules(self, items: Indices, n: int) -> SlotRules:
+        """Return what is asked of a page of ``n`` slots, over these candidates in this order.
+
+        items  (n_candidates,) int32
+        """
+        on = self.on
+        pins = tuple(
+            Pinned(one.label, one.slots, self.met(one, items), one.rule.strict) for one in on.pins
+        )
+        caps = []
+        for cap in on.caps:
+            span = span_of(cap.rule, n)
+            most = amount_of(cap.rule.amount, span.size)
+            groups = self.groups_of(cap, items)
+            caps.append(Cap(cap.label, groups, most, span, cap.rule.strict))
+        quotas = []
+        for quota in on.quotas:
+            span = span_of(quota.rule, n)
+            least = amount_of(quota.rule.amount, span.size)
+            matches = self.met(quota, items)
+            quotas.append(Quota(quota.label, matches, least, span, quota.rule.strict))
+        return SlotRules(pins, tuple(caps), tuple(quotas))
+
+    def met(self, one: Compiled, items: Indices) -> Mask:
+        """Return which of some items a rule's condition meets."""
+        if one.answer is None:
+            return np.ones(len(items), np.bool_)
+        return as_mask(one.answer(items, self._asked), len(items))
+
+    def groups_of(self, one: Caps, items: Indices) -> Indices:
+        """Return the groups in which a LIMIT counts some items: int32, -1 where it does not."""
+        return grouped(one, items, self._asked)
+
+    def value_of(self, column: str, item: int) -> Any:
+        """Return what is known of an item, in words for reports."""
+        return self._bound.value_of(column, item)
+
+    def needs(self, n: int) -> list[tuple[str, Mask, int]]:
+        """Return, per PIN and ENSURE, which allowed items would serve and how many are wanted.
+
+        Pins to slots beyond a page of ``n`` want nothing.
+        """
+        wanted = [(pin, sum(slot <= n for slot in pin.slots)) for pin in self.on.pins]
+        for quota in self.on.quotas:
+            span = span_of(quota.rule, n)
+            wanted.append((quota, amount_of(quota.rule.amount, span.size)))
+        return [
+            (one.label, self.allowed & self._bound.whole(one, self._asked), count)
+            for one, count in wanted
+        ]
+
+    def touched(self, ranking: Ranking) -> list[tuple[int, str, str]]:
+        """Return (place from 0, rule, what it did) of the items shown."""
+        return accounts.touched(self, ranking)
+
+    def hid(self, ranking: Ranking, item: int) -> tuple[str, str] | None:
+        """Return the first rule that kept an item out, and how; None if none did.
+
+        Rules are asked about the catalogue as it is by now.
+        """
+        return accounts.hid(self, self._asked, ranking, item)
+
+
+def _number(line: tuple[int, str]) -> int:
+    return line[0]

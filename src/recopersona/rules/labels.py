@@ -1,0 +1,157 @@
+"""What is only equal or not: categories, ids and text, of items and of a request.
+
+A column of categories holds codes; so do the ids of items, whose codes are their indices. A value
+is looked up among a column's categories whenever it is asked for: updates put new columns in place
+of old ones, and a value that was in no row may be there tomorrow.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from recopersona.data.feature_table import CategoryColumn, TextColumn
+from recopersona.data.ids import UNKNOWN, IdMap
+from recopersona.data.types import Array, Indices, Mask
+from recopersona.rules.asked import Asked, Tables
+from recopersona.rules.given import Given
+from recopersona.rules.operands import ColumnOf, Evaluated, Needs, Numeric, Rows
+
+
+class Label(Evaluated):
+    """Something that is only equal or not, per item or one for all."""
+
+    @abstractmethod
+    def labels(self, rows: Rows, asked: Asked) -> Any:
+        """Return the values as Python knows them, None where unknown: (n_rows,), or one for all."""
+
+
+class FixedLabel(Label):
+    """Text, or a number, that was written."""
+
+    def __init__(self, value: Any) -> None:
+        super().__init__(Needs())
+        self.value = value
+
+    def labels(self, rows: Rows, asked: Asked) -> Any:
+        return self.value
+
+
+class GivenLabel(Label):
+    """A value of the request."""
+
+    def __init__(self, given: Given) -> None:
+        super().__init__(Needs.of_given(given))
+        self.given = given
+
+    def labels(self, rows: Rows, asked: Asked) -> Any:
+        return self.given.value(asked)
+
+
+class NumberAsLabel(Label):
+    """A number beside a category: some shops number their brands."""
+
+    def __init__(self, number: Numeric) -> None:
+        super().__init__(number.needs)
+        self.number = number
+
+    def labels(self, rows: Rows, asked: Asked) -> Any:
+        values = self.number.values(rows, asked)
+        if not isinstance(values, np.ndarray):
+            return values if values == values else None
+        return np.where(np.isnan(values), None, values.astype(object))
+
+
+class TextOf(Label):
+    """A column of free text."""
+
+    def __init__(self, column: ColumnOf) -> None:
+        super().__init__(Needs.of_column(column.name))
+        self.column: Callable[[], TextColumn] = column
+
+    def labels(self, rows: Rows, asked: Asked) -> Array:
+        return self.column().values[rows]
+
+
+class Coded(Label):
+    """Categories by their codes."""
+
+    @abstractmethod
+    def codes(self, rows: Rows) -> Indices:
+        """Return int32 codes (n_rows,), -1 where unknown."""
+
+    @abstractmethod
+    def categories(self) -> IdMap:
+        """Return the values by code, as they are now."""
+
+    def labels(self, rows: Rows, asked: Asked) -> Array:
+        return np.append(self.categories().ids.astype(object), None)[self.codes(rows)]
+
+
+class CategoryOf(Coded):
+    """A column of categories."""
+
+    def __init__(self, column: ColumnOf) -> None:
+        super().__init__(Needs.of_column(column.name))
+        self.column: Callable[[], CategoryColumn] = column
+
+    def codes(self, rows: Rows) -> Indices:
+        return self.column().values[rows]
+
+    def categories(self) -> IdMap:
+        return self.column().categories
+
+
+class ItemId(Coded):
+    """The items' ids."""
+
+    def __init__(self, tables: Tables) -> None:
+        super().__init__(Needs(per_item=True))
+        self.ids = tables.items.ids
+
+    def codes(self, rows: Rows) -> Indices:
+        if isinstance(rows, slice):
+            return np.arange(len(self.ids), dtype=np.int32)
+        return rows
+
+    def categories(self) -> IdMap:
+        return self.ids
+
+
+# -- which codes are among some ----------------------------------------------------------------
+
+_FEW = 4  # so many comparisons are quicker than a look-up each
+
+
+def members(codes: Indices, wanted: Indices, n_codes: int) -> Mask:
+    """Tell which codes are among those wanted, which are distinct and not negative."""
+    if len(wanted) <= _FEW:
+        mask = np.zeros(len(codes), np.bool_)
+        for code in wanted:
+            mask |= codes == code
+        return mask
+    if n_codes <= _FEW * len(codes):
+        table = np.zeros(n_codes + 1, np.bool_)  # the last is where unknown ones look
+        table[wanted] = True
+        return table[codes]
+    ordered = np.sort(wanted)
+    places = np.minimum(ordered.searchsorted(codes), len(ordered) - 1)
+    return ordered[places] == codes
+
+
+def codes_of(values: Sequence[Any], categories: IdMap) -> Indices:
+    """Return the codes of those values that there are, each once."""
+    found = {categories.index(value) for value in values}
+    found.discard(UNKNOWN)
+    return np.fromiter(found, np.int32, count=len(found))
+
+
+def translated(codes: Indices, own: IdMap, other: IdMap) -> Indices:
+    """Return codes in another map's numbers: -1 where unknown, -2 where it lacks the value."""
+    if own is other:
+        return codes
+    numbers = np.array([other.index(value) for value in own.ids.tolist()], np.int32)
+    return np.append(np.where(numbers < 0, np.int32(-2), numbers), np.int32(UNKNOWN))[codes]
