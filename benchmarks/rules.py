@@ -43,7 +43,7 @@ from recopersona.rules.asked import Asked, Tables
 from recopersona.rules.bound import BoundRules
 from recopersona.rules.checking import check_rules
 from recopersona.rules.conditions import compile_condition
-from recopersona.rules.parsing import parse_expression
+from recopersona.rules.parsing import parse_expression, parse_rules
 from recopersona.rules.schema import RuleSchema
 
 EIGHT = """
@@ -123,7 +123,7 @@ def applied(quick: bool) -> dict[str, float]:
     for name, n_items in (("", CANDIDATES), ("_of_50000", 50 * CANDIDATES)):
         shop = rp.synthetic_shop(50, n_items, random_state=1)
         people = shop.customers.dropna(subset=["age", "price_lo"])
-        asking = Asking(shop, rp.parse_rules(EIGHT), people["user_id"].iloc[0], NOW, SLOTS)
+        asking = Asking(shop, parse_rules(EIGHT), people["user_id"].iloc[0], NOW, SLOTS)
         assert len(asking.page()) == SLOTS
         taken = Timed(asking.page, 20 if quick else 100, 20)
         found |= figures_of({f"apply_ms{name}": taken})
@@ -132,12 +132,12 @@ def applied(quick: bool) -> dict[str, float]:
 
 def read(quick: bool) -> dict[str, Any]:
     """Parsing, checking and binding the eight rules; and the worst text there is room for."""
-    rules, shop = rp.parse_rules(EIGHT), rp.synthetic_shop(50, 100)
+    rules, shop = parse_rules(EIGHT), rp.synthetic_shop(50, 100)
     items, users = shop.item_features, shop.user_features
     schema = RuleSchema.of(shop)
     batches = 20 if quick else 100
     taken = {
-        "parse_ms": Timed(lambda: rp.parse_rules(EIGHT), batches, 20),
+        "parse_ms": Timed(lambda: parse_rules(EIGHT), batches, 20),
         "check_ms": Timed(lambda: check_rules(rules, schema), batches, 20),
         "bind_ms": Timed(lambda: BoundRules(rules, items, users), batches, 5),
     }
@@ -154,7 +154,7 @@ def read(quick: bool) -> dict[str, Any]:
 def refused_or_read(text: str) -> None:
     """Read a text; nothing but RuleError may come of it."""
     with contextlib.suppress(RuleError):
-        rp.parse_rules(text)
+        parse_rules(text)
 
 
 def figures_of(taken: dict[str, Timed]) -> dict[str, float]:
@@ -168,7 +168,7 @@ def figures_of(taken: dict[str, Timed]) -> dict[str, float]:
 def of_catalogue(quick: bool) -> dict[str, float]:
     """Five predicates over a million items, at first and from bitmaps; and one changed item."""
     items, users = catalogue(CATALOGUE), rp.FeatureTable(rp.IdMap())
-    rules = rp.parse_rules(FIVE)
+    rules = parse_rules(FIVE)
     nobody = rp.Query(now=NOW)
 
     def allowed(bound: BoundRules) -> Any:
@@ -244,7 +244,7 @@ def on_real_data(folder: str, quick: bool) -> dict[str, Any]:
     example = runpy.run_path(str(Path(__file__).parent.parent / "examples" / "campaign_rules.py"))
     shop = example["shop_of"](Path(folder))
     known = shop.user_features.to_frame()["age"].notna().to_numpy()
-    rules, now = rp.parse_rules(example["TEXT"]), example["NOW"]
+    rules, now = parse_rules(example["TEXT"]), example["NOW"]
     asking = Asking(shop, rules, shop.users.ids[np.flatnonzero(known)[0]], now, SLOTS)
     taken = Timed(asking.page, 10 if quick else 50, 5)
     return {
