@@ -110,7 +110,8 @@ def test_room_grows_by_halves_and_not_by_items(rng):
     for n_items in range(8_000, 16_000):
         bits = roomier(bits, n_items)
         rooms.add(bits.shape[1])
-    assert len(rooms) <= 3 and max(rooms) <= 2.5 * 1000
+    assert len(rooms) <= 3
+    assert max(rooms) <= 2.5 * 1000
 
 
 def test_an_item_named_twice_is_written_once():

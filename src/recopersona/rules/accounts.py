@@ -10,8 +10,7 @@ import numpy as np
 from recopersona.data.ranking import Ranking
 from recopersona.data.types import Array, Indices, Mask
 from recopersona.rules.asked import Asked
-from recopersona.rules.compiled import Caps, Filter, amount_of, grouped, span_of
-from recopersona.rules.nodes import Require
+from recopersona.rules.compiled import Caps, Filter
 
 if TYPE_CHECKING:
     from recopersona.rules.in_force import InForce
@@ -50,7 +49,7 @@ def hid(rules: InForce, asked: Asked, ranking: Ranking, item: int) -> tuple[str,
     if item in ranking.items:
         return None
     for cap in rules.on.caps:
-        how = _no_room(rules, cap, asked, ranking, row)
+        how = _no_room(rules, cap, ranking, row)
         if how is not None:
             return cap.label, how
     return None
@@ -58,14 +57,10 @@ def hid(rules: InForce, asked: Asked, ranking: Ranking, item: int) -> tuple[str,
 
 def _refusal(one: Filter, asked: Asked, row: Indices) -> str | None:
     """How a filter leaves an item out; None if it does not."""
-    assert one.answer is not None and one.condition is not None
     if _first(one.answer(row, asked)):
         return None
-    required = isinstance(one.rule, Require)
-    surely = one.condition.false if required else one.condition.true
-    if not _first(surely(row, asked)):
-        return "left out, its condition is unknown"
-    return "left out, its condition is not met" if required else "left out, its condition is met"
+    surely = _first(one.refuses(row, asked))
+    return f"left out, {one.how if surely else 'its condition is unknown'}"
 
 
 def _first(answer: Any) -> bool:
@@ -79,8 +74,7 @@ def _shifted(log: float) -> str:
 def _counted(rules: InForce, cap: Caps, ranking: Ranking) -> list[tuple[int, int, str, str]]:
     """Number the items that a LIMIT counts, each among those of its group in its window."""
     n = len(ranking)
-    span = span_of(cap.rule, max(n, 1))
-    most = amount_of(cap.rule.amount, span.size)
+    span, most = cap.on_page(max(n, 1))
     groups = rules.groups_of(cap, ranking.items)
     found = []
     for place in np.flatnonzero(groups >= 0).tolist():
@@ -93,9 +87,7 @@ def _counted(rules: InForce, cap: Caps, ranking: Ranking) -> list[tuple[int, int
     return found
 
 
-def _no_room(
-    rules: InForce, cap: Caps, asked: Asked, ranking: Ranking, row: Indices
-) -> str | None:
+def _no_room(rules: InForce, cap: Caps, ranking: Ranking, row: Indices) -> str | None:
     """How a LIMIT leaves no slot to an item beside those shown; None if there is one."""
     n = len(ranking)
     if not n:
@@ -105,8 +97,7 @@ def _no_room(
     group, shown = groups[-1], groups[:-1] == groups[-1]
     if group < 0:
         return None
-    span = span_of(cap.rule, n)
-    most = amount_of(cap.rule.amount, span.size)
+    span, most = cap.on_page(n)
     if _has_room(shown, most, span.size, span.sliding):
         return None
     of = _of(rules, cap, int(row[0]))
@@ -133,6 +124,6 @@ def _has_room(shown: Mask, most: int, size: int, sliding: bool) -> bool:
 
 def _of(rules: InForce, cap: Caps, item: int) -> str:
     """What a LIMIT counts, of one item: `` of brand Ito``."""
-    if cap.rule.per is None:
+    if cap.per is None:
         return ""
-    return f" of {cap.rule.per.name} {rules.value_of(cap.rule.per.name, item)}"
+    return f" of {cap.per} {rules.value_of(cap.per, item)}"

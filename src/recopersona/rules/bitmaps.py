@@ -14,7 +14,7 @@ from recopersona.rules.asked import Asked
 ALL = slice(None)
 
 Answer: TypeAlias = Callable[[Any, Asked], Any]
-"""A question to items, with yes or no for every one: ``answer(rows, asked)`` is a mask or a bool."""
+"""A question to items: ``answer(rows, asked)`` is a mask, or one bool for all."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

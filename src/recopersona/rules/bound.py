@@ -13,21 +13,20 @@ from recopersona.data.ids import UNKNOWN
 from recopersona.data.query import Query
 from recopersona.data.types import Indices, Mask
 from recopersona.rules.asked import Asked, Tables
-from recopersona.rules.bitmaps import ALL, Bitmaps
+from recopersona.rules.bitmaps import ALL, Bitmaps, Question
 from recopersona.rules.compiled import (
-    Caps,
     Compiled,
     Filter,
     Pins,
     Quotas,
-    Shift,
     compiled,
+    question_of,
     timed_question,
     unknown_values,
 )
 from recopersona.rules.in_force import InForce, On
 from recopersona.rules.ruleset import RuleSet
-from recopersona.rules.timed import Still
+from recopersona.rules.timed import Still, TimedBitmap
 
 MAX_BOOST = 10.0
 """The most that all boosts together may multiply or divide the odds of an item by."""
@@ -75,7 +74,8 @@ class BoundRules:
         self._items = items
         tables = Tables(items, users, rules.timezone)
         self._all = [compiled(number, rule, tables) for number, rule in enumerate(rules.rules)]
-        self._keep_answers(tables)
+        self._timed: list[TimedBitmap] = []
+        self._bitmaps = self._kept(tables)
         self.on = On.of(self._all)
         self._gated = any(one.gate is not None for one in self._all)
         self._waiting = any(one.gate is not None or one.waits for one in self._all)
@@ -84,20 +84,20 @@ class BoundRules:
         )
         self._masks: dict[Any, Mask] = {}
 
-    def _keep_answers(self, tables: Tables) -> None:
-        questions = []
-        self._timed = []
+    def _kept(self, tables: Tables) -> Bitmaps:
+        """Ask the catalogue what does not depend on who asks, and note where the answers are."""
+        questions: list[Question] = []
         for one in self._all:
             if one.condition is None or not isinstance(one, (Filter, Pins, Quotas)):
                 continue
             if one.condition.of_catalogue:
                 one.place = len(questions)
-                questions.append(one.question)
+                questions.append(question_of(one))
             else:
-                one.timed = timed_question(one, tables)
+                one.timed = timed_question(one, self.rules.rules[one.number], tables)
                 if one.timed is not None:
                     self._timed.append(one.timed)
-        self._bitmaps = Bitmaps(questions, len(self._items))
+        return Bitmaps(questions, len(self._items))
 
     def in_force(
         self, query: Query, *, now: int | None, user: int, who: Mapping[str, Any], past: History
@@ -115,7 +115,8 @@ class BoundRules:
             What is known of her: the values of ``user.*``.
         past : History
         """
-        seed = UNKNOWN if not query.seed else self._items.ids.index(query.page_items[0])
+        page = query.page_items
+        seed = self._items.ids.index(page[0]) if page else UNKNOWN
         asked = Asked(now, user, who, query.context, query.params, seed, past)
         said: list[tuple[int, str]] = []
         on = self._on(asked, said) if self._waiting else self.on
@@ -146,7 +147,7 @@ class BoundRules:
             return self._masked(1 << one.place, (one.place,), ())
         if one.timed is not None:
             return self._masked(0, (), (one.timed.at(asked.now),))
-        return True if one.answer is None else one.answer(ALL, asked)
+        return one.answer(ALL, asked)
 
     def value_of(self, column: str, item: int) -> Any:
         """Return what is known of an item, for reports: its id, or a value of a column."""
@@ -157,7 +158,8 @@ class BoundRules:
 
     def _on(self, asked: Asked, said: list[tuple[int, str]]) -> On:
         """Ask every rule whether it is on, and say what the request leaves unknown."""
-        on, words = [], []
+        on: list[Compiled] = []
+        words: list[str] = []
         for one in self._all:
             if one.gate is not None:
                 is_on = one.gate(asked, words)
@@ -206,7 +208,8 @@ class BoundRules:
         if found is None:
             found = self._bitmaps.all_of(places, [still.bits for still in stills])
             while len(masks) >= _MOST_MASKS:
-                masks.pop(list(masks)[0], None)
+                oldest, *_ = masks  # all at once: other threads may add to it
+                masks.pop(oldest, None)
             masks[which] = found
         return found
 
@@ -225,20 +228,18 @@ def left_out(one: Compiled, n_gone: int, n_items: int) -> str:
 
 
 def _left_out_at_request(one: Filter, asked: Asked, allowed: Mask) -> int:
-    """Leave out what one filter does not let pass, in place; return how many that are by itself."""
-    answer = one.answer
-    assert answer is not None
+    """Leave out what a filter does not let pass, in place; return how many it does not."""
     if one.few is not None:
         few = one.few(asked)
         if len(few) and few[-1] >= len(allowed):
             few = few[few < len(allowed)]
         if not len(few):
             return 0
-        passes = answer(few, asked)
+        passes = one.answer(few, asked)
         gone = few[~passes] if isinstance(passes, np.ndarray) else few[:0] if passes else few
         allowed[gone] = False
         return len(gone)
-    passes = answer(ALL, asked)
+    passes = one.answer(ALL, asked)
     if not isinstance(passes, np.ndarray):
         if not passes:
             allowed[:] = False

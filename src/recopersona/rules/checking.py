@@ -8,6 +8,8 @@ takes that of what it stands beside.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
+from difflib import SequenceMatcher
 from itertools import product
 from typing import Any, NoReturn
 
@@ -144,6 +146,10 @@ class _Checker:
             self.factor(rule)
         elif isinstance(rule, Limit) and rule.per is not None:
             self.groups(rule.per)
+        if rule.during is not None:
+            for end in (rule.during.start, rule.during.end):
+                if end is not None:
+                    self.moment(end)
         if rule.when is not None:
             self.rule_of_when = rule
             try:
@@ -203,6 +209,13 @@ class _Checker:
             known = hint(node.event, EVENT_CODES, "kinds are")
             raise _Misfit(f"unknown kind of event {node.event!r}{known}", node)
         return "flag"
+
+    def moment(self, node: Moment) -> str:
+        try:
+            datetime.fromisoformat(node.value)
+        except ValueError:
+            raise _Misfit(f"there is no date {node.value}", node) from None
+        return "time"
 
     def arithmetic(self, node: Arithmetic) -> str:
         left, right = self.kind(node.left), self.kind(node.right)
@@ -388,25 +401,30 @@ def _unknown_field(node: Field, schema: RuleSchema) -> str:
             f"{printed(node)} is ctx.now - {node.of}.{CREATED}, and the items have no column "
             f"{CREATED!r} of times; add one"
         )
-    known = schema.readable(node.of)
-    near = nearest(node.name, known)
-    if near is not None:
-        return f"{said}; did you mean {printed(Field(node.of, near))}?"
-    for other in ("item", "user"):
-        if other != node.of and node.name in schema.readable(other):
-            return f"{said}; did you mean {printed(Field(other, node.name))}?"
+    near = _nearest_field(node, schema)
+    own = near is not None and near.of == node.of
+    if near is not None and (own or near.name == node.name or schema.user or node.of != "user"):
+        return f"{said}; did you mean {printed(near)}?"
     if node.of == "user" and not schema.user:
         return (
             f"{said}: there is no table of users; give one as users= of Dataset.from_frames, or "
             f"write ctx.{node.name} and pass it with the request"
         )
-    for other in ("item", "user"):
-        near = None if other == node.of else nearest(node.name, schema.readable(other))
-        if near is not None:
-            return f"{said}; did you mean {printed(Field(other, near))}?"
-    listed = [printed(Field(node.of, name)) for name in known]
+    listed = [printed(Field(node.of, name)) for name in schema.readable(node.of)]
     more = ", ..." if len(listed) > _MOST_LISTED else ""
     return f"{said}; there are {', '.join(listed[:_MOST_LISTED])}{more}"
+
+
+def _nearest_field(node: Field, schema: RuleSchema) -> Field | None:
+    """Return the field that is spelt most alike, of several equal ones that of the namespace."""
+    best, found = 0.0, None
+    for of in dict.fromkeys((node.of, "item", "user")):
+        near = nearest(node.name, schema.readable(of))
+        if near is not None:
+            alike = SequenceMatcher(None, node.name.lower(), near.lower()).ratio()
+            if alike > best:
+                best, found = alike, Field(of, near)
+    return found
 
 
 _MOST_LISTED = 12
@@ -473,7 +491,7 @@ _KIND_OF: dict[type, Callable[[_Checker, Any], str]] = {
     Percent: lambda *_: "number",
     Text: lambda *_: "text",
     Flag: lambda *_: "flag",
-    Moment: lambda *_: "time",
+    Moment: _Checker.moment,
     Duration: lambda *_: "duration",
     Param: lambda *_: ANY,
     Field: _Checker.field,

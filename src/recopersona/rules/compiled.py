@@ -1,7 +1,7 @@
 """Single rules made ready to be asked: when each is on, and whom its condition meets.
 
-Each condition becomes one question of two answers: what a rule does with the unknown is settled
-here (see `IF UNKNOWN` in the guide) and nowhere else.
+Each condition becomes one question with two answers: what a rule does with the unknown is settled
+here and nowhere else.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from recopersona.rules.calendar import Schedule
 from recopersona.rules.conditions import (
     Condition,
     Groups,
-    Number as Numbers,
+    Numeric,
     compile_condition,
     compile_groups,
     compile_number,
@@ -40,6 +40,7 @@ from recopersona.rules.nodes import (
     Pin,
     Require,
     Rule,
+    Window,
 )
 from recopersona.rules.slots import Span
 from recopersona.rules.timed import TimedBitmap
@@ -55,8 +56,8 @@ class Compiled:
     number     its place among all rules, from 0
     label      what reports call it
     gate       whether it is on; None if it always is
-    condition  as it was compiled; None for a rule without
     answer     whom it meets, the unknown settled (filters: who may be shown)
+    condition  what that was made of; None for a rule without
     waits      what of it may be unknown because of the request
     unknown    what becomes of the unknown: "applied" or "skipped"
     place      its number among the bitmaps, -1 if it is not kept there
@@ -64,107 +65,132 @@ class Compiled:
     """
 
     number: int
-    rule: Rule
     label: str
+    priority: int
+    strict: bool
     gate: Gate | None
-    condition: Condition | None = None
-    answer: Answer | None = None
-    waits: tuple[Condition | Numbers, ...] = ()
-    unknown: str = "skipped"
+    answer: Answer
+    condition: Condition | None
+    waits: tuple[Condition | Numeric, ...]
+    unknown: str
     place: int = -1
     timed: TimedBitmap | None = None
-
-    @property
-    def reads(self) -> frozenset[str]:
-        """The columns that its condition reads."""
-        return frozenset() if self.condition is None else self.condition.reads
-
-    @property
-    def question(self) -> Question:
-        """What is asked of the catalogue."""
-        assert self.answer is not None
-        return Question(self.answer, self.reads)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Filter(Compiled):
     """REQUIRE or EXCLUDE.
 
-    few  the only items that it may leave out, where they are few
+    refuses  where the condition surely says no
+    how      what to say of those
+    few      the only items that it may leave out, where they are few
     """
 
-    few: Few | None = None
+    refuses: Answer
+    how: str
+    few: Few | None
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Shift(Compiled):
     """BOOST or BURY: what it adds to the log-odds of those it meets.
 
-    log   that number, where it is the same for all; else None
-    by    the factor, per item
+    log   that number, where it is the same for all
+    by    the factor, where it is not; None where it is
     sign  1, or -1 to divide
     """
 
-    log: float | None = None
-    by: Numbers | None = None
-    sign: float = 1.0
+    log: float
+    by: Numeric | None
+    sign: float
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Pins(Compiled):
     """PIN."""
 
-    slots: tuple[int, ...] = ()
+    slots: tuple[int, ...]
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class Caps(Compiled):
+class Counted(Compiled):
+    """A rule that counts: so many, in a window."""
+
+    amount: Amount
+    window: Window | None
+
+    def on_page(self, n: int) -> tuple[Span, int]:
+        """Return where it counts on a page of ``n``, and how many those are.
+
+        A window longer than the page is the page.
+        """
+        window = self.window
+        if window is None or window.size >= n:
+            return Span(n), amount_of(self.amount, n)
+        return Span(window.size, window.kind == "any"), amount_of(self.amount, window.size)
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Caps(Counted):
     """LIMIT.
 
-    groups     who belongs together; None if all that it meets do
+    per        the column that tells who belongs together; None if all that it meets do
+    groups     the same, compiled
     strangers  whether items of no known group belong together, too
     """
 
-    groups: Groups | None = None
-    strangers: bool = False
+    per: str | None
+    groups: Groups | None
+    strangers: bool
+
+    def grouped(self, items: Indices, asked: Asked) -> Indices:
+        """Return the groups in which some items count: int32, -1 where they do not."""
+        if self.groups is None:
+            groups = np.zeros(len(items), np.int32)
+        else:
+            groups = self.groups.codes(items, asked)
+            if self.strangers and len(groups):
+                groups = np.where(groups < 0, groups.max() + 1, groups).astype(np.int32)
+        met = self.answer(items, asked)
+        return groups if met is True else np.where(met, groups, np.int32(-1))
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class Quotas(Compiled):
+class Quotas(Counted):
     """ENSURE."""
 
 
 def compiled(number: int, rule: Rule, tables: Tables) -> Compiled:
     """Compile one rule that fits the tables."""
-    label = label_of(number, rule)
+    where: Expression | None = rule.where  # type: ignore[attr-defined] # every action has one
+    condition = None if where is None else compile_condition(where, tables)
     # With a WHEN, IF UNKNOWN speaks of that alone.
-    unknown_counts = rule.when is None and rule.unknown == "apply"
+    counts = rule.unknown == "apply" and rule.when is None
+    label = label_of(number, rule)
     common: dict[str, Any] = {
         "number": number,
-        "rule": rule,
         "label": label,
+        "priority": rule.priority,
+        "strict": rule.strict,
         "gate": _gate(rule, label, tables),
-        "unknown": "applied" if unknown_counts else "skipped",
-        "waits": (),
+        "answer": _met(condition, counts),
+        "condition": condition,
+        "waits": (condition,) if condition is not None and condition.needs.given else (),
+        "unknown": "applied" if counts else "skipped",
     }
-    where: Expression | None = rule.where  # type: ignore[attr-defined] # every action has it
-    if where is not None:
-        condition = compile_condition(where, tables)
-        common["condition"] = condition
-        common["waits"] = (condition,) if condition.needs.given else ()
-        if not isinstance(rule, (Require, Exclude)):
-            common["answer"] = _not_false(condition) if unknown_counts else condition.true
     if isinstance(rule, (Require, Exclude)):
-        return _filter(rule, common, where, condition, unknown_counts)
+        return _filter(rule, common, counts)
     if isinstance(rule, (Boost, Bury)):
         return _shift(rule, common, tables)
     if isinstance(rule, Pin):
         return Pins(slots=rule.slots, **common)
     if isinstance(rule, Limit):
+        per = None if rule.per is None else rule.per.name
         groups = None if rule.per is None else compile_groups(rule.per, tables)
-        return Caps(groups=groups, strangers=unknown_counts, **common)
-    assert isinstance(rule, Ensure)
-    return Quotas(**common)
+        common |= {"per": per, "groups": groups, "strangers": counts}
+        return Caps(amount=rule.amount, window=rule.window, **common)
+    ensure: Ensure = rule  # type: ignore[assignment] # there is no other
+    return Quotas(amount=ensure.amount, window=ensure.window, **common)
 
 
 def label_of(number: int, rule: Rule) -> str:
@@ -172,39 +198,84 @@ def label_of(number: int, rule: Rule) -> str:
     return f"rule {number + 1}" if rule.name is None else rule.name
 
 
-def timed_question(one: Compiled, tables: Tables) -> TimedBitmap | None:
+def amount_of(amount: Amount, size: int) -> int:
+    """Return how many an amount is, of so many slots: a share is rounded up.
+
+    Examples
+    --------
+    >>> amount_of(2, 10), amount_of(Percent(20), 10), amount_of(Percent(21), 10)
+    (2, 2, 3)
+    >>> amount_of(Percent(7), 100)
+    7
+    """
+    if isinstance(amount, Percent):
+        # 7 hundredths of 100 are 7, and not the 7.000000000000001 that make 8.
+        return math.ceil(round(amount.value * size / 100, 9))
+    return amount
+
+
+def question_of(one: Compiled) -> Question:
+    """Return what is asked of the catalogue for a rule."""
+    return Question(one.answer, frozenset() if one.condition is None else one.condition.reads)
+
+
+def timed_question(one: Compiled, rule: Rule, tables: Tables) -> TimedBitmap | None:
     """Return where the answers to a question of items and the moment are kept; None for others."""
-    where, condition = one.rule.where, one.condition  # type: ignore[attr-defined] # all have one
+    condition = one.condition
     if condition is None or condition.of_request or condition.needs.request:
         return None
-    return TimedBitmap(
-        one.question, crossings_of(where, tables.items, tables.timezone), tables.items
-    )
+    where: Expression = rule.where  # type: ignore[attr-defined] # it has a condition
+    crossings = crossings_of(where, tables.items, tables.timezone)
+    return TimedBitmap(question_of(one), crossings, tables.items)
 
 
-def _filter(
-    rule: Rule, common: dict[str, Any], where: Any, condition: Condition, unknown_counts: bool
-) -> Filter:
-    """What may be shown: REQUIRE asks for the true, or all but the false; EXCLUDE turns it round."""
+# -- whom a condition meets ----------------------------------------------------------------------
+
+
+def _met(condition: Condition | None, unknown_counts: bool) -> Answer:
+    if condition is None:
+        return _anyone
+    return _opposite(condition.false) if unknown_counts else condition.true
+
+
+def _anyone(_rows: Any, _asked: Asked) -> bool:
+    return True
+
+
+def _opposite(answer: Answer) -> Answer:
+    def turned(rows: Any, asked: Asked) -> Any:
+        found = answer(rows, asked)
+        # A condition's mask is new, and ours.
+        return np.logical_not(found, out=found) if isinstance(found, np.ndarray) else not found
+
+    return turned
+
+
+def _filter(rule: Require | Exclude, common: dict[str, Any], unknown_counts: bool) -> Filter:
+    """What may be shown: for REQUIRE the true, or all but the false; for EXCLUDE the reverse."""
+    condition: Condition = common["condition"]
     if isinstance(rule, Require):
-        lenient = rule.when is None and rule.unknown == "skip"
-        answer = _not_false(condition) if lenient else condition.true
-        few = may_be_false(where)
+        lenient = rule.unknown == "skip" and rule.when is None
+        common["answer"] = _met(condition, lenient)
         common["unknown"] = "skipped" if lenient else "applied"
-    else:
-        answer = condition.false if unknown_counts else _not_true(condition)
-        few = may_be_true(where)
-    return Filter(answer=answer, few=few, **common)
+        few, how = may_be_false(rule.where), "its condition is not met"
+        return Filter(few=few, refuses=condition.false, how=how, **common)
+    common["answer"] = condition.false if unknown_counts else _opposite(condition.true)
+    few, how = may_be_true(rule.where), "its condition is met"
+    return Filter(few=few, refuses=condition.true, how=how, **common)
+
+
+# -- factors -------------------------------------------------------------------------------------
 
 
 def _shift(rule: Boost | Bury, common: dict[str, Any], tables: Tables) -> Shift:
     sign = 1.0 if isinstance(rule, Boost) else -1.0
     if isinstance(rule.by, (Number, Percent)):
         factor = rule.by.value / (100 if isinstance(rule.by, Percent) else 1)
-        return Shift(log=sign * log_of(factor), sign=sign, **common)
+        return Shift(log=sign * log_of(factor), by=None, sign=sign, **common)
     by = compile_number(rule.by, tables)
     common["waits"] += (by,) if by.needs.given else ()
-    return Shift(by=by, sign=sign, **common)
+    return Shift(log=0.0, by=by, sign=sign, **common)
 
 
 def log_of(factor: float) -> float:
@@ -219,33 +290,14 @@ def logs_of(factors: Array) -> Array:
     return logs
 
 
-def _not_false(condition: Condition) -> Answer:
-    false = condition.false
-
-    def answer(rows: Any, asked: Asked) -> Any:
-        found = false(rows, asked)
-        # A condition's mask is new, and ours.
-        return np.logical_not(found, out=found) if isinstance(found, np.ndarray) else not found
-
-    return answer
-
-
-def _not_true(condition: Condition) -> Answer:
-    true = condition.true
-
-    def answer(rows: Any, asked: Asked) -> Any:
-        found = true(rows, asked)
-        # A condition's mask is new, and ours.
-        return np.logical_not(found, out=found) if isinstance(found, np.ndarray) else not found
-
-    return answer
+# -- when a rule is on ---------------------------------------------------------------------------
 
 
 def _gate(rule: Rule, label: str, tables: Tables) -> Gate | None:
-    schedule = None if rule.during is None else Schedule.of(rule.during, tables.timezone)
-    fires = None if rule.when is None else _fires(rule, label, tables)
-    if schedule is None:
+    fires = None if rule.when is None else _fires(rule.when, rule.unknown == "apply", label, tables)
+    if rule.during is None:
         return fires
+    schedule = Schedule.of(rule.during, tables.timezone)
 
     def on(asked: Asked, said: list[str]) -> bool:
         if asked.now is None:
@@ -255,10 +307,8 @@ def _gate(rule: Rule, label: str, tables: Tables) -> Gate | None:
     return on
 
 
-def _fires(rule: Rule, label: str, tables: Tables) -> Gate:
-    assert rule.when is not None
-    when = compile_condition(rule.when, tables)
-    applies = rule.unknown == "apply"
+def _fires(expression: Expression, applies: bool, label: str, tables: Tables) -> Gate:
+    when = compile_condition(expression, tables)
 
     def fires(asked: Asked, said: list[str]) -> bool:
         if when.true(ALL, asked):
@@ -283,39 +333,3 @@ def unknown_values(names: tuple[str, ...]) -> str:
     if not names:
         return ""
     return f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'} unknown"
-
-
-def span_of(rule: Limit | Ensure, n: int) -> Span:
-    """Return where a rule counts on a page of ``n``: a window longer than the page is the page."""
-    if rule.window is None or rule.window.size >= n:
-        return Span(n)
-    return Span(rule.window.size, rule.window.kind == "any")
-
-
-def amount_of(amount: Amount, size: int) -> int:
-    """Return how many an amount is, of so many slots: a share is rounded up.
-
-    Examples
-    --------
-    >>> amount_of(2, 10), amount_of(Percent(20), 10), amount_of(Percent(7), 100)
-    (2, 2, 7)
-    >>> amount_of(Percent(21), 10)
-    3
-    """
-    if isinstance(amount, Percent):
-        # 7 hundredths of 100 are 7, and not the 7.000000000000001 that make 8.
-        return math.ceil(round(amount.value * size / 100, 9))
-    return amount
-
-
-def grouped(one: Caps, items: Indices, asked: Asked) -> Indices:
-    """Return the groups in which a LIMIT counts some items: int32, -1 where it does not."""
-    if one.groups is None:
-        groups = np.zeros(len(items), np.int32)
-    else:
-        groups = one.groups.codes(items, asked)
-        if one.strangers and len(groups):
-            groups = np.where(groups < 0, groups.max() + 1, groups).astype(np.int32)
-    if one.answer is not None:
-        groups = np.where(one.answer(items, asked), groups, np.int32(-1))
-    return groups

@@ -8,7 +8,7 @@ items have to be asked again that crossed one.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -31,7 +31,6 @@ from recopersona.rules.nodes import (
     Not,
     Or,
 )
-from recopersona.rules.trees import walk
 
 CREATED = "created_at"
 """The column behind ``item.age``."""
@@ -50,14 +49,14 @@ class Crossing:
 
     def times(self, items: FeatureTable, rows: slice | Indices) -> tuple[Array, Array]:
         """Return the moments, and which items have one: where all the columns are known."""
-        total, known = None, None
+        first = items.column(self.columns[0][0])
+        total = np.full(len(first), self.offset)[rows]
+        known = np.ones(len(total), np.bool_)
         for name, weight in self.columns:
-            values = items.column(name).values[rows]  # type: ignore[attr-defined] # a TimeColumn
-            has = values != MISSING_TIME
-            total = weight * values if total is None else total + weight * values
-            known = has if known is None else known & has
-        assert total is not None and known is not None
-        return total + self.offset, known
+            values = items.column(name).values[rows]  # type: ignore[attr-defined] # moments
+            total += weight * values
+            known &= values != MISSING_TIME
+        return total, known
 
 
 def crossings_of(
@@ -74,7 +73,7 @@ def crossings_of(
         return tuple(one for part in found if part is not None for one in part)
     if isinstance(condition, Not):
         return crossings_of(condition.value, items, timezone)
-    if not any(_reads_now(node) for node in walk([condition])):
+    if not _reads_now(condition):
         return ()
     if isinstance(condition, Compare):
         return _of_pairs([(condition.left, condition.right)], items, timezone)
@@ -86,9 +85,15 @@ def crossings_of(
     return None
 
 
-def _reads_now(node: Node) -> bool:
-    """Tell whether a node is the moment of the request, or an age."""
-    return isinstance(node, Field) and (node.of, node.name) in (("ctx", "now"), ("item", "age"))
+def _reads_now(part: object) -> bool:
+    """Tell whether an expression, or a list of them, speaks of the moment or of an age."""
+    if isinstance(part, tuple):
+        return any(map(_reads_now, part))
+    if isinstance(part, Field):
+        return (part.of, part.name) in (("ctx", "now"), ("item", "age"))
+    return isinstance(part, Node) and any(
+        _reads_now(getattr(part, one.name)) for one in fields(part)
+    )
 
 
 def _of_pairs(
@@ -174,7 +179,7 @@ class Calendar:
         return cls(times[order], owners[order])
 
     def with_more(self, times: Array, rows: Indices) -> Calendar:
-        """Return a calendar with more moments; old ones of the same items may stay: see `between`."""
+        """Return a calendar with more moments; the old ones of the same items stay."""
         order = np.argsort(times)
         places = np.searchsorted(self.times, times[order])
         return Calendar(

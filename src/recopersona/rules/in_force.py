@@ -21,11 +21,8 @@ from recopersona.rules.compiled import (
     Pins,
     Quotas,
     Shift,
-    amount_of,
-    grouped,
     log_of,
     logs_of,
-    span_of,
 )
 from recopersona.rules.slots import Cap, Pinned, Quota, SlotRules
 
@@ -61,7 +58,7 @@ class On:
 
 
 def _priority(one: Compiled) -> int:
-    return -one.rule.priority
+    return -one.priority
 
 
 class InForce:
@@ -112,16 +109,16 @@ class InForce:
 
     def shift_of(self, one: Shift, items: Indices) -> Array | float:
         """Return what one boost adds to the log-odds of some items, before all are clipped."""
-        asked = self._asked
-        met = True if one.answer is None else one.answer(items, asked)
+        met = one.answer(items, self._asked)
         if met is False:
             return 0.0
         log: Any = one.log
         if one.by is not None:
-            factors = one.by.values(items, asked)
-            array = isinstance(factors, np.ndarray) and factors.ndim
-            log = one.sign * (logs_of(factors) if array else log_of(float(factors)))
-        return log if met is True else log * met
+            factors = one.by.values(items, self._asked)
+            log = logs_of(factors) if isinstance(factors, np.ndarray) else log_of(factors)
+            log = one.sign * log
+        shift: Array | float = log if met is True else log * met
+        return shift
 
     def slot_rules(self, items: Indices, n: int) -> SlotRules:
         """Return what is asked of a page of ``n`` slots, over these candidates in this order.
@@ -130,31 +127,25 @@ class InForce:
         """
         on = self.on
         pins = tuple(
-            Pinned(one.label, one.slots, self.met(one, items), one.rule.strict) for one in on.pins
+            Pinned(pin.label, pin.slots, self.met(pin, items), pin.strict) for pin in on.pins
         )
         caps = []
         for cap in on.caps:
-            span = span_of(cap.rule, n)
-            most = amount_of(cap.rule.amount, span.size)
-            groups = self.groups_of(cap, items)
-            caps.append(Cap(cap.label, groups, most, span, cap.rule.strict))
+            span, most = cap.on_page(n)
+            caps.append(Cap(cap.label, self.groups_of(cap, items), most, span, cap.strict))
         quotas = []
         for quota in on.quotas:
-            span = span_of(quota.rule, n)
-            least = amount_of(quota.rule.amount, span.size)
-            matches = self.met(quota, items)
-            quotas.append(Quota(quota.label, matches, least, span, quota.rule.strict))
+            span, least = quota.on_page(n)
+            quotas.append(Quota(quota.label, self.met(quota, items), least, span, quota.strict))
         return SlotRules(pins, tuple(caps), tuple(quotas))
 
     def met(self, one: Compiled, items: Indices) -> Mask:
         """Return which of some items a rule's condition meets."""
-        if one.answer is None:
-            return np.ones(len(items), np.bool_)
         return as_mask(one.answer(items, self._asked), len(items))
 
     def groups_of(self, one: Caps, items: Indices) -> Indices:
         """Return the groups in which a LIMIT counts some items: int32, -1 where it does not."""
-        return grouped(one, items, self._asked)
+        return one.grouped(items, self._asked)
 
     def value_of(self, column: str, item: int) -> Any:
         """Return what is known of an item, in words for reports."""
@@ -165,13 +156,11 @@ class InForce:
 
         Pins to slots beyond a page of ``n`` want nothing.
         """
-        wanted = [(pin, sum(slot <= n for slot in pin.slots)) for pin in self.on.pins]
-        for quota in self.on.quotas:
-            span = span_of(quota.rule, n)
-            wanted.append((quota, amount_of(quota.rule.amount, span.size)))
+        pins = [(pin, sum(slot <= n for slot in pin.slots)) for pin in self.on.pins]
+        quotas = [(quota, quota.on_page(n)[1]) for quota in self.on.quotas]
         return [
             (one.label, self.allowed & self._bound.whole(one, self._asked), count)
-            for one, count in wanted
+            for one, count in (*pins, *quotas)
         ]
 
     def touched(self, ranking: Ranking) -> list[tuple[int, str, str]]:
