@@ -35,7 +35,8 @@ Answer = Callable[[], list[bool]]
 
 def peers(items: pd.DataFrame) -> dict[str, Answer | None]:
     """Return how each peer, by its package, answers for all items; None where it is absent."""
-    rows = [{"item": row, "user": WHO} for row in items.to_dict("records")]
+    goods = items[["stock", "price", "adult", "brand"]].astype({"stock": float})
+    rows = [{"item": row, "user": WHO} for row in goods.to_dict("records")]
     makers = {
         "json-logic-qubit": json_logic,
         "cel-python": cel_python,

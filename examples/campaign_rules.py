@@ -52,7 +52,7 @@ PYTHON = RuleSet(
     [
         Require(item.sold_lately > 0, name="on_sale"),
         Exclude(did("purchase", within="28d"), name="no_repeat"),
-        Boost(item.coupons.has_any("18"), by=1.3, during=campaign, name="campaign_18"),
+        Boost(item.coupons.has_any(["18"]), by=1.3, during=campaign, name="campaign_18"),
         Pin(item.coupons.has_any(user.campaigns), at=3, during=campaign, name="own_coupon"),
         Limit(2, per=item.maker, top=10, name="maker_cap"),
         Ensure("20%", item.age <= "30d", name="fresh_share"),

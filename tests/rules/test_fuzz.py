@@ -12,7 +12,8 @@ import time
 import pytest
 
 from recopersona.errors import RuleError
-from recopersona.rules import RuleSet, parse_rules
+from recopersona.rules import RuleSet
+from recopersona.rules.parsing import parse_rules
 from tests.rules.eight import JSON, TEXT
 
 SECONDS = float(os.environ.get("RECOPERSONA_FUZZ_SECONDS", "2"))
