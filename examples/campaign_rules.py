@@ -119,7 +119,7 @@ def main() -> None:
     parser.add_argument("data_dir", type=Path)
     folder = parser.parse_args().data_dir
     shop = shop_of(folder)
-    rules = rp.parse_rules(TEXT)
+    rules = RuleSet(TEXT)
     print("text, JSON and Python agree:", rules == PYTHON == RuleSet.from_json(rules.to_json()))
     home = rp.Pipeline(candidates=[rp.ItemKNN(), rp.Popularity(half_life="30d")], rules=rules).fit(
         shop
