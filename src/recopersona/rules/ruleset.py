@@ -8,6 +8,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
+from recopersona.base.worded import Worded
 from recopersona.errors import RuleError, hint, shown
 from recopersona.rules.limits import MOST_BYTES, MOST_RULES, excess_of
 from recopersona.rules.literals import check_timezone, ends_before
@@ -26,7 +27,7 @@ UTC = "UTC"
 
 
 @dataclass(frozen=True, init=False, repr=False)
-class RuleSet:
+class RuleSet(Worded):
     """Some rules, in the order they were written, and the time zone of their dates.
 
     Two sets are equal when their rules and time zones are, in whatever form they were written.
@@ -141,6 +142,13 @@ class RuleSet:
 
     def __str__(self) -> str:
         return self.to_text()
+
+    def _in_words(self) -> str:
+        return self.to_text()
+
+    @classmethod
+    def _of_words(cls, text: str) -> RuleSet:
+        return cls.parse(text)
 
     def __repr__(self) -> str:
         labels = self.labels
