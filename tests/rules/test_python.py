@@ -301,3 +301,12 @@ def test_pin_needs_its_slots():
         Pin(item.x)
     with pytest.raises(TypeError, match="did you mean 'name'"):
         Require(item.x, nam="x")
+
+
+def test_a_condition_that_shares_its_parts_ends_too():
+    term = user.x + 1
+    for _ in range(28):
+        term = term + term
+    for make in (lambda: Require(term > 0), lambda: Require(item.x, when=term > 0)):
+        with pytest.raises(RuleError, match="65,536 parts"):
+            make()

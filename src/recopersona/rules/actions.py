@@ -11,7 +11,7 @@ from typing import Any, TypedDict, TypeVar, Unpack
 from recopersona.errors import RuleError, did_you_mean, shown
 from recopersona.rules import nodes
 from recopersona.rules.building import field_of, of_request, value_of
-from recopersona.rules.limits import MOST_COUNT
+from recopersona.rules.limits import MOST_COUNT, excess_of
 from recopersona.rules.nodes import Amount, During, Expression, Field, Node, Window
 from recopersona.rules.python import bare
 from recopersona.rules.values import moment, name_from, percent, whole
@@ -284,13 +284,20 @@ def _condition(rule: str, given: Any) -> Expression:
         raise RuleError(
             f"{rule} needs a condition such as item.stock > 0, without quotes, got {shown(given)}."
         )
-    return value_of(given)
+    return _small(rule, value_of(given))
+
+
+def _small(rule: str, given: Expression) -> Expression:
+    """Refuse what shares so many parts that going through it would not end."""
+    if problem := excess_of(given):
+        raise RuleError(f"{rule}: {problem}")
+    return given
 
 
 def _value(rule: str, key: str, given: Any) -> Expression:
     if key == "when":
         return _part(rule, key, of_request, _condition(f"{rule}: when", given))
-    return _part(rule, key, lambda value: value_of(value, True), bare(given))
+    return _small(rule, _part(rule, key, lambda value: value_of(value, True), bare(given)))
 
 
 def _window(rule: str, top: Any, consecutive: Any) -> Window | None:

@@ -110,8 +110,11 @@ def _moments(op: str, ms: Array, bound: float) -> Mask:
     if not math.isfinite(bound):
         bound = math.copysign(2.0**63, bound)
     if op == "=" or op == "!=":
-        same = ms == int(bound) if bound == math.floor(bound) else np.zeros(len(ms), np.bool_)
-        return same & (ms != MISSING_TIME) if op == "=" else ~same & (ms != MISSING_TIME)
+        known: Mask = ms != MISSING_TIME
+        if bound != math.floor(bound):
+            return known if op == "!=" else np.zeros(len(ms), np.bool_)
+        same = ms == int(bound)
+        return np.logical_and(known, same if op == "=" else ~same, out=known)
     whole = math.ceil(bound) if op in ("<", ">=") else math.floor(bound)
     found: Mask = _TESTS[op](ms, min(max(whole, MISSING_TIME + 1), -MISSING_TIME - 1))
     # What is missing is the least number there is.
@@ -130,17 +133,18 @@ class CodeIs(Condition):
 
     def true(self, rows: Rows, asked: Asked) -> Mask:
         value = self.value.labels(rows, asked)
-        codes = self.coded.codes(rows)
-        code = UNKNOWN if value is None else self.coded.categories().index(value)
-        return np.zeros(len(codes), np.bool_) if code == UNKNOWN else codes == code
+        codes, categories = self.coded.coded(rows)
+        code = UNKNOWN if value is None else categories.index(value)
+        mask: Mask = np.zeros(len(codes), np.bool_) if code == UNKNOWN else codes == code
+        return mask
 
     def false(self, rows: Rows, asked: Asked) -> Mask:
         value = self.value.labels(rows, asked)
-        codes = self.coded.codes(rows)
+        codes, categories = self.coded.coded(rows)
         if value is None:
             return np.zeros(len(codes), np.bool_)
-        known = codes >= 0
-        code = self.coded.categories().index(value)
+        known: Mask = codes >= 0
+        code = categories.index(value)
         return known if code == UNKNOWN else np.logical_and(known, codes != code, out=known)
 
 
@@ -153,15 +157,18 @@ class CodesEqual(Condition):
 
     def true(self, rows: Rows, asked: Asked) -> Mask:
         left, right = self._codes(rows)
-        return (left == right) & (left >= 0)
+        mask: Mask = (left == right) & (left >= 0)
+        return mask
 
     def false(self, rows: Rows, asked: Asked) -> Mask:
         left, right = self._codes(rows)
-        return (left != right) & (left >= 0) & (right != UNKNOWN)
+        mask: Mask = (left != right) & (left >= 0) & (right != UNKNOWN)
+        return mask
 
     def _codes(self, rows: Rows) -> tuple[Array, Array]:
-        own, other = self.right.categories(), self.left.categories()
-        return self.left.codes(rows), translated(self.right.codes(rows), own, other)
+        left, own = self.left.coded(rows)
+        right, other = self.right.coded(rows)
+        return left, translated(right, other, own)
 
 
 class LabelsEqual(Condition):
@@ -175,13 +182,15 @@ class LabelsEqual(Condition):
         left, right = self.left.labels(rows, asked), self.right.labels(rows, asked)
         if self.of_request:
             return same_label(left, right) is True
-        return _equal(left, right) & are_known(left) & are_known(right)
+        mask: Mask = _equal(left, right) & are_known(left) & are_known(right)
+        return mask
 
     def false(self, rows: Rows, asked: Asked) -> Mask | bool:
         left, right = self.left.labels(rows, asked), self.right.labels(rows, asked)
         if self.of_request:
             return same_label(left, right) is False
-        return ~_equal(left, right) & are_known(left) & are_known(right)
+        mask: Mask = ~_equal(left, right) & are_known(left) & are_known(right)
+        return mask
 
 
 def same_label(left: Any, right: Any) -> bool | None:
@@ -199,4 +208,5 @@ def are_known(labels: Any) -> Any:
     """Tell which of some values there are, or whether one is."""
     if not isinstance(labels, np.ndarray):
         return labels is not None
-    return np.not_equal(labels, None, dtype=object).astype(np.bool_)
+    nothing: Any = None
+    return np.not_equal(labels, nothing, dtype=object).astype(np.bool_)

@@ -124,7 +124,7 @@ class Groups:
         kind = kind_of(field, tables)
         self.reads = frozenset() if kind == "id" else frozenset({field.name})
         if kind == "id":
-            self._codes: Callable[[Rows], Any] = ItemId(tables).codes
+            self._codes: Callable[[Rows], Any] = lambda rows: ItemId(tables).coded(rows)[0]
         elif kind in ("category", "flag", "number"):
             self._codes = _CODES[kind](ColumnOf(tables, field.name))
         else:
@@ -137,7 +137,7 @@ class Groups:
 
 
 def _numbered(values: Any) -> Indices:
-    distinct, codes = np.unique(values, return_inverse=True)  # NaN comes last
+    _distinct, codes = np.unique(values, return_inverse=True)  # NaN comes last
     return np.where(np.isnan(values), -1, codes).astype(np.int32)
 
 
@@ -190,15 +190,19 @@ class _Compiler:
         kinds = {kind_of(node.left, self.tables), kind_of(node.right, self.tables)} - {ANY}
         if "set" in kinds:
             raise _misfit("a set cannot be compared", node)
-        if kinds == {"flag"}:
-            return SameTruth(self.condition(node.left), self.condition(node.right))
-        if node.op != "=" or (kinds and kinds <= {*NUMERIC}) or _computes(node.left, node.right):
-            wanted = common_kind(*sorted(kinds), "number")
-            return _numbers(
-                node.op, self.numeric(node.left, wanted), self.numeric(node.right, wanted)
-            )
-        wanted = self.kind(node.left, node.right)
-        return _labels(self.label(node.left, wanted), self.label(node.right, wanted))
+        if node.op == "=" and (kinds or not _computes(node.left, node.right)):
+            wanted = kinds.pop() if len(kinds) == 1 else _label_kind(kinds)
+            return self.equal(node.left, node.right, wanted)
+        wanted = common_kind(*sorted(kinds), "number")
+        return _numbers(node.op, self.numeric(node.left, wanted), self.numeric(node.right, wanted))
+
+    def equal(self, left: Expression, right: Expression, kind: str) -> Condition:
+        """Compare two expressions of a kind."""
+        if kind == "flag":
+            return SameTruth(self.condition(left), self.condition(right))
+        if kind in NUMERIC:
+            return _numbers("=", self.numeric(left, kind), self.numeric(right, kind))
+        return _labels(self.label(left, kind), self.label(right, kind))
 
     def between(self, node: nodes.Between) -> Condition:
         wanted = common_kind(self.kind(node.value, node.low, node.high), "number")
@@ -223,10 +227,10 @@ class _Compiler:
             sets = SetOf(self.column(node))  # type: ignore[arg-type]
             return Known(sets.needs, lambda rows, _: sets.known(rows))
         if kind in NUMERIC or kind == ANY:
-            return _number_known(self.numeric(node, "number"))
+            return _number_known(self.numeric(node, common_kind(kind, "number")))
         label = self.label(node, kind)
         if isinstance(label, Coded):
-            return Known(label.needs, lambda rows, _: label.codes(rows) >= 0)
+            return Known(label.needs, lambda rows, _: label.coded(rows)[0] >= 0)
         return Known(label.needs, lambda *on: are_known(label.labels(*on)))
 
     # -- lists ---------------------------------------------------------------------------------
@@ -236,20 +240,14 @@ class _Compiler:
         if not isinstance(members, tuple):
             wanted = "category" if kind == ANY else kind
             return self.in_list(node.value, wanted, members)
-        wanted = common_kind(kind, *(kind_of(member, self.tables) for member in members))
-        if wanted not in ("category", "text", "id", ANY):
-            return self.is_any(node.value, members)
-        label = self.label(node.value, wanted)
-        labels = [self.label(member, wanted) for member in members]
-        if not all(one.of_request for one in labels):
-            return self.is_any(node.value, members)
-        written = WrittenMembers(labels)
-        return CodeAmong(label, written) if isinstance(label, Coded) else LabelAmong(label, written)
-
-    def is_any(self, value: Expression, members: tuple[Expression, ...]) -> Condition:
-        """Compare a value with one after the other."""
-        parts = [self.compare(nodes.Compare("=", value, member)) for member in members]
-        return parts[0] if len(parts) == 1 else AnyOf(parts, self.tables)
+        kinds = {kind, *(kind_of(member, self.tables) for member in members)} - {ANY}
+        wanted = kinds.pop() if len(kinds) == 1 else _label_kind(kinds)
+        if wanted not in ("flag", *NUMERIC):
+            labels = [self.label(member, wanted) for member in members]
+            if all(one.of_request for one in labels):
+                return self.among(self.label(node.value, wanted), WrittenMembers(labels))
+        parts = [self.equal(node.value, member, wanted) for member in members]
+        return AnyOf(parts, self.tables)
 
     def in_list(self, value: Expression, kind: str, members: Field | Param) -> Condition:
         given = self.given(members, "set")
@@ -362,8 +360,8 @@ class _Compiler:
         if given:
             return GivenLabel(given)
         kind = self.kind(node)
-        if kind in NUMERIC:
-            return NumberAsLabel(self.numeric(node, kind))
+        if kind in NUMERIC or _computes(node):
+            return NumberAsLabel(self.numeric(node, "number"))
         if kind == "id":
             return ItemId(self.tables)
         if not isinstance(node, Field) or kind not in ("category", "text"):
@@ -392,6 +390,11 @@ def _computes(*expressions: Expression) -> bool:
     return any(
         isinstance(one, (nodes.Arithmetic, nodes.Negative, nodes.Call)) for one in expressions
     )
+
+
+def _label_kind(kinds: set[str]) -> str:
+    """Return what kinds are compared as of which several are beside each other, or none."""
+    return "category" if kinds else ANY
 
 
 def _numbers(op: str, left: Numeric, right: Numeric) -> Condition:

@@ -31,6 +31,7 @@ _MOMENT = re.compile(
 _SHORT_DAY = re.compile(r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})")
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
 _ESCAPED = {'"': '"', "'": "'", "\\": "\\", "n": "\n"}
+_DIGITS = frozenset("0123456789")
 _SURE_INTEGER = 300  # so many digits are a float as well
 _LONGEST_WORD = 40  # of those that one looks for a like of
 _NOT_OF_ALL_MACHINES = ("localtime", "posixrules", "posix/", "right/", "Factory")
@@ -44,17 +45,20 @@ def near(word: str, choices: Iterable[str]) -> str:
 # -- numbers -----------------------------------------------------------------------------------
 
 
-def number_from(word: str, text: str, place: int) -> Number | Percent | Duration:
-    """Return what a word says that starts with a digit: ``3``, ``1e-07``, ``20%``, ``90d``."""
+def number_from(word: str, text: str, place: int, sign: int = 1) -> Number | Percent | Duration:
+    """Return what a word says that starts with a digit: ``3``, ``1e-07``, ``20%``, ``90d``.
+
+    The sign is for numbers and shares; durations have none of their own.
+    """
     if word.isdigit() and word[0] != "0" and len(word) < _SURE_INTEGER:
-        return Number(int(word), place=place)
+        return Number(sign * int(word), place=place)
+    if word[-1] in _DIGITS:
+        return Number(sign * _value_of(word, text, place), place=place)
     amount = _AMOUNT.match(word)
     digits = "" if amount is None else amount[0]
     value, unit = _value_of(digits, text, place), word[len(digits) :]
-    if not unit:
-        return Number(value, place=place)
     if unit == "%":
-        return Percent(value, place=place)
+        return Percent(sign * value, place=place)
     if unit not in UNITS:
         raise RuleError(_unknown_unit(digits, unit), text, place)
     if value * UNITS[unit] >= LONGEST_DURATION:

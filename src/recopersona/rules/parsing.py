@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from recopersona.rules.expressions import SUM, ExpressionReader
-from recopersona.rules.limits import MOST_COUNT, MOST_RULES
+from recopersona.rules.limits import MOST_COUNT, MOST_RULES, TOO_MANY_RULES
 from recopersona.rules.literals import (
     check_timezone,
     ends_before,
@@ -74,7 +74,7 @@ class _RuleReader(ExpressionReader):
         rules: list[Rule] = []
         while self.words[self.at]:
             if len(rules) == MOST_RULES:
-                self.fail(f"a set has at most {MOST_RULES} rules, got more; make several sets.")
+                self.fail(TOO_MANY_RULES)
             rules.append(self.rule(after_rule=bool(rules) and self.keys[self.at - 1][:1] != ";"))
             self.between_rules()
         return RuleSet(rules=tuple(rules), timezone=self.timezone, text=self.text)
@@ -141,12 +141,12 @@ class _RuleReader(ExpressionReader):
         """Read what is pinned, and the slots."""
         where = self.whole()
         self.expect("AT", "expected AT and a slot")
-        slots: list[int] = []
+        slots: dict[int, None] = {}
         while not slots or self.skip(","):
             slot = self.count("a slot, counted from 1", least=1)
             if slot in slots:
                 self.fail(f"slot {slot} is named twice; write it once.", self.at - 1)
-            slots.append(slot)
+            slots[slot] = None
         return {"where": where, "slots": tuple(slots)}
 
     def limit(self) -> dict[str, Any]:

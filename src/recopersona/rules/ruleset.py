@@ -12,10 +12,10 @@ from recopersona.base.worded import Worded
 from recopersona.errors import RuleError, hint, shown
 from recopersona.rules.limits import MOST_BYTES, MOST_RULES, excess_of
 from recopersona.rules.literals import check_timezone, ends_before
-from recopersona.rules.nodes import Moment, Param, Rule
+from recopersona.rules.nodes import Expression, Moment, Param, Rule
 from recopersona.rules.python import Term
-from recopersona.rules.trees import expressions_of, walk
 from recopersona.rules.values import has_zone, whole_text
+from recopersona.rules.walking import parts_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -208,8 +208,8 @@ class RuleSet(Worded):
     @property
     def params(self) -> tuple[str, ...]:
         """The names of the parameters that are still open, in the order they are spoken of."""
-        parts = (part for rule in self.rules for part in expressions_of(rule))
-        return tuple(dict.fromkeys(node.name for node in walk(parts) if isinstance(node, Param)))
+        parts = (part for rule in self.rules for part in _parts_of(rule))
+        return tuple(dict.fromkeys(part.name for part in parts if isinstance(part, Param)))
 
     def with_params(self, **values: Any) -> RuleSet:
         """Return the rules with some parameters replaced by values.
@@ -394,9 +394,19 @@ def _common_zone(sets: list[_Gathered], timezone: str) -> str:
     return next(iter(zones), UTC)
 
 
+def _expressions_of(rule: Rule) -> list[Expression]:
+    found = (getattr(rule, name, None) for name in ("where", "by", "per", "when"))
+    return [expression for expression in found if expression is not None]
+
+
+def _parts_of(rule: Rule) -> Iterator[Expression]:
+    for expression in _expressions_of(rule):
+        yield from parts_of(expression)
+
+
 def _has_local_dates(rule: Rule) -> bool:
     during = () if rule.during is None else (rule.during.start, rule.during.end)
-    moments = [node for node in walk(expressions_of(rule)) if isinstance(node, Moment)]
+    moments = [part for part in _parts_of(rule) if isinstance(part, Moment)]
     return any(not has_zone(one) for one in (*during, *moments) if one is not None)
 
 
@@ -408,7 +418,7 @@ def _check(rules: RuleSet) -> None:
         check_timezone(whole_text(rules.timezone))
     _check_names(rules)
     for rule, label in zip(rules.rules, rules.labels, strict=True):
-        for expression in expressions_of(rule):
+        for expression in _expressions_of(rule):
             if problem := excess_of(expression):
                 raise RuleError(f"{label}: {problem}", rules.text, rule.place)
         during = rule.during

@@ -215,7 +215,7 @@ class InItsSet(Condition):
     def _codes(self, rows: Rows, asked: Asked, categories: IdMap) -> Indices:
         """Return the values' codes among the sets' members: -1 unknown, -2 in no set."""
         if isinstance(self.label, Coded):
-            return translated(self.label.codes(rows), self.label.categories(), categories)
+            return translated(*self.label.coded(rows), categories)
         values = self.label.labels(rows, asked).tolist()
         codes = [UNKNOWN if v is None else _code_or(categories.index(v)) for v in values]
         return np.array(codes, np.int32)
