@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from recopersona.errors import RuleError
-from recopersona.rules.checking import ANY, check_rules, kind_of
+from recopersona.rules.checking import AMOUNT, ANY, check_rules, kind_of
 from recopersona.rules.nodes import Compare, Exclude, Field, Moment, Number, Require
 from recopersona.rules.parsing import parse_expression, parse_rules
 from recopersona.rules.ruleset import RuleSet
@@ -75,7 +75,9 @@ def test_the_eight_rules_fit():
         "REQUIRE item.created_at > 2026-01-01 AND item.created_at > user.since - $grace",
         "REQUIRE item.price < ctx.budget * 2 AND item.age < $youngest AND $low < ctx.high",
         "REQUIRE item.price IS UNKNOWN OR (item.price > 3) IS UNKNOWN",
-        "REQUIRE item.discount > 20%",
+        "REQUIRE item.discount > 20% AND $x IN (1, $y, 2)",
+        "BOOST BY ramp(item.created_at, 2026-01-01, ctx.now)",
+        "BOOST BY ctx.x * ctx.y WHEN abs(ctx.x) > 1 AND -$x BETWEEN $low AND 3 AND $x + $y IN (1)",
         "BOOST BY ramp(item.age, 30d, 0d) + decay(item.age, $half) * log1p(item.stock)",
         "BOOST item.adult BY max(1, min(item.price / seed.price, 3), abs(-item.discount))",
         "BURY item.adult BY $factor WHEN ctx.page IN ('home', 'cart')",
@@ -176,7 +178,15 @@ def test_an_age_needs_a_column():
         ("item.tags IN ('bio')", 'item.tags is a set; write item.tags HAS ANY ("bio")'),
         ("item.brand IN user.favourite", "user.favourite is a category, not a list; write item.br"),
         ("item.brand IN (user.refused)", "user.refused is a set already; write IN user.refused,"),
-        ("item.age IN user.refused", "item.age is a duration, and user.refused is a set of text"),
+        ("item.age IN user.refused", "item.age is a duration, and user.refused holds text or num"),
+        ("item.adult IN $flags", "item.adult is a flag, and $flags holds text or numbers"),
+        ("$x * 2 IN $many", "$x * 2 is a number, a duration or a time, and nobody knows which"),
+        ("$x IN ('tea', $y, TRUE)", '"tea" is text, TRUE is a flag; compare like with like'),
+        ("$x IN (3, '4')", '3 is a number, "4" is text; write 4'),
+        ("ctx.x * 2 = 'tea'", 'ctx.x * 2 is a number, a duration or a time, "tea" is text; compa'),
+        ("-$x < item.brand", "-$x is a number, a duration or a time, item.brand is a category;"),
+        ("(ctx.x + 1) STARTS WITH 'x'", "STARTS WITH looks at text, but ctx.x + 1 is a number"),
+        ("abs($x) HAS ANY (1)", "HAS looks into a set, but abs($x) is a number, a duration or a"),
         ("item.brand HAS ANY ('Ito')", "HAS looks into a set, but item.brand is a category; wr"),
         ("item.tags HAS ANY (3d)", "a set holds text or numbers, but 3d is a duration"),
         ("item.tags HAS ALL user.favourite", "user.favourite is a category, not a list; write (us"),
@@ -189,7 +199,8 @@ def test_an_age_needs_a_column():
         ("log1p(item.age) > 3", "log1p takes numbers, but item.age is a duration"),
         ("ramp(item.age, 0, 30) > 1", "ramp takes values of one kind, but item.age is a duration"),
         ("decay(item.brand, 3) > 1", "decay takes numbers or durations, but item.brand is a cat"),
-        ("ramp(item.created_at, 1d, 3d) > 1", "ramp takes numbers or durations, but item.created"),
+        ("ramp(item.created_at, 1d, 3d) > 1", "ramp takes values of one kind, but item.created_at"),
+        ("decay(item.created_at, 1d) > 1", "decay takes numbers or durations, but item.created_at"),
     ],
 )  # fmt: skip
 def test_values_of_different_kinds(condition, problem):
@@ -206,6 +217,7 @@ def test_values_of_different_kinds(condition, problem):
         ("EXCLUDE NOT item.age", "write item.age <= 30d"),
         ("PIN item.adult OR item.name AT 1", 'write item.name STARTS WITH "..."'),
         ("REQUIRE item.stock + 1", "write item.stock + 1 > 0"),
+        ("REQUIRE $x * 2", "write $x * 2 > 0"),
         ("REQUIRE 3", "write a comparison, such as item.stock > 0"),
         ("REQUIRE item.adult WHEN user.age", "write user.age > 0"),
     ],
@@ -335,8 +347,12 @@ def test_long_expressions_are_cut():
         ("ctx.now - item.created_at", "duration"),
         ("ctx.now - item.age", "time"),
         ("ctx.x - item.created_at", "duration"),
-        ("ctx.x * ctx.y", ANY),
-        ("2 * ctx.x", ANY),
+        ("ctx.x * ctx.y", AMOUNT),
+        ("2 * ctx.x", AMOUNT),
+        ("-ctx.x", AMOUNT),
+        ("-ctx.x * ctx.y - 3", "number"),
+        ("abs($x)", AMOUNT),
+        ("$x", ANY),
         ("item.age * ctx.x", "duration"),
         ("max(ctx.x, item.age)", "duration"),
         ("decay(item.age, 30d)", "number"),

@@ -38,6 +38,7 @@ _A_KIND = {
     "set": "a set",
     "id": "an id",
     "duration": "a duration",
+    "amount": "a number, a duration or a time",
     "any": "given with the request",
 }
 _FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "=", "!=": "!="}
@@ -67,6 +68,7 @@ def as_condition(node: Expression, kind: str) -> str:
 
 _AS_CONDITION = {
     "number": " > 0",
+    "amount": " > 0",
     "time": " >= 2026-01-31",
     "duration": " <= 30d",
     "category": ' = "..."',

@@ -26,8 +26,8 @@ from recopersona.rules.nodes import (
     Param,
     StartsWith,
 )
-from recopersona.rules.trees import walk
-from recopersona.rules.values import duration, listed, literal, name_from, whole, whole_text
+from recopersona.rules.python_values import duration, listed, literal, name_from, whole, whole_text
+from recopersona.rules.walking import parts_of
 
 ORDERS = ("<", "<=", ">", ">=")
 COMPARISONS = ("=", "!=", *ORDERS)
@@ -129,7 +129,7 @@ def param(name: Any) -> Param:
 
 def of_request(condition: Expression) -> Expression:
     """Return a condition that can be decided once per request; refuse one that asks for an item."""
-    for node in walk([condition]):
+    for node in parts_of(condition):
         if isinstance(node, Did) or (isinstance(node, Field) and node.of == "item"):
             asked = "did(...)" if isinstance(node, Did) else f"item.{node.name}"
             raise RuleError(

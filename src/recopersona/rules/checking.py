@@ -61,6 +61,9 @@ from recopersona.rules.schema import CREATED, RuleSchema
 ANY = "any"
 """The kind of what the request brings: whatever it must be."""
 
+AMOUNT = "amount"
+"""The kind of what is reckoned from it: a number, a duration or a time."""
+
 EQUAL: dict[str, frozenset[str]] = {
     "number": frozenset({"number", "category", "id"}),
     "category": frozenset({"category", "text", "number", "id"}),
@@ -74,6 +77,7 @@ EQUAL: dict[str, frozenset[str]] = {
 """What each kind can be equal to."""
 
 ORDERED = frozenset({"number", "time", "duration"})
+_AMOUNTS = ORDERED | {AMOUNT}
 LISTED = frozenset({"category", "text", "number", "id"})
 """The kinds that a list or a set may hold."""
 
@@ -104,16 +108,15 @@ def check_rules(rules: RuleSet, schema: Any) -> None:
     recopersona.errors.RuleError: in_stock: unknown field item.stok; did you mean item.stock?
     """
     checker = _Checker(RuleSchema.of(schema))
-    for number, rule in enumerate(rules.rules, 1):
+    for number, rule in enumerate(rules.rules):
         try:
             checker.check(rule)
         except _Misfit as misfit:
             place = max(misfit.node.place, rule.place)  # a part begins no earlier than its rule
             if rules.text is not None and place >= 0:
                 raise RuleError(misfit.problem, rules.text, place) from None
-            label = rule.name or f"rule {number}"
             where = "" if misfit.shown is None else f", {printed(misfit.shown)}"
-            raise RuleError(f"{label}{where}: {misfit.problem}") from None
+            raise RuleError(f"{rules.labels[number]}{where}: {misfit.problem}") from None
 
 
 def kind_of(expression: Expression, schema: RuleSchema) -> str:
@@ -166,7 +169,7 @@ class _Checker:
 
     def factor(self, rule: Boost | Bury) -> None:
         kind = self.kind(rule.by)
-        if kind not in (ANY, "number"):
+        if kind not in (ANY, AMOUNT, "number"):
             raise _Misfit(
                 f"{type(rule).__name__.upper()} ... BY needs a number, but "
                 f"{described(rule.by, kind)}; write a factor such as 1.3",
@@ -226,16 +229,16 @@ class _Checker:
 
     def negative(self, node: Negative) -> str:
         kind = self.kind(node.value)
-        if kind not in (ANY, "number", "duration"):
+        if kind not in (ANY, AMOUNT, "number", "duration"):
             raise _Misfit(f"{described(node.value, kind)} and has no negative", node)
-        return kind
+        return AMOUNT if kind == ANY else kind
 
     def call(self, node: Call) -> str:
         kinds = [self.kind(arg) for arg in node.args]
         wanted = _TAKES[node.name]
         known: str | None = None
         for arg, kind in zip(node.args, kinds, strict=True):
-            if kind == ANY:
+            if kind in (ANY, AMOUNT):
                 continue
             if kind not in wanted:
                 raise _Misfit(
@@ -250,7 +253,7 @@ class _Checker:
                 )
             known = kind
         if node.name in ("min", "max", "abs"):
-            return known or ANY
+            return known or AMOUNT
         return "number"
 
     # -- tests ---------------------------------------------------------------------------------
@@ -284,6 +287,7 @@ class _Checker:
         if not isinstance(node.members, tuple):
             self.list_of(node.members, kind, node)
             return "flag"
+        value = node.value
         for member in node.members:
             other = self.kind(member)
             if other == "set":
@@ -293,7 +297,9 @@ class _Checker:
                     member,
                 )
             if not _can_be_equal(kind, other):
-                self._refuse(Compare("=", node.value, member), kind, other, node)
+                self._refuse(Compare("=", value, member), kind, other, node)
+            if kind == ANY:  # what nobody knows yet takes the kind of the first that is known
+                value, kind = member, other
         return "flag"
 
     def has(self, node: Has) -> str:
@@ -310,7 +316,7 @@ class _Checker:
             return "flag"
         for member in node.members:
             other = self.kind(member)
-            if other not in (ANY, *LISTED):
+            if other not in (ANY, AMOUNT, *LISTED):
                 raise _Misfit(
                     f"a set holds text or numbers, but {described(member, other)}", member
                 )
@@ -323,10 +329,15 @@ class _Checker:
             as_one = Compare("=", node.value, members) if isinstance(node, In) else None
             instead = printed(as_one) if as_one else f"({printed(members)}), with brackets"
             raise _Misfit(f"{described(members, other)}, not a list; write {instead}", members)
-        if other == "set" and kind not in (ANY, *LISTED):
+        if kind == AMOUNT:
             raise _Misfit(
-                f"{described(node.value, kind)}, and {printed(members)} is a set of text or "
-                "numbers",
+                f"{described(node.value, kind)}, and nobody knows which of them {printed(members)} "
+                "holds; write the values in brackets",
+                node.value,
+            )
+        if kind == "flag" or (other == "set" and kind not in (ANY, *LISTED)):
+            raise _Misfit(
+                f"{described(node.value, kind)}, and {printed(members)} holds text or numbers",
                 node.value,
             )
 
@@ -382,12 +393,16 @@ def _clash(
 def _can_be_equal(left: str, right: str) -> bool:
     if left == ANY or right == ANY:
         return "set" not in (left, right)
+    if left == AMOUNT or right == AMOUNT:
+        return left in _AMOUNTS and right in _AMOUNTS
     return right in EQUAL[left]
 
 
 def _can_be_ordered(left: str, right: str) -> bool:
     if left == ANY or right == ANY:
-        return left == right or left in ORDERED or right in ORDERED
+        return left in (ANY, *_AMOUNTS) and right in (ANY, *_AMOUNTS)
+    if left == AMOUNT or right == AMOUNT:
+        return left in _AMOUNTS and right in _AMOUNTS
     return left == right and left in ORDERED
 
 
@@ -441,10 +456,10 @@ _NO_GROUPS = {
 """The kinds by which items cannot be counted, and why."""
 
 _TAKES: dict[str, tuple[str, ...]] = {
-    "ramp": ("number", "duration"),
+    "ramp": ("number", "duration", "time"),
     "decay": ("number", "duration"),
-    "min": ("number", "duration"),
-    "max": ("number", "duration"),
+    "min": ("number", "duration", "time"),
+    "max": ("number", "duration", "time"),
     "abs": ("number", "duration"),
     "log1p": ("number",),
 }
@@ -452,7 +467,7 @@ assert _TAKES.keys() == FUNCTIONS.keys()  # noqa: S101
 
 
 def _arithmetic_results() -> dict[tuple[str, str, str], str]:
-    """Work out what each pair of kinds gives, with `ANY` standing for all it may turn out to be."""
+    """Work out what each pair of kinds gives, also where one may turn out to be several."""
     number, duration, time = "number", "duration", "time"
     exact = {
         ("+", number, number): number,
@@ -471,16 +486,16 @@ def _arithmetic_results() -> dict[tuple[str, str, str], str]:
         ("/", duration, duration): number,
     }
     results = dict(exact)
-    kinds = (number, duration, time)
-    for op, left, right in product("+-*/", (*kinds, ANY), (*kinds, ANY)):
-        if ANY in (left, right):
+    kinds, open_ones = (number, duration, time), (ANY, AMOUNT)
+    for op, left, right in product("+-*/", (*kinds, *open_ones), (*kinds, *open_ones)):
+        if left in open_ones or right in open_ones:
             possible = {
                 result
                 for (other, first, second), result in exact.items()
-                if other == op and left in (first, ANY) and right in (second, ANY)
+                if other == op and left in (first, *open_ones) and right in (second, *open_ones)
             }
             if possible:
-                results[op, left, right] = possible.pop() if len(possible) == 1 else ANY
+                results[op, left, right] = possible.pop() if len(possible) == 1 else AMOUNT
     return results
 
 

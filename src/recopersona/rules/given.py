@@ -6,7 +6,7 @@ Nothing that a request brings can raise: a value of the wrong type counts as unk
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -127,9 +127,9 @@ def read_label(raw: Any) -> Any:
     """Read one value of a category, or an id: text, or a number."""
     if isinstance(raw, str):
         return str(raw)
-    if isinstance(raw, (int, np.integer)) and not isinstance(raw, bool):
-        return int(raw)
-    return read_number(raw)
+    number = read_number(raw)
+    # Not as a float: beyond 2**53 that would be another id.
+    return int(raw) if isinstance(raw, (int, np.integer)) and number is not WRONG else number
 
 
 def read_any(raw: Any) -> Any:
@@ -164,7 +164,7 @@ def read_duration(raw: Any) -> Any:
     if isinstance(raw, np.timedelta64):
         raw = pd.Timedelta(raw)
     if isinstance(raw, timedelta):
-        return WRONG if is_missing(raw) else raw / _MS
+        return raw / _MS if raw == raw else WRONG  # NaT is not equal to itself
     if isinstance(raw, str):
         try:
             return duration_ms(raw)
@@ -177,8 +177,9 @@ def read_list(raw: Any) -> Any:
     """Read a list as a tuple, its members as they came; a lone value is no list."""
     if not isinstance(raw, _LISTS):
         return WRONG
-    values: Iterable[Any] = raw.tolist() if isinstance(raw, np.ndarray) else raw
-    return tuple(values) if isinstance(values, Iterable) else WRONG
+    if isinstance(raw, np.ndarray):
+        return tuple(raw.tolist()) if raw.ndim == 1 else WRONG
+    return tuple(raw)
 
 
 def read_raw(raw: Any) -> Any:

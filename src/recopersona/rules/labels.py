@@ -62,7 +62,9 @@ class NumberAsLabel(Label):
         values = self.number.values(rows, asked)
         if not isinstance(values, np.ndarray):
             return values if values == values else None
-        return np.where(np.isnan(values), None, values.astype(object))
+        labels: Array = values.astype(object)
+        labels[np.isnan(values)] = None
+        return labels
 
 
 class TextOf(Label):
@@ -80,15 +82,17 @@ class Coded(Label):
     """Categories by their codes."""
 
     @abstractmethod
-    def codes(self, rows: Rows) -> Indices:
-        """Return int32 codes (n_rows,), -1 where unknown."""
+    def coded(self, rows: Rows) -> tuple[Indices, IdMap]:
+        """Return int32 codes (n_rows,), -1 where unknown, and the values by code.
 
-    @abstractmethod
-    def categories(self) -> IdMap:
-        """Return the values by code, as they are now."""
+        Both at once: an update on another thread may put a new column in between.
+        """
 
     def labels(self, rows: Rows, asked: Asked) -> Array:
-        return np.append(self.categories().ids.astype(object), None)[self.codes(rows)]
+        codes, categories = self.coded(rows)
+        known: Any = [*categories.ids.tolist(), None]  # the last is where unknown ones look
+        labels: Array = np.fromiter(known, object, count=len(known))[codes]
+        return labels
 
 
 class CategoryOf(Coded):
@@ -98,11 +102,9 @@ class CategoryOf(Coded):
         super().__init__(Needs.of_column(column.name))
         self.column: Callable[[], CategoryColumn] = column
 
-    def codes(self, rows: Rows) -> Indices:
-        return self.column().values[rows]
-
-    def categories(self) -> IdMap:
-        return self.column().categories
+    def coded(self, rows: Rows) -> tuple[Indices, IdMap]:
+        column = self.column()
+        return column.values[rows], column.categories
 
 
 class ItemId(Coded):
@@ -112,16 +114,15 @@ class ItemId(Coded):
         super().__init__(Needs(per_item=True))
         self.ids = tables.items.ids
 
-    def codes(self, rows: Rows) -> Indices:
-        if isinstance(rows, slice):
-            return np.arange(len(self.ids), dtype=np.int32)
-        return rows
-
-    def categories(self) -> IdMap:
-        return self.ids
+    def coded(self, rows: Rows) -> tuple[Indices, IdMap]:
+        every = np.arange(len(self.ids), dtype=np.int32) if isinstance(rows, slice) else rows
+        return every, self.ids
 
 
 # -- which codes are among some ----------------------------------------------------------------
+
+ABSENT = -2
+"""The code of a value that a column does not have."""
 
 _FEW = 4  # so many comparisons are quicker than a look-up each
 
@@ -139,7 +140,8 @@ def members(codes: Indices, wanted: Indices, n_codes: int) -> Mask:
         return table[codes]
     ordered = np.sort(wanted)
     places = np.minimum(ordered.searchsorted(codes), len(ordered) - 1)
-    return ordered[places] == codes
+    found: Mask = ordered[places] == codes
+    return found
 
 
 def codes_of(values: Sequence[Any], categories: IdMap) -> Indices:
@@ -149,9 +151,17 @@ def codes_of(values: Sequence[Any], categories: IdMap) -> Indices:
     return np.fromiter(found, np.int32, count=len(found))
 
 
+def code_or_absent(value: Any, categories: IdMap) -> int:
+    """Return a value's code: -1 where it is unknown, `ABSENT` where there is none."""
+    if value is None:
+        return UNKNOWN
+    code = categories.index(value)
+    return ABSENT if code == UNKNOWN else code
+
+
 def translated(codes: Indices, own: IdMap, other: IdMap) -> Indices:
-    """Return codes in another map's numbers: -1 where unknown, -2 where it lacks the value."""
+    """Return codes in another map's numbers: `ABSENT` for values that it lacks."""
     if own is other:
         return codes
-    numbers = np.array([other.index(value) for value in own.ids.tolist()], np.int32)
-    return np.append(np.where(numbers < 0, np.int32(-2), numbers), np.int32(UNKNOWN))[codes]
+    values: list[Any] = [*own.ids.tolist(), None]  # the last is where unknown ones look
+    return np.array([code_or_absent(value, other) for value in values], np.int32)[codes]

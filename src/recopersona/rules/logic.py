@@ -78,10 +78,10 @@ class FlagOf(Condition):
         self.column: Callable[[], FlagColumn] = column
 
     def true(self, rows: Rows, asked: Asked) -> Mask:
-        return self.column().values[rows] == 1
+        return np.equal(self.column().values[rows], 1)
 
     def false(self, rows: Rows, asked: Asked) -> Mask:
-        return self.column().values[rows] == 0
+        return np.equal(self.column().values[rows], 0)
 
 
 class Opposite(Condition):
@@ -89,13 +89,13 @@ class Opposite(Condition):
 
     def __init__(self, condition: Condition) -> None:
         super().__init__(condition.needs)
-        self.true, self.false = condition.false, condition.true  # type: ignore[method-assign]
+        self.condition = condition
 
     def true(self, rows: Rows, asked: Asked) -> Mask | bool:
-        raise NotImplementedError
+        return self.condition.false(rows, asked)
 
     def false(self, rows: Rows, asked: Asked) -> Mask | bool:
-        raise NotImplementedError
+        return self.condition.true(rows, asked)
 
 
 class _Joined(Condition):
@@ -112,22 +112,22 @@ class _Joined(Condition):
         for part in self.of_all:
             if not getattr(part, answers)(rows, asked):
                 return False if self.of_request else everywhere(False, rows, self.items)
-        mask: Any = True
+        mask: Mask | None = None
         for part in self.of_each:
             found = getattr(part, answers)(rows, asked)
-            mask = found if mask is True else np.logical_and(mask, found, out=mask)
-        return mask
+            mask = found if mask is None else np.logical_and(mask, found, out=mask)
+        return True if mask is None else mask
 
     def _anywhere(self, answers: str, rows: Rows, asked: Asked) -> Mask | bool:
         """Tell where any part answers yes."""
         for part in self.of_all:
             if getattr(part, answers)(rows, asked):
                 return True if self.of_request else everywhere(True, rows, self.items)
-        mask: Any = False
+        mask: Mask | None = None
         for part in self.of_each:
             found = getattr(part, answers)(rows, asked)
-            mask = found if mask is False else np.logical_or(mask, found, out=mask)
-        return mask
+            mask = found if mask is None else np.logical_or(mask, found, out=mask)
+        return False if mask is None else mask
 
 
 class All(_Joined):
@@ -200,8 +200,8 @@ class StartingWith(Condition):
 
     def _answer(self, wanted: bool, rows: Rows, asked: Asked) -> Mask | bool:
         if isinstance(self.label, Coded):
-            codes = self.label.codes(rows)
-            found = self._of_codes(self.label.categories().ids)[codes]
+            codes, categories = self.label.coded(rows)
+            found: Mask = self._of_codes(categories.ids)[codes]
             return found if wanted else np.logical_and(codes >= 0, ~found)
         labels = self.label.labels(rows, asked)
         if isinstance(labels, np.ndarray):

@@ -86,18 +86,19 @@ class CodeAmong(Condition):
         self.kept: tuple[IdMap, int, Indices] | None = None
 
     def true(self, rows: Rows, asked: Asked) -> Mask:
-        codes, listing = self.coded.codes(rows), self.listed.listing(asked)
-        return np.zeros(len(codes), np.bool_) if listing is None else self._hits(codes, listing)
+        (codes, categories), listing = self.coded.coded(rows), self.listed.listing(asked)
+        if listing is None:
+            return np.zeros(len(codes), np.bool_)
+        return self._hits(codes, categories, listing)
 
     def false(self, rows: Rows, asked: Asked) -> Mask:
-        codes, listing = self.coded.codes(rows), self.listed.listing(asked)
+        (codes, categories), listing = self.coded.coded(rows), self.listed.listing(asked)
         if listing is None or listing.open:
             return np.zeros(len(codes), np.bool_)
-        hits = self._hits(codes, listing)
+        hits = self._hits(codes, categories, listing)
         return np.logical_and(codes >= 0, np.logical_not(hits, out=hits), out=hits)
 
-    def _hits(self, codes: Indices, listing: Listing) -> Mask:
-        categories = self.coded.categories()
+    def _hits(self, codes: Indices, categories: IdMap, listing: Listing) -> Mask:
         n_codes, kept = len(categories), self.kept
         if self.always and kept is not None and kept[0] is categories and kept[1] == n_codes:
             wanted = kept[2]

@@ -148,7 +148,8 @@ class TimeOf(Numeric):
 
     def ms(self, rows: Rows) -> Array:
         """Return int64 milliseconds, `MISSING_TIME` where unknown."""
-        return self.column().values[rows]
+        ms: Array = self.column().values[rows]
+        return ms
 
     def values(self, rows: Rows, asked: Asked) -> Array:
         ms = self.ms(rows)
@@ -166,7 +167,8 @@ class Since(Numeric):
 
     def values(self, rows: Rows, asked: Asked) -> Array:
         values = self.start.values(rows, asked)
-        return np.subtract(self.until.values(rows, asked), values, out=values)
+        difference: Array = np.subtract(self.until.values(rows, asked), values, out=values)
+        return difference
 
 
 def age(tables: Tables, now: Numeric) -> Since:
@@ -182,14 +184,18 @@ class Computed(Numeric):
         self.function, self.args = function, tuple(args)
 
     def values(self, rows: Rows, asked: Asked) -> Any:
-        args = [np.float64(one) if isinstance(one, (int, float)) else one
-                for one in (arg.values(rows, asked) for arg in self.args)]  # fmt: skip
+        args = [_of_numpy(arg.values(rows, asked)) for arg in self.args]
         with np.errstate(all="ignore"):
             result = self.function(*args)
         if isinstance(result, np.ndarray):
             result[~np.isfinite(result)] = np.nan
             return result
         return float(result) if np.isfinite(result) else math.nan
+
+
+def _of_numpy(values: Any) -> Any:
+    """Return one number as numpy has it, which divides by zero without a word."""
+    return values if isinstance(values, np.ndarray) else np.float64(values)
 
 
 class Chosen(Numeric):
@@ -200,11 +206,11 @@ class Chosen(Numeric):
         self.function, self.args = function, tuple(args)
 
     def values(self, rows: Rows, asked: Asked) -> Any:
-        first, *others = (arg.values(rows, asked) for arg in self.args)
+        first, *others = (_of_numpy(arg.values(rows, asked)) for arg in self.args)
         result = self.function(first) if not others else first
         for other in others:
             result = self.function(result, other)
-        return result
+        return result if isinstance(result, np.ndarray) else result.item()
 
 
 def ramp(x: Any, low: Any, high: Any) -> Any:
