@@ -1,7 +1,8 @@
 """Reads expressions: one loop over operators by how strongly they bind, one step per value.
 
 Both the brackets that stand open and the nodes above a value are counted on the way down, so that
-no text, however it is nested, comes near Python's own limit.
+no text, however it is nested, comes near Python's own limit. How deep long sums are nested shows
+only afterwards: `excess_of` looks at whole expressions, in a `RuleSet` those of all its rules.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ from recopersona.rules.limits import (
     MOST_OPERATIONS,
     TOO_DEEP,
     TOO_MANY,
-    excess_of,
 )
 from recopersona.rules.literals import is_moment, moment_from, number_from, text_from
 from recopersona.rules.mistakes import (
@@ -125,15 +125,6 @@ class ExpressionReader:
         return found
 
     # -- conditions and numbers ------------------------------------------------------------
-
-    def whole(self, lowest: int = OR) -> Expression:
-        """Read an expression that stands by itself in a rule."""
-        start = self.at
-        found = self.expression(lowest)
-        # With few tokens there cannot be many nodes, and most rules need not be looked over.
-        if self.at - start > MOST_DEPTH and (problem := excess_of(found)):
-            self.fail(problem, start)
-        return found
 
     def expression(self, lowest: int) -> Expression:
         """Read values as long as the operators between them bind at least so strongly."""
