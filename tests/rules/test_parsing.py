@@ -299,6 +299,12 @@ def test_nesting_ends_at_the_limit(nest):
         assert f"nested {MOST_DEPTH} deep" in refusal(f"REQUIRE {nest(depth)}")[0]
 
 
+def test_a_sum_is_pointed_at_where_it_gets_too_long():
+    _, found = refusal("REQUIRE " + " + ".join(["item.a"] * 40))
+    assert found.startswith("+ item.a")
+    assert found.count("+") == 40 - MOST_DEPTH
+
+
 def test_a_long_condition_is_not_a_deep_one():
     terms = [f"item.f{number}" for number in range(4_000)]
     assert len(parse_expression(" OR ".join(terms)).args) == len(terms)

@@ -19,7 +19,7 @@ from recopersona.rules.limits import (
     TOO_DEEP,
     TOO_MANY,
 )
-from recopersona.rules.literals import is_moment, moment_from, number_from, text_from
+from recopersona.rules.literals import UNITS, is_moment, moment_from, number_from, text_from
 from recopersona.rules.mistakes import (
     no_chain,
     no_count,
@@ -47,7 +47,6 @@ from recopersona.rules.nodes import (
     In,
     IsUnknown,
     Members,
-    Negative,
     Not,
     Param,
     StartsWith,
@@ -288,10 +287,9 @@ class ExpressionReader:
         """Read what a minus stands before; with a number it is one number."""
         at = self.at
         word, place = self.words[at + 1], self.places[at]
-        if word[:1].isdigit() and not is_moment(word):
+        if word[:1].isdigit() and word[-1:] not in _UNIT_ENDS and not is_moment(word):
             self.at += 2
-            found = number_from(word, self.text, place, sign=-1)
-            return Negative(found, place=place) if isinstance(found, Duration) else found
+            return number_from(word, self.text, place, sign=-1)
         self.at += 1
         self.operation()
         return negative(self.expression(VALUE), place=place)
@@ -410,6 +408,7 @@ class ExpressionReader:
 
 
 Reader = Callable[[ExpressionReader], Expression]
+_UNIT_ENDS = frozenset(unit[-1] for unit in UNITS)
 _QUOTES = ('"', "'")
 _BY_SIGN: Mapping[str, Reader] = (
     dict.fromkeys("0123456789", ExpressionReader.number)
