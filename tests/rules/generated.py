@@ -60,7 +60,7 @@ def random_rule_set(rng: Any, most: int = 6) -> RuleSet:
     rng   a `random.Random` or a NumPy generator
     most  rules
     """
-    random = rng if isinstance(rng, Random) else Random(int(rng.integers(2**63)))
+    random = rng if isinstance(rng, Random) else Random(int(rng.integers(2**63)))  # noqa: S311
     count = random.randrange(most + 1)
     names: list[str | None] = [None] * count
     for place in range(count):

@@ -11,38 +11,44 @@ an eye on the rest would find. Its cost is counted in looks: candidates looked a
 
 from __future__ import annotations
 
-from collections import namedtuple
-
 import numpy as np
 
-from recopersona.kernels.compiling import f32, flag, i32, i64, inner, kernel, read, written
+from recopersona.kernels.compiling import f32, flag, i32, i64, inlined, inner, kernel, read, written
 
 SIZE, SLIDING, BASE, HARD, TOTAL, QUOTA = range(6)
 """Columns of the table of rules: slots of the window; whether it slides; how many of a group it may
 hold; how many at the very most; how many above ``BASE`` in all windows together; whether only
 group 0 counts, and candidates of code 1 do not."""
 
-_FIRST, _REST, _OPEN, _OVER = range(6, 10)
-_COLUMNS = 10
 _LARGE = 1 << 60
+_FEW_WAYS = 40_000.0  # so many ways to fill a page are all tried
+_FIRST_LOOKS = 3_000  # on a page that is not small, before it is repaired
+_REPAIR_LOOKS = 60_000
+_AWAY = 7  # rounds
 
-# rules   (n_rules, columns) the table, then the first cell, the cell that does not count, the open
-#         slots of the window and how much is above BASE so far
-# quotas  the rules with QUOTA whose window does not slide
-# cells   (n_candidates, n_rules), the cell of each candidate
-# counts  (n_cells,) shown so far: in the window, or, where it slides, on the whole page
-# supply  (n_cells,) candidates not shown yet
-# pairs   (n_quotas, n_cells) those of them that match the quota
-# rooms   (n_rules, 2) how many more could be shown, below BASE and below HARD
-# both    (n_rules, n_quotas) those of them that could match the quota
-# page    (n,) the candidate in each slot, -1 where it is open
-# kinds, following, heads: of each candidate its kind and the next of it; of each kind its best that
-#         is not shown, -1 at its end
-# left    (1,) open slots
-_Desk = namedtuple(
-    "_Desk",
-    "rules quotas cells counts supply pairs rooms both page kinds following heads worth gains left",
-)
+# The desk on which pages are tried, five arrays that go together:
+#
+# rules: a row per rule, the table and
+_FIRST, _REST = 6, 7  # the first cell, and the cell of candidates that do not count, behind them
+_OPEN, _OVER = 8, 9  # open slots of the window; how many are above BASE so far
+_BELOW, _WITHIN = 10, 11  # how many more could be shown below BASE, below HARD
+_NUMBER = 12  # which quota it is, if it is one whose window does not slide; else -1
+_SERVING = 13  # for each quota, how many of those below HARD could match it
+# stock: a row per cell of any rule
+_SHOWN, _THERE = 0, 1  # shown so far, in the window or on a page where it slides; not shown yet
+_MATCHING = 2  # for each quota, how many of those not shown match it
+# cards: a row per candidate
+_KIND, _NEXT, _USED = 0, 1, 2  # its kind, the next of it (-1 behind the last), if it is shown
+_CELLS = 3  # for each rule, its cell
+# page: the candidate in each slot, -1 where it is open
+# heads: of each kind the best that is not shown, -1 where none is left
+
+
+@inner
+def _copy(target, source):
+    """Copy element by element: a slice takes the compiler seconds."""
+    for place in range(len(target)):
+        target[place] = source[place]
 
 
 @inner
@@ -69,30 +75,29 @@ def _number(numbers, keys):
 
 
 @inner
-def _number_cells(cells, rules, keys, codes):
+def _number_cells(cards, rules, keys, codes):
     """Give each candidate a cell per rule, and a key of all its cells; count the cells."""
     n = len(keys)
-    numbers, codes_of = np.empty(n, np.int64), np.empty(n, np.int64)
+    numbers, groups_of = np.empty(n, np.int64), np.empty(n, np.int64)
     cell, span = 0, 2.0**20
     for rule in range(len(rules)):
-        groups = 1
-        if not rules[rule, QUOTA]:
+        if rules[rule, QUOTA]:
+            groups = 1
             for row in range(n):
-                codes_of[row] = max(codes[rule, row], -1)
-            groups = _number(numbers, codes_of)
-        for row in range(n):
-            code = codes[rule, row]
-            if rules[rule, QUOTA]:
-                number = min(max(code, 0), 1)
-            else:
-                number = numbers[row] if code >= 0 else groups
-            cells[row, rule] = cell + number
+                numbers[row] = codes[rule, row] != 0
+        else:
+            for row in range(n):
+                groups_of[row] = codes[rule, row]
+            groups = _number(numbers, groups_of)
+            for row in range(n):
+                numbers[row] = numbers[row] if codes[rule, row] >= 0 else groups
         if span * (groups + 1) > 2.0**60:
-            span = _number(numbers, keys) + 1.0
-            keys[:] = numbers
+            span = _number(groups_of, keys) + 1.0
+            _copy(keys, groups_of)
         span *= groups + 1
         for row in range(n):
-            keys[row] = keys[row] * (groups + 1) + cells[row, rule] - cell
+            cards[row, _CELLS + rule] = cell + numbers[row]
+            keys[row] = keys[row] * (groups + 1) + numbers[row]
         rules[rule, _FIRST], rules[rule, _REST] = cell, cell + groups
         cell += groups + 1
     return cell
@@ -106,13 +111,13 @@ def _key_of_pins(keys, masks):
     for pin in range(len(masks)):
         if span > 1 << 18:
             span = _number(numbers, keys)
-            keys[:] = numbers
+            _copy(keys, numbers)
         span *= 2
         for row in range(len(keys)):
             keys[row] = 2 * keys[row] + masks[pin, row]
     if span > 1 << 18:
         _number(numbers, keys)
-        keys[:] = numbers
+        _copy(keys, numbers)
 
 
 @inner
@@ -132,292 +137,419 @@ def _worth(worth, scores):
 
 
 @inner
-def _desk(table, codes, masks, scores, n):
-    """Lay out all that the search keeps in mind, with an empty page."""
-    m, n_rules = len(scores), len(table)
-    rules = np.zeros((n_rules, _COLUMNS), np.int64)
-    for rule in range(n_rules):
+def _rules_of(table):
+    """Return the rules with room for what the search keeps in mind."""
+    n_quotas = 0
+    for rule in range(len(table)):
+        n_quotas += table[rule, QUOTA] and not table[rule, SLIDING]
+    rules = np.zeros((len(table), _SERVING + n_quotas), np.int64)
+    n_quotas = 0
+    for rule in range(len(table)):
         for column in range(QUOTA + 1):
             rules[rule, column] = table[rule, column]
-    keys, cells = np.zeros(m, np.int64), np.empty((m, n_rules), np.int32)
+        rules[rule, _NUMBER] = -1
+        if table[rule, QUOTA] and not table[rule, SLIDING]:
+            rules[rule, _NUMBER] = n_quotas
+            n_quotas += 1
+    return rules
+
+
+@inner
+def _cards_of(rules, codes, masks, m):
+    """Return the candidates' cards, the best of each kind, and how many cells there are."""
+    keys, kinds = np.zeros(m, np.int64), np.empty(m, np.int64)
+    cards = np.zeros((m, _CELLS + len(rules)), np.int32)
     _key_of_pins(keys, masks)
-    n_cells = _number_cells(cells, rules, keys, codes)
-    kinds, following = np.empty(m, np.int64), np.full(m, -1, np.int64)
+    n_cells = _number_cells(cards, rules, keys, codes)
     heads = np.full(_number(kinds, keys), -1, np.int64)
     for row in range(m - 1, -1, -1):
-        following[row] = heads[kinds[row]]
+        cards[row, _KIND], cards[row, _NEXT] = kinds[row], heads[kinds[row]]
         heads[kinds[row]] = row
-    worth, gains = np.empty(m, np.float64), np.empty(n, np.float64)
-    _worth(worth, scores)
-    for slot in range(n):
-        gains[slot] = 1.0 / np.log2(2.0 + slot)
-    n_quotas = 0
-    quotas = np.empty(n_rules, np.int64)
-    for rule in range(n_rules):
-        if rules[rule, QUOTA] and not rules[rule, SLIDING]:
-            quotas[n_quotas] = rule
-            n_quotas += 1
-    desk = _Desk(
-        rules, quotas[:n_quotas], cells, np.zeros(n_cells, np.int64), np.zeros(n_cells, np.int64),
-        np.zeros((n_quotas, n_cells), np.int64), np.zeros((n_rules, 2), np.int64),
-        np.zeros((n_rules, n_quotas), np.int64), np.full(n, -1, np.int64), kinds, following, heads,
-        worth, gains, np.full(1, n, np.int64),
-    )  # fmt: skip
-    _count_supply(desk)
-    return desk
+    return cards, heads, n_cells
 
 
 @inner
-def _count_supply(desk):
+def _stock_of(rules, cards, n_cells, n):
     """Count what there is before anything is shown."""
-    rules, cells, quotas = desk.rules, desk.cells, desk.quotas
-    for row in range(len(cells)):
-        for rule in range(len(rules)):
-            desk.supply[cells[row, rule]] += 1
-        for quota in range(len(quotas)):
-            if cells[row, quotas[quota]] == rules[quotas[quota], _REST]:
-                for rule in range(len(rules)):
-                    desk.pairs[quota, cells[row, rule]] += 1
+    stock = np.zeros((n_cells, _MATCHING + rules.shape[1] - _SERVING), np.int64)
     for rule in range(len(rules)):
-        rules[rule, _OPEN] = min(rules[rule, SIZE], len(desk.page))
+        for row in range(len(cards)):
+            stock[cards[row, _CELLS + rule], _THERE] += 1
+    for quota in range(len(rules)):
+        number = rules[quota, _NUMBER]
+        if number >= 0:
+            for row in range(len(cards)):
+                if cards[row, _CELLS + quota] == rules[quota, _REST]:
+                    for rule in range(len(rules)):
+                        stock[cards[row, _CELLS + rule], _MATCHING + number] += 1
+    for rule in range(len(rules)):
+        rules[rule, _OPEN] = min(rules[rule, SIZE], n)
         for cell in range(rules[rule, _FIRST], rules[rule, _REST] + 1):
-            _count_room(desk, rule, cell, 1)
+            _count_room(rules, stock, rule, cell, 1)
+    return stock
 
 
-@inner
-def _count_room(desk, rule, cell, sign):
+@inlined
+def _count_room(rules, stock, rule, cell, sign):
     """Add or take away what one cell could still bring into a window."""
-    rules = desk.rules
-    below, most = desk.supply[cell], _LARGE
+    below, most = stock[cell, _THERE], _LARGE
     if cell != rules[rule, _REST]:
-        most = rules[rule, HARD] - desk.counts[cell]
-        below = min(below, max(rules[rule, BASE] - desk.counts[cell], 0))
-    desk.rooms[rule, 0] += sign * below
-    desk.rooms[rule, 1] += sign * min(desk.supply[cell], most)
-    for quota in range(len(desk.quotas)):
-        desk.both[rule, quota] += sign * min(desk.pairs[quota, cell], most)
+        most = rules[rule, HARD] - stock[cell, _SHOWN]
+        below = min(below, max(rules[rule, BASE] - stock[cell, _SHOWN], 0))
+    rules[rule, _BELOW] += sign * below
+    rules[rule, _WITHIN] += sign * min(stock[cell, _THERE], most)
+    for quota in range(rules.shape[1] - _SERVING):
+        rules[rule, _SERVING + quota] += sign * min(stock[cell, _MATCHING + quota], most)
 
 
 @inner
-def _above(desk, rule, cell, slot):
+def _above_sliding(rules, cards, page, rule, cell, slot):
     """Return in how many windows one more would be above BASE; -1 if it would be above HARD."""
-    size, base, hard = desk.rules[rule, SIZE], desk.rules[rule, BASE], desk.rules[rule, HARD]
-    if cell == desk.rules[rule, _REST]:
-        return 0
-    if not desk.rules[rule, SLIDING]:
-        if slot >= size or desk.counts[cell] < base:
-            return 0
-        return 1 if desk.counts[cell] < hard else -1
-    if desk.counts[cell] < base or size < 1:
-        return 0
-    page, cells, n = desk.page, desk.cells, len(desk.page)
+    size, base, hard = rules[rule, SIZE], rules[rule, BASE], rules[rule, HARD]
+    n, column = len(page), _CELLS + rule
     start, above, held = max(0, slot - size + 1), 0, 0
     for place in range(start, start + size):
-        held += page[place] >= 0 and cells[page[place], rule] == cell
+        held += page[place] >= 0 and cards[page[place], column] == cell
     while True:
         if held >= hard:
             return -1
         above += held >= base
         if start >= slot or start + size >= n:
             return above
-        held -= page[start] >= 0 and cells[page[start], rule] == cell
+        held -= page[start] >= 0 and cards[page[start], column] == cell
         start += 1
         last = page[start + size - 1]
-        held += last >= 0 and cells[last, rule] == cell
+        held += last >= 0 and cards[last, column] == cell
 
 
-@inner
-def _fits(desk, row, slot):
+@inlined
+def _above(rules, stock, cards, page, rule, row, slot):
+    """Return the same, of any rule, for a candidate that would stand in a slot."""
+    cell, size = cards[row, _CELLS + rule], rules[rule, SIZE]
+    if cell == rules[rule, _REST] or stock[cell, _SHOWN] < rules[rule, BASE] or size < 1:
+        return 0
+    if rules[rule, SLIDING]:
+        return _above_sliding(rules, cards, page, rule, cell, slot)
+    if slot >= size:
+        return 0
+    return 1 if stock[cell, _SHOWN] < rules[rule, HARD] else -1
+
+
+@inlined
+def _fits(rules, stock, cards, page, row, slot):
     """Tell whether a candidate may stand in an open slot beside what is there."""
-    for rule in range(len(desk.rules)):
-        above = _above(desk, rule, desk.cells[row, rule], slot)
-        if above < 0 or desk.rules[rule, _OVER] + above > desk.rules[rule, TOTAL]:
+    for rule in range(len(rules)):
+        above = _above(rules, stock, cards, page, rule, row, slot)
+        if above < 0 or rules[rule, _OVER] + above > rules[rule, TOTAL]:
             return False
     return True
 
 
 @inner
-def _show(desk, row, slot):
-    """Put a candidate that fits into an open slot."""
-    for rule in range(len(desk.rules)):
-        cell = desk.cells[row, rule]
-        desk.rules[rule, _OVER] += max(_above(desk, rule, cell, slot), 0)
-        _move(desk, rule, row, slot, 1)
-    desk.page[slot] = row
-    desk.heads[desk.kinds[row]] = desk.following[row]
-    desk.left[0] -= 1
+def _show(rules, stock, cards, page, heads, row, slot):
+    """Put a candidate into an open slot where it fits."""
+    for rule in range(len(rules)):
+        rules[rule, _OVER] += max(_above(rules, stock, cards, page, rule, row, slot), 0)
+        _move(rules, stock, cards, rule, row, slot, 1)
+    page[slot] = row
+    cards[row, _USED] = 1
+    if heads[cards[row, _KIND]] == row:
+        while row >= 0 and cards[row, _USED]:
+            row = cards[row, _NEXT]
+        heads[cards[page[slot], _KIND]] = row
 
 
 @inner
-def _hide(desk, slot):
-    """Take the candidate out of a slot again: of its kind the last that was shown."""
-    row = desk.page[slot]
-    desk.page[slot] = -1
-    for rule in range(len(desk.rules)):
-        cell = desk.cells[row, rule]
-        _move(desk, rule, row, slot, -1)
-        desk.rules[rule, _OVER] -= max(_above(desk, rule, cell, slot), 0)
-    desk.heads[desk.kinds[row]] = row
-    desk.left[0] += 1
+def _hide(rules, stock, cards, page, heads, slot):
+    """Take the candidate out of a slot again."""
+    row = page[slot]
+    page[slot] = -1
+    for rule in range(len(rules)):
+        _move(rules, stock, cards, rule, row, slot, -1)
+        rules[rule, _OVER] -= max(_above(rules, stock, cards, page, rule, row, slot), 0)
+    cards[row, _USED] = 0
+    kind = cards[row, _KIND]
+    if heads[kind] < 0 or row < heads[kind]:
+        heads[kind] = row
 
 
-@inner
-def _move(desk, rule, row, slot, sign):
+@inlined
+def _move(rules, stock, cards, rule, row, slot, sign):
     """Move a candidate from what there is into a window, or back."""
-    rules, cell = desk.rules, desk.cells[row, rule]
+    cell = cards[row, _CELLS + rule]
     counted = cell != rules[rule, _REST]
     if rules[rule, SLIDING]:
-        desk.supply[cell] -= sign
-        desk.counts[cell] += sign * counted
+        stock[cell, _THERE] -= sign
+        stock[cell, _SHOWN] += sign * counted
         return
-    _count_room(desk, rule, cell, -1)
-    desk.supply[cell] -= sign
-    for quota in range(len(desk.quotas)):
-        asked = desk.quotas[quota]
-        if desk.cells[row, asked] == rules[asked, _REST]:
-            desk.pairs[quota, cell] -= sign
+    _count_room(rules, stock, rule, cell, -1)
+    stock[cell, _THERE] -= sign
+    for quota in range(len(rules)):
+        number = rules[quota, _NUMBER]
+        if number >= 0 and cards[row, _CELLS + quota] == rules[quota, _REST]:
+            stock[cell, _MATCHING + number] -= sign
     if slot < rules[rule, SIZE]:
         rules[rule, _OPEN] -= sign
-        desk.counts[cell] += sign * counted
-    _count_room(desk, rule, cell, 1)
+        stock[cell, _SHOWN] += sign * counted
+    _count_room(rules, stock, rule, cell, 1)
 
 
-@inner
-def _wanted(desk, rule):
+@inlined
+def _wanted(rules, stock, quota):
     """Return how many candidates that match a quota its open slots must get at least."""
-    rules = desk.rules
-    return rules[rule, _OPEN] - (rules[rule, HARD] - desk.counts[rules[rule, _FIRST]])
+    others = rules[quota, HARD] - stock[rules[quota, _FIRST], _SHOWN]
+    return rules[quota, _OPEN] - others
 
 
 @inner
-def _can_go_on(desk, slot):
+def _can_go_on(rules, stock, page, slot):
     """Tell whether what is left may fill the open slots; all before ``slot`` are filled.
 
     No is sure. Yes is sure for one partition with quotas in windows of the same length.
     """
-    rules, rooms = desk.rules, desk.rooms
     for rule in range(len(rules)):
         if rules[rule, SLIDING]:
-            if not _can_slide(desk, rule, slot):
+            if not _can_slide(rules, stock, page, rule, slot):
                 return False
             continue
         still = rules[rule, _OPEN]
         spare = rules[rule, TOTAL] - rules[rule, _OVER]
-        if still > 0 and (rooms[rule, 1] < still or rooms[rule, 0] + spare < still):
+        if still > 0 and (rules[rule, _WITHIN] < still or rules[rule, _BELOW] + spare < still):
             return False
-    for quota in range(len(desk.quotas)):
-        asked = desk.quotas[quota]
-        if rules[asked, _OPEN] > 0:
-            wanted = _wanted(desk, asked)
-            if wanted > 0 and not _can_serve(desk, quota, asked, wanted):
+        if still > 0 and rules[rule, _NUMBER] >= 0:
+            wanted = _wanted(rules, stock, rule)
+            if wanted > 0 and not _can_serve(rules, stock, rule, wanted):
                 return False
     return True
 
 
 @inner
-def _can_serve(desk, quota, asked, wanted):
+def _can_serve(rules, stock, asked, wanted):
     """Tell whether a quota can be had beside each other rule."""
-    rules = desk.rules
-    still = rules[asked, _OPEN]
+    still, number = rules[asked, _OPEN], rules[asked, _NUMBER]
     for rule in range(len(rules)):
         if rules[rule, SLIDING] or rule == asked:
             continue
-        inside = rules[rule, _OPEN]
-        have = desk.both[rule, quota]
+        inside, have = rules[rule, _OPEN], rules[rule, _SERVING + number]
         if inside < still:
             have = min(have, inside) + still - inside
         if have < wanted:
             return False
-    for other in range(quota + 1, len(desk.quotas)):
-        rule = desk.quotas[other]
-        more = _wanted(desk, rule)
-        if more > 0:
-            shared = min(min(wanted, more), desk.pairs[other, rules[asked, _REST]])
-            if wanted + more - shared > max(still, rules[rule, _OPEN]):
+        if rule > asked and rules[rule, _NUMBER] >= 0:
+            more = _wanted(rules, stock, rule)
+            both = stock[rules[asked, _REST], _MATCHING + rules[rule, _NUMBER]]
+            if more > 0 and wanted + more - min(both, wanted, more) > max(still, inside):
                 return False
     return True
 
 
 @inner
-def _can_slide(desk, rule, slot):
+def _can_slide(rules, stock, page, rule, slot):
     """Tell whether there are groups enough where the window slides over the open slots."""
-    rules = desk.rules
     size, hard = rules[rule, SIZE], rules[rule, HARD]
-    still, span = desk.left[0], len(desk.page) - slot
-    if still < 1 or size < 1 or hard >= size:
+    if size < 1 or hard >= size:
         return True
+    still, span = 0, len(page) - slot
+    for place in range(slot, len(page)):
+        still += page[place] < 0
     most = (span // size) * hard + min(span % size, hard)
-    have = desk.supply[rules[rule, _REST]]
+    have = stock[rules[rule, _REST], _THERE]
     for cell in range(rules[rule, _FIRST], rules[rule, _REST]):
         if have >= still:
             return True
-        have += min(desk.supply[cell], most)
+        have += min(stock[cell, _THERE], most)
     return have >= still
 
 
 @inner
-def _search(best, desk, order, worst, first_only, budget):
-    """Fill the slots of ``order``; return the value of the best way found and the looks left.
+def _search(
+    best, rules, stock, cards, page, heads, cursors, starts, sums, worth, gains,
+    order, n, worst, enough, budget,
+):  # fmt: skip
+    """Fill the first ``n`` slots of ``order``; return the value of the best way and the looks left.
 
-    best   (n,) int64, written: the page, where one was found
-    worst  only ways worth more than this are found
+    best           (n_slots,) int64, written where a way was found: the page
+    rules ... heads the desk; in the end as it was
+    cursors, starts  (n_slots + 1,) int64, scratch: where to look next, and where to begin
+    sums           (n_slots + 1, 2) float64, scratch: the value so far, what the rest can bring
+    worst          only ways of more value are found
+    enough         a way of this value will do: the search ends
     """
-    n, m = len(order), len(desk.worth)
-    cursors, values = np.zeros(n + 1, np.int64), np.zeros(n + 1, np.float64)
-    rests = np.zeros(n + 1, np.float64)
-    found, depth, fresh = worst, 0, True
+    m, found = len(cards), worst
+    depth, fresh = 0, True
+    starts[0], sums[0, 0] = 0, 0.0
     while depth >= 0:
         if depth == n:
-            found = values[n]
-            best[:] = desk.page
-            if first_only:
+            found = sums[n, 0]
+            _copy(best, page)
+            if found >= enough:
                 break
         else:
             if fresh:
-                cursors[depth] = 0
-                rests[depth] = _most(desk, order, depth + 1)
+                first = starts[depth]
+                while first < m and cards[first, _USED]:
+                    first += 1
+                starts[depth], cursors[depth], sums[depth, 1] = first, first, 0.0
+                if found >= 0:
+                    sums[depth, 1] = _most(cards, worth, gains, order, depth + 1, n, first)
             slot, row, down = order[depth], cursors[depth], False
-            while row < m and budget > 0:
-                value = values[depth] + desk.gains[slot] * desk.worth[row]
-                if value + rests[depth] <= found + 1e-12 * abs(found):
-                    break
+            least = found + 1e-12 * abs(found) - sums[depth, 1] - sums[depth, 0]
+            while row < m and budget > 0 and gains[slot] * worth[row] > least:
                 budget -= 1
-                if desk.heads[desk.kinds[row]] == row and _fits(desk, row, slot):
-                    _show(desk, row, slot)
-                    after = order[depth + 1] if depth + 1 < n else len(desk.page)
-                    if _can_go_on(desk, after):
+                if heads[cards[row, _KIND]] == row and _fits(rules, stock, cards, page, row, slot):
+                    _show(rules, stock, cards, page, heads, row, slot)
+                    after = order[depth + 1] if depth + 1 < n else len(page)
+                    if _can_go_on(rules, stock, page, after):
                         down = True
                         break
-                    _hide(desk, slot)
+                    _hide(rules, stock, cards, page, heads, slot)
                 row += 1
+            cursors[depth] = row + 1
             if down:
-                cursors[depth] = row + 1
-                values[depth + 1] = value
+                sums[depth + 1, 0] = sums[depth, 0] + gains[slot] * worth[row]
+                starts[depth + 1] = starts[depth]
                 depth += 1
                 fresh = True
                 continue
         depth -= 1
         fresh = False
         if depth >= 0:
-            _hide(desk, order[depth])
+            _hide(rules, stock, cards, page, heads, order[depth])
     for place in range(depth - 1, -1, -1):
-        _hide(desk, order[place])
+        _hide(rules, stock, cards, page, heads, order[place])
     return found, budget
 
 
 @inner
-def _most(desk, order, depth):
-    """Return what the slots from ``depth`` on could be worth if there were no rules."""
-    total, row, m = 0.0, 0, len(desk.worth)
-    for place in range(depth, len(order)):
-        # A candidate is free if the best of its kind that is not shown comes no later.
-        while row < m and not 0 <= desk.heads[desk.kinds[row]] <= row:
+def _most(cards, worth, gains, order, place, n, row):
+    """Return what slots could be worth at most, were there no rules."""
+    total = 0.0
+    while place < n:
+        while row < len(cards) and cards[row, _USED]:
             row += 1
-        if row == m:
-            return total
-        total += desk.gains[order[place]] * desk.worth[row]
+        if row == len(cards):
+            break
+        total += gains[order[place]] * worth[row]
+        place += 1
         row += 1
     return total
+
+
+@inner
+def _excess(rules, stock, cards, page, row, slot):
+    """Return in how many windows one more would be above HARD, over all rules."""
+    total = 0
+    for rule in range(len(rules)):
+        cell, size, hard = cards[row, _CELLS + rule], rules[rule, SIZE], rules[rule, HARD]
+        if cell == rules[rule, _REST] or stock[cell, _SHOWN] < hard or size < 1:
+            continue
+        if not rules[rule, SLIDING]:
+            total += slot < size
+            continue
+        column, start = _CELLS + rule, max(0, slot - size + 1)
+        held = np.int64(0)
+        for place in range(start, start + size):
+            held += page[place] >= 0 and cards[page[place], column] == cell
+        while True:
+            total += held >= hard
+            if start >= slot or start + size >= len(page):
+                break
+            held -= page[start] >= 0 and cards[page[start], column] == cell
+            start += 1
+            last = page[start + size - 1]
+            held += last >= 0 and cards[last, column] == cell
+    return total
+
+
+@inner
+def _repair(best, rules, stock, cards, page, heads, order, budget):
+    """Fill the slots of ``order`` somehow, then exchange what breaks most until nothing does.
+
+    What left the page stays away for a few rounds, so that the search leaves the places where no
+    single exchange helps. Return whether a way was found.
+    """
+    n = len(order)
+    over = np.empty(len(rules), np.int64)
+    _copy(over, rules[:, _OVER])
+    away = np.zeros(len(cards), np.int64)
+    broken, filled = 0, 0
+    while filled < n and budget > 0:
+        row, least, budget = _least_excess(
+            rules, stock, cards, page, heads, away, order[filled], 0, _LARGE, budget
+        )
+        broken += least
+        _show(rules, stock, cards, page, heads, row, order[filled])
+        filled += 1
+    step = 0
+    while broken > 0 and budget > 0:
+        step += 1
+        change, at, by, other = _LARGE, -1, -1, -1
+        for place in range(n):
+            slot = order[place]
+            row = page[slot]
+            _hide(rules, stock, cards, page, heads, slot)
+            own = _excess(rules, stock, cards, page, row, slot)
+            if own > 0:
+                # The one that stands here must go, so it is away for this look.
+                away[row] += step + 1
+                found, least, budget = _least_excess(
+                    rules, stock, cards, page, heads, away, slot, step, change + own, budget
+                )
+                away[row] -= step + 1
+                if found >= 0:
+                    change, at, by, other = least - own, slot, found, -1
+                for behind in range(n):
+                    against = order[behind]
+                    if against == slot:
+                        continue
+                    budget -= 4
+                    swapped = page[against]
+                    _hide(rules, stock, cards, page, heads, against)
+                    both = own + _excess(rules, stock, cards, page, swapped, against)
+                    least = _excess(rules, stock, cards, page, swapped, slot)
+                    if least - both < change and away[swapped] <= step:
+                        _show(rules, stock, cards, page, heads, swapped, slot)
+                        least += _excess(rules, stock, cards, page, row, against)
+                        _hide(rules, stock, cards, page, heads, slot)
+                        if least - both < change:
+                            change, at, by, other = least - both, slot, swapped, against
+                    _show(rules, stock, cards, page, heads, swapped, against)
+            _show(rules, stock, cards, page, heads, row, slot)
+        if at < 0:
+            break
+        row = page[at]
+        _hide(rules, stock, cards, page, heads, at)
+        if other >= 0:
+            _hide(rules, stock, cards, page, heads, other)
+            _show(rules, stock, cards, page, heads, row, other)
+        _show(rules, stock, cards, page, heads, by, at)
+        away[row] = step + _AWAY
+        broken += change
+    found = broken == 0 and filled == n
+    if found:
+        _copy(best, page)
+    for place in range(filled):
+        _hide(rules, stock, cards, page, heads, order[place])
+    for rule in range(len(rules)):
+        rules[rule, _OVER] = over[rule]
+    return found
+
+
+@inner
+def _least_excess(rules, stock, cards, page, heads, away, slot, step, below, budget):
+    """Return who breaks least in a slot, -1 if all break as much as ``below``; and how much."""
+    found = -1
+    for kind in range(len(heads)):
+        row = heads[kind]
+        while row >= 0 and (away[row] > step or cards[row, _USED]):
+            row = cards[row, _NEXT]
+        if row < 0:
+            continue
+        budget -= 1
+        excess = _excess(rules, stock, cards, page, row, slot)
+        if excess < below or (found >= 0 and excess == below and row < found):
+            found, below = row, excess
+    return found, below, budget
 
 
 @inner
@@ -464,7 +596,8 @@ def _list_best(line, domain):
         if domain[row]:
             line[count] = row
             count += 1
-    line[count:] = -1
+    for place in range(count, len(line)):
+        line[place] = -1
 
 
 @inner
@@ -473,18 +606,16 @@ def _claim(met, claimed, domains, lists, seats, owners, pins, masks):
 
     Two pins on one slot want a candidate that matches both.
     """
-    count = 0
+    count, before = 0, np.empty(len(owners), np.bool_)
     for pin in range(len(pins)):
         claim = 0
         while claim < count and claimed[claim] != pins[pin]:
             claim += 1
-        before = domains[claim].copy()
         if claim == count:
             claimed[claim], seats[claim] = pins[pin], -1
-            domains[claim] = masks[pin]
-        else:
-            for row in range(len(before)):
-                domains[claim, row] = before[row] and masks[pin, row]
+        for row in range(len(before)):
+            before[row] = domains[claim, row]
+            domains[claim, row] = masks[pin, row] and (claim == count or before[row])
         _list_best(lists[claim], domains[claim])
         held = seats[claim]
         if held >= 0 and domains[claim, held]:
@@ -496,95 +627,136 @@ def _claim(met, claimed, domains, lists, seats, owners, pins, masks):
         if met[pin]:
             count = max(count, claim + 1)
         elif claim < count:
-            domains[claim] = before
+            for row in range(len(before)):
+                domains[claim, row] = before[row]
             _list_best(lists[claim], before)
             owners[held] = claim
     return count
 
 
 @inner
-def _reseat(seats, owners, lists, claim, row):
-    """Give a claim this very candidate; tell whether those after it still find one."""
+def _reseat(seats, owners, lists, before, n_claims, claim, row):
+    """Give a claim this very candidate; tell whether those after it still find one.
+
+    before  (n_claims,) who has which candidate so far; ``seats`` is written from it
+    """
+    for other in range(n_claims):
+        owners[seats[other]] = -1
+    _copy(seats, before)
+    for other in range(n_claims):
+        owners[seats[other]] = other
     other = owners[row]
-    if seats[claim] != row:
-        owners[seats[claim]] = -1
-        seats[claim], owners[row] = row, claim
-    if other < 0 or other == claim:
+    if other == claim:
         return True
-    if other < claim:
-        return False
-    return _seat(seats, owners, lists, other, claim + 1)
+    owners[seats[claim]] = -1
+    seats[claim], owners[row] = row, claim
+    if other < 0:
+        return True
+    return other > claim and _seat(seats, owners, lists, other, claim + 1)
 
 
 @inner
-def _find(best, met, desk, pins, masks, budget):
+def _find(
+    best, met, rules, stock, cards, page, heads, cursors, starts, sums, worth, gains, pins, masks,
+    budget,
+):  # fmt: skip
     """Find a page with the best candidates in the pinned slots, or the next best that let it be.
 
-    Return its value, -1 if there is none, and the looks left.
+    Return its value, -1 if there is none, the looks left and the slots that no pin claims; the pins
+    of the page stay on the desk.
     """
-    n, m = len(pins), len(desk.worth)
+    n, m = len(pins), len(cards)
     claimed, seats = np.full(n + 1, -1, np.int64), np.full(n, -1, np.int64)
     domains, lists = np.zeros((n + 1, m), np.bool_), np.full((n + 1, n), -1, np.int64)
     owners = np.full(m, -1, np.int64)
     count = _claim(met, claimed, domains, lists, seats, owners, pins, masks)
-    order = _open_slots(desk, claimed[:count])
-    seated = np.empty((count + 1, n), np.int64)
-    seated[0] = seats
-    cursors = np.zeros(count + 1, np.int64)
-    found, level = -1.0, 0
+    order = _open_slots(len(page), claimed, count)
+    seated, rows = np.empty((count + 1, n), np.int64), np.zeros(count + 1, np.int64)
+    _copy(seated[0], seats)
+    found, level = -1.0, np.int64(0)
     while level >= 0:
         down = False
         if level == count:
-            if _can_go_on(desk, 0):
-                found, budget = _search(best, desk, order, -1.0, True, budget)
+            first = order[0] if len(order) else len(page)
+            if _can_go_on(rules, stock, page, first):
+                looks = budget if _is_small(heads, m, len(order)) else min(budget, _FIRST_LOOKS)
+                budget -= looks
+                found, looks = _search(
+                    best, rules, stock, cards, page, heads, cursors, starts, sums, worth, gains,
+                    order, len(order), -1.0, 0.0, looks,
+                )  # fmt: skip
+                budget += looks
+                if found < 0 and looks <= 0 and _are_plain(rules):
+                    looks = min(budget, _REPAIR_LOOKS)
+                    budget -= looks
+                    if _repair(best, rules, stock, cards, page, heads, order, looks):
+                        found = _value(best, order, worth, gains)
                 if found >= 0:
                     break
         else:
-            row = cursors[level]
+            row = rows[level]
             while row < m and budget > 0 and not down:
                 budget -= 1
-                if domains[level, row] and desk.heads[desk.kinds[row]] == row:
-                    owners[:] = -1
-                    seats[:] = seated[level]
-                    for claim in range(count):
-                        owners[seats[claim]] = claim
-                    if _fits(desk, row, claimed[level]) and _reseat(
-                        seats, owners, lists, level, row
-                    ):
-                        _show(desk, row, claimed[level])
-                        down = True
+                if (
+                    domains[level, row]
+                    and heads[cards[row, _KIND]] == row
+                    and _fits(rules, stock, cards, page, row, claimed[level])
+                    and _reseat(seats, owners, lists, seated[level], count, level, row)
+                ):
+                    _show(rules, stock, cards, page, heads, row, claimed[level])
+                    down = True
                 row += 1
-            cursors[level] = row
+            rows[level] = row
         if down:
             level += 1
-            seated[level] = seats
-            cursors[level] = 0
+            _copy(seated[level], seats)
+            rows[level] = 0
             continue
         level -= 1
         if level >= 0:
-            _hide(desk, claimed[level])
+            _hide(rules, stock, cards, page, heads, claimed[level])
     return found, budget, order
 
 
 @inner
-def _open_slots(desk, claimed):
+def _open_slots(n, claimed, count):
     """Return the slots that no pin claims, in order."""
-    is_open = np.ones(len(desk.page), np.bool_)
-    for slot in claimed:
-        is_open[slot] = False
-    return np.flatnonzero(is_open)
+    order, still = np.empty(n - count, np.int64), 0
+    for slot in range(n):
+        is_claimed = False
+        for claim in range(count):
+            is_claimed |= claimed[claim] == slot
+        if not is_claimed:
+            order[still] = slot
+            still += 1
+    return order
 
 
 @inner
-def _is_small(desk, n_open):
+def _value(best, order, worth, gains):
+    """Return what the slots of ``order`` are worth."""
+    total = 0.0
+    for place in range(len(order)):
+        total += gains[order[place]] * worth[best[order[place]]]
+    return total
+
+
+@inner
+def _are_plain(rules):
+    """Tell whether no rule is above its base within a total."""
+    for rule in range(len(rules)):
+        if rules[rule, HARD] > rules[rule, BASE] and rules[rule, TOTAL] < _LARGE:
+            return False
+    return True
+
+
+@inner
+def _is_small(heads, m, n_open):
     """Tell whether all ways to fill the open slots can be tried."""
     ways = 1.0
     for place in range(n_open):
-        ways *= min(len(desk.heads), len(desk.worth) - place)
-    return ways <= _FEW
-
-
-_FEW = 40_000.0
+        ways *= min(len(heads), m - place)
+    return ways <= _FEW_WAYS
 
 
 @kernel(
@@ -615,12 +787,26 @@ def fill_slots(page, met, table, codes, pins, masks, scores, budget, polish):
     n, m = len(page), len(scores)
     if m < n:
         return -1
-    desk = _desk(table, codes, masks, scores, n)
-    best = np.full(n, -1, np.int64)
-    found, budget, order = _find(best, met, desk, pins, masks, budget)
+    rules = _rules_of(table)
+    cards, heads, n_cells = _cards_of(rules, codes, masks, m)
+    stock = _stock_of(rules, cards, n_cells, n)
+    best, desk_page = np.full(n, -1, np.int64), np.full(n, -1, np.int64)
+    cursors, starts = np.empty(n + 1, np.int64), np.empty(n + 1, np.int64)
+    sums, worth, gains = np.empty((n + 1, 2)), np.empty(m), np.empty(n)
+    _worth(worth, scores)
+    for slot in range(n):
+        gains[slot] = 1.0 / np.log2(2.0 + slot)
+    found, budget, order = _find(
+        best, met, rules, stock, cards, desk_page, heads, cursors, starts, sums, worth, gains, pins,
+        masks, budget,
+    )  # fmt: skip
     if found < 0:
         return -1
-    if polish > 0 and _is_small(desk, len(order)):
-        found, polish = _search(best, desk, order, found, False, polish)
-    page[:] = best
+    if polish > 0 and _is_small(heads, m, len(order)):
+        found, polish = _search(
+            best, rules, stock, cards, desk_page, heads, cursors, starts, sums, worth, gains,
+            order, len(order), found, np.inf, polish,
+        )  # fmt: skip
+    for slot in range(n):
+        page[slot] = best[slot]
     return budget

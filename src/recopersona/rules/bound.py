@@ -14,6 +14,7 @@ from recopersona.data.query import Query
 from recopersona.data.types import Indices, Mask
 from recopersona.rules.asked import Asked, Tables
 from recopersona.rules.bitmaps import ALL, Bitmaps, Question
+from recopersona.rules.checking import check_rules
 from recopersona.rules.compiled import (
     Compiled,
     Filter,
@@ -24,14 +25,16 @@ from recopersona.rules.compiled import (
     timed_question,
     unknown_values,
 )
-from recopersona.rules.in_force import InForce, On
+from recopersona.rules.in_force import Gone, InForce, On
 from recopersona.rules.ruleset import RuleSet
+from recopersona.rules.schema import RuleSchema
 from recopersona.rules.timed import Still, TimedBitmap
 
 MAX_BOOST = 10.0
 """The most that all boosts together may multiply or divide the odds of an item by."""
 
 _MOST_MASKS = 32
+_MOST_COMBINATIONS = 256
 
 
 class BoundRules:
@@ -70,19 +73,24 @@ class BoundRules:
     def __init__(
         self, rules: RuleSet, items: FeatureTable, users: FeatureTable, max_boost: float = MAX_BOOST
     ) -> None:
+        check_rules(rules, RuleSchema.of_tables(items, users))
         self.rules, self.max_boost = rules, max_boost
         self._items = items
         tables = Tables(items, users, rules.timezone)
         self._all = [compiled(number, rule, tables) for number, rule in enumerate(rules.rules)]
         self._timed: list[TimedBitmap] = []
         self._bitmaps = self._kept(tables)
-        self.on = On.of(self._all)
-        self._gated = any(one.gate is not None for one in self._all)
-        self._waiting = any(one.gate is not None or one.waits for one in self._all)
+        self._gates = [
+            (1 << bit, one.gate, one.number)
+            for bit, one in enumerate(self._all)
+            if one.gate is not None
+        ]
+        self._always = sum(1 << bit for bit, one in enumerate(self._all) if one.gate is None)
+        self._ons: dict[int, On] = {}
+        self._masks: dict[Any, Mask] = {}
         self.depends_on_query = any(
             one.gate is not None or one.place < 0 for one in self._all if isinstance(one, Filter)
         )
-        self._masks: dict[Any, Mask] = {}
 
     def _kept(self, tables: Tables) -> Bitmaps:
         """Ask the catalogue what does not depend on who asks, and note where the answers are."""
@@ -119,9 +127,15 @@ class BoundRules:
         seed = self._items.ids.index(page[0]) if page else UNKNOWN
         asked = Asked(now, user, who, query.context, query.params, seed, past)
         said: list[tuple[int, str]] = []
-        on = self._on(asked, said) if self._waiting else self.on
-        allowed = self._allowed(on.filters, asked, said)
-        return InForce(self, on, asked, allowed, said)
+        on = self._on(asked, said)
+        n_items = self._grow()
+        stills = [one.timed.at(now) for one in on.timed if one.timed is not None]
+        gone = [n_items - still.count for still in stills]
+        allowed = self._masked(on.key, on.places, stills)
+        if on.at_request:
+            allowed = allowed.copy()
+            gone += [_leave_out(one, asked, allowed) for one in on.at_request]
+        return InForce(self, on, asked, allowed, said, Gone(n_items, self._bitmaps.counts, gone))
 
     def items_changed(self, rows: Indices, names: set[str]) -> None:
         """Take note of items of which some attributes, those named, are new or have changed.
@@ -158,48 +172,27 @@ class BoundRules:
 
     def _on(self, asked: Asked, said: list[tuple[int, str]]) -> On:
         """Ask every rule whether it is on, and say what the request leaves unknown."""
-        on: list[Compiled] = []
+        key = self._always
         words: list[str] = []
-        for one in self._all:
-            if one.gate is not None:
-                is_on = one.gate(asked, words)
-                if words:
-                    said.extend((one.number, line) for line in words)
-                    words.clear()
-                if not is_on:
-                    continue
-            on.append(one)
+        for bit, gate, number in self._gates:
+            if gate(asked, words):
+                key |= bit
+            if words:
+                said += [(number, line) for line in words]
+                words.clear()
+        on = self._ons.get(key) or self._made_on(key)
+        for one in on.waiting:
             for condition in one.waits:
                 if missing := condition.missing(asked):
                     line = f"{one.label}: {unknown_values(missing)}, {one.unknown}"
                     said.append((one.number, line))
-        return self.on if len(on) == len(self._all) else On.of(on)
+        return on
 
-    def _allowed(
-        self, filters: Sequence[Filter], asked: Asked, said: list[tuple[int, str]]
-    ) -> Mask:
-        n_items = self._grow()
-        key, places, stills, at_request = 0, [], [], []
-        counts = self._bitmaps.counts
-        for one in filters:
-            if one.place >= 0:
-                key |= 1 << one.place
-                places.append(one.place)
-                said.append((one.number, left_out(one, n_items - counts[one.place], n_items)))
-            elif one.timed is not None:
-                still = one.timed.at(asked.now)
-                stills.append(still)
-                said.append((one.number, left_out(one, n_items - still.count, n_items)))
-            else:
-                at_request.append(one)
-        allowed = self._masked(key, places, stills)
-        if not at_request:
-            return allowed
-        allowed = allowed.copy()
-        for one in at_request:
-            gone = _left_out_at_request(one, asked, allowed)
-            said.append((one.number, left_out(one, gone, n_items)))
-        return allowed
+    def _made_on(self, key: int) -> On:
+        if len(self._ons) >= _MOST_COMBINATIONS:
+            self._ons = {}
+        on = self._ons[key] = On.of([one for one in self._all if key >> one.number & 1])
+        return on
 
     def _masked(self, key: int, places: Sequence[int], stills: Sequence[Still]) -> Mask:
         """Return the mask of a combination of answers: the same object for the same answers."""
@@ -222,12 +215,7 @@ class BoundRules:
         return n_items
 
 
-def left_out(one: Compiled, n_gone: int, n_items: int) -> str:
-    """Say how many items a filter left out."""
-    return f"{one.label} left out {n_gone} of {n_items} items"
-
-
-def _left_out_at_request(one: Filter, asked: Asked, allowed: Mask) -> int:
+def _leave_out(one: Filter, asked: Asked, allowed: Mask) -> int:
     """Leave out what a filter does not let pass, in place; return how many it does not."""
     if one.few is not None:
         few = one.few(asked)

@@ -11,15 +11,25 @@ from typing import NoReturn
 
 from recopersona.data.event import EVENT_CODES
 from recopersona.errors import RuleError
-from recopersona.rules.limits import MOST_COUNT, MOST_DEPTH, TOO_DEEP, excess_of
+from recopersona.rules.limits import (
+    MOST_COUNT,
+    MOST_DEPTH,
+    MOST_OPERATIONS,
+    TOO_DEEP,
+    TOO_MANY,
+    excess_of,
+)
 from recopersona.rules.literals import is_moment, moment_from, number_from, text_from
 from recopersona.rules.mistakes import (
+    no_chain,
+    no_count,
+    no_event,
     no_list,
     no_operator,
-    no_such_event,
     no_value,
+    not_there,
     said,
-    wrong_number_of_arguments,
+    wrong_arguments,
 )
 from recopersona.rules.nodes import (
     FUNCTIONS,
@@ -37,6 +47,7 @@ from recopersona.rules.nodes import (
     In,
     IsUnknown,
     Members,
+    Negative,
     Not,
     Param,
     StartsWith,
@@ -66,6 +77,8 @@ class ExpressionReader:
         self.at = 0
         self.depth = 0  # nodes above
         self.brackets = 0  # that stand open
+        self.groups = 0  # brackets in all
+        self.operations = 0
         self.of_request = False  # inside of WHEN, where no item is known
 
     # -- steps -----------------------------------------------------------------------------
@@ -87,22 +100,20 @@ class ExpressionReader:
         self.at += 1
         return True
 
-    def expect(self, key: str, problem: str) -> None:
+    def expect(self, key: str, expected: str) -> None:
         """Step over a keyword or sign that must come next."""
         if self.keys[self.at] != key:
-            self.fail(f"{problem}, got {said(self.words[self.at])}.")
+            self.fail(not_there(self.words, self.at, key, expected))
         self.at += 1
 
     def count(self, what: str, least: int = 0) -> int:
         """Read a whole number."""
         word = self.words[self.at]
-        if not word.isdigit() or len(word) > len(str(MOST_COUNT)):
-            self.fail(f"expected {what}, a whole number such as 3, got {said(word)}.")
-        value = number_from(word, self.text, self.places[self.at]).value  # type: ignore[union-attr]
+        value = int(word) if word.isdigit() and len(word) <= len(str(MOST_COUNT)) else -1
         if not least <= value <= MOST_COUNT:
-            self.fail(f"expected {what}, from {least} to {MOST_COUNT:,}, got {word}.")
+            self.fail(no_count(self.words, self.at, f"{what} from {least} to {MOST_COUNT:,}"))
         self.at += 1
-        return int(value)
+        return value
 
     def name(self, word: str, at: int, start: int = 0) -> str:
         """Return a name that may stand in quotes, from a place within a token."""
@@ -129,25 +140,37 @@ class ExpressionReader:
         self.depth += 1
         if self.depth > MOST_DEPTH:
             self.fail(TOO_DEEP)
-        left = self.value(lowest)
+        found = self.value(lowest)
+        if STRENGTH.get(self.keys[self.at], 0) >= lowest:
+            found = self.more(found, lowest)
+        self.depth -= 1
+        return found
+
+    def more(self, left: Expression, lowest: int) -> Expression:
+        """Read on from a value."""
         keys, chained = self.keys, 0
-        while (strength := STRENGTH.get(keys[self.at], 0)) >= lowest:
+        while (strength := STRENGTH.get(key := keys[self.at], 0)) >= lowest:
             if strength >= SUM:
-                sign = keys[self.at]
                 chained += 1
                 if chained >= MOST_DEPTH:
                     self.fail(TOO_DEEP)
+                self.operation()
                 self.at += 1
                 right = self.expression(strength + 1)
-                left = Arithmetic(sign, left, right, place=left.place)
+                left = Arithmetic(key, left, right, place=left.place)
             elif strength == TEST:
-                left = self.test(left)
+                left = self.test(left, key)
                 if STRENGTH.get(keys[self.at], 0) >= TEST:
-                    self.fail(no_operator(self.words, self.at, after_test=True))
+                    self.fail(no_chain(self.words, self.at))
             else:
                 left = self.joined(left, strength)
-        self.depth -= 1
         return left
+
+    def operation(self) -> None:
+        """Count what has to be worked out."""
+        self.operations += 1
+        if self.operations > MOST_OPERATIONS:
+            self.fail(TOO_MANY)
 
     def joined(self, first: Expression, strength: int) -> Expression:
         """Read on while conditions are joined by the same word."""
@@ -157,9 +180,10 @@ class ExpressionReader:
             parts.append(self.expression(strength + 1))
         return all_of(*parts) if strength == AND else any_of(*parts)
 
-    def test(self, left: Expression) -> Expression:
+    def test(self, left: Expression, key: str) -> Expression:
         """Read what is asked of a value."""
-        at, key = self.at, self.keys[self.at]
+        at = self.at
+        self.operation()
         self.at += 1
         if key not in _TESTS:
             return Compare(key, left, self.expression(SUM), place=left.place)
@@ -178,7 +202,7 @@ class ExpressionReader:
     def between(self, left: Expression) -> Expression:
         """Read ``low AND high``."""
         low = self.expression(SUM)
-        self.expect("AND", "expected AND and the upper end of BETWEEN")
+        self.expect("AND", "AND and the upper end of BETWEEN")
         return Between(left, low, self.expression(SUM), place=left.place)
 
     def has(self, left: Expression) -> Expression:
@@ -191,7 +215,7 @@ class ExpressionReader:
 
     def starts(self, left: Expression) -> Expression:
         """Read ``WITH "text"``."""
-        self.expect("WITH", "expected WITH after STARTS")
+        self.expect("WITH", "WITH after STARTS")
         if self.words[self.at][:1] not in _QUOTES:
             self.fail(f"expected a text in quotes, got {said(self.words[self.at])}.")
         start = text_from(self.words[self.at], self.text, self.places[self.at])
@@ -201,7 +225,7 @@ class ExpressionReader:
     def is_unknown(self, left: Expression) -> Expression:
         """Read ``[NOT] UNKNOWN``."""
         negated = self.skip("NOT")
-        self.expect("UNKNOWN", "expected UNKNOWN or NOT UNKNOWN after IS")
+        self.expect("UNKNOWN", "UNKNOWN or NOT UNKNOWN after IS")
         found = IsUnknown(left, place=left.place)
         return Not(found, place=left.place) if negated else found
 
@@ -209,17 +233,17 @@ class ExpressionReader:
 
     def value(self, lowest: int) -> Expression:
         """Read one value, with what stands before it."""
-        word, at = self.words[self.at], self.at
-        of, dot, _ = word.partition(".")
-        if dot and of in NAMESPACES:
-            return self.field()
+        at = self.at
+        word, key = self.words[at], self.keys[at]
         reader = _BY_SIGN.get(word[:1])
         if reader is not None:
             return reader(self)
-        key = self.keys[at]
+        if "." in word and word.partition(".")[0] in NAMESPACES:
+            return self.field()
         if key == "NOT":
             if lowest > NOT:
                 self.fail("NOT stands before a whole condition; put it and that in brackets.")
+            self.operation()
             self.at += 1
             return Not(self.expression(NOT), place=self.places[at])
         if key == "DID":
@@ -250,7 +274,7 @@ class ExpressionReader:
         at = self.at
         self.at += 1
         word = self.words[at]
-        if is_moment(word):
+        if word[4:5] == "-" and is_moment(word):
             return moment_from(word, self.text, self.places[at])
         return number_from(word, self.text, self.places[at])
 
@@ -272,17 +296,24 @@ class ExpressionReader:
     def minus(self) -> Expression:
         """Read what a minus stands before; with a number it is one number."""
         at = self.at
+        word, place = self.words[at + 1], self.places[at]
+        if word[:1].isdigit() and not is_moment(word):
+            self.at += 2
+            found = number_from(word, self.text, place, sign=-1)
+            return Negative(found, place=place) if isinstance(found, Duration) else found
         self.at += 1
-        if self.words[self.at][:1].isdigit():
-            return negative(self.number(), place=self.places[at])
-        return negative(self.expression(VALUE), place=self.places[at])
+        self.operation()
+        return negative(self.expression(VALUE), place=place)
 
     def group(self) -> Expression:
         """Read what stands in brackets."""
         opened = self.at
         self.brackets += 1
+        self.groups += 1
         if self.brackets > MOST_DEPTH:
             self.fail(f"brackets may be nested {MOST_DEPTH} deep, got more; write fewer.")
+        if self.groups > MOST_OPERATIONS:
+            self.fail(f"a set may have {MOST_OPERATIONS:,} brackets, got more; write fewer.")
         self.at += 1
         self.depth -= 1  # brackets make no node
         found = self.expression(OR)
@@ -298,7 +329,7 @@ class ExpressionReader:
         if self.keys[self.at] != ")":
             if not self.words[self.at]:
                 self.fail("this bracket is never closed; write ) where it ends.", opened)
-            self.fail(no_operator(self.words, self.at, in_brackets=True))
+            self.fail(no_operator(self.words, self.at))
         self.at += 1
 
     def call(self) -> Call:
@@ -306,14 +337,15 @@ class ExpressionReader:
         at = self.at
         name = self.words[at].lower()
         least, most = FUNCTIONS[name]
+        self.operation()
         self.at += 2
         args: list[Expression] = []
         while not args or self.skip(","):
             if len(args) == most:
-                self.fail(wrong_number_of_arguments(name), at)
+                self.fail(wrong_arguments(name), at)
             args.append(self.expression(SUM))
         if len(args) < least:
-            self.fail(wrong_number_of_arguments(name), at)
+            self.fail(wrong_arguments(name), at)
         self.close(at + 1)
         return Call(name, tuple(args), place=self.places[at])
 
@@ -325,13 +357,13 @@ class ExpressionReader:
         event = self.words[at + 1].lower()
         self.at += 1
         if event not in EVENT_CODES:
-            self.fail(no_such_event(self.words[at + 1]))
+            self.fail(no_event(self.words[at + 1]))
         self.at += 1
         times, within = 1, None
         if self.keys[self.at] == "AT" and self.keys[self.at + 1] == "LEAST":
             self.at += 2
-            times = self.count("a number of times", least=1)
-            self.expect("TIMES", "expected TIMES after the number")
+            times = self.count("how often,", least=1)
+            self.expect("TIMES", "TIMES after the number")
         if self.skip("WITHIN"):
             within = self.duration()
         return Did(event, times, within, place=self.places[at])
@@ -357,23 +389,31 @@ class ExpressionReader:
         return self.listed(opened)
 
     def listed(self, opened: int) -> tuple[Expression, ...]:
-        """Read values between commas; of those written alike, only the first is read."""
+        """Read values between commas; of numbers and texts written alike, only the first."""
         members: list[Expression] = []
         known: dict[str, Expression] = {}
+        self.depth += 1
         while True:
             self.at += 1
-            word = self.words[self.at]
-            if self.words[self.at + 1] in (",", ")"):
-                found = known.get(word)
-                if found is None:
-                    found = known[word] = self.expression(SUM)
-                else:
-                    self.at += 1
+            at, word = self.at, self.words[self.at]
+            tokens = 1
+            if word == "-":
+                word, tokens = f"-{self.words[at + 1]}", 2
+            found = known.get(word)
+            if found is None:
+                found = self.value(SUM)
+                if self.at == at + tokens:
+                    known[word] = found
             else:
-                found = self.expression(SUM)
+                self.at += tokens
+            after = self.words[self.at]
+            if after != "," and after != ")":
+                found = self.more(found, SUM)
+                after = self.words[self.at]
             members.append(found)
-            if self.words[self.at] != ",":
+            if after != ",":
                 break
+        self.depth -= 1
         self.close(opened)
         return tuple(members)
 

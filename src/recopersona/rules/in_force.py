@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -29,6 +29,8 @@ from recopersona.rules.slots import Cap, Pinned, Quota, SlotRules
 if TYPE_CHECKING:
     from recopersona.rules.bound import BoundRules
 
+_Kind = TypeVar("_Kind", bound=Compiled)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class On:
@@ -36,6 +38,10 @@ class On:
 
     filters, shifts      in the order of the text
     pins, caps, quotas   what matters more comes first, then in the order of the text
+    key, places          which filters are kept as bitmaps: as bits of one number, and one by one
+    kept, timed          filters that the catalogue decides, and those that the moment decides, too
+    at_request           filters that depend on who asks
+    waiting              rules that depend on values of the request, which may be unknown
     """
 
     filters: tuple[Filter, ...]
@@ -43,22 +49,51 @@ class On:
     pins: tuple[Pins, ...]
     caps: tuple[Caps, ...]
     quotas: tuple[Quotas, ...]
+    key: int
+    places: tuple[int, ...]
+    kept: tuple[Filter, ...]
+    timed: tuple[Filter, ...]
+    at_request: tuple[Filter, ...]
+    waiting: tuple[Compiled, ...]
 
     @classmethod
-    def of(cls, rules: Iterable[Compiled]) -> On:
+    def of(cls, rules: Sequence[Compiled]) -> On:
         """Sort rules, given in the order of the text, by kind."""
-        kinds: dict[type[Compiled], list[Any]] = {
-            kind: [] for kind in (Filter, Shift, Pins, Caps, Quotas)
-        }
-        for one in rules:
-            kinds[type(one)].append(one)
-        for kind in (Pins, Caps, Quotas):
-            kinds[kind].sort(key=_priority)
-        return cls(*map(tuple, kinds.values()))
+        filters = _of_kind(Filter, rules)
+        kept = tuple(one for one in filters if one.place >= 0)
+        return cls(
+            filters,
+            _of_kind(Shift, rules),
+            _by_priority(Pins, rules),
+            _by_priority(Caps, rules),
+            _by_priority(Quotas, rules),
+            sum(1 << one.place for one in kept),
+            tuple(one.place for one in kept),
+            kept,
+            tuple(one for one in filters if one.timed is not None),
+            tuple(one for one in filters if one.place < 0 and one.timed is None),
+            tuple(one for one in rules if one.waits),
+        )
 
 
-def _priority(one: Compiled) -> int:
-    return -one.priority
+def _of_kind(kind: type[_Kind], rules: Sequence[Compiled]) -> tuple[_Kind, ...]:
+    return tuple(one for one in rules if isinstance(one, kind))
+
+
+def _by_priority(kind: type[_Kind], rules: Sequence[Compiled]) -> tuple[_Kind, ...]:
+    return tuple(sorted(_of_kind(kind, rules), key=lambda one: -one.priority))
+
+
+class Gone(NamedTuple):
+    """How many items filters left out.
+
+    counts  per bitmap, how many items say yes
+    others  of `On.timed`, then of `On.at_request`: how many each left out
+    """
+
+    n_items: int
+    counts: tuple[int, ...]
+    others: list[int]
 
 
 class InForce:
@@ -70,7 +105,7 @@ class InForce:
         What may be shown. Never write to it: requests with the same rules on share one object.
     """
 
-    __slots__ = ("_asked", "_bound", "_said", "allowed", "on")
+    __slots__ = ("_asked", "_bound", "_gone", "_said", "allowed", "on")
 
     def __init__(
         self,
@@ -79,9 +114,10 @@ class InForce:
         asked: Asked,
         allowed: Mask,
         said: list[tuple[int, str]],
+        gone: Gone,
     ) -> None:
         self._bound, self.on, self._asked, self._said = bound, on, asked, said
-        self.allowed = allowed
+        self.allowed, self._gone = allowed, gone
 
     @property
     def effects(self) -> tuple[str, ...]:
@@ -89,8 +125,13 @@ class InForce:
 
         In the order of the rules; then what was odd about the values of the request.
         """
-        lines = [line for _, line in sorted(self._said, key=_number)]
-        return (*lines, *self._asked.noted)
+        on, (n_items, counts, others) = self.on, self._gone
+        lines = list(self._said)
+        counted = [(one, n_items - counts[one.place]) for one in on.kept]
+        for one, gone in (*counted, *zip((*on.timed, *on.at_request), others, strict=True)):
+            lines.append((one.number, f"{one.label} left out {gone} of {n_items} items"))
+        lines.sort(key=_number)
+        return (*(line for _, line in lines), *self._asked.noted)
 
     def shifts(self, items: Indices) -> Floats | None:
         """Return what boosts add to the log-odds of some items, clipped; None if none is on.

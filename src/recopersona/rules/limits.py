@@ -24,17 +24,23 @@ MOST_BYTES = 64 * 1024
 MOST_DEPTH = 32
 """Of expressions: a field alone is 1 deep, ``item.stock > 0`` is 2 deep."""
 
-TOO_DEEP = f"an expression may be nested {MOST_DEPTH} deep, got more; split it into several rules."
-
 MOST_RULES = 256
 """In one set."""
+
+MOST_OPERATIONS = 6_000
+"""Comparisons, sums and the like in one set: what 64 KiB of sensible rules cannot reach."""
 
 MOST_COUNT = 2**31 - 1
 """Of items and slots, and the highest priority (the lowest is its opposite)."""
 
+TOO_DEEP = f"an expression may be nested {MOST_DEPTH} deep, got more; split it into several rules."
+TOO_MANY = f"a set may have {MOST_OPERATIONS:,} operations, got more; split it into several sets."
+TOO_MANY_RULES = f"a set has at most {MOST_RULES} rules, got more; make several sets."
+TOO_LONG = f"a set may be {MOST_BYTES:,} bytes long, got more; split it into several sets."
 
-def excess_of(expression: Expression) -> str | None:
-    """Say in what an expression is too large, if it is.
+
+def excess_of(*expressions: Expression) -> str | None:
+    """Say in what the expressions of a set are too large, if they are.
 
     No recursion here, so that any expression can be asked about; and one whose parts are shared,
     such as ``e = e + e`` thirty times over, is left as soon as it would not fit a text.
@@ -45,18 +51,21 @@ def excess_of(expression: Expression) -> str | None:
     >>> excess_of(Not(Field("item", "adult"))) is None
     True
     """
-    parts_seen = 0
-    level = [expression]
+    seen, operations = 0, 0
+    level = [whole for whole in expressions if type(whole) in _HAS_PARTS]
     for _ in range(MOST_DEPTH):
+        if not level:
+            return None
         below: list[Expression] = []
+        operations += sum(type(whole) not in _JOINS for whole in level)
         for whole in level:
             parts = parts_of(whole)
-            parts_seen += len(parts)
-            if parts_seen > MOST_BYTES:
-                return f"an expression may have {MOST_BYTES:,} parts, got more; write it shorter."
+            seen += len(parts)
+            if seen > MOST_BYTES:
+                return TOO_LONG
             below += [part for part in parts if type(part) in _HAS_PARTS]
-        if not below:
-            return None
+        if operations > MOST_OPERATIONS:
+            return TOO_MANY
         level = below
     return TOO_DEEP
 
@@ -85,6 +94,7 @@ def parts_of(expression: Expression) -> tuple[Expression, ...]:
     return ()
 
 
+_JOINS = frozenset({And, Or})
 _HAS_PARTS = frozenset(
     {And, Or, Not, Compare, In, Between, Has, StartsWith, IsUnknown, Arithmetic, Negative, Call}
 )

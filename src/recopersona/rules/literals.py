@@ -44,17 +44,20 @@ def near(word: str, choices: Iterable[str]) -> str:
 # -- numbers -----------------------------------------------------------------------------------
 
 
-def number_from(word: str, text: str, place: int) -> Number | Percent | Duration:
-    """Return what a word says that starts with a digit: ``3``, ``1e-07``, ``20%``, ``90d``."""
+def number_from(word: str, text: str, place: int, sign: int = 1) -> Number | Percent | Duration:
+    """Return what a word says that starts with a digit: ``3``, ``1e-07``, ``20%``, ``90d``.
+
+    The sign is for numbers and shares; durations have none of their own.
+    """
     if word.isdigit() and word[0] != "0" and len(word) < _SURE_INTEGER:
-        return Number(int(word), place=place)
+        return Number(sign * int(word), place=place)
     amount = _AMOUNT.match(word)
     digits = "" if amount is None else amount[0]
     value, unit = _value_of(digits, text, place), word[len(digits) :]
     if not unit:
-        return Number(value, place=place)
+        return Number(sign * value, place=place)
     if unit == "%":
-        return Percent(value, place=place)
+        return Percent(sign * value, place=place)
     if unit not in UNITS:
         raise RuleError(_unknown_unit(digits, unit), text, place)
     if value * UNITS[unit] >= LONGEST_DURATION:
@@ -76,9 +79,14 @@ def _value_of(digits: str, text: str, place: int) -> float:
     return int(digits) if digits.isdigit() else value
 
 
+def unit_meant(word: str) -> str | None:
+    """Return our unit for ``minutes``, ``Days`` or ``D``."""
+    low = word.lower()
+    return low if low in UNITS else _UNIT_OF.get(low) or _UNIT_OF.get(low.rstrip("s"))
+
+
 def _unknown_unit(digits: str, unit: str) -> str:
-    low = unit.lower()
-    ours = _UNIT_OF.get(low) or _UNIT_OF.get(low.rstrip("s")) or (low if low in UNITS else None)
+    ours = unit_meant(unit)
     if ours is not None:
         return f"unknown unit {unit!r}; did you mean {shown(digits + ours)[1:-1]}?"
     known = ", ".join(UNITS)
@@ -139,7 +147,8 @@ def check_timezone(name: str, text: str | None = None, place: int = -1) -> None:
             raise ZoneInfoNotFoundError(name)
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        likely = near(name, available_timezones()) or "; write one such as 'Europe/Berlin'."
+        known = (zone for zone in available_timezones() if zone not in _NOT_OF_ALL_MACHINES)
+        likely = near(name, known) or "; write one such as 'Europe/Berlin'."
         raise RuleError(f"unknown time zone {shown(name)}{likely}", text, place) from None
 
 

@@ -7,7 +7,7 @@ from math import isfinite
 
 from recopersona.errors import RuleError
 from recopersona.rules.expressions import AND, NOT, OR, STRENGTH, SUM, TEST, VALUE
-from recopersona.rules.limits import excess_of
+from recopersona.rules.limits import MOST_BYTES, MOST_RULES, TOO_LONG, TOO_MANY_RULES, excess_of
 from recopersona.rules.nodes import (
     Amount,
     And,
@@ -51,7 +51,20 @@ _EXACT = 2.0**53  # up to here every whole float is written without a point
 
 
 def print_rules(rules: RuleSet) -> str:
-    """Write a set of rules as text, one on each line.
+    """Write a set of rules as text, one on each line; `parse_rules` reads the same rules from it.
+
+    Parameters
+    ----------
+    rules : RuleSet
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    RuleError
+        If there is more than a text of rules may hold, or a number that is not finite.
 
     Examples
     --------
@@ -60,14 +73,33 @@ def print_rules(rules: RuleSet) -> str:
     REQUIRE item.stock > 0
     EXCLUDE DID view WITHIN 2h
     """
-    lines = [print_rule(rule) for rule in rules.rules]
+    _refuse_excess(*(part for rule in rules.rules for part in _expressions_of(rule)))
+    if len(rules.rules) > MOST_RULES:
+        raise RuleError(TOO_MANY_RULES)
+    lines = [_rule(rule) for rule in rules.rules]
     if rules.timezone != UTC:
         lines.insert(0, f"TIMEZONE {_quoted(rules.timezone)}")
-    return "\n".join(lines)
+    text = "\n".join(lines)
+    if len(text.encode(errors="replace")) > MOST_BYTES:
+        raise RuleError(TOO_LONG)
+    return text
 
 
 def print_rule(rule: Rule) -> str:
     """Write one rule on one line.
+
+    Parameters
+    ----------
+    rule : Rule
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    RuleError
+        If it is nested too deep to be read again, or has a number that is not finite.
 
     Examples
     --------
@@ -75,10 +107,15 @@ def print_rule(rule: Rule) -> str:
     >>> print_rule(Limit(2, per=Field("item", "brand"), window=Window("top", 10), name="cap"))
     'RULE cap: LIMIT 2 PER item.brand IN TOP 10'
     """
+    _refuse_excess(*_expressions_of(rule))
+    return _rule(rule)
+
+
+def _rule(rule: Rule) -> str:
     parts = [] if rule.name is None else [f"RULE {_named(rule.name)}:"]
     parts.append(_action(rule))
     if rule.when is not None:
-        parts.append(f"WHEN {print_expression(rule.when)}")
+        parts.append(f"WHEN {_written(rule.when, OR)}")
     if rule.during is not None:
         parts.append(f"DURING {_days(rule.during)}")
     if rule.unknown is not None:
@@ -93,20 +130,38 @@ def print_rule(rule: Rule) -> str:
 def print_expression(expression: Expression) -> str:
     """Write a condition or number, with no more brackets than needed.
 
+    Parameters
+    ----------
+    expression : Expression
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    RuleError
+        If it is nested too deep to be read again, or has a number that is not finite.
+
     Examples
     --------
     >>> from recopersona.rules.parsing import parse_expression
     >>> print_expression(parse_expression("not ((item.a) in (1,2)) or (item.b + 1) * 2 > 3"))
     'item.a NOT IN (1, 2) OR (item.b + 1) * 2 > 3'
     """
-    return _whole(expression, OR)
+    _refuse_excess(expression)
+    return _written(expression, OR)
 
 
-def _whole(expression: Expression, lowest: int) -> str:
-    problem = excess_of(expression)
+def _expressions_of(rule: Rule) -> list[Expression]:
+    parts = (rule.when, getattr(rule, "where", None), getattr(rule, "by", None))
+    return [part for part in parts if part is not None]
+
+
+def _refuse_excess(*expressions: Expression) -> None:
+    problem = excess_of(*expressions)
     if problem is not None:
         raise RuleError(problem)
-    return _written(expression, lowest)
 
 
 # -- rules -------------------------------------------------------------------------------------
@@ -116,18 +171,18 @@ def _action(rule: Rule) -> str:
     kind = type(rule).__name__.upper()
     match rule:
         case Require() | Exclude():
-            return f"{kind} {_whole(rule.where, OR)}"
+            return f"{kind} {_written(rule.where, OR)}"
         case Boost() | Bury():
-            where = "" if rule.where is None else f"{_whole(rule.where, OR)} "
-            return f"{kind} {where}BY {_whole(rule.by, SUM)}"
+            where = "" if rule.where is None else f"{_written(rule.where, OR)} "
+            return f"{kind} {where}BY {_written(rule.by, SUM)}"
         case Pin():
-            return f"{kind} {_whole(rule.where, OR)} AT {', '.join(map(str, rule.slots))}"
+            return f"{kind} {_written(rule.where, OR)} AT {', '.join(map(str, rule.slots))}"
         case Limit():
             per = "" if rule.per is None else f" PER {_field(rule.per)}"
-            where = "" if rule.where is None else f" WHERE {_whole(rule.where, OR)}"
+            where = "" if rule.where is None else f" WHERE {_written(rule.where, OR)}"
             return f"{kind} {_amount(rule.amount)}{per}{_window(rule.window)}{where}"
         case Ensure():
-            where = f" WHERE {_whole(rule.where, OR)}"
+            where = f" WHERE {_written(rule.where, OR)}"
             return f"{kind} {_amount(rule.amount)}{_window(rule.window)}{where}"
     raise RuleError(f"expected a rule, got a {type(rule).__name__}.")
 
