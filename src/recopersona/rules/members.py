@@ -31,6 +31,9 @@ class Listing(NamedTuple):
 class Members(Evaluated):
     """A list that is the same for all items."""
 
+    fixed: Listing | None = None
+    """The list, where no request changes it."""
+
     def listing(self, asked: Asked) -> Listing | None:
         """Return the list, or None where it is unknown."""
         raise NotImplementedError
@@ -42,8 +45,12 @@ class WrittenMembers(Members):
     def __init__(self, labels: Sequence[Label]) -> None:
         super().__init__(Needs.all_of(labels))
         self.all = tuple(labels)
+        self.fixed = None if self.needs.request or self.needs.now else self._listing(Asked())
 
     def listing(self, asked: Asked) -> Listing:
+        return self._listing(asked) if self.fixed is None else self.fixed
+
+    def _listing(self, asked: Asked) -> Listing:
         values = [label.labels(slice(0), asked) for label in self.all]
         known = tuple(value for value in values if value is not None)
         return Listing(known, len(known) < len(values))
@@ -76,14 +83,30 @@ class GivenMembers(Members):
         return Listing(tuple(value for value in values if value is not WRONG))
 
 
+class CodesOf:
+    """Looks a list's values up among the categories of a column, once if the list is fixed."""
+
+    def __init__(self, listed: Members) -> None:
+        self.fixed = listed.fixed is not None
+        self.kept: tuple[IdMap, int, Indices] | None = None
+
+    def __call__(self, listing: Listing, categories: IdMap) -> Indices:
+        kept, n_codes = self.kept, len(categories)
+        if kept is not None and kept[0] is categories and kept[1] == n_codes:
+            return kept[2]
+        codes = codes_of(listing.values, categories)
+        if self.fixed:
+            self.kept = categories, n_codes, codes
+        return codes
+
+
 class CodeAmong(Condition):
     """Categories or ids of items among a list."""
 
     def __init__(self, coded: Coded, listed: Members) -> None:
         super().__init__(Needs.all_of((coded, listed)))
         self.coded, self.listed = coded, listed
-        self.always = not (listed.needs.request or listed.needs.now)
-        self.kept: tuple[IdMap, int, Indices] | None = None
+        self.codes_of = CodesOf(listed)
 
     def true(self, rows: Rows, asked: Asked) -> Mask:
         (codes, categories), listing = self.coded.coded(rows), self.listed.listing(asked)
@@ -99,14 +122,7 @@ class CodeAmong(Condition):
         return np.logical_and(codes >= 0, np.logical_not(hits, out=hits), out=hits)
 
     def _hits(self, codes: Indices, categories: IdMap, listing: Listing) -> Mask:
-        n_codes, kept = len(categories), self.kept
-        if self.always and kept is not None and kept[0] is categories and kept[1] == n_codes:
-            wanted = kept[2]
-        else:
-            wanted = codes_of(listing.values, categories)
-            if self.always:
-                self.kept = categories, n_codes, wanted
-        return members(codes, wanted, n_codes)
+        return members(codes, self.codes_of(listing, categories), len(categories))
 
 
 class NumberAmong(Condition):
