@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from recopersona.data.ids import IdMap, is_missing
+from recopersona.data.ids import IdMap
 from recopersona.data.types import Indices, Mask
 from recopersona.rules.asked import Asked
-from recopersona.rules.given import READERS, WRONG, Given, described
+from recopersona.rules.given import READERS, WRONG, Given, described, is_no_value
 from recopersona.rules.labels import Coded, Label, codes_of, members
 from recopersona.rules.logic import Condition
 from recopersona.rules.operands import Evaluated, Needs, Numeric, Rows
@@ -78,7 +78,7 @@ class GivenMembers(Members):
         values = [read(member) for member in raw]
         wrong = [one for one, value in zip(raw, values, strict=True) if value is WRONG]
         for member in wrong:
-            if not is_missing(member):
+            if not is_no_value(member):
                 asked.note(f"{self.given.name} holds {described(member)}, which is left out")
         return Listing(tuple(value for value in values if value is not WRONG))
 
