@@ -1,0 +1,180 @@
+"""What a linter looks at, what it finds, and how both are put in words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from recopersona.data.times import from_ms
+from recopersona.rules.calendar import Schedule
+from recopersona.rules.constants import Constant
+from recopersona.rules.nodes import (
+    NOWHERE,
+    Amount,
+    Expression,
+    Field,
+    Number,
+    Percent,
+    Rule,
+    Text,
+    Window,
+)
+from recopersona.rules.ranges import FALSE, UNKNOWN, Reading, Values, between, one_of
+from recopersona.rules.ruleset import RuleSet
+from recopersona.rules.schema import CREATED, Facts, RuleSchema
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing to think about in one rule.
+
+    number  the rule's number in its set, from 1
+    place   where in the text, in characters
+    unmet   whether it means that what the rule asks of the slots cannot be met
+    """
+
+    number: int
+    problem: str
+    advice: str
+    place: int = NOWHERE
+    unmet: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Inspected:
+    """A set of rules in a shop, on pages of ``n`` slots.
+
+    now : int or None
+        In milliseconds UTC; None where nobody knows.
+    """
+
+    rules: RuleSet
+    schema: RuleSchema
+    n: int
+    now: int | None
+
+    def __iter__(self) -> Iterator[tuple[int, Rule]]:
+        """Yield every rule with its number."""
+        return iter(enumerate(self.rules.rules, 1))
+
+    def label(self, number: int) -> str:
+        """Return how reports call a rule."""
+        return self.rules.labels[number - 1]
+
+    @cached_property
+    def logic(self) -> Reading:
+        """Conditions as they are, whatever the data hold."""
+        return Reading(self.rules.timezone)
+
+    @cached_property
+    def data(self) -> Reading:
+        """Conditions over the items there are."""
+        return Reading(self.rules.timezone, self._held)
+
+    def decided(self, condition: Expression) -> bool:
+        """Tell whether a condition is never or always true, whatever the data hold."""
+        return not (self.logic.possible(condition) and self.logic.possible(condition, wanted=False))
+
+    def facts(self, field: Field) -> Facts | None:
+        """Return what a field holds, for a duration in terms of now."""
+        if field.of not in ("item", "seed") or field.name != "age":
+            return self.schema.facts(field.of, field.name)
+        created = self.schema.facts(field.of, CREATED)
+        if created is None or self.now is None:
+            return None
+        if created.low is None or created.high is None:
+            return created
+        return created._replace(low=self.now - created.high, high=self.now - created.low)
+
+    def _held(self, subject: Any) -> Values | None:
+        """Return the values that the items have of a subject, None where it is none of theirs."""
+        if isinstance(subject, tuple) and len(subject) == 2 and isinstance(subject[0], Field):
+            field, value = subject
+            facts = None if field.of == "user" else self.facts(field)
+            listed = None if facts is None else facts.values
+            if listed is None or isinstance(value, Field) or value in listed:
+                return None
+            return Values(FALSE.intervals, FALSE.members, unknown=True)
+        if not isinstance(subject, Field) or subject.of == "user":
+            return None
+        facts = self.facts(subject)
+        if facts is None or self.schema.kind(subject.of, subject.name) in ("set", "text"):
+            return None
+        unknown = facts.unknown > 0 or subject.of == "seed"
+        if facts.values is not None:
+            known = one_of(facts.values)
+        elif facts.low is not None and facts.high is not None:
+            known = between(facts.low, facts.high)
+        else:
+            known = UNKNOWN
+        return Values(known.intervals, known.members, unknown=unknown)
+
+    # -- when ----------------------------------------------------------------------------------
+
+    def schedule(self, rule: Rule) -> Schedule | None:
+        """Return when a rule is on, None for always."""
+        return None if rule.during is None else Schedule.of(rule.during, self.rules.timezone)
+
+    def overlap(self, one: Rule, other: Rule) -> bool:
+        """Tell whether two rules are ever on at the same moment."""
+        first, second = self.schedule(one), self.schedule(other)
+        if first is None or second is None:
+            return True
+        start = max((s for s in (first.start, second.start) if s is not None), default=-math.inf)
+        end = min((e for e in (first.end, second.end) if e is not None), default=math.inf)
+        return start < end
+
+    def together(self, one: Rule, other: Rule) -> bool:
+        """Tell whether two rules surely meet in one request: no WHEN keeps them apart."""
+        alike = one.when is None or other.when is None or one.when == other.when
+        return alike and self.overlap(one, other)
+
+    # -- how many ------------------------------------------------------------------------------
+
+    def size(self, window: Window | None) -> int:
+        """Return how many slots a window has on this page."""
+        return self.n if window is None else min(window.size, self.n)
+
+    def count(self, amount: Amount, window: Window | None) -> int:
+        """Return how many items an amount is: a share of the window is rounded up."""
+        if isinstance(amount, Percent):
+            return math.ceil(round(amount.value * self.size(window) / 100, 9))
+        return amount
+
+
+def day(milliseconds: float) -> str:
+    """Write a moment as a day.
+
+    Examples
+    --------
+    >>> day(86_400_000)
+    '1970-01-02'
+    """
+    return str(from_ms(np.array([int(milliseconds)]))[0].date())
+
+
+def days(milliseconds: float) -> str:
+    """Write a length of time.
+
+    Examples
+    --------
+    >>> days(86_400_000 * 3), days(3_600_000)
+    ('3d', '1h')
+    """
+    unit, size = next(
+        ((u, s) for u, s in (("d", 86_400_000), ("h", 3_600_000)) if abs(milliseconds) >= s),
+        ("m", 60_000),
+    )
+    return f"{milliseconds / size:.4g}{unit}"
+
+
+def literal(value: Constant | Any) -> Expression:
+    """Return the node of a value of a category."""
+    if isinstance(value, (int, float)):
+        return Number(float(value))
+    return Text(str(value))
