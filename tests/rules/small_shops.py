@@ -218,6 +218,15 @@ class SmallShop:
         if self.seed >= 0:
             self.request["seed"] = self.rows[self.seed]
 
+    def replace_columns(self):
+        """Exchange what is known of the items, and number the categories anew."""
+        order = self.rng.permutation(len(self.rows))
+        self.rows = [self.rows[place] for place in order]
+        self.tables.items.columns |= table_of(self.rows, ITEM_KINDS, self.ids).columns
+        self.number_rows()
+        if self.seed >= 0:
+            self.request["seed"] = self.rows[self.seed]
+
     def _ask(self, users):
         rng, n = self.rng, len(self.rows)
         limit = _one_of(rng, [3, 50])

@@ -80,6 +80,8 @@ def test_conditions_say_what_their_naive_twin_says(block):
         if number % 4 == 0:
             shop.grow()
             assert not any(disagreements(shop, nodes, compiled)), (block, number, "grown")
+        shop.replace_columns()
+        assert not any(disagreements(shop, nodes, compiled)), (block, number, "replaced")
 
 
 def test_numbers_are_what_their_naive_twin_says():
@@ -337,8 +339,9 @@ def test_durations_and_moments_may_be_given_in_many_forms():
     for given in ("30d", "4 weeks", timedelta(days=30), np.timedelta64(30, "D")):
         assert told(old, tables, now=now, params={"x": given}) == "TF"
     for given in (
-        "2026-01-15", datetime(2026, 1, 15, tzinfo=UTC), 
-        pd.Timestamp("2026-01-15T09:00", tz="Asia/Tokyo"), np.datetime64("2026-01-15"), pd.Timestamp("2026-01-15").value // 10**6,
+        "2026-01-15", datetime(2026, 1, 15, tzinfo=UTC), np.datetime64("2026-01-15"),
+        pd.Timestamp("2026-01-15T09:00", tz="Asia/Tokyo"),
+        pd.Timestamp("2026-01-15").value // 10**6,
     ):  # fmt: skip
         assert told(since, tables, params={"x": given}) == "FT"
 

@@ -64,6 +64,7 @@ def test_what_a_visitor_did(node, expected):
 def test_the_window_is_open_at_its_start_and_closed_now():
     past = [days_ago("tea", "view", 7), days_ago("salt", "view", 0), days_ago("honey", "view", -1)]
     assert told(Did("view", 1, WEEK), past) == "FTFF"
+    assert told(Did("view", 1, Duration(0.0005, "s")), past) == "FTFF"
 
 
 def test_nobody_known_did_nothing():
