@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, TypedDict, TypeVar, Unpack
 
-from recopersona.errors import RuleError, did_you_mean, shown
+from recopersona.errors import RuleError, did_you_mean, hint, shown
 from recopersona.rules import nodes
 from recopersona.rules.building import field_of, of_request, value_of
 from recopersona.rules.limits import MOST_COUNT, excess_of
 from recopersona.rules.nodes import Amount, During, Expression, Field, Node, Window
 from recopersona.rules.python import bare
-from recopersona.rules.values import moment, name_from, percent, whole
+from recopersona.rules.values import listed, moment, name_from, percent, whole
 
 _Read = TypeVar("_Read")
 
@@ -68,7 +68,7 @@ def Exclude(where: Any, **modifiers: Unpack[Modifiers]) -> nodes.Exclude:  # noq
     return nodes.Exclude(where=_condition("Exclude", where), **_modifiers("Exclude", modifiers))
 
 
-def Boost(where: Any = None, *, by: Any, **modifiers: Unpack[Modifiers]) -> nodes.Boost:  # noqa: N802
+def Boost(where: Any = None, *, by: Any = None, **modifiers: Unpack[Modifiers]) -> nodes.Boost:  # noqa: N802
     """Multiply the odds of what meets a condition; without one, of everything.
 
     Parameters
@@ -80,18 +80,16 @@ def Boost(where: Any = None, *, by: Any, **modifiers: Unpack[Modifiers]) -> node
         ``name``, ``when``, ``during``, ``unknown``, ``priority``, ``strict``; see `Modifiers`.
     """
     condition = None if where is None else _condition("Boost", where)
-    return nodes.Boost(
-        where=condition, by=_value("Boost", "by", by), **_modifiers("Boost", modifiers)
-    )
+    return nodes.Boost(where=condition, by=_factor("Boost", by), **_modifiers("Boost", modifiers))
 
 
-def Bury(where: Any = None, *, by: Any, **modifiers: Unpack[Modifiers]) -> nodes.Bury:  # noqa: N802
+def Bury(where: Any = None, *, by: Any = None, **modifiers: Unpack[Modifiers]) -> nodes.Bury:  # noqa: N802
     """Divide the odds of what meets a condition; the parameters are those of `Boost`."""
     condition = None if where is None else _condition("Bury", where)
-    return nodes.Bury(where=condition, by=_value("Bury", "by", by), **_modifiers("Bury", modifiers))
+    return nodes.Bury(where=condition, by=_factor("Bury", by), **_modifiers("Bury", modifiers))
 
 
-def Pin(where: Any, *, at: Any, **modifiers: Unpack[Modifiers]) -> nodes.Pin:  # noqa: N802
+def Pin(where: Any, *, at: Any = None, **modifiers: Unpack[Modifiers]) -> nodes.Pin:  # noqa: N802
     """Put what meets a condition into some slots, best first.
 
     Parameters
@@ -102,6 +100,8 @@ def Pin(where: Any, *, at: Any, **modifiers: Unpack[Modifiers]) -> nodes.Pin:  #
     **modifiers
         ``name``, ``when``, ``during``, ``unknown``, ``priority``, ``strict``; see `Modifiers`.
     """
+    if at is None:
+        raise RuleError("Pin needs at=, a slot or several, counted from 1, such as at=3.")
     slots = _part("Pin", "at", slots_of, at)
     return nodes.Pin(where=_condition("Pin", where), slots=slots, **_modifiers("Pin", modifiers))
 
@@ -189,9 +189,7 @@ def amount_of(given: Any) -> Amount:
 def slots_of(given: Any) -> tuple[int, ...]:
     """Read slots: ``3``, ``[3, 7]``."""
     many = isinstance(given, Iterable) and not isinstance(given, (str, bytes, dict))
-    slots = tuple(whole(slot, 1) for slot in (given if many else [given]))
-    if not slots:
-        raise RuleError("expected at least one slot, such as 3.")
+    slots = tuple(whole(slot, 1) for slot in (listed(given) if many else [given]))
     if len(set(slots)) < len(slots):
         raise RuleError(f"a slot is named twice in {shown(list(slots))}.")
     return slots
@@ -228,11 +226,9 @@ def during_of(given: Any) -> During:
 
 def unknown_of(given: Any) -> nodes.Unknown:
     """Read what to do where a condition is unknown."""
-    if given == "apply":
-        return "apply"
-    if given == "skip":
-        return "skip"
-    near = did_you_mean(given, ("apply", "skip"))
+    if isinstance(given, str) and given in ("apply", "skip"):
+        return "apply" if given == "apply" else "skip"
+    near = did_you_mean(given, ("apply", "skip")) if isinstance(given, str) else ""
     raise RuleError(f"expected 'apply' or 'skip', got {shown(given)}{near}.")
 
 
@@ -267,15 +263,16 @@ def _modifiers(rule: str, given: Modifiers) -> dict[str, Any]:
     known = (*MODIFIERS, "when")
     for key in given:
         if key not in known:
-            near = did_you_mean(key, known)
-            raise TypeError(f"{rule}() got an unexpected keyword argument {key!r}{near}")
+            raise RuleError(f"{rule} takes no {key}={hint(key, known, 'it takes')}")
     found = {
         key: _part(rule, key, read, given[key])  # type: ignore[literal-required]
         for key, read in MODIFIERS.items()
         if given.get(key) is not None
     }
     when = given.get("when")
-    return found if when is None else {**found, "when": _value(rule, "when", when)}
+    if when is not None:
+        found["when"] = _part(rule, "when", of_request, _condition(f"{rule}: when", when))
+    return found
 
 
 def _condition(rule: str, given: Any) -> Expression:
@@ -294,10 +291,10 @@ def _small(rule: str, given: Expression) -> Expression:
     return given
 
 
-def _value(rule: str, key: str, given: Any) -> Expression:
-    if key == "when":
-        return _part(rule, key, of_request, _condition(f"{rule}: when", given))
-    return _small(rule, _part(rule, key, lambda value: value_of(value, True), bare(given)))
+def _factor(rule: str, by: Any) -> Expression:
+    if by is None:
+        raise RuleError(f"{rule} needs by=, a factor such as by=1.3.")
+    return _small(rule, _part(rule, "by", lambda value: value_of(value, True), bare(by)))
 
 
 def _window(rule: str, top: Any, consecutive: Any) -> Window | None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, NoReturn
 
+import numpy as np
+
 from recopersona.errors import RuleError, shown
 from recopersona.rules import building
 from recopersona.rules.limits import MOST_DEPTH, TOO_DEEP, parts_of
@@ -215,15 +217,15 @@ def _members(given: Any) -> Members | list[Any] | Any:
 def _refuse_loose_brackets(op: str, *sides: Any) -> None:
     """``item.a & item.b > 3`` is ``(item.a & item.b) > 3`` to Python, and nobody means that."""
     joined = any(isinstance(side, (And, Or)) for side in sides)
-    if joined and (op in building.ORDERS or not isinstance(sides[1], (Node, bool))):
+    if joined and (op in building.ORDERS or not isinstance(sides[1], (Node, bool, np.bool_))):
         raise RuleError(f"& and | bind tighter than comparisons; {_BRACKETS}")
 
 
 def _joined(kind: type[And] | type[Or], *sides: object) -> Term:
     nodes, depth = [], 0
     for side in sides:
-        if isinstance(side, bool):
-            side = Term(Flag(side))
+        if isinstance(side, (bool, np.bool_)):
+            side = Term(Flag(bool(side)), 1)
         if not isinstance(side, Term):
             raise RuleError(f"& and | join conditions, got {shown(side)}; {_BRACKETS}")
         nodes.append(side.node)
