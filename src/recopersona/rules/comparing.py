@@ -13,7 +13,7 @@ from recopersona.data.ids import UNKNOWN
 from recopersona.data.times import MISSING_TIME
 from recopersona.data.types import Array, Mask
 from recopersona.rules.asked import Asked
-from recopersona.rules.labels import Coded, Label, translated
+from recopersona.rules.labels import Coded, Label, Translation
 from recopersona.rules.logic import Condition
 from recopersona.rules.operands import Needs, Numeric, Rows, Since, TimeOf
 
@@ -152,7 +152,7 @@ class CodesEqual(Condition):
 
     def __init__(self, left: Coded, right: Coded) -> None:
         super().__init__(Needs.all_of((left, right)))
-        self.left, self.right = left, right
+        self.left, self.right, self.translated = left, right, Translation()
 
     def true(self, rows: Rows, asked: Asked) -> Mask:
         left, right = self._codes(rows)
@@ -167,7 +167,7 @@ class CodesEqual(Condition):
     def _codes(self, rows: Rows) -> tuple[Array, Array]:
         left, own = self.left.coded(rows)
         right, other = self.right.coded(rows)
-        return left, translated(right, other, own)
+        return left, self.translated(right, other, own)
 
 
 class LabelsEqual(Condition):

@@ -60,6 +60,7 @@ from recopersona.rules.operands import (
     Rows,
     Since,
     TimeOf,
+    at,
 )
 from recopersona.rules.past import HasDone
 from recopersona.rules.sets import GivenHas, HasAll, HasAny, InItsSet, SetOf, SetsCompared, Within
@@ -128,9 +129,9 @@ def _numbered(values: Any) -> Indices:
 
 
 _CODES: dict[str, Callable[[Any], Callable[[Rows], Any]]] = {
-    "category": lambda column: lambda rows: column().values[rows],
-    "flag": lambda column: lambda rows: column().values[rows].astype(np.int32),
-    "number": lambda column: lambda rows: _numbered(column().values[rows]),
+    "category": lambda column: lambda rows: at(column().values, rows),
+    "flag": lambda column: lambda rows: at(column().values, rows).astype(np.int32),
+    "number": lambda column: lambda rows: _numbered(at(column().values, rows)),
 }
 
 

@@ -18,7 +18,7 @@ from recopersona.data.types import Array, Mask
 from recopersona.rules.asked import Asked, Tables
 from recopersona.rules.given import Given
 from recopersona.rules.labels import Coded, Label
-from recopersona.rules.operands import ColumnOf, Evaluated, Needs, Rows
+from recopersona.rules.operands import ColumnOf, Evaluated, Needs, Rows, at
 
 
 class Condition(Evaluated, ABC):
@@ -78,10 +78,10 @@ class FlagOf(Condition):
         self.column: Callable[[], FlagColumn] = column
 
     def true(self, rows: Rows, asked: Asked) -> Mask:
-        return np.equal(self.column().values[rows], 1)
+        return np.equal(at(self.column().values, rows), 1)
 
     def false(self, rows: Rows, asked: Asked) -> Mask:
-        return np.equal(self.column().values[rows], 0)
+        return np.equal(at(self.column().values, rows), 0)
 
 
 class Opposite(Condition):
@@ -201,7 +201,7 @@ class StartingWith(Condition):
     def _answer(self, wanted: bool, rows: Rows, asked: Asked) -> Mask | bool:
         if isinstance(self.label, Coded):
             codes, categories = self.label.coded(rows)
-            found: Mask = self._of_codes(categories.ids)[codes]
+            found: Mask = self._of_codes(categories.ids).take(codes)
             return found if wanted else np.logical_and(codes >= 0, ~found)
         labels = self.label.labels(rows, asked)
         if isinstance(labels, np.ndarray):
