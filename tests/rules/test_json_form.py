@@ -11,7 +11,7 @@ import pytest
 
 from recopersona.errors import RuleError
 from recopersona.rules import Require, RuleSet, item
-from recopersona.rules.json_form import rule_value
+from recopersona.rules.json_writing import rule_value
 from tests.rules.generated import random_rule_set
 
 RULE = {"action": "require", "where": {"op": ">", "args": [{"field": "item.stock"}, {"num": 0}]}}

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from itertools import product
 
+import numpy as np
+import pandas as pd
 import pytest
 
+from recopersona.data.feature_table import FeatureTable
+from recopersona.data.history import History
+from recopersona.data.ids import IdMap
+from recopersona.data.interactions import Interactions
+from recopersona.data.query import Query
 from recopersona.errors import RuleError
 from recopersona.rules import (
     Boost,
@@ -21,6 +28,7 @@ from recopersona.rules import (
     nodes,
     user,
 )  # fmt: skip
+from recopersona.rules.bound import BoundRules
 
 # -- rules by truth tables: what one rule does with one item, in Kleene's three values -------------
 
@@ -156,3 +164,59 @@ def test_strategies_stand_side_by_side():
 def test_a_strategy_needs_a_segment(values, by, said):
     with pytest.raises(RuleError, match=said):
         RuleSet.for_segment(values, "REQUIRE item.c", by=by)
+
+
+# -- the same, as a shop evaluates it ------------------------------------------------------------
+
+
+def _shop():
+    """Return items of every c and key, and users of every segment, w and z; in that order."""
+    items = pd.DataFrame(product([True, False, None], ["acme", "sol", None]), columns=["c", "key"])
+    users = pd.DataFrame(
+        product(["vip", "gold", "new", None], [True, False, None], [True, False, None]),
+        columns=["segment", "w", "z"],
+    )
+    for frame, name in ((items, "item_id"), (users, "user_id")):
+        frame[name] = range(len(frame))
+    kinds = {"c": "flag", "key": "category", "segment": "category", "w": "flag", "z": "flag"}
+
+    def table(frame, name):
+        own = {key: kind for key, kind in kinds.items() if key in frame}
+        return FeatureTable.from_frame(frame.astype(object), IdMap(), name, own)
+
+    return table(items, "item_id"), table(users, "user_id"), users
+
+
+def _said(rules, user, who, items):
+    """Return all that rules do for one user, without their names."""
+    past = History(Interactions(*[np.empty(0, kind) for kind in (int, int, np.int8, np.float32)]))
+    held = rules.in_force(Query(user_id=user), now=0, user=user, who=who, past=past)
+    rows = np.arange(items, dtype=np.int32)
+    slots = held.slot_rules(rows, 9)
+    shifts = held.shifts(rows)
+    caps = set()
+    for cap in slots.caps:
+        groups = cap.groups
+        caps |= {(cap.most, tuple(np.flatnonzero(groups == one))) for one in set(groups) - {-1}}
+    return {
+        "allowed": held.allowed.tolist(),
+        "shifts": [0.0] * items if shifts is None else shifts.tolist(),
+        "pins": [tuple(pin.matches) for pin in slots.pins if pin.matches.any()],
+        "quotas": [tuple(quota.matches) for quota in slots.quotas if quota.matches.any()],
+        "caps": caps,
+    }
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_a_shop_sees_the_rule_for_its_segment_and_nothing_for_others(action):
+    items, users, people = _shop()
+    nothing = BoundRules(RuleSet(), items, users)
+    for when, unknown in product(WHENS.values(), [None, "apply", "skip"]):
+        rule = RuleSet(ACTIONS[action](when=when, unknown=unknown))
+        plain = BoundRules(rule, items, users)
+        strategy = BoundRules(RuleSet.for_segment(["vip", "gold"], rule), items, users)
+        for row, person in enumerate(people.to_dict("records")):
+            who = {name: person[name] for name in ("segment", "w", "z") if person[name] is not None}
+            same_as = plain if person["segment"] in ("vip", "gold") else nothing
+            wanted = _said(same_as, row, who, len(items))
+            assert _said(strategy, row, who, len(items)) == wanted, (when, unknown, who)

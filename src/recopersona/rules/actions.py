@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, TypedDict, TypeVar, Unpack
 
-from recopersona.errors import RuleError, did_you_mean, shown
+from recopersona.errors import RuleError, did_you_mean, hint, shown
 from recopersona.rules import nodes
 from recopersona.rules.building import field_of, of_request, value_of
 from recopersona.rules.limits import MOST_COUNT, excess_of
 from recopersona.rules.nodes import Amount, During, Expression, Field, Node, Window
 from recopersona.rules.python import bare
-from recopersona.rules.values import moment, name_from, percent, whole
+from recopersona.rules.python_values import listed, moment, name_from, percent, whole
 
 _Read = TypeVar("_Read")
 
@@ -64,11 +64,18 @@ def Require(where: Any, **modifiers: Unpack[Modifiers]) -> nodes.Require:  # noq
 
 
 def Exclude(where: Any, **modifiers: Unpack[Modifiers]) -> nodes.Exclude:  # noqa: N802
-    """Show nothing that meets a condition; the parameters are those of `Require`."""
+    """Show nothing that meets a condition; the parameters are those of `Require`.
+
+    Examples
+    --------
+    >>> from recopersona.rules import item, user, RuleSet
+    >>> print(RuleSet(Exclude(item.adult, when=user.age < 18, unknown="apply")))
+    EXCLUDE item.adult WHEN user.age < 18 IF UNKNOWN APPLY
+    """
     return nodes.Exclude(where=_condition("Exclude", where), **_modifiers("Exclude", modifiers))
 
 
-def Boost(where: Any = None, *, by: Any, **modifiers: Unpack[Modifiers]) -> nodes.Boost:  # noqa: N802
+def Boost(where: Any = None, *, by: Any = None, **modifiers: Unpack[Modifiers]) -> nodes.Boost:  # noqa: N802
     """Multiply the odds of what meets a condition; without one, of everything.
 
     Parameters
@@ -78,20 +85,38 @@ def Boost(where: Any = None, *, by: Any, **modifiers: Unpack[Modifiers]) -> node
         Above 1 moves up; ``decay(item.age, "30d")`` differs from item to item.
     **modifiers
         ``name``, ``when``, ``during``, ``unknown``, ``priority``, ``strict``; see `Modifiers`.
+
+    Raises
+    ------
+    RuleError
+        If a part is not what it should be.
+
+    Examples
+    --------
+    >>> from recopersona.rules import decay, item, RuleSet
+    >>> print(RuleSet(Boost(item.discount > 0, by=1.3, during=("2026-07-01", "2026-07-31"))))
+    BOOST item.discount > 0 BY 1.3 DURING 2026-07-01..2026-07-31
+    >>> print(RuleSet(Boost(by=1 + decay(item.age, "30d"))))
+    BOOST BY 1 + decay(item.age, 30d)
     """
     condition = None if where is None else _condition("Boost", where)
-    return nodes.Boost(
-        where=condition, by=_value("Boost", "by", by), **_modifiers("Boost", modifiers)
-    )
+    return nodes.Boost(where=condition, by=_factor("Boost", by), **_modifiers("Boost", modifiers))
 
 
-def Bury(where: Any = None, *, by: Any, **modifiers: Unpack[Modifiers]) -> nodes.Bury:  # noqa: N802
-    """Divide the odds of what meets a condition; the parameters are those of `Boost`."""
+def Bury(where: Any = None, *, by: Any = None, **modifiers: Unpack[Modifiers]) -> nodes.Bury:  # noqa: N802
+    """Divide the odds of what meets a condition; the parameters are those of `Boost`.
+
+    Examples
+    --------
+    >>> from recopersona.rules import item, RuleSet
+    >>> print(RuleSet(Bury(item.returned > "20%", by=2)))
+    BURY item.returned > 20% BY 2
+    """
     condition = None if where is None else _condition("Bury", where)
-    return nodes.Bury(where=condition, by=_value("Bury", "by", by), **_modifiers("Bury", modifiers))
+    return nodes.Bury(where=condition, by=_factor("Bury", by), **_modifiers("Bury", modifiers))
 
 
-def Pin(where: Any, *, at: Any, **modifiers: Unpack[Modifiers]) -> nodes.Pin:  # noqa: N802
+def Pin(where: Any, *, at: Any = None, **modifiers: Unpack[Modifiers]) -> nodes.Pin:  # noqa: N802
     """Put what meets a condition into some slots, best first.
 
     Parameters
@@ -101,7 +126,20 @@ def Pin(where: Any, *, at: Any, **modifiers: Unpack[Modifiers]) -> nodes.Pin:  #
         Slots, counted from 1.
     **modifiers
         ``name``, ``when``, ``during``, ``unknown``, ``priority``, ``strict``; see `Modifiers`.
+
+    Raises
+    ------
+    RuleError
+        If a part is not what it should be.
+
+    Examples
+    --------
+    >>> from recopersona.rules import item, RuleSet
+    >>> print(RuleSet(Pin(item.sponsored, at=[3, 7])))
+    PIN item.sponsored AT 3, 7
     """
+    if at is None:
+        raise RuleError("Pin needs at=, a slot or several, counted from 1, such as at=3.")
     slots = _part("Pin", "at", slots_of, at)
     return nodes.Pin(where=_condition("Pin", where), slots=slots, **_modifiers("Pin", modifiers))
 
@@ -128,6 +166,17 @@ def Limit(  # noqa: N802
     where : Term, optional
     **modifiers
         ``name``, ``when``, ``during``, ``unknown``, ``priority``, ``strict``; see `Modifiers`.
+
+    Raises
+    ------
+    RuleError
+        If a part is not what it should be.
+
+    Examples
+    --------
+    >>> from recopersona.rules import item, RuleSet
+    >>> print(RuleSet(Limit(2, per=item.brand, top=10)))
+    LIMIT 2 PER item.brand IN TOP 10
     """
     if per is None and where is None:
         raise RuleError("Limit needs per=, such as per=item.brand, or where=, or both.")
@@ -159,6 +208,17 @@ def Ensure(  # noqa: N802
         Count in the first so many slots, or in any so many in a row; without both, on the page.
     **modifiers
         ``name``, ``when``, ``during``, ``unknown``, ``priority``, ``strict``; see `Modifiers`.
+
+    Raises
+    ------
+    RuleError
+        If a part is not what it should be.
+
+    Examples
+    --------
+    >>> from recopersona.rules import item, RuleSet
+    >>> print(RuleSet(Ensure("20%", item.age <= "30d", name="fresh_share")))
+    RULE fresh_share: ENSURE 20% WHERE item.age <= 30d
     """
     return nodes.Ensure(
         amount=_part("Ensure", "n", amount_of, n),
@@ -189,9 +249,7 @@ def amount_of(given: Any) -> Amount:
 def slots_of(given: Any) -> tuple[int, ...]:
     """Read slots: ``3``, ``[3, 7]``."""
     many = isinstance(given, Iterable) and not isinstance(given, (str, bytes, dict))
-    slots = tuple(whole(slot, 1) for slot in (given if many else [given]))
-    if not slots:
-        raise RuleError("expected at least one slot, such as 3.")
+    slots = tuple(whole(slot, 1) for slot in (listed(given) if many else [given]))
     if len(set(slots)) < len(slots):
         raise RuleError(f"a slot is named twice in {shown(list(slots))}.")
     return slots
@@ -228,11 +286,9 @@ def during_of(given: Any) -> During:
 
 def unknown_of(given: Any) -> nodes.Unknown:
     """Read what to do where a condition is unknown."""
-    if given == "apply":
-        return "apply"
-    if given == "skip":
-        return "skip"
-    near = did_you_mean(given, ("apply", "skip"))
+    if isinstance(given, str) and given in ("apply", "skip"):
+        return "apply" if given == "apply" else "skip"
+    near = did_you_mean(given, ("apply", "skip")) if isinstance(given, str) else ""
     raise RuleError(f"expected 'apply' or 'skip', got {shown(given)}{near}.")
 
 
@@ -267,15 +323,16 @@ def _modifiers(rule: str, given: Modifiers) -> dict[str, Any]:
     known = (*MODIFIERS, "when")
     for key in given:
         if key not in known:
-            near = did_you_mean(key, known)
-            raise TypeError(f"{rule}() got an unexpected keyword argument {key!r}{near}")
+            raise RuleError(f"{rule} takes no {key}={hint(key, known, 'it takes')}")
     found = {
         key: _part(rule, key, read, given[key])  # type: ignore[literal-required]
         for key, read in MODIFIERS.items()
         if given.get(key) is not None
     }
     when = given.get("when")
-    return found if when is None else {**found, "when": _value(rule, "when", when)}
+    if when is not None:
+        found["when"] = _part(rule, "when", of_request, _condition(f"{rule}: when", when))
+    return found
 
 
 def _condition(rule: str, given: Any) -> Expression:
@@ -294,10 +351,10 @@ def _small(rule: str, given: Expression) -> Expression:
     return given
 
 
-def _value(rule: str, key: str, given: Any) -> Expression:
-    if key == "when":
-        return _part(rule, key, of_request, _condition(f"{rule}: when", given))
-    return _small(rule, _part(rule, key, lambda value: value_of(value, True), bare(given)))
+def _factor(rule: str, by: Any) -> Expression:
+    if by is None:
+        raise RuleError(f"{rule} needs by=, a factor such as by=1.3.")
+    return _small(rule, _part(rule, "by", lambda value: value_of(value, True), bare(by)))
 
 
 def _window(rule: str, top: Any, consecutive: Any) -> Window | None:

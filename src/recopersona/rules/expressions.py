@@ -21,12 +21,15 @@ from recopersona.rules.limits import (
 )
 from recopersona.rules.literals import is_moment, moment_from, number_from, text_from
 from recopersona.rules.mistakes import (
+    no_chain,
+    no_count,
+    no_event,
     no_list,
     no_operator,
-    no_such_event,
     no_value,
+    not_there,
     said,
-    wrong_number_of_arguments,
+    wrong_arguments,
 )
 from recopersona.rules.nodes import (
     FUNCTIONS,
@@ -97,22 +100,20 @@ class ExpressionReader:
         self.at += 1
         return True
 
-    def expect(self, key: str, problem: str) -> None:
+    def expect(self, key: str, expected: str) -> None:
         """Step over a keyword or sign that must come next."""
         if self.keys[self.at] != key:
-            self.fail(f"{problem}, got {said(self.words[self.at])}.")
+            self.fail(not_there(self.words, self.at, key, expected))
         self.at += 1
 
     def count(self, what: str, least: int = 0) -> int:
         """Read a whole number."""
         word = self.words[self.at]
-        if not word.isdigit() or len(word) > len(str(MOST_COUNT)):
-            self.fail(f"expected {what}, a whole number such as 3, got {said(word)}.")
-        value = number_from(word, self.text, self.places[self.at]).value  # type: ignore[union-attr]
+        value = int(word) if word.isdigit() and len(word) <= len(str(MOST_COUNT)) else -1
         if not least <= value <= MOST_COUNT:
-            self.fail(f"expected {what}, from {least} to {MOST_COUNT:,}, got {word}.")
+            self.fail(no_count(self.words, self.at, f"{what} from {least} to {MOST_COUNT:,}"))
         self.at += 1
-        return int(value)
+        return value
 
     def name(self, word: str, at: int, start: int = 0) -> str:
         """Return a name that may stand in quotes, from a place within a token."""
@@ -160,7 +161,7 @@ class ExpressionReader:
             elif strength == TEST:
                 left = self.test(left, key)
                 if STRENGTH.get(keys[self.at], 0) >= TEST:
-                    self.fail(no_operator(self.words, self.at, after_test=True))
+                    self.fail(no_chain(self.words, self.at))
             else:
                 left = self.joined(left, strength)
         return left
@@ -201,7 +202,7 @@ class ExpressionReader:
     def between(self, left: Expression) -> Expression:
         """Read ``low AND high``."""
         low = self.expression(SUM)
-        self.expect("AND", "expected AND and the upper end of BETWEEN")
+        self.expect("AND", "AND and the upper end of BETWEEN")
         return Between(left, low, self.expression(SUM), place=left.place)
 
     def has(self, left: Expression) -> Expression:
@@ -214,7 +215,7 @@ class ExpressionReader:
 
     def starts(self, left: Expression) -> Expression:
         """Read ``WITH "text"``."""
-        self.expect("WITH", "expected WITH after STARTS")
+        self.expect("WITH", "WITH after STARTS")
         if self.words[self.at][:1] not in _QUOTES:
             self.fail(f"expected a text in quotes, got {said(self.words[self.at])}.")
         start = text_from(self.words[self.at], self.text, self.places[self.at])
@@ -224,7 +225,7 @@ class ExpressionReader:
     def is_unknown(self, left: Expression) -> Expression:
         """Read ``[NOT] UNKNOWN``."""
         negated = self.skip("NOT")
-        self.expect("UNKNOWN", "expected UNKNOWN or NOT UNKNOWN after IS")
+        self.expect("UNKNOWN", "UNKNOWN or NOT UNKNOWN after IS")
         found = IsUnknown(left, place=left.place)
         return Not(found, place=left.place) if negated else found
 
@@ -328,7 +329,7 @@ class ExpressionReader:
         if self.keys[self.at] != ")":
             if not self.words[self.at]:
                 self.fail("this bracket is never closed; write ) where it ends.", opened)
-            self.fail(no_operator(self.words, self.at, in_brackets=True))
+            self.fail(no_operator(self.words, self.at))
         self.at += 1
 
     def call(self) -> Call:
@@ -341,10 +342,10 @@ class ExpressionReader:
         args: list[Expression] = []
         while not args or self.skip(","):
             if len(args) == most:
-                self.fail(wrong_number_of_arguments(name), at)
+                self.fail(wrong_arguments(name), at)
             args.append(self.expression(SUM))
         if len(args) < least:
-            self.fail(wrong_number_of_arguments(name), at)
+            self.fail(wrong_arguments(name), at)
         self.close(at + 1)
         return Call(name, tuple(args), place=self.places[at])
 
@@ -356,13 +357,13 @@ class ExpressionReader:
         event = self.words[at + 1].lower()
         self.at += 1
         if event not in EVENT_CODES:
-            self.fail(no_such_event(self.words[at + 1]))
+            self.fail(no_event(self.words[at + 1]))
         self.at += 1
         times, within = 1, None
         if self.keys[self.at] == "AT" and self.keys[self.at + 1] == "LEAST":
             self.at += 2
-            times = self.count("a number of times", least=1)
-            self.expect("TIMES", "expected TIMES after the number")
+            times = self.count("how often,", least=1)
+            self.expect("TIMES", "TIMES after the number")
         if self.skip("WITHIN"):
             within = self.duration()
         return Did(event, times, within, place=self.places[at])
@@ -395,13 +396,16 @@ class ExpressionReader:
         while True:
             self.at += 1
             at, word = self.at, self.words[self.at]
+            tokens = 1
+            if word == "-":
+                word, tokens = f"-{self.words[at + 1]}", 2
             found = known.get(word)
             if found is None:
                 found = self.value(SUM)
-                if self.at == at + 1:
+                if self.at == at + tokens:
                     known[word] = found
             else:
-                self.at += 1
+                self.at += tokens
             after = self.words[self.at]
             if after != "," and after != ")":
                 found = self.more(found, SUM)

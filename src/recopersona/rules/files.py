@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from recopersona.errors import RuleError, shown
@@ -9,7 +10,7 @@ from recopersona.rules.limits import MOST_BYTES
 from recopersona.rules.ruleset import RuleSet
 
 
-def read_rules(path: str | Path) -> RuleSet:
+def read_rules(path: str | os.PathLike[str]) -> RuleSet:
     """Read a file of rules; every error names it.
 
     Raises
@@ -17,7 +18,7 @@ def read_rules(path: str | Path) -> RuleSet:
     RuleError
         If it cannot be read, or what it holds cannot.
     """
-    if not isinstance(path, (str, Path)):
+    if not isinstance(path, (str, os.PathLike)):
         raise RuleError(f"expected the path of a file of rules, got {shown(path)}.")
     file = Path(path)
     text = _text_of(file)
@@ -37,7 +38,9 @@ def _text_of(file: Path) -> str:
     except UnicodeDecodeError:
         raise RuleError(f"{file}: expected text in UTF-8.") from None
     except (OSError, ValueError) as problem:
-        raise RuleError(f"{file}: cannot be read ({problem}).") from None
+        raise RuleError(
+            f"{file}: cannot be read: {getattr(problem, 'strerror', None) or problem}."
+        ) from None
     if len(text.encode()) > MOST_BYTES:
         raise RuleError(f"{file}: a file of rules is at most {MOST_BYTES:,} bytes long.")
     return text

@@ -64,7 +64,7 @@ class Inspected:
 
     def label(self, number: int) -> str:
         """Return how reports call a rule."""
-        return self.rules.rules[number - 1].name or f"rule {number}"
+        return self.rules.labels[number - 1]
 
     @cached_property
     def logic(self) -> Reading:

@@ -42,10 +42,14 @@ def _problem(word: str, character: str) -> str:
     of, dot, rest = word.partition(".")
     plain = normalize("NFKC", word).translate(_LOOK_ALIKE)
     quoted = f'{of}."{rest}"' if dot and of.isascii() else f'"{word}"'
+    if plain.isascii() and len(word) == 1:
+        return f"{_named(character)} only looks like {plain!r}; write that."
     if plain.isascii():
-        likely = f"did you mean {shown(plain)[1:-1]}? (As a name of its own, write {quoted})"
-        return f"{_named(character)} only looks like a letter of the language; {likely}"
-    return f"{_named(character)} is no letter of the language; write it in quotes: {quoted}."
+        likely = f"write {shown(plain)[1:-1]}, or {shown(quoted)[1:-1]} if it is really called so"
+        return f"{_named(character)} only looks like a letter of the language; {likely}."
+    if character.isalnum():
+        return f"names and words are of a to z, got {_named(character)}; write {quoted} in quotes."
+    return f"{_named(character)} is no sign of the rule language; delete it."
 
 
 def _named(character: str) -> str:

@@ -31,7 +31,6 @@ _MOMENT = re.compile(
 _SHORT_DAY = re.compile(r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})")
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
 _ESCAPED = {'"': '"', "'": "'", "\\": "\\", "n": "\n"}
-_DIGITS = frozenset("0123456789")
 _SURE_INTEGER = 300  # so many digits are a float as well
 _LONGEST_WORD = 40  # of those that one looks for a like of
 _NOT_OF_ALL_MACHINES = ("localtime", "posixrules", "posix/", "right/", "Factory")
@@ -52,11 +51,11 @@ def number_from(word: str, text: str, place: int, sign: int = 1) -> Number | Per
     """
     if word.isdigit() and word[0] != "0" and len(word) < _SURE_INTEGER:
         return Number(sign * int(word), place=place)
-    if word[-1] in _DIGITS:
-        return Number(sign * _value_of(word, text, place), place=place)
     amount = _AMOUNT.match(word)
     digits = "" if amount is None else amount[0]
     value, unit = _value_of(digits, text, place), word[len(digits) :]
+    if not unit:
+        return Number(sign * value, place=place)
     if unit == "%":
         return Percent(sign * value, place=place)
     if unit not in UNITS:
@@ -80,9 +79,14 @@ def _value_of(digits: str, text: str, place: int) -> float:
     return int(digits) if digits.isdigit() else value
 
 
+def unit_meant(word: str) -> str | None:
+    """Return our unit for ``minutes``, ``Days`` or ``D``."""
+    low = word.lower()
+    return low if low in UNITS else _UNIT_OF.get(low) or _UNIT_OF.get(low.rstrip("s"))
+
+
 def _unknown_unit(digits: str, unit: str) -> str:
-    low = unit.lower()
-    ours = _UNIT_OF.get(low) or _UNIT_OF.get(low.rstrip("s")) or (low if low in UNITS else None)
+    ours = unit_meant(unit)
     if ours is not None:
         return f"unknown unit {unit!r}; did you mean {shown(digits + ours)[1:-1]}?"
     known = ", ".join(UNITS)
@@ -143,7 +147,8 @@ def check_timezone(name: str, text: str | None = None, place: int = -1) -> None:
             raise ZoneInfoNotFoundError(name)
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        likely = near(name, available_timezones()) or "; write one such as 'Europe/Berlin'."
+        known = (zone for zone in available_timezones() if zone not in _NOT_OF_ALL_MACHINES)
+        likely = near(name, known) or "; write one such as 'Europe/Berlin'."
         raise RuleError(f"unknown time zone {shown(name)}{likely}", text, place) from None
 
 

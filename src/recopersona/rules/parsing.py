@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from recopersona.rules.expressions import SUM, ExpressionReader
-from recopersona.rules.limits import MOST_COUNT, MOST_RULES, TOO_MANY_RULES
+from recopersona.rules.limits import MOST_RULES, TOO_MANY_RULES
 from recopersona.rules.literals import (
     check_timezone,
     ends_before,
@@ -29,7 +29,81 @@ from recopersona.rules.ruleset import UTC, RuleSet
 
 
 def parse_rules(text: str) -> RuleSet:
-    """Read a set of rules from text."""
+    r"""Read a set of rules from text.
+
+    Rules follow one another, on lines of their own or with ``;`` between them. ``#`` starts a
+    comment. Keywords may be written in any case; the names of fields, parameters and rules count
+    as they are, and stand in quotes unless they are plain words (``item."product group"``)::
+
+        rules     = [ "TIMEZONE" TEXT ] { rule { ";" } }
+        rule      = [ "RULE" NAME ":" ] action { modifier }
+        action    = ( "REQUIRE" | "EXCLUDE" ) condition
+                  | ( "BOOST" | "BURY" ) [ condition ] "BY" sum
+                  | "PIN" condition "AT" WHOLE { "," WHOLE }
+                  | "LIMIT" amount [ "PER" field ] [ window ] [ "WHERE" condition ]
+                  | "ENSURE" amount [ window ] "WHERE" condition
+        amount    = WHOLE | PERCENT
+        window    = "IN" ( "TOP" WHOLE | "ANY" WHOLE "CONSECUTIVE" )
+        modifier  = "WHEN" condition
+                  | "DURING" ( MOMENT ".." [ MOMENT ] | ".." MOMENT )
+                  | "IF" "UNKNOWN" ( "APPLY" | "SKIP" )
+                  | "PRIORITY" [ "-" ] WHOLE
+                  | "STRICT"
+        condition = both { "OR" both }
+        both      = opposite { "AND" opposite }
+        opposite  = "NOT" opposite | test
+        test      = sum [ ( "=" | "!=" | "<" | "<=" | ">" | ">=" ) sum
+                        | [ "NOT" ] "IN" list
+                        | [ "NOT" ] "BETWEEN" sum "AND" sum
+                        | "HAS" ( "ANY" | "ALL" | "NONE" ) list
+                        | "STARTS" "WITH" TEXT
+                        | "IS" [ "NOT" ] "UNKNOWN" ]
+        sum       = product { ( "+" | "-" ) product }
+        product   = signed { ( "*" | "/" ) signed }
+        signed    = "-" signed | value
+        value     = NUMBER | PERCENT | TEXT | MOMENT | DURATION | "TRUE" | "FALSE"
+                  | field | PARAMETER | event | call | "(" condition ")"
+        event     = "DID" NAME [ "AT" "LEAST" WHOLE "TIMES" ] [ "WITHIN" DURATION ]
+        call      = ( "ramp" | "decay" | "min" | "max" | "abs" | "log1p" ) "(" sum { "," sum } ")"
+        list      = "(" sum { "," sum } ")" | PARAMETER | field
+        field     = ( "item" | "user" | "ctx" | "seed" ) "." NAME
+
+        NUMBER    = 3 | 0.5 | 1e-07          PERCENT   = 20% (the number 0.2)
+        TEXT      = "tea" | 'tea', with \" \' \\ \n \uXXXX for what cannot stand in it
+        MOMENT    = 2026-07-01 | 2026-07-01T18:00 | ...T18:00:30.5 | ...T18:00Z | ...T18:00+02:00
+        DURATION  = NUMBER directly before s, m, h, d, w, mo (30 days) or y (365 days)
+        PARAMETER = $NAME
+
+    ``WHEN`` reads no ``item.`` and no ``DID``: it is decided once per request. Days and moments
+    without an offset are those of the time zone of the set, UTC unless another is named. What
+    rules mean stands in the rule guide.
+
+    Parameters
+    ----------
+    text : str
+        At most 64 KiB, 256 rules and 6,000 operations; expressions nested at most 32 deep.
+
+    Returns
+    -------
+    RuleSet
+        With the text in it, so that later errors can point into it.
+
+    Raises
+    ------
+    RuleError
+        If the text cannot be read; the message points at the place and says what to write.
+
+    Examples
+    --------
+    >>> rules = parse_rules("RULE in_stock: REQUIRE item.stock > 0; LIMIT 2 PER item.brand")
+    >>> rules.rules[0].name, rules.rules[1].amount
+    ('in_stock', 2)
+    >>> parse_rules("REQUIRE item.stock == 0")
+    Traceback (most recent call last):
+    recopersona.errors.RuleError: line 1 col 20: '==' is no sign of the rule language; write =.
+      REQUIRE item.stock == 0
+                         ^
+    """
     return _RuleReader(text).rule_set()
 
 
@@ -40,10 +114,15 @@ def parse_expression(text: str) -> Expression:
     ----------
     text : str
 
+    Returns
+    -------
+    Expression
+        A node of `recopersona.rules.nodes`.
+
     Raises
     ------
     RuleError
-        If it is no expression; the message points at the place.
+        If it is no expression; the message points at the place and says what to write.
 
     Examples
     --------
@@ -124,7 +203,7 @@ class _RuleReader(ExpressionReader):
             self.fail(f"the name {said(name)} is taken by an earlier rule; choose another.")
         self.named.add(name)
         self.at += 1
-        self.expect(":", "expected : after the name of a rule")
+        self.expect(":", ": after the name of a rule")
         return name
 
     def require(self) -> dict[str, Any]:
@@ -134,16 +213,16 @@ class _RuleReader(ExpressionReader):
     def boost(self) -> dict[str, Any]:
         """Read what BOOST and BURY are about."""
         where = None if self.keys[self.at] == "BY" else self.whole()
-        self.expect("BY", "expected BY and a factor")
+        self.expect("BY", "BY and a factor")
         return {"where": where, "by": self.whole(SUM)}
 
     def pin(self) -> dict[str, Any]:
         """Read what is pinned, and the slots."""
         where = self.whole()
-        self.expect("AT", "expected AT and a slot")
+        self.expect("AT", "AT and a slot")
         slots: dict[int, None] = {}
         while not slots or self.skip(","):
-            slot = self.count("a slot, counted from 1", least=1)
+            slot = self.count("the number of a slot", least=1)
             if slot in slots:
                 self.fail(f"slot {slot} is named twice; write it once.", self.at - 1)
             slots[slot] = None
@@ -161,13 +240,13 @@ class _RuleReader(ExpressionReader):
         if self.skip("WHERE"):
             parts["where"] = self.whole()
         elif "per" not in parts:
-            self.fail("LIMIT needs PER, WHERE or both; write LIMIT 2 PER item.brand.", start)
+            self.fail(_no_group(self.words[self.at]), start)
         return parts
 
     def ensure(self) -> dict[str, Any]:
         """Read how many of what."""
         parts = {"amount": self.amount(), "window": self.window()}
-        self.expect("WHERE", "expected WHERE and a condition")
+        self.expect("WHERE", "WHERE and a condition")
         return {**parts, "where": self.whole()}
 
     # -- parts of rules --------------------------------------------------------------------
@@ -176,7 +255,7 @@ class _RuleReader(ExpressionReader):
         """Read ``2`` or ``20%``."""
         word, place = self.words[self.at], self.places[self.at]
         if word[-1:] != "%" or not word[:1].isdigit():
-            return self.count("an amount")
+            return self.count("a share such as 20%, or a number of items")
         share = number_from(word, self.text, place)
         if not isinstance(share, Percent) or share.value > 100:
             self.fail(f"expected a share from 0% to 100%, got {said(word)}.")
@@ -190,9 +269,9 @@ class _RuleReader(ExpressionReader):
         place = self.places[self.at - 1]
         if self.skip("TOP"):
             return Window("top", self.count("a number of slots", least=1), place=place)
-        self.expect("ANY", "expected TOP or ANY after IN")
+        self.expect("ANY", "TOP or ANY after IN")
         size = self.count("a number of slots", least=1)
-        self.expect("CONSECUTIVE", "expected CONSECUTIVE after the number of slots")
+        self.expect("CONSECUTIVE", "CONSECUTIVE after the number of slots")
         return Window("any", size, place=place)
 
     def when(self) -> Expression:
@@ -206,10 +285,10 @@ class _RuleReader(ExpressionReader):
         """Read ``2026-07-01..2026-07-31``, of which one end may be open."""
         at = self.at
         start = self.moment()
-        self.expect("..", "expected two days as 2026-07-01..2026-07-31 after DURING")
+        self.expect("..", "two days as 2026-07-01..2026-07-31, of which one may be left out")
         end = self.moment()
         if end is None and start is None:
-            self.fail("expected a day before or after .. , got none; write 2026-07-01... ", at)
+            self.fail("expected a day on one side of .. at least; write 2026-07-01.. or so.", at)
         if start and end and ends_before(end, start, self.timezone):
             self.fail(f"{end.value} is before {start.value}; write the earlier one first.", at)
         return During(start, end, place=self.places[at])
@@ -227,20 +306,24 @@ class _RuleReader(ExpressionReader):
 
     def if_unknown(self) -> str:
         """Read ``UNKNOWN APPLY`` or ``UNKNOWN SKIP``."""
-        self.expect("UNKNOWN", "expected UNKNOWN after IF (a condition stands after WHEN)")
+        self.expect("UNKNOWN", "UNKNOWN after IF, and conditions after WHEN")
         if self.skip("APPLY"):
             return "apply"
-        self.expect("SKIP", "expected APPLY or SKIP after IF UNKNOWN")
+        self.expect("SKIP", "APPLY or SKIP after IF UNKNOWN")
         return "skip"
 
     def priority(self) -> int:
         """Read a whole number, which may be negative."""
         sign = -1 if self.skip("-") else 1
-        return sign * self.count(f"a priority up to {MOST_COUNT:,}")
+        return sign * self.count("a whole number, its size")
 
     def strict(self) -> bool:
         """Read nothing more."""
         return True
+
+
+def _no_group(word: str) -> str:
+    return f"LIMIT needs PER, WHERE or both, got {said(word)}; write LIMIT 2 PER item.brand."
 
 
 _ACTIONS = {

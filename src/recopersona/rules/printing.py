@@ -51,7 +51,20 @@ _EXACT = 2.0**53  # up to here every whole float is written without a point
 
 
 def print_rules(rules: RuleSet) -> str:
-    """Write a set of rules as text, one on each line.
+    """Write a set of rules as text, one on each line; `parse_rules` reads the same rules from it.
+
+    Parameters
+    ----------
+    rules : RuleSet
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    RuleError
+        If there is more than a text of rules may hold, or a number that is not finite.
 
     Examples
     --------
@@ -74,6 +87,19 @@ def print_rules(rules: RuleSet) -> str:
 
 def print_rule(rule: Rule) -> str:
     """Write one rule on one line.
+
+    Parameters
+    ----------
+    rule : Rule
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    RuleError
+        If it is nested too deep to be read again, or has a number that is not finite.
 
     Examples
     --------
@@ -103,6 +129,19 @@ def _rule(rule: Rule) -> str:
 
 def print_expression(expression: Expression) -> str:
     """Write a condition or number, with no more brackets than needed.
+
+    Parameters
+    ----------
+    expression : Expression
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    RuleError
+        If it is nested too deep to be read again, or has a number that is not finite.
 
     Examples
     --------

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, NoReturn
 
+import numpy as np
+
 from recopersona.errors import RuleError, shown
 from recopersona.rules import building
 from recopersona.rules.limits import MOST_DEPTH, TOO_DEEP, parts_of
@@ -24,7 +26,7 @@ from recopersona.rules.nodes import (
     any_of,
     negative,
 )
-from recopersona.rules.values import listed
+from recopersona.rules.python_values import listed
 
 _NO_TRUTH = (
     "a condition is true or false only for an item, not in Python: write & | ~ for and, or, not, "
@@ -215,15 +217,15 @@ def _members(given: Any) -> Members | list[Any] | Any:
 def _refuse_loose_brackets(op: str, *sides: Any) -> None:
     """``item.a & item.b > 3`` is ``(item.a & item.b) > 3`` to Python, and nobody means that."""
     joined = any(isinstance(side, (And, Or)) for side in sides)
-    if joined and (op in building.ORDERS or not isinstance(sides[1], (Node, bool))):
+    if joined and (op in building.ORDERS or not isinstance(sides[1], (Node, bool, np.bool_))):
         raise RuleError(f"& and | bind tighter than comparisons; {_BRACKETS}")
 
 
 def _joined(kind: type[And] | type[Or], *sides: object) -> Term:
     nodes, depth = [], 0
     for side in sides:
-        if isinstance(side, bool):
-            side = Term(Flag(side))
+        if isinstance(side, (bool, np.bool_)):
+            side = Term(Flag(bool(side)), 1)
         if not isinstance(side, Term):
             raise RuleError(f"& and | join conditions, got {shown(side)}; {_BRACKETS}")
         nodes.append(side.node)
@@ -328,22 +330,46 @@ def decay(value: Any, half: Any) -> Term:
 
 
 def minimum(*values: Any) -> Term:
-    """Return the smallest of some values."""
+    """Return the smallest of some values.
+
+    Examples
+    --------
+    >>> minimum(item.discount, "50%")
+    min(item.discount, 50%)
+    """
     return _call("min", *values)
 
 
 def maximum(*values: Any) -> Term:
-    """Return the largest of some values."""
+    """Return the largest of some values.
+
+    Examples
+    --------
+    >>> maximum(item.margin, 0)
+    max(item.margin, 0)
+    """
     return _call("max", *values)
 
 
 def absolute(value: Any) -> Term:
-    """Return a value without its sign; Python's ``abs`` does the same."""
+    """Return a value without its sign; Python's ``abs`` does the same.
+
+    Examples
+    --------
+    >>> absolute(item.price - user.usual_price) < 5
+    abs(item.price - user.usual_price) < 5
+    """
     return _call("abs", value)
 
 
 def log1p(value: Any) -> Term:
-    """Return the natural logarithm of 1 + value."""
+    """Return the natural logarithm of 1 + value.
+
+    Examples
+    --------
+    >>> log1p(item.sold)
+    log1p(item.sold)
+    """
     return _call("log1p", value)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from html import escape
@@ -10,12 +11,10 @@ from typing import TYPE_CHECKING, Any, overload
 
 from recopersona.base.worded import Worded
 from recopersona.errors import RuleError, hint, shown
-from recopersona.rules.limits import MOST_BYTES, MOST_RULES, excess_of
-from recopersona.rules.literals import check_timezone, ends_before
-from recopersona.rules.nodes import Expression, Moment, Param, Rule
+from recopersona.rules.accepted import check_set, check_written, rule_parts
+from recopersona.rules.nodes import Moment, Param, Rule
 from recopersona.rules.python import Term
-from recopersona.rules.values import has_zone, whole_text
-from recopersona.rules.walking import parts_of
+from recopersona.rules.python_values import has_zone
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,13 +63,15 @@ class RuleSet(Worded):
     text: str | None = field(compare=False)
 
     def __init__(self, rules: Any = (), timezone: str = "", text: str | None = None) -> None:
+        if not isinstance(timezone, str):
+            raise RuleError(f"expected a time zone such as 'Europe/Berlin', got {shown(timezone)}.")
         if isinstance(rules, tuple) and all(isinstance(rule, Rule) for rule in rules):
             gathered = _Gathered(rules, timezone or UTC, text)
         else:
             gathered = _gathered(rules, timezone)
         for name in ("rules", "timezone", "text"):
             object.__setattr__(self, name, getattr(gathered, name))
-        _check(self)
+        check_set(self)
 
     # -- reading and writing ------------------------------------------------------------------
 
@@ -116,7 +117,7 @@ class RuleSet(Worded):
         return cls(*read_set(given))
 
     @classmethod
-    def read(cls, path: str | Path) -> RuleSet:
+    def read(cls, path: str | os.PathLike[str]) -> RuleSet:
         """Read a file: JSON where its name ends with ``.json``, text otherwise.
 
         Raises
@@ -132,11 +133,21 @@ class RuleSet(Worded):
         """Return the rules as text that reads back as the same, a rule per line."""
         from recopersona.rules.printing import print_rules
 
-        return print_rules(self)
+        try:
+            return print_rules(self)
+        except RuleError:
+            # Text without a blank between its signs may be longer in our hand than a set may be.
+            if self.text is None:
+                raise
+            return self.text
 
     def to_json(self) -> str:
-        """Return the rules as JSON that reads back as the same, a rule per line."""
-        from recopersona.rules.json_form import write_set
+        """Return the rules as JSON that reads back as the same, a rule per line.
+
+        JSON takes more room than text: of a set so large that it becomes more than 64 KiB of it,
+        `from_json` reads what ``json.loads`` makes of it, not the text itself.
+        """
+        from recopersona.rules.json_writing import write_set
 
         return write_set(self.rules, self.timezone)
 
@@ -189,13 +200,19 @@ class RuleSet(Worded):
     def __getitem__(self, place: slice) -> RuleSet: ...
     def __getitem__(self, place: int | str | slice) -> Rule | RuleSet:
         if isinstance(place, slice):
-            return RuleSet(self.rules[place], self.timezone, self.text)
+            return self._with(self.rules[place])
         if not isinstance(place, str):
             return self.rules[place]
         labels = self.labels
         if place not in labels:
             raise RuleError(f"no rule is called {shown(place)}{hint(place, labels)}")
         return self.rules[labels.index(place)]
+
+    def _with(self, rules: tuple[Rule, ...]) -> RuleSet:
+        """Return other rules made of these; errors still point into the text of these."""
+        found = RuleSet(rules, self.timezone, self.text)
+        check_written(found)
+        return found
 
     def __add__(self, more: Any) -> RuleSet:
         return RuleSet([self, *_several(more)])
@@ -208,7 +225,7 @@ class RuleSet(Worded):
     @property
     def params(self) -> tuple[str, ...]:
         """The names of the parameters that are still open, in the order they are spoken of."""
-        parts = (part for rule in self.rules for part in _parts_of(rule))
+        parts = (part for rule in self.rules for part in rule_parts(rule))
         return tuple(dict.fromkeys(part.name for part in parts if isinstance(part, Param)))
 
     def with_params(self, **values: Any) -> RuleSet:
@@ -235,10 +252,9 @@ class RuleSet(Worded):
         for name in values:
             if name not in open_names:
                 raise RuleError(
-                    f"no rule speaks of ${name}{hint(name, open_names, 'its parameters are')}"
+                    f"no rule speaks of ${name}{hint(name, open_names, 'open parameters are')}"
                 )
-        rules = tuple(filled(rule, values) for rule in self.rules)
-        return RuleSet(rules, self.timezone, self.text)
+        return self._with(tuple(filled(rule, values) for rule in self.rules))
 
     # -- strategies ---------------------------------------------------------------------------
 
@@ -275,7 +291,7 @@ class RuleSet(Worded):
         from recopersona.rules.segments import rules_for
 
         given = cls(rules)
-        return cls(rules_for(values, given.rules, by, name), given.timezone, given.text)
+        return given._with(rules_for(values, given.rules, by, name))
 
     # -- what the rules mean for a shop ---------------------------------------------------------
 
@@ -359,7 +375,8 @@ def _gathered(given: Any, timezone: str) -> _Gathered:
 
 def _several(given: Any) -> list[Any]:
     one = isinstance(given, (str, bytes, Rule, RuleSet, Term, Mapping))
-    return [given] if one or not isinstance(given, Iterable) else list(given)
+    many = isinstance(given, Iterable) and getattr(given, "ndim", 1) == 1
+    return [given] if one or not many else list(given)
 
 
 def _part(given: Any) -> _Gathered:
@@ -394,60 +411,7 @@ def _common_zone(sets: list[_Gathered], timezone: str) -> str:
     return next(iter(zones), UTC)
 
 
-def _expressions_of(rule: Rule) -> list[Expression]:
-    found = (getattr(rule, name, None) for name in ("where", "by", "per", "when"))
-    return [expression for expression in found if expression is not None]
-
-
-def _parts_of(rule: Rule) -> Iterator[Expression]:
-    for expression in _expressions_of(rule):
-        yield from parts_of(expression)
-
-
 def _has_local_dates(rule: Rule) -> bool:
     during = () if rule.during is None else (rule.during.start, rule.during.end)
-    moments = [part for part in _parts_of(rule) if isinstance(part, Moment)]
+    moments = [part for part in rule_parts(rule) if isinstance(part, Moment)]
     return any(not has_zone(one) for one in (*during, *moments) if one is not None)
-
-
-def _check(rules: RuleSet) -> None:
-    """Refuse what is no set, or too large a one."""
-    if len(rules) > MOST_RULES:
-        raise RuleError(f"a set has at most {MOST_RULES} rules, got {len(rules)}; make several.")
-    if rules.timezone != UTC:
-        check_timezone(whole_text(rules.timezone))
-    _check_names(rules)
-    for rule, label in zip(rules.rules, rules.labels, strict=True):
-        for expression in _expressions_of(rule):
-            if problem := excess_of(expression):
-                raise RuleError(f"{label}: {problem}", rules.text, rule.place)
-        during = rule.during
-        if during and during.start and during.end:
-            _check_days(during.start, during.end, label, rules)
-    if rules.text is None:
-        _check_size(rules)
-
-
-def _check_names(rules: RuleSet) -> None:
-    names: set[str] = set()
-    for rule in rules:
-        if rule.name in names:
-            raise RuleError(f"two rules are called {shown(rule.name)}.", rules.text, rule.place)
-        if rule.name is not None:
-            names.add(rule.name)
-
-
-def _check_days(start: Moment, end: Moment, label: str, rules: RuleSet) -> None:
-    if ends_before(end, start, rules.timezone):
-        raise RuleError(
-            f"{label}: {end.value} is before {start.value}; give the earlier one first.",
-            rules.text,
-            start.place,
-        )
-
-
-def _check_size(rules: RuleSet) -> None:
-    """What came from no text has to fit one, or it could not be kept."""
-    size = len(rules.to_text().encode())
-    if size > MOST_BYTES:
-        raise RuleError(f"a set is at most {MOST_BYTES:,} bytes of text, got {size:,}.")
