@@ -108,16 +108,15 @@ def check_rules(rules: RuleSet, schema: Any) -> None:
     recopersona.errors.RuleError: in_stock: unknown field item.stok; did you mean item.stock?
     """
     checker = _Checker(RuleSchema.of(schema))
-    for number, rule in enumerate(rules.rules, 1):
+    for number, rule in enumerate(rules.rules):
         try:
             checker.check(rule)
         except _Misfit as misfit:
             place = max(misfit.node.place, rule.place)  # a part begins no earlier than its rule
             if rules.text is not None and place >= 0:
                 raise RuleError(misfit.problem, rules.text, place) from None
-            label = rule.name or f"rule {number}"
             where = "" if misfit.shown is None else f", {printed(misfit.shown)}"
-            raise RuleError(f"{label}{where}: {misfit.problem}") from None
+            raise RuleError(f"{rules.labels[number]}{where}: {misfit.problem}") from None
 
 
 def kind_of(expression: Expression, schema: RuleSchema) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+import numpy as np
+
 from recopersona.rules.advice import printed
 from recopersona.rules.constants import constant
 from recopersona.rules.findings import Finding, Inspected, day
@@ -101,7 +103,7 @@ def requirements_that_leave_nothing(inspected: Inspected) -> Iterator[Finding]:
     filters = [
         (number, rule)
         for number, rule in inspected
-        if isinstance(rule, (Require, Exclude)) and inspected.data.possible(*_kept_by(rule))
+        if isinstance(rule, (Require, Exclude)) and _leave_any(inspected, [(number, rule)])
     ]
     cases: list[tuple[Expression | None, object]] = [(None, None)]
     cases += [(r.when, r.during) for _, r in filters if (r.when, r.during) != (None, None)]
@@ -126,9 +128,11 @@ def _kept_by(rule: Require | Exclude) -> tuple[Expression, bool, bool]:
 
 
 def _leave_any(inspected: Inspected, filters: list[tuple[int, Rule]]) -> bool:
-    return inspected.data.possible_together(
-        [_kept_by(rule) for _, rule in filters if isinstance(rule, (Require, Exclude))]
-    )
+    asked = [_kept_by(rule) for _, rule in filters if isinstance(rule, (Require, Exclude))]
+    if not inspected.data.possible_together(asked):
+        return False
+    masks = [mask for mask in (inspected.mask(*one) for one in asked) if mask is not None]
+    return not masks or bool(np.logical_and.reduce(masks).any())
 
 
 def _nothing_left(

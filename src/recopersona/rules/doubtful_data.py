@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from recopersona.errors import nearest
@@ -41,16 +42,60 @@ def _expressions(rule: Rule) -> Iterator[tuple[Expression, bool]]:
         yield rule.when, False
 
 
-# -- values ------------------------------------------------------------------------------------
-
-
-def values_that_no_item_has(inspected: Inspected) -> Iterator[Finding]:
-    """Find values of categories and sets that are nowhere in the data."""
+def conditions_beside_the_data(inspected: Inspected) -> Iterator[Finding]:
+    """Find values that are nowhere in the data, ranges outside of them, and what none meets."""
     for number, rule in inspected:
-        for expression, _ in _expressions(rule):
-            for node in parts_of(expression):
-                for field, member in _named_values(node):
-                    yield from _absent(inspected, number, field, member)
+        for expression, to_be_met in _expressions(rule):
+            found = [
+                finding
+                for node in parts_of(expression)
+                for finding in _about(inspected, number, node, expression, to_be_met)
+            ]
+            unmet = isinstance(rule, (Pin, Ensure)) and to_be_met
+            if to_be_met and not inspected.decided(expression):
+                met = inspected.count_of(expression)
+                if not found and met == 0:
+                    found = [_met_by_none(number, expression)]
+                unmet = unmet and met == 0
+            yield from (replace(finding, unmet=unmet) for finding in found)
+
+
+def _about(
+    inspected: Inspected, number: int, node: Expression, whole: Expression, to_be_met: bool
+) -> Iterator[Finding]:
+    for field, member in _named_values(node):
+        yield from _absent(inspected, number, field, member)
+    if not inspected.decided(whole):  # otherwise that is told of it already
+        yield from _out_of_range(inspected, number, node, to_be_met)
+
+
+def _met_by_none(number: int, expression: Expression) -> Finding:
+    return Finding(
+        number,
+        f"{printed(expression)} is true of no item in the data",
+        "widen the condition, or see to it that some items meet it",
+        expression.place,
+    )
+
+
+def quotas_of_few(inspected: Inspected) -> Iterator[Finding]:
+    """Find quotas for more items than there are in all the data."""
+    for number, rule in inspected:
+        if not isinstance(rule, Ensure):
+            continue
+        least, size = inspected.count(rule.amount, rule.window), inspected.size(rule.window)
+        met = inspected.count_of(rule.where)
+        if met is not None and 0 < met < least <= size:
+            yield Finding(
+                number,
+                f"it wants {least} items, and only {met} in the data meet {printed(rule.where)}",
+                f"ask for at most {met}, or widen the condition",
+                rule.where.place,
+                unmet=True,
+            )
+
+
+# -- values ------------------------------------------------------------------------------------
 
 
 def _named_values(node: Expression) -> Iterator[tuple[Field, Expression]]:
@@ -100,21 +145,6 @@ def _instead(value: Any, values: tuple[Any, ...]) -> str:
 
 
 # -- ranges ------------------------------------------------------------------------------------
-
-
-def ranges_that_no_item_is_in(inspected: Inspected) -> Iterator[Finding]:
-    """Find conditions that are outside of what the data hold, one by one and taken together."""
-    for number, rule in inspected:
-        found = False
-        for expression, to_be_met in _expressions(rule):
-            if inspected.decided(expression):
-                continue  # that is told of it already
-            for node in parts_of(expression):
-                for finding in _out_of_range(inspected, number, node, to_be_met):
-                    found = True
-                    yield finding
-            if to_be_met and not found:
-                yield from _of_no_item(inspected, number, rule, expression)
 
 
 def _out_of_range(
@@ -180,17 +210,3 @@ def _in_words(inspected: Inspected, field: Field, facts: Facts) -> tuple[str, st
     kind = inspected.schema.kind(field.of, field.name)
     write = {"time": day, "duration": days}.get(kind or "", lambda number: f"{number:,.6g}")
     return write(facts.low), write(facts.high)
-
-
-def _of_no_item(
-    inspected: Inspected, number: int, rule: Rule, expression: Expression
-) -> Iterator[Finding]:
-    if inspected.data.possible(expression):
-        return
-    yield Finding(
-        number,
-        f"{printed(expression)} is true of no item in the data",
-        "widen the condition, or see to it that some items meet it",
-        expression.place,
-        unmet=isinstance(rule, (Pin, Ensure)),
-    )

@@ -10,8 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from recopersona.data.feature_table import FeatureTable
+from recopersona.data.ids import IdMap
 from recopersona.data.times import from_ms
+from recopersona.data.types import Mask
+from recopersona.rules.asked import Asked, Tables
 from recopersona.rules.calendar import Schedule
+from recopersona.rules.conditions import compile_condition
 from recopersona.rules.constants import Constant
 from recopersona.rules.nodes import (
     NOWHERE,
@@ -64,7 +69,7 @@ class Inspected:
 
     def label(self, number: int) -> str:
         """Return how reports call a rule."""
-        return self.rules.rules[number - 1].name or f"rule {number}"
+        return self.rules.labels[number - 1]
 
     @cached_property
     def logic(self) -> Reading:
@@ -113,6 +118,37 @@ class Inspected:
         else:
             known = UNKNOWN
         return Values(known.intervals, known.members, unknown=unknown)
+
+    # -- which items ---------------------------------------------------------------------------
+
+    def count_of(self, condition: Expression) -> int | None:
+        """Return how many items a condition is true of; None where that depends on who asks."""
+        if not self.data.possible(condition):
+            return 0
+        mask = self.mask(condition)
+        return None if mask is None else int(np.count_nonzero(mask))
+
+    def mask(
+        self, condition: Expression, wanted: bool = True, or_unknown: bool = False
+    ) -> Mask | None:
+        """Return which items make a condition ``wanted`` (or unknown), bool (n_items,)."""
+        tables = self._tables
+        if tables is None:
+            return None
+        compiled = compile_condition(condition, tables)
+        if compiled.needs.request or (compiled.uses_now and self.now is None):
+            return None
+        # Not to be the opposite is to be what is wanted, or unknown.
+        answer = compiled.true if wanted != or_unknown else compiled.false
+        mask = np.broadcast_to(answer(slice(None), Asked(now=self.now)), len(tables.items))
+        return ~mask if or_unknown else mask
+
+    @cached_property
+    def _tables(self) -> Tables | None:
+        items, users = self.schema.table("item"), self.schema.table("user")
+        if items is None:
+            return None
+        return Tables(items, FeatureTable(IdMap()) if users is None else users, self.rules.timezone)
 
     # -- when ----------------------------------------------------------------------------------
 

@@ -281,17 +281,18 @@ FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "=", "!=": "!="}
 
 def _all_of(parts: list[list[Box] | None]) -> list[Box] | None:
     """Return the boxes of conditions that all hold."""
-    if [] in parts:
-        return []
+    seen = sorted((part for part in parts if part is not None), key=len)
     found: list[Box] = [{}]
-    for part in parts:
-        if part is None:  # what cannot be seen through rules nothing out
+    whole = len(seen) == len(parts)
+    for part in seen:
+        if len(found) * len(part) > MOST_BOXES:  # what cannot be seen through rules nothing out
+            whole = False
             continue
         joined = (_joined(ours, theirs) for ours in found for theirs in part)
         found = [box for box in joined if box is not None]
-        if len(found) > MOST_BOXES:
-            return None
-    return found if None not in parts or not found else None
+        if not found:
+            return []
+    return found if whole else None
 
 
 def _any_of(parts: list[list[Box] | None]) -> list[Box] | None:
