@@ -22,6 +22,9 @@ group 0 counts, and candidates of code 1 do not."""
 
 _LARGE = 1 << 60
 _FEW_WAYS = 40_000.0  # so many ways to fill a page are all tried
+_FIRST_LOOKS = 3_000  # on a page that is not small, before it is repaired
+_REPAIR_LOOKS = 60_000
+_AWAY = 7  # rounds
 
 # The desk on which pages are tried, five arrays that go together:
 #
@@ -35,11 +38,7 @@ _SERVING = 13  # for each quota, how many of those below HARD could match it
 _SHOWN, _THERE = 0, 1  # shown so far, in the window or on a page where it slides; not shown yet
 _MATCHING = 2  # for each quota, how many of those not shown match it
 # cards: a row per candidate
-_KIND, _NEXT, _USED = (
-    0,
-    1,
-    2,
-)  # what it is, the next of the kind (-1 behind the last), if it is shown
+_KIND, _NEXT, _USED = 0, 1, 2  # its kind, the next of it (-1 behind the last), if it is shown
 _CELLS = 3  # for each rule, its cell
 # page: the candidate in each slot, -1 where it is open
 # heads: of each kind the best that is not shown, -1 where none is left
@@ -248,16 +247,16 @@ def _fits(rules, stock, cards, page, row, slot):
 
 @inner
 def _show(rules, stock, cards, page, heads, row, slot):
-    """Put the best of a kind into an open slot where it fits."""
+    """Put a candidate into an open slot where it fits."""
     for rule in range(len(rules)):
         rules[rule, _OVER] += max(_above(rules, stock, cards, page, rule, row, slot), 0)
         _move(rules, stock, cards, rule, row, slot, 1)
     page[slot] = row
     cards[row, _USED] = 1
-    after = cards[row, _NEXT]
-    while after >= 0 and cards[after, _USED]:
-        after = cards[after, _NEXT]
-    heads[cards[row, _KIND]] = after
+    if heads[cards[row, _KIND]] == row:
+        while row >= 0 and cards[row, _USED]:
+            row = cards[row, _NEXT]
+        heads[cards[page[slot], _KIND]] = row
 
 
 @inner
@@ -437,6 +436,123 @@ def _most(cards, worth, gains, order, place, n, row):
 
 
 @inner
+def _excess(rules, stock, cards, page, row, slot):
+    """Return in how many windows one more would be above HARD, over all rules."""
+    total = 0
+    for rule in range(len(rules)):
+        cell, size, hard = cards[row, _CELLS + rule], rules[rule, SIZE], rules[rule, HARD]
+        if cell == rules[rule, _REST] or stock[cell, _SHOWN] < hard or size < 1:
+            continue
+        if not rules[rule, SLIDING]:
+            total += slot < size
+            continue
+        column, start = _CELLS + rule, max(0, slot - size + 1)
+        held = np.int64(0)
+        for place in range(start, start + size):
+            held += page[place] >= 0 and cards[page[place], column] == cell
+        while True:
+            total += held >= hard
+            if start >= slot or start + size >= len(page):
+                break
+            held -= page[start] >= 0 and cards[page[start], column] == cell
+            start += 1
+            last = page[start + size - 1]
+            held += last >= 0 and cards[last, column] == cell
+    return total
+
+
+@inner
+def _repair(best, rules, stock, cards, page, heads, order, budget):
+    """Fill the slots of ``order`` somehow, then exchange what breaks most until nothing does.
+
+    What left the page stays away for a few rounds, so that the search leaves the places where no
+    single exchange helps. Return whether a way was found.
+    """
+    n = len(order)
+    over = np.empty(len(rules), np.int64)
+    _copy(over, rules[:, _OVER])
+    away = np.zeros(len(cards), np.int64)
+    broken, filled = 0, 0
+    while filled < n and budget > 0:
+        row, least, budget = _least_excess(
+            rules, stock, cards, page, heads, away, order[filled], 0, _LARGE, budget
+        )
+        broken += least
+        _show(rules, stock, cards, page, heads, row, order[filled])
+        filled += 1
+    step = 0
+    while broken > 0 and budget > 0:
+        step += 1
+        change, at, by, other = _LARGE, -1, -1, -1
+        for place in range(n):
+            slot = order[place]
+            row = page[slot]
+            _hide(rules, stock, cards, page, heads, slot)
+            own = _excess(rules, stock, cards, page, row, slot)
+            if own > 0:
+                # The one that stands here must go, so it is away for this look.
+                away[row] += step + 1
+                found, least, budget = _least_excess(
+                    rules, stock, cards, page, heads, away, slot, step, change + own, budget
+                )
+                away[row] -= step + 1
+                if found >= 0:
+                    change, at, by, other = least - own, slot, found, -1
+                for behind in range(n):
+                    against = order[behind]
+                    if against == slot:
+                        continue
+                    budget -= 4
+                    swapped = page[against]
+                    _hide(rules, stock, cards, page, heads, against)
+                    both = own + _excess(rules, stock, cards, page, swapped, against)
+                    least = _excess(rules, stock, cards, page, swapped, slot)
+                    if least - both < change and away[swapped] <= step:
+                        _show(rules, stock, cards, page, heads, swapped, slot)
+                        least += _excess(rules, stock, cards, page, row, against)
+                        _hide(rules, stock, cards, page, heads, slot)
+                        if least - both < change:
+                            change, at, by, other = least - both, slot, swapped, against
+                    _show(rules, stock, cards, page, heads, swapped, against)
+            _show(rules, stock, cards, page, heads, row, slot)
+        if at < 0:
+            break
+        row = page[at]
+        _hide(rules, stock, cards, page, heads, at)
+        if other >= 0:
+            _hide(rules, stock, cards, page, heads, other)
+            _show(rules, stock, cards, page, heads, row, other)
+        _show(rules, stock, cards, page, heads, by, at)
+        away[row] = step + _AWAY
+        broken += change
+    found = broken == 0 and filled == n
+    if found:
+        _copy(best, page)
+    for place in range(filled):
+        _hide(rules, stock, cards, page, heads, order[place])
+    for rule in range(len(rules)):
+        rules[rule, _OVER] = over[rule]
+    return found
+
+
+@inner
+def _least_excess(rules, stock, cards, page, heads, away, slot, step, below, budget):
+    """Return who breaks least in a slot, -1 if all break as much as ``below``; and how much."""
+    found = -1
+    for kind in range(len(heads)):
+        row = heads[kind]
+        while row >= 0 and (away[row] > step or cards[row, _USED]):
+            row = cards[row, _NEXT]
+        if row < 0:
+            continue
+        budget -= 1
+        excess = _excess(rules, stock, cards, page, row, slot)
+        if excess < below or (found >= 0 and excess == below and row < found):
+            found, below = row, excess
+    return found, below, budget
+
+
+@inner
 def _seat(seats, owners, lists, claim, first):
     """Find a candidate for one more claim, moving those of claims from ``first`` on if need be.
 
@@ -563,10 +679,18 @@ def _find(
         if level == count:
             first = order[0] if len(order) else len(page)
             if _can_go_on(rules, stock, page, first):
-                found, budget = _search(
+                looks = budget if _is_small(heads, m, len(order)) else min(budget, _FIRST_LOOKS)
+                budget -= looks
+                found, looks = _search(
                     best, rules, stock, cards, page, heads, cursors, starts, sums, worth, gains,
-                    order, len(order), -1.0, 0.0, budget,
+                    order, len(order), -1.0, 0.0, looks,
                 )  # fmt: skip
+                budget += looks
+                if found < 0 and looks <= 0 and _are_plain(rules):
+                    looks = min(budget, _REPAIR_LOOKS)
+                    budget -= looks
+                    if _repair(best, rules, stock, cards, page, heads, order, looks):
+                        found = _value(best, order, worth, gains)
                 if found >= 0:
                     break
         else:
@@ -606,6 +730,24 @@ def _open_slots(n, claimed, count):
             order[still] = slot
             still += 1
     return order
+
+
+@inner
+def _value(best, order, worth, gains):
+    """Return what the slots of ``order`` are worth."""
+    total = 0.0
+    for place in range(len(order)):
+        total += gains[order[place]] * worth[best[order[place]]]
+    return total
+
+
+@inner
+def _are_plain(rules):
+    """Tell whether no rule is above its base within a total."""
+    for rule in range(len(rules)):
+        if rules[rule, HARD] > rules[rule, BASE] and rules[rule, TOTAL] < _LARGE:
+            return False
+    return True
 
 
 @inner

@@ -20,7 +20,7 @@ from recopersona.kernels.slots import (
 )
 from recopersona.rules.slots import Cap, Quota, SlotRules, Span
 
-_ANY = 1 << 40
+_ANY = 1 << 60
 _LOOKS = 200_000
 _POLISH = 400_000
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
@@ -49,13 +50,13 @@ class Crossing:
 
     def times(self, items: FeatureTable, rows: slice | Indices) -> tuple[Array, Array]:
         """Return the moments, and which items have one: where all the columns are known."""
-        first = items.column(self.columns[0][0])
-        total = np.full(len(first), self.offset)[rows]
+        columns: list[Any] = [items.column(name) for name, _ in self.columns]
+        values = [column.values[rows] for column in columns]
+        total = np.full(len(values[0]), self.offset)
         known = np.ones(len(total), np.bool_)
-        for name, weight in self.columns:
-            values = items.column(name).values[rows]  # type: ignore[attr-defined] # moments
-            total += weight * values
-            known &= values != MISSING_TIME
+        for one, (_, weight) in zip(values, self.columns, strict=True):
+            total += weight * one
+            known &= one != MISSING_TIME
         return total, known
 
 
