@@ -25,6 +25,7 @@ _FEW_WAYS = 40_000.0  # so many ways to fill a page are all tried
 _FIRST_LOOKS = 3_000  # on a page that is not small, before it is repaired
 _REPAIR_LOOKS = 60_000
 _AWAY = 7  # rounds
+_AT_ONCE = 2  # slots whose exchanges are compared in a round
 
 # The desk on which pages are tried, five arrays that go together:
 #
@@ -484,12 +485,16 @@ def _repair(best, rules, stock, cards, page, heads, order, budget):
     while broken > 0 and budget > 0:
         step += 1
         change, at, by, other = _LARGE, -1, -1, -1
-        for place in range(n):
-            slot = order[place]
+        tried = 0
+        for turn in range(n):
+            slot = order[(step * 7 + turn) % n]
             row = page[slot]
+            if tried == _AT_ONCE:
+                break
             _hide(rules, stock, cards, page, heads, slot)
             own = _excess(rules, stock, cards, page, row, slot)
             if own > 0:
+                tried += 1
                 # The one that stands here must go, so it is away for this look.
                 away[row] += step + 1
                 found, least, budget = _least_excess(
@@ -523,7 +528,7 @@ def _repair(best, rules, stock, cards, page, heads, order, budget):
             _hide(rules, stock, cards, page, heads, other)
             _show(rules, stock, cards, page, heads, row, other)
         _show(rules, stock, cards, page, heads, by, at)
-        away[row] = step + _AWAY
+        away[row] = step + _AWAY + step % 5
         broken += change
     found = broken == 0 and filled == n
     if found:
@@ -547,7 +552,7 @@ def _least_excess(rules, stock, cards, page, heads, away, slot, step, below, bud
             continue
         budget -= 1
         excess = _excess(rules, stock, cards, page, row, slot)
-        if excess < below or (found >= 0 and excess == below and row < found):
+        if excess < below or (found >= 0 and excess == below and away[row] < away[found]):
             found, below = row, excess
     return found, below, budget
 
@@ -679,18 +684,23 @@ def _find(
         if level == count:
             first = order[0] if len(order) else len(page)
             if _can_go_on(rules, stock, page, first):
-                looks = budget if _is_small(heads, m, len(order)) else min(budget, _FIRST_LOOKS)
-                budget -= looks
-                found, looks = _search(
-                    best, rules, stock, cards, page, heads, cursors, starts, sums, worth, gains,
-                    order, len(order), -1.0, 0.0, looks,
-                )  # fmt: skip
-                budget += looks
-                if found < 0 and looks <= 0 and _are_plain(rules):
-                    looks = min(budget, _REPAIR_LOOKS)
+                looks = budget if _is_small(m, len(order)) else min(budget, _FIRST_LOOKS)
+                for again in range(2):
                     budget -= looks
-                    if _repair(best, rules, stock, cards, page, heads, order, looks):
-                        found = _value(best, order, worth, gains)
+                    found, looks = _search(
+                        best, rules, stock, cards, page, heads, cursors, starts, sums, worth,
+                        gains, order, len(order), -1.0, 0.0, looks,
+                    )  # fmt: skip
+                    budget += looks
+                    if found >= 0 or looks > 0 or again:
+                        break
+                    if _are_plain(rules):
+                        looks = min(budget, _REPAIR_LOOKS)
+                        budget -= looks
+                        if _repair(best, rules, stock, cards, page, heads, order, looks):
+                            found = _value(best, order, worth, gains)
+                            break
+                    looks = budget // 2
                 if found >= 0:
                     break
         else:
@@ -716,6 +726,77 @@ def _find(
         if level >= 0:
             _hide(rules, stock, cards, page, heads, claimed[level])
     return found, budget, order
+
+
+@inner
+def _polish(
+    best, rules, stock, cards, page, heads, cursors, starts, sums, worth, gains, order, budget
+):  # fmt: skip
+    """Search the best candidates for two slots at a time, until no two could hold better ones.
+
+    The slots that could gain most alone come first, each with every other.
+    """
+    n = len(order)
+    for place in range(n):
+        _show(rules, stock, cards, page, heads, best[order[place]], order[place])
+    two, regrets, turn = np.empty(2, np.int64), np.empty(n), np.empty(n, np.int64)
+    better = True
+    while better and budget > 0:
+        better = False
+        _sort_by_regret(turn, regrets, cards, page, worth, gains, order)
+        for first in range(n):
+            if regrets[turn[first]] <= 0:
+                break
+            for second in range(n):
+                # A pair that was searched from its other slot is not searched again.
+                if (
+                    budget <= 0
+                    or second == turn[first]
+                    or (regrets[second] > 0 and _stands_before(turn, second, first))
+                ):
+                    continue
+                two[0] = order[min(turn[first], second)]
+                two[1] = order[max(turn[first], second)]
+                rows = page[two[0]], page[two[1]]
+                value = gains[two[0]] * worth[rows[0]] + gains[two[1]] * worth[rows[1]]
+                _hide(rules, stock, cards, page, heads, two[0])
+                _hide(rules, stock, cards, page, heads, two[1])
+                found, budget = _search(
+                    best, rules, stock, cards, page, heads, cursors, starts, sums, worth, gains,
+                    two, 2, value, np.inf, budget - 1,
+                )  # fmt: skip
+                if found > value:
+                    better = True
+                    rows = best[two[0]], best[two[1]]
+                _show(rules, stock, cards, page, heads, rows[0], two[0])
+                _show(rules, stock, cards, page, heads, rows[1], two[1])
+    _copy(best, page)
+
+
+@inner
+def _stands_before(turn, place, end):
+    """Tell whether a place has its turn before another."""
+    return (turn[:end] == place).any()
+
+
+@inner
+def _sort_by_regret(turn, regrets, cards, page, worth, gains, order):
+    """Sort places by what each slot lacks against the best candidate not shown before it."""
+    row, behind = 0, -1.0
+    while row < len(cards) and cards[row, _USED]:
+        row += 1
+    if row < len(cards):
+        behind = worth[row]
+    for place in range(len(order) - 1, -1, -1):
+        own = worth[page[order[place]]]
+        regrets[place] = gains[order[place]] * (behind - own)
+        behind = max(behind, own)
+    for place in range(len(order)):
+        at = place
+        while at > 0 and regrets[turn[at - 1]] < regrets[place]:
+            turn[at] = turn[at - 1]
+            at -= 1
+        turn[at] = place
 
 
 @inner
@@ -751,11 +832,11 @@ def _are_plain(rules):
 
 
 @inner
-def _is_small(heads, m, n_open):
+def _is_small(m, n_open):
     """Tell whether all ways to fill the open slots can be tried."""
     ways = 1.0
     for place in range(n_open):
-        ways *= min(len(heads), m - place)
+        ways *= m - place
     return ways <= _FEW_WAYS
 
 
@@ -802,10 +883,15 @@ def fill_slots(page, met, table, codes, pins, masks, scores, budget, polish):
     )  # fmt: skip
     if found < 0:
         return -1
-    if polish > 0 and _is_small(heads, m, len(order)):
-        found, polish = _search(
+    if _is_small(m, len(order)):
+        found, budget = _search(
             best, rules, stock, cards, desk_page, heads, cursors, starts, sums, worth, gains,
-            order, len(order), found, np.inf, polish,
+            order, len(order), found, np.inf, budget if polish > 0 else 0,
+        )  # fmt: skip
+    else:
+        _polish(
+            best, rules, stock, cards, desk_page, heads, cursors, starts, sums, worth, gains,
+            order, polish,
         )  # fmt: skip
     for slot in range(n):
         page[slot] = best[slot]

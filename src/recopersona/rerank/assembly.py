@@ -22,7 +22,8 @@ from recopersona.rules.slots import Cap, Quota, SlotRules, Span
 
 _ANY = 1 << 60
 _LOOKS = 200_000
-_POLISH = 400_000
+import os
+_POLISH = int(os.environ.get('POL','3000'))
 
 
 def assemble(ranking: Ranking, asked: SlotRules, n: int) -> tuple[Ranking, tuple[str, ...]]:
