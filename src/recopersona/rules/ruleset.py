@@ -9,6 +9,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
+from recopersona.base.worded import Worded
 from recopersona.errors import RuleError, hint, shown
 from recopersona.rules.accepted import check_set, check_size, rule_parts
 from recopersona.rules.limits import MOST_BYTES
@@ -26,7 +27,7 @@ UTC = "UTC"
 
 
 @dataclass(frozen=True, init=False, repr=False)
-class RuleSet:
+class RuleSet(Worded):
     """Some rules, in the order they were written, and the time zone of their dates.
 
     Two sets are equal when their rules and time zones are, in whatever form they were written.
@@ -151,6 +152,13 @@ class RuleSet:
 
     def __str__(self) -> str:
         return self.to_text()
+
+    def _in_words(self) -> str:
+        return self.to_text()
+
+    @classmethod
+    def _of_words(cls, text: str) -> RuleSet:
+        return cls.parse(text)
 
     def __repr__(self) -> str:
         labels = self.labels
