@@ -69,7 +69,7 @@ class Naive:
     def is_on(self, rule):
         if rule.when is None:
             return True
-        found = self.holds(rule.when, {name: None for name in (*ITEM_KINDS, "id")})
+        found = self.holds(rule.when, dict.fromkeys((*ITEM_KINDS, "id")))
         return found is True or (found is None and rule.unknown == "apply")
 
     def met(self, rule, row):
@@ -149,7 +149,10 @@ def assert_slots(in_force, naive, on, allowed):
     }
     assert matches == expected
     for rule, mask, _ in in_force.needs(5):
-        serving = [one and may for one, may in zip(expected[rule], np.array(allowed)[order].tolist(), strict=True)]
+        serving = [
+            one and may
+            for one, may in zip(expected[rule], np.array(allowed)[order].tolist(), strict=True)
+        ]
         assert mask[order].tolist() == serving
     limits = [rule for rule in on if isinstance(rule, Limit)]
     for rule, cap in zip(limits, slots.caps, strict=True):
@@ -175,7 +178,9 @@ def test_bound_rules_say_what_reading_every_row_says(block):
                 before = [dict(row) for row in shop.rows]
                 shop.grow()
                 changed = [
-                    place for place, row in enumerate(shop.rows) if row not in before[place : place + 1]
+                    place
+                    for place, row in enumerate(shop.rows)
+                    if row not in before[place : place + 1]
                 ]
                 bound.items_changed(np.array(changed, np.int32), set(ITEM_KINDS))
             if rng.random() < 0.8:

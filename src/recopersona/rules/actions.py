@@ -14,7 +14,7 @@ from recopersona.rules.building import field_of, of_request, value_of
 from recopersona.rules.limits import MOST_COUNT, excess_of
 from recopersona.rules.nodes import Amount, During, Expression, Field, Node, Window
 from recopersona.rules.python import bare
-from recopersona.rules.values import listed, moment, name_from, percent, whole
+from recopersona.rules.python_values import listed, moment, name_from, percent, whole
 
 _Read = TypeVar("_Read")
 

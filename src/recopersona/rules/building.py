@@ -26,7 +26,7 @@ from recopersona.rules.nodes import (
     Param,
     StartsWith,
 )
-from recopersona.rules.values import duration, listed, literal, name_from, whole, whole_text
+from recopersona.rules.python_values import duration, listed, literal, name_from, whole, whole_text
 from recopersona.rules.walking import parts_of
 
 ORDERS = ("<", "<=", ">", ">=")

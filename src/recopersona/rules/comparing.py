@@ -17,14 +17,21 @@ from recopersona.rules.labels import Coded, Label, translated
 from recopersona.rules.logic import Condition
 from recopersona.rules.operands import Needs, Numeric, Rows, Since, TimeOf
 
-_TESTS: Mapping[str, Callable[[Any, Any], Any]] = {
+
+def _differ(left: Any, right: Any) -> Any:
+    """Tell where two known numbers differ: NaN differs from all, but is neither less nor more."""
+    return (left < right) | (left > right)
+
+
+_HOLDS: Mapping[str, Callable[[Any, Any], Any]] = {
     "<": operator.lt,
     "<=": operator.le,
     ">": operator.gt,
     ">=": operator.ge,
     "=": operator.eq,
+    "!=": _differ,
 }
-OPPOSITE = {"<": ">=", "<=": ">", ">": "<=", ">=": "<"}
+OPPOSITE = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "=": "!="}
 """What is true of two known numbers where a comparison is false."""
 
 MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "=", "!=": "!="}
@@ -37,8 +44,7 @@ class NumbersCompared(Condition):
     def __init__(self, op: str, left: Numeric, right: Numeric) -> None:
         super().__init__(Needs.all_of((left, right)))
         self.left, self.right = left, right
-        self.holds = _TESTS[op]
-        self.fails = _TESTS[OPPOSITE[op]] if op in OPPOSITE else _differ
+        self.holds, self.fails = _HOLDS[op], _HOLDS[OPPOSITE[op]]
 
     def true(self, rows: Rows, asked: Asked) -> Mask | bool:
         found: Mask | bool = self.holds(
@@ -53,11 +59,6 @@ class NumbersCompared(Condition):
         return found
 
 
-def _differ(left: Any, right: Any) -> Any:
-    """Tell where two known numbers differ: NaN differs from all, but is neither less nor more."""
-    return (left < right) | (left > right)
-
-
 class MomentCompared(Condition):
     """A column of moments and a moment of the request, compared as whole milliseconds."""
 
@@ -69,7 +70,7 @@ class MomentCompared(Condition):
         return _moments(self.op, self.column.ms(rows), self.moment.values(rows, asked))
 
     def false(self, rows: Rows, asked: Asked) -> Mask:
-        return _moments(_FAILS[self.op], self.column.ms(rows), self.moment.values(rows, asked))
+        return _moments(OPPOSITE[self.op], self.column.ms(rows), self.moment.values(rows, asked))
 
 
 class AgeCompared(Condition):
@@ -83,24 +84,22 @@ class AgeCompared(Condition):
         return self._compared(self.op, rows, asked)
 
     def false(self, rows: Rows, asked: Asked) -> Mask:
-        return self._compared(_FAILS[self.op], rows, asked)
+        return self._compared(OPPOSITE[self.op], rows, asked)
 
     def _compared(self, op: str, rows: Rows, asked: Asked) -> Mask:
-        # Less than 30 days old is what was made after the moment 30 days ago.
-        until = self.since.until.values(rows, asked)
-        bound = difference(until, self.duration.values(rows, asked))
-        return _moments(MIRRORED[op], self.since.start.ms(rows), bound)
+        until, length = self.since.until.values(rows, asked), self.duration.values(rows, asked)
+        if not float(until).is_integer():  # unknown, or between two milliseconds
+            found: Mask = _HOLDS[op](self.since.values(rows, asked), length)
+            return found
+        # Less than 30 days old is what was made after the moment 30 days ago. An age is a whole
+        # number of milliseconds: what is between two of them is compared with the one or the other.
+        if math.isfinite(length) and op not in ("=", "!="):
+            length = math.ceil(length) if op in ("<", ">=") else math.floor(length)
+        return _moments(MIRRORED[op], self.since.start.ms(rows), _minus(int(until), length))
 
 
-_FAILS = OPPOSITE | {"=": "!="}
-
-
-def difference(moment: float, duration: float) -> float:
-    """Subtract exactly where both are whole; what is no finite number is unknown."""
-    if isinstance(moment, int) and isinstance(duration, int):
-        return moment - duration
-    result = moment - duration
-    return result if math.isfinite(result) else math.nan
+def _minus(moment: int, length: float) -> float:
+    return moment - int(length) if float(length).is_integer() else moment - length
 
 
 def _moments(op: str, ms: Array, bound: float) -> Mask:
@@ -113,10 +112,10 @@ def _moments(op: str, ms: Array, bound: float) -> Mask:
         known: Mask = ms != MISSING_TIME
         if bound != math.floor(bound):
             return known if op == "!=" else np.zeros(len(ms), np.bool_)
-        same = ms == int(bound)
+        same: Mask = ms == int(bound)
         return np.logical_and(known, same if op == "=" else ~same, out=known)
     whole = math.ceil(bound) if op in ("<", ">=") else math.floor(bound)
-    found: Mask = _TESTS[op](ms, min(max(whole, MISSING_TIME + 1), -MISSING_TIME - 1))
+    found: Mask = _HOLDS[op](ms, min(max(whole, MISSING_TIME + 1), -MISSING_TIME - 1))
     # What is missing is the least number there is.
     return found if op[0] == ">" else np.logical_and(found, ms != MISSING_TIME, out=found)
 

@@ -13,10 +13,8 @@ import numpy as np
 
 from recopersona.data.times import MISSING_TIME
 from recopersona.data.types import Indices
-from recopersona.errors import RuleError
 from recopersona.rules import nodes
 from recopersona.rules.asked import Asked, Tables
-from recopersona.rules.calendar import duration_of, moment_of
 from recopersona.rules.comparing import (
     MIRRORED,
     AgeCompared,
@@ -27,17 +25,12 @@ from recopersona.rules.comparing import (
     NumbersCompared,
     are_known,
 )
-from recopersona.rules.given import Given
-from recopersona.rules.kinds import ANY, NUMERIC, common_kind, kind_of, kinds_within
+from recopersona.rules.kinds import ANY, NUMERIC, common_kind, kind_of
 from recopersona.rules.labels import (
-    CategoryOf,
     Coded,
-    FixedLabel,
-    GivenLabel,
     ItemId,
     Label,
     NumberAsLabel,
-    TextOf,
 )
 from recopersona.rules.logic import (
     All,
@@ -61,23 +54,16 @@ from recopersona.rules.members import (
 )
 from recopersona.rules.nodes import Expression, Field, Param
 from recopersona.rules.operands import (
-    CHOSEN,
-    COMPUTED,
-    Chosen,
     ColumnOf,
-    Computed,
-    Fixed,
-    GivenNumber,
     Needs,
-    NumberOf,
     Numeric,
     Rows,
     Since,
     TimeOf,
-    age,
 )
 from recopersona.rules.past import HasDone
 from recopersona.rules.sets import GivenHas, HasAll, HasAny, InItsSet, SetOf, SetsCompared, Within
+from recopersona.rules.values import Values, computes, misfit
 
 __all__ = [
     "Asked", "Condition", "Groups", "Numeric", "Rows", "Tables",
@@ -128,7 +114,7 @@ class Groups:
         elif kind in ("category", "flag", "number"):
             self._codes = _CODES[kind](ColumnOf(tables, field.name))
         else:
-            raise _misfit(f"a {kind} makes no groups", field)
+            raise misfit(f"a {kind} makes no groups", field)
 
     def codes(self, rows: Rows, asked: Asked) -> Indices:
         """Return int32 (n_rows,): the same number for items of one group, -1 where unknown."""
@@ -148,37 +134,22 @@ _CODES: dict[str, Callable[[Any], Callable[[Rows], Any]]] = {
 }
 
 
-class _Compiler:
-    """Turns expressions into things that can be evaluated; knows the tables."""
-
-    def __init__(self, tables: Tables) -> None:
-        self.tables = tables
-
-    def kind(self, *expressions: Expression) -> str:
-        return common_kind(*(kind_of(one, self.tables) for one in expressions))
-
-    def column(self, field: Field) -> ColumnOf:
-        return ColumnOf(self.tables, field.name)
-
-    def given(self, node: Expression, wanted: str) -> Given | None:
-        """Return a value of the request read as its own kind or that wanted; None for others."""
-        if not isinstance(node, (Field, Param)) or (isinstance(node, Field) and node.of == "item"):
-            return None
-        return Given(node, common_kind(self.kind(node), wanted), self.tables)
+class _Compiler(Values):
+    """Turns conditions into things that can be evaluated."""
 
     # -- conditions ----------------------------------------------------------------------------
 
     def condition(self, node: Expression) -> Condition:
         compiled = _CONDITIONS.get(type(node))
         if compiled is None:
-            raise _misfit("a condition was expected", node)
+            raise misfit("a condition was expected", node)
         return compiled(self, node)
 
     def flag(self, node: Field | Param) -> Condition:
         if self.kind(node) not in ("flag", ANY):
-            raise _misfit("a flag was expected", node)
+            raise misfit("a flag was expected", node)
         given = self.given(node, "flag")
-        return GivenFlag(given) if given else FlagOf(self.column(node))  # type: ignore[arg-type]
+        return GivenFlag(given) if given else FlagOf(self.column(node))
 
     def joined(self, node: nodes.And | nodes.Or) -> Condition:
         parts = [self.condition(part) for part in node.args]
@@ -189,8 +160,8 @@ class _Compiler:
             return Opposite(self.compare(nodes.Compare("=", node.left, node.right)))
         kinds = {kind_of(node.left, self.tables), kind_of(node.right, self.tables)} - {ANY}
         if "set" in kinds:
-            raise _misfit("a set cannot be compared", node)
-        if node.op == "=" and (kinds or not _computes(node.left, node.right)):
+            raise misfit("a set cannot be compared", node)
+        if node.op == "=" and (kinds or not computes(node.left, node.right)):
             wanted = kinds.pop() if len(kinds) == 1 else _label_kind(kinds)
             return self.equal(node.left, node.right, wanted)
         wanted = common_kind(*sorted(kinds), "number")
@@ -224,8 +195,8 @@ class _Compiler:
             flag = self.condition(node)
             return Known(flag.needs, lambda *on: flag.true(*on) | flag.false(*on))
         if kind == "set":
-            sets = SetOf(self.column(node))  # type: ignore[arg-type]
-            return Known(sets.needs, lambda rows, _: sets.known(rows))
+            sets = SetOf(self.column(node))
+            return Known(sets.needs, lambda rows, _: sets.known(rows, sets.column()))
         if kind in NUMERIC or kind == ANY:
             return _number_known(self.numeric(node, common_kind(kind, "number")))
         label = self.label(node, kind)
@@ -252,7 +223,7 @@ class _Compiler:
     def in_list(self, value: Expression, kind: str, members: Field | Param) -> Condition:
         given = self.given(members, "set")
         if given is None:
-            return self.in_set_of(self.label(value, kind), SetOf(self.column(members)))  # type: ignore[arg-type]
+            return self.in_set_of(self.label(value, kind), SetOf(self.column(members)))
         listed = GivenMembers(given, "category" if kind == "flag" else kind)
         if kind in NUMERIC:
             number = self.numeric(value, kind)
@@ -273,7 +244,7 @@ class _Compiler:
     def has(self, node: nodes.Has) -> Condition:
         how, members = node.how.upper(), node.members
         given = self.given(node.value, "set")
-        held = GivenMembers(given, "category") if given else SetOf(self.column(node.value))  # type: ignore[arg-type]
+        held = GivenMembers(given, "category") if given else SetOf(self.column(node.value))
         if not isinstance(members, tuple):
             return self.has_list(held, how, members)
         labels = [self.label(member, "category") for member in members]
@@ -292,81 +263,10 @@ class _Compiler:
         given = self.given(members, "set")
         if given:
             return _has(held, how, GivenMembers(given, "category"))
-        others = SetOf(self.column(members))  # type: ignore[arg-type]
+        others = SetOf(self.column(members))
         if isinstance(held, SetOf):
             return SetsCompared(held, how, others)
         return Within(others, held) if how == "ALL" else _has(others, how, held)
-
-    # -- values --------------------------------------------------------------------------------
-
-    def numeric(self, node: Expression, wanted: str) -> Numeric:
-        compiled = self._numeric(node, wanted)
-        if compiled.needs == Needs() and not isinstance(compiled, Fixed):
-            return Fixed(compiled.values(slice(0), Asked()))
-        return compiled
-
-    def _numeric(self, node: Expression, wanted: str) -> Numeric:
-        if isinstance(node, (Field, Param)):
-            return self.numeric_field(node, wanted)
-        if isinstance(node, nodes.Arithmetic):
-            return self.arithmetic(node, wanted)
-        if isinstance(node, nodes.Negative):
-            return Chosen(CHOSEN["-"], [self.numeric(node.value, wanted)])
-        if isinstance(node, nodes.Call):
-            kind = common_kind(self.kind(*node.args), wanted if node.name in CHOSEN else "number")
-            args = [self.numeric(arg, kind) for arg in node.args]
-            if node.name in CHOSEN:
-                return Chosen(CHOSEN[node.name], args)
-            return Computed(COMPUTED[node.name], args)
-        return Fixed(self.written_number(node))
-
-    def written_number(self, node: Expression) -> float:
-        if isinstance(node, nodes.Number):
-            return node.value
-        if isinstance(node, nodes.Percent):
-            return node.value / 100
-        if isinstance(node, nodes.Moment):
-            return moment_of(node, self.tables.timezone)
-        if isinstance(node, nodes.Duration):
-            return duration_of(node)
-        raise _misfit("a number was expected", node)
-
-    def numeric_field(self, node: Field | Param, wanted: str) -> Numeric:
-        kind = self.kind(node)
-        given = self.given(node, common_kind(wanted, "number"))
-        if kind not in (*NUMERIC, ANY):
-            raise _misfit("a number was expected", node)
-        if given:
-            return GivenNumber(given)
-        if node.name == "age":
-            now = GivenNumber(Given(Field("ctx", "now"), "time", self.tables))
-            return age(self.tables, now)
-        column = ColumnOf(self.tables, node.name)
-        return TimeOf(column) if kind == "time" else NumberOf(column)
-
-    def arithmetic(self, node: nodes.Arithmetic, wanted: str) -> Numeric:
-        kinds = kinds_within(node, wanted, self.tables)
-        left, right = self.numeric(node.left, kinds[0]), self.numeric(node.right, kinds[1])
-        if node.op == "-" and left.of_request and isinstance(right, TimeOf):
-            return Since(left, right)
-        return Computed(COMPUTED[node.op], [left, right])
-
-    def label(self, node: Expression, wanted: str) -> Label:
-        if isinstance(node, nodes.Text):
-            return FixedLabel(node.value)
-        if isinstance(node, (nodes.Number, nodes.Percent)):
-            return FixedLabel(self.written_number(node))
-        given = self.given(node, wanted)
-        if given:
-            return GivenLabel(given)
-        kind = self.kind(node)
-        if kind in NUMERIC or _computes(node):
-            return NumberAsLabel(self.numeric(node, "number"))
-        if kind == "id":
-            return ItemId(self.tables)
-        if not isinstance(node, Field) or kind not in ("category", "text"):
-            raise _misfit("text or a category was expected", node)
-        return (CategoryOf if kind == "category" else TextOf)(self.column(node))
 
 
 _CONDITIONS: dict[type, Callable[[_Compiler, Any], Condition]] = {
@@ -384,12 +284,6 @@ _CONDITIONS: dict[type, Callable[[_Compiler, Any], Condition]] = {
     nodes.StartsWith: _Compiler.starts_with,
     nodes.IsUnknown: _Compiler.is_unknown,
 }
-
-
-def _computes(*expressions: Expression) -> bool:
-    return any(
-        isinstance(one, (nodes.Arithmetic, nodes.Negative, nodes.Call)) for one in expressions
-    )
 
 
 def _label_kind(kinds: set[str]) -> str:
@@ -435,7 +329,3 @@ def _has(held: Members | SetOf, how: str, listed: Members) -> Condition:
     if how == "ALL":
         return HasAll(held, listed)
     return HasAny(held, listed) if how == "ANY" else Opposite(HasAny(held, listed))
-
-
-def _misfit(problem: str, node: Expression) -> RuleError:
-    return RuleError(f"{problem}, got {type(node).__name__}; check the rules before they are used.")

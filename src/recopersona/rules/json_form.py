@@ -31,7 +31,7 @@ from recopersona.rules.nodes import (
     any_of,
     negative,
 )
-from recopersona.rules.values import duration, finite, moment, whole_text
+from recopersona.rules.python_values import duration, finite, moment, whole_text
 
 _Read = TypeVar("_Read")
 _LONGEST_NUMBER = 400
@@ -226,7 +226,7 @@ def expression(given: Any, path: str, depth: int = 1, ordered: bool = False) -> 
     path : str
         How errors say where it stands: ``where.args[1]``.
     ordered : bool
-        Whether it stands where text cannot, as in `recopersona.rules.values.literal`.
+        Whether it stands where text cannot, as in `recopersona.rules.python_values.literal`.
     """
     if depth > MOST_DEPTH:
         _fail(path, TOO_DEEP)

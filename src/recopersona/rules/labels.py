@@ -121,6 +121,9 @@ class ItemId(Coded):
 
 # -- which codes are among some ----------------------------------------------------------------
 
+ABSENT = -2
+"""The code of a value that a column does not have."""
+
 _FEW = 4  # so many comparisons are quicker than a look-up each
 
 
@@ -148,9 +151,17 @@ def codes_of(values: Sequence[Any], categories: IdMap) -> Indices:
     return np.fromiter(found, np.int32, count=len(found))
 
 
+def code_or_absent(value: Any, categories: IdMap) -> int:
+    """Return a value's code: -1 where it is unknown, `ABSENT` where there is none."""
+    if value is None:
+        return UNKNOWN
+    code = categories.index(value)
+    return ABSENT if code == UNKNOWN else code
+
+
 def translated(codes: Indices, own: IdMap, other: IdMap) -> Indices:
-    """Return codes in another map's numbers: -1 where unknown, -2 where it lacks the value."""
+    """Return codes in another map's numbers: `ABSENT` for values that it lacks."""
     if own is other:
         return codes
-    numbers = np.array([other.index(value) for value in own.ids.tolist()], np.int32)
-    return np.append(np.where(numbers < 0, np.int32(-2), numbers), np.int32(UNKNOWN))[codes]
+    values: list[Any] = [*own.ids.tolist(), None]  # the last is where unknown ones look
+    return np.array([code_or_absent(value, other) for value in values], np.int32)[codes]

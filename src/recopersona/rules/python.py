@@ -26,7 +26,7 @@ from recopersona.rules.nodes import (
     any_of,
     negative,
 )
-from recopersona.rules.values import listed
+from recopersona.rules.python_values import listed
 
 _NO_TRUTH = (
     "a condition is true or false only for an item, not in Python: write & | ~ for and, or, not, "

@@ -15,7 +15,7 @@ from recopersona.rules.accepted import check_set, check_size, rule_parts
 from recopersona.rules.limits import MOST_BYTES
 from recopersona.rules.nodes import Moment, Param, Rule
 from recopersona.rules.python import Term
-from recopersona.rules.values import has_zone
+from recopersona.rules.python_values import has_zone
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -27,7 +27,7 @@ from recopersona.rules.nodes import (
     any_of,
 )
 from recopersona.rules.python import bare
-from recopersona.rules.values import listed
+from recopersona.rules.python_values import listed
 
 
 def rules_for(values: Any, rules: tuple[Rule, ...], by: Any, name: str | None) -> tuple[Rule, ...]:

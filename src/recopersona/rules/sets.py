@@ -11,7 +11,7 @@ from recopersona.data.ids import UNKNOWN, IdMap
 from recopersona.data.types import Array, Indices, Mask
 from recopersona.kernels.sets import mark_sets, mark_some_sets
 from recopersona.rules.asked import Asked
-from recopersona.rules.labels import Coded, Label, codes_of, translated
+from recopersona.rules.labels import Coded, Label, code_or_absent, codes_of, translated
 from recopersona.rules.logic import Condition
 from recopersona.rules.members import Listing, Members
 from recopersona.rules.operands import ColumnOf, Evaluated, Needs, Rows
@@ -41,26 +41,21 @@ class SetOf(Evaluated):
             )
         return marks
 
-    def known(self, rows: Rows) -> Mask:
+    def known(self, rows: Rows, column: SetColumn) -> Mask:
         """Tell which sets have any member."""
-        return self.known_in(rows, self.column())
-
-    def known_in(self, rows: Rows, column: SetColumn) -> Mask:
-        """Tell which sets of a column have any member."""
         starts = column.starts
         if isinstance(rows, slice):
             known: Mask = starts[1:] > starts[:-1]
             return known
         return np.greater(starts[rows + 1], starts[rows])
 
-    def runs(self, rows: Rows) -> tuple[Array, Indices, IdMap]:
-        """Return the place in ``rows`` and the code of every member, and the values by code."""
-        column = self.column()
+    def runs(self, rows: Rows, column: SetColumn) -> tuple[Array, Indices]:
+        """Return the place in ``rows`` and the code of every member."""
         starts = column.starts
         chosen = np.arange(len(column)) if isinstance(rows, slice) else rows
         first, sizes = starts[chosen], starts[chosen + 1] - starts[chosen]
         places = np.repeat(first - (np.cumsum(sizes) - sizes), sizes) + np.arange(sizes.sum())
-        return np.repeat(np.arange(len(chosen)), sizes), column.codes[places], column.categories
+        return np.repeat(np.arange(len(chosen)), sizes), column.codes[places]
 
 
 class _OfSets(Condition):
@@ -139,12 +134,12 @@ class HasAll(_OfSets):
 
     def _false(self, rows: Rows, column: SetColumn, listing: Listing) -> Mask:
         complete = self._complete(rows, column, listing)
-        known = self.sets.known_in(rows, column)
+        known = self.sets.known(rows, column)
         return np.logical_and(known, ~complete, out=known)
 
     def _complete(self, rows: Rows, column: SetColumn, listing: Listing) -> Mask:
         """Tell which sets are known and have all known members of the list."""
-        complete = self.sets.known_in(rows, column)
+        complete = self.sets.known(rows, column)
         wanted = codes_of(listing.values, column.categories)
         if len(wanted) < len(set(listing.values)):  # one of them is in no set at all
             complete[:] = False
@@ -191,66 +186,62 @@ class GivenHas(Condition):
 # -- row against row ---------------------------------------------------------------------------
 
 
-class InItsSet(Condition):
+class _OfTwo(Condition):
+    """What holds where both of something are known."""
+
+    def true(self, rows: Rows, asked: Asked) -> Mask:
+        known, holds = self._told(rows, asked)
+        return np.logical_and(known, holds, out=known)
+
+    def false(self, rows: Rows, asked: Asked) -> Mask:
+        known, holds = self._told(rows, asked)
+        return np.logical_and(known, ~holds, out=known)
+
+    def _told(self, rows: Rows, asked: Asked) -> tuple[Mask, Mask]:
+        """Return where both are known, and where it holds if they are."""
+        raise NotImplementedError
+
+
+class InItsSet(_OfTwo):
     """A value of an item in a set of the same item."""
 
     def __init__(self, label: Label, sets: SetOf) -> None:
         super().__init__(Needs.all_of((label, sets)))
         self.label, self.sets = label, sets
 
-    def true(self, rows: Rows, asked: Asked) -> Mask:
-        return self._found(rows, asked)[0]
-
-    def false(self, rows: Rows, asked: Asked) -> Mask:
-        found, codes = self._found(rows, asked)
-        return ~found & (codes != UNKNOWN) & self.sets.known(rows)
-
-    def _found(self, rows: Rows, asked: Asked) -> tuple[Mask, Indices]:
-        places, members, categories = self.sets.runs(rows)
-        codes = self._codes(rows, asked, categories)
+    def _told(self, rows: Rows, asked: Asked) -> tuple[Mask, Mask]:
+        column = self.sets.column()
+        places, held = self.sets.runs(rows, column)
+        codes = self._codes(rows, asked, column.categories)
         found = np.zeros(len(codes), np.bool_)
-        found[places[members == codes[places]]] = True
-        return found, codes
+        found[places[held == codes[places]]] = True
+        return self.sets.known(rows, column) & (codes != UNKNOWN), found
 
     def _codes(self, rows: Rows, asked: Asked, categories: IdMap) -> Indices:
         """Return the values' codes among the sets' members: -1 unknown, -2 in no set."""
         if isinstance(self.label, Coded):
             return translated(*self.label.coded(rows), categories)
         values = self.label.labels(rows, asked).tolist()
-        codes = [UNKNOWN if v is None else _code_or(categories.index(v)) for v in values]
-        return np.array(codes, np.int32)
+        return np.array([code_or_absent(value, categories) for value in values], np.int32)
 
 
-def _code_or(code: int) -> int:
-    return -2 if code == UNKNOWN else code
-
-
-class SetsCompared(Condition):
+class SetsCompared(_OfTwo):
     """Two sets of the same item: the one has any, all or none of the other."""
 
     def __init__(self, sets: SetOf, how: str, others: SetOf) -> None:
         super().__init__(Needs.all_of((sets, others)))
         self.sets, self.how, self.others = sets, how, others
 
-    def true(self, rows: Rows, asked: Asked) -> Mask:
-        return self._known(rows) & self._holds(rows)
-
-    def false(self, rows: Rows, asked: Asked) -> Mask:
-        return self._known(rows) & ~self._holds(rows)
-
-    def _known(self, rows: Rows) -> Mask:
-        return self.sets.known(rows) & self.others.known(rows)
-
-    def _holds(self, rows: Rows) -> Mask:
-        place, codes, categories = self.sets.runs(rows)
-        other_place, others, other_categories = self.others.runs(rows)
-        others = translated(others, other_categories, categories)
-        n_codes = len(categories) + 1
-        held = np.isin(
-            other_place * n_codes + others, place * n_codes + codes
-        ) & (others >= 0)  # fmt: skip
-        n = len(self.sets.known(rows))
+    def _told(self, rows: Rows, asked: Asked) -> tuple[Mask, Mask]:
+        column, other = self.sets.column(), self.others.column()
+        known = self.sets.known(rows, column) & self.others.known(rows, other)
+        place, codes = self.sets.runs(rows, column)
+        other_place, others = self.others.runs(rows, other)
+        others = translated(others, other.categories, column.categories)
+        # A row and a code in one number.
+        n_codes = len(column.categories) + 1
+        held = np.isin(other_place * n_codes + others, place * n_codes + codes) & (others >= 0)
         if self.how == "ALL":
-            return np.bincount(other_place[~held], minlength=n) == 0
-        shared: Mask = np.bincount(other_place[held], minlength=n) > 0
-        return ~shared if self.how == "NONE" else shared
+            return known, np.bincount(other_place[~held], minlength=len(known)) == 0
+        shared = np.bincount(other_place[held], minlength=len(known)) > 0
+        return known, ~shared if self.how == "NONE" else shared
