@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -41,7 +42,7 @@ class HasDone(Condition):
         super().__init__(Needs(per_item=True, request=True, now=node.within is not None))
         self.items: FeatureTable = tables.items
         self.node = node
-        self.within = None if node.within is None else int(duration_of(node.within))
+        self.within = None if node.within is None else math.ceil(duration_of(node.within))
 
     def true(self, rows: Rows, asked: Asked) -> Mask:
         return self._among(self._told(asked).done, rows)
