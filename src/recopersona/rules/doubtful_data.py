@@ -10,6 +10,7 @@ from recopersona.errors import nearest
 from recopersona.rules.advice import printed
 from recopersona.rules.constants import constant
 from recopersona.rules.findings import Finding, Inspected, day, days, literal
+from recopersona.rules.limits import parts_of
 from recopersona.rules.nodes import (
     Between,
     Boost,
@@ -19,13 +20,13 @@ from recopersona.rules.nodes import (
     Field,
     Has,
     In,
+    Not,
     Pin,
     Require,
     Rule,
 )
 from recopersona.rules.ranges import FLIPPED, Interval, between, within
 from recopersona.rules.schema import Facts
-from recopersona.rules.walking import parts_of
 
 _MOST_LISTED = 8
 
@@ -46,27 +47,45 @@ def conditions_beside_the_data(inspected: Inspected) -> Iterator[Finding]:
     """Find values that are nowhere in the data, ranges outside of them, and what none meets."""
     for number, rule in inspected:
         for expression, to_be_met in _expressions(rule):
-            found = [
-                finding
-                for node in parts_of(expression)
-                for finding in _about(inspected, number, node, expression, to_be_met)
-            ]
+            found = list(_about(inspected, number, expression, to_be_met))
             unmet = isinstance(rule, (Pin, Ensure)) and to_be_met
-            if to_be_met and not inspected.decided(expression):
+            if to_be_met and not inspected.logic.decided(expression):
                 met = inspected.count_of(expression)
                 if not found and met == 0:
                     found = [_met_by_none(number, expression)]
                 unmet = unmet and met == 0
-            yield from (replace(finding, unmet=unmet) for finding in found)
+            yield from (replace(finding, unmet=unmet) for finding in found[:_MOST_TOLD])
+            if len(found) > _MOST_TOLD:
+                yield _and_more(found)
+
+
+_MOST_TOLD = 8
 
 
 def _about(
-    inspected: Inspected, number: int, node: Expression, whole: Expression, to_be_met: bool
+    inspected: Inspected, number: int, expression: Expression, to_be_met: bool
 ) -> Iterator[Finding]:
-    for field, member in _named_values(node):
-        yield from _absent(inspected, number, field, member)
-    if not inspected.decided(whole):  # otherwise that is told of it already
-        yield from _out_of_range(inspected, number, node, to_be_met)
+    decided = inspected.logic.decided(expression)  # then that is told of it already
+    waiting = [(expression, to_be_met)]
+    while waiting:
+        node, sought = waiting.pop()
+        for of, member in _named_values(node):
+            yield from _absent(inspected, number, of, member)
+        if not decided:
+            yield from _out_of_range(inspected, number, node, sought)
+        # What must not be is waited for, as an exclusion waits.
+        inner = sought and not isinstance(node, Not)
+        waiting.extend((part, inner) for part in reversed(parts_of(node)))
+
+
+def _and_more(found: list[Finding]) -> Finding:
+    more = len(found) - _MOST_TOLD
+    return replace(
+        found[_MOST_TOLD],
+        problem=f"{more} more values and ranges of this rule are not in the data",
+        advice="look into the columns that it reads",
+        unmet=False,
+    )
 
 
 def _met_by_none(number: int, expression: Expression) -> Finding:
@@ -117,14 +136,14 @@ def _absent(
 ) -> Iterator[Finding]:
     kind = inspected.schema.kind(field.of, field.name)
     value = constant(member, inspected.rules.timezone)
-    facts = inspected.facts(field) if kind in ("category", "set") else None
-    if value is None or facts is None or facts.values is None or value in facts.values:
+    values = inspected.values_of(field) if kind in ("category", "set") else None
+    if value is None or values is None or value in values:
         return
     who = "user" if field.of == "user" else "item"
     yield Finding(
         number,
         f"no {who} has {_with_name(field.name, member, kind)}",
-        _instead(value, facts.values),
+        _instead(inspected, field, value),
         member.place,
     )
 
@@ -133,8 +152,10 @@ def _with_name(name: str, member: Expression, kind: str | None) -> str:
     return f"{printed(member)} in {name}" if kind == "set" else f"{name} {printed(member)}"
 
 
-def _instead(value: Any, values: tuple[Any, ...]) -> str:
-    near = nearest(value, values)
+def _instead(inspected: Inspected, field: Field, value: Any) -> str:
+    facts = inspected.facts(field)
+    values = (facts.values if facts is not None else None) or ()
+    near = nearest(value, values[:_MOST_COMPARED])
     if near is not None:
         meant = next(one for one in values if str(one) == near)
         return f"did you mean {printed(literal(meant))}?"
@@ -142,6 +163,9 @@ def _instead(value: Any, values: tuple[Any, ...]) -> str:
         return "the column is empty"
     listed = ", ".join(printed(literal(one)) for one in values[:_MOST_LISTED])
     return f"there are {listed}{', ...' if len(values) > _MOST_LISTED else ''}"
+
+
+_MOST_COMPARED = 10_000  # of more, the nearest would take seconds to find
 
 
 # -- ranges ------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -23,13 +23,14 @@ from recopersona.rules.nodes import (
     Amount,
     Expression,
     Field,
+    Node,
     Number,
     Percent,
     Rule,
     Text,
     Window,
 )
-from recopersona.rules.ranges import FALSE, UNKNOWN, Reading, Values, between, one_of
+from recopersona.rules.ranges import FALSE, UNKNOWN, Reading, Values, between
 from recopersona.rules.ruleset import RuleSet
 from recopersona.rules.schema import CREATED, Facts, RuleSchema
 
@@ -62,6 +63,7 @@ class Inspected:
     schema: RuleSchema
     n: int
     now: int | None
+    _values: dict[Field, frozenset[Any] | None] = field(default_factory=dict, repr=False)
 
     def __iter__(self) -> Iterator[tuple[int, Rule]]:
         """Yield every rule with its number."""
@@ -81,43 +83,45 @@ class Inspected:
         """Conditions over the items there are."""
         return Reading(self.rules.timezone, self._held)
 
-    def decided(self, condition: Expression) -> bool:
-        """Tell whether a condition is never or always true, whatever the data hold."""
-        return not (self.logic.possible(condition) and self.logic.possible(condition, wanted=False))
-
-    def facts(self, field: Field) -> Facts | None:
+    def facts(self, of: Field) -> Facts | None:
         """Return what a field holds, for a duration in terms of now."""
-        if field.of not in ("item", "seed") or field.name != "age":
-            return self.schema.facts(field.of, field.name)
-        created = self.schema.facts(field.of, CREATED)
+        if of.of not in ("item", "seed") or of.name != "age":
+            return self.schema.facts(of.of, of.name)
+        created = self.schema.facts(of.of, CREATED)
         if created is None or self.now is None:
             return None
         if created.low is None or created.high is None:
             return created
         return created._replace(low=self.now - created.high, high=self.now - created.low)
 
+    def values_of(self, of: Field) -> frozenset[Any] | None:
+        """Return the values that a category or a set has in the data, None where nobody knows."""
+        if of not in self._values:
+            facts = self.facts(of)
+            known = None if facts is None else facts.values
+            self._values[of] = None if known is None else frozenset(known)
+        return self._values[of]
+
     def _held(self, subject: Any) -> Values | None:
         """Return the values that the items have of a subject, None where it is none of theirs."""
-        if isinstance(subject, tuple) and len(subject) == 2 and isinstance(subject[0], Field):
-            field, value = subject
-            facts = None if field.of == "user" else self.facts(field)
-            listed = None if facts is None else facts.values
-            if listed is None or isinstance(value, Field) or value in listed:
+        if isinstance(subject, tuple) and isinstance(subject[0], Field):
+            of, value = subject
+            values = None if of.of == "user" else self.values_of(of)
+            if isinstance(value, Node) or values is None or value in values:
                 return None
-            return Values(FALSE.intervals, FALSE.members, unknown=True)
+            return Values(members=FALSE.members, unknown=True)
         if not isinstance(subject, Field) or subject.of == "user":
             return None
         facts = self.facts(subject)
         if facts is None or self.schema.kind(subject.of, subject.name) in ("set", "text"):
             return None
-        unknown = facts.unknown > 0 or subject.of == "seed"
         if facts.values is not None:
-            known = one_of(facts.values)
+            known = Values(members=self.values_of(subject))
         elif facts.low is not None and facts.high is not None:
             known = between(facts.low, facts.high)
         else:
             known = UNKNOWN
-        return Values(known.intervals, known.members, unknown=unknown)
+        return replace(known, unknown=facts.unknown > 0 or subject.of == "seed")
 
     # -- which items ---------------------------------------------------------------------------
 
