@@ -20,10 +20,12 @@ SIZE, SLIDING, BASE, HARD, TOTAL, QUOTA = range(6)
 hold; how many at the very most; how many above ``BASE`` in all windows together; whether only
 group 0 counts, and candidates of code 1 do not."""
 
-_LARGE = 1 << 60
+LARGE = 1 << 60
+"""As many as anybody likes."""
 _FEW_WAYS = 40_000.0  # so many ways to fill a page are all tried
 _FIRST_LOOKS = 3_000  # on a page that is not small, before it is repaired
 _REPAIR_LOOKS = 60_000
+_NARROW_LOOKS = 1_000  # with no more, only exchanges that look promising are tried
 _AWAY = 7  # rounds
 _AT_ONCE = 2  # slots whose exchanges are compared in a round
 
@@ -55,18 +57,24 @@ def _copy(target, source):
 @inner
 def _number(numbers, keys):
     """Number equal keys alike, from 0 in order of appearance; return how many there are."""
+    low, high = LARGE, -LARGE
+    for row in range(len(keys)):
+        low, high = min(low, keys[row]), max(high, keys[row])
     size = 16
     while size < 2 * len(keys):
         size *= 2
-    table = np.full(size, -1, np.int32)
+    near = high - low < 2 * size  # then each key has its own place
+    table = np.full(2 * size if near else size, -1, np.int32)
     known = np.empty(len(keys), np.int64)
     count = 0
     for row in range(len(keys)):
-        key = keys[row]
-        mixed = (key ^ (key >> 15)) * 0x2C1B3C6D
-        place = (mixed ^ (mixed >> 13)) & (size - 1)
-        while table[place] >= 0 and known[table[place]] != key:
-            place = (place + 1) & (size - 1)
+        key = keys[row] - low
+        place = key
+        if not near:
+            mixed = (key ^ (key >> 15)) * 0x2C1B3C6D
+            place = (mixed ^ (mixed >> 13)) & (size - 1)
+            while table[place] >= 0 and known[table[place]] != key:
+                place = (place + 1) & (size - 1)
         if table[place] < 0:
             table[place] = count
             known[count] = key
@@ -193,7 +201,7 @@ def _stock_of(rules, cards, n_cells, n):
 @inlined
 def _count_room(rules, stock, rule, cell, sign):
     """Add or take away what one cell could still bring into a window."""
-    below, most = stock[cell, _THERE], _LARGE
+    below, most = stock[cell, _THERE], LARGE
     if cell != rules[rule, _REST]:
         most = rules[rule, HARD] - stock[cell, _SHOWN]
         below = min(below, max(rules[rule, BASE] - stock[cell, _SHOWN], 0))
@@ -476,7 +484,7 @@ def _repair(best, rules, stock, cards, page, heads, order, budget):
     broken, filled = 0, 0
     while filled < n and budget > 0:
         row, least, budget = _least_excess(
-            rules, stock, cards, page, heads, away, order[filled], 0, _LARGE, budget
+            rules, stock, cards, page, heads, away, order[filled], 0, LARGE, budget
         )
         broken += least
         _show(rules, stock, cards, page, heads, row, order[filled])
@@ -484,7 +492,7 @@ def _repair(best, rules, stock, cards, page, heads, order, budget):
     step = 0
     while broken > 0 and budget > 0:
         step += 1
-        change, at, by, other = _LARGE, -1, -1, -1
+        change, at, by, other = LARGE, -1, -1, -1
         tried = 0
         for turn in range(n):
             slot = order[(step * 7 + turn) % n]
@@ -730,58 +738,203 @@ def _find(
 
 @inner
 def _polish(
-    best, rules, stock, cards, page, heads, cursors, starts, sums, worth, gains, order, budget
+    best, rules, stock, cards, page, heads, cursors, starts, sums, worth, gains, order, budget, wide
 ):  # fmt: skip
-    """Search the best candidates for two slots at a time, until no two could hold better ones.
+    """Exchange candidates until no slot gains by what another can make room for.
 
-    The slots that could gain most alone come first, each with every other.
+    Then, where ``wide`` says so, the best candidates of any two slots are searched.
     """
     n = len(order)
     for place in range(n):
         _show(rules, stock, cards, page, heads, best[order[place]], order[place])
-    two, regrets, turn = np.empty(2, np.int64), np.empty(n), np.empty(n, np.int64)
+    regrets, turn = np.empty(n), np.empty(n, np.int64)
+    hopes, bests = np.empty((n, len(rules) + 1, 2)), np.empty((len(stock), 2))
     better = True
     while better and budget > 0:
-        better = False
         _sort_by_regret(turn, regrets, cards, page, worth, gains, order)
-        for first in range(n):
-            if regrets[turn[first]] <= 0:
-                break
-            for second in range(n):
-                # A pair that was searched from its other slot is not searched again.
-                if (
-                    budget <= 0
-                    or second == turn[first]
-                    or (regrets[second] > 0 and _stands_before(turn, second, first))
-                ):
-                    continue
-                two[0] = order[min(turn[first], second)]
-                two[1] = order[max(turn[first], second)]
-                rows = page[two[0]], page[two[1]]
-                value = gains[two[0]] * worth[rows[0]] + gains[two[1]] * worth[rows[1]]
-                _hide(rules, stock, cards, page, heads, two[0])
-                _hide(rules, stock, cards, page, heads, two[1])
-                found, budget = _search(
-                    best, rules, stock, cards, page, heads, cursors, starts, sums, worth, gains,
-                    two, 2, value, np.inf, budget - 1,
-                )  # fmt: skip
-                if found > value:
-                    better = True
-                    rows = best[two[0]], best[two[1]]
-                _show(rules, stock, cards, page, heads, rows[0], two[0])
-                _show(rules, stock, cards, page, heads, rows[1], two[1])
+        first = 0
+        _hope(hopes, bests, rules, stock, cards, page, worth, order)
+        better = False
+        while first < n and regrets[turn[first]] > 0 and budget > 0 and not better:
+            one = turn[first]
+            for other in range(n):
+                budget -= 1
+                if one != other and _is_hopeful(hopes, page, worth, gains, order, one, other):
+                    better, budget = _exchange(
+                        rules, stock, cards, page, heads, worth, gains, order[one], order[other],
+                        hopes[other, len(rules), 0], budget,
+                    )  # fmt: skip
+                    if better:
+                        break
+            first += 1
+        if wide and not better:
+            better, budget = _search_pairs(
+                best, rules, stock, cards, page, heads, cursors, starts, sums, worth, gains,
+                order, turn, regrets, budget,
+            )  # fmt: skip
     _copy(best, page)
 
 
 @inner
-def _stands_before(turn, place, end):
-    """Tell whether a place has its turn before another."""
-    return (turn[:end] == place).any()
+def _search_pairs(
+    best, rules, stock, cards, page, heads, cursors, starts, sums, worth, gains, order, turn,
+    regrets, budget,
+):  # fmt: skip
+    """Search the best for each two slots; tell whether any was better, and the looks left."""
+    two, better = np.empty(2, np.int64), False
+    for first in range(len(order)):
+        one = turn[first]
+        if regrets[one] <= 0 or budget <= 0:
+            break
+        for other in range(len(order)):
+            if other == one or budget <= 0:
+                continue
+            two[0], two[1] = order[min(one, other)], order[max(one, other)]
+            left, right = page[two[0]], page[two[1]]
+            value = gains[two[0]] * worth[left] + gains[two[1]] * worth[right]
+            _hide(rules, stock, cards, page, heads, two[0])
+            _hide(rules, stock, cards, page, heads, two[1])
+            found, budget = _search(
+                best, rules, stock, cards, page, heads, cursors, starts, sums, worth, gains,
+                two, 2, value, np.inf, budget - 2,
+            )  # fmt: skip
+            if found > value:
+                better = True
+                left, right = best[two[0]], best[two[1]]
+            _show(rules, stock, cards, page, heads, left, two[0])
+            _show(rules, stock, cards, page, heads, right, two[1])
+    return better, budget
+
+
+@inner
+def _exchange(rules, stock, cards, page, heads, worth, gains, slot, against, hope, budget):
+    """Put a better candidate into a slot if another slot can make room; return the looks left.
+
+    hope  at most so much is worth what the other slot gets
+    """
+    own, other = page[slot], page[against]
+    value = gains[slot] * worth[own] + gains[against] * worth[other]
+    value += 1e-12 * value
+    hope = max(hope, worth[own])
+    _hide(rules, stock, cards, page, heads, slot)
+    _hide(rules, stock, cards, page, heads, against)
+    row = 0
+    while (
+        row < len(cards) and budget > 0 and gains[slot] * worth[row] + gains[against] * hope > value
+    ):
+        budget -= 1
+        if heads[cards[row, _KIND]] == row and _fits(rules, stock, cards, page, row, slot):
+            _show(rules, stock, cards, page, heads, row, slot)
+            second = 0
+            while (
+                second < len(cards)
+                and budget > 0
+                and gains[slot] * worth[row] + gains[against] * worth[second] > value
+            ):
+                budget -= 1
+                if heads[cards[second, _KIND]] == second and _fits(
+                    rules, stock, cards, page, second, against
+                ):
+                    _show(rules, stock, cards, page, heads, second, against)
+                    return True, budget
+                second += 1
+            _hide(rules, stock, cards, page, heads, slot)
+        row += 1
+    _show(rules, stock, cards, page, heads, own, slot)
+    _show(rules, stock, cards, page, heads, other, against)
+    return False, budget
+
+
+@inner
+def _hope(hopes, bests, rules, stock, cards, page, worth, order):
+    """Note what may come if a slot makes room in a cell that is full.
+
+    hopes  (n_places, n_rules + 1, 2) float64, written: for each rule what the best of the slot's
+           cell is worth that is not shown, and the best for the slot that is not of this cell; -1
+           where the cell is not full; in the end the best for the slot
+    bests  (n_cells, 2) float64, scratch: the best not shown of a cell, and the best that nothing
+           but this cell keeps out
+    """
+    lowest = np.inf
+    for place in range(len(order)):
+        lowest = min(lowest, worth[page[order[place]]])
+    zone, free, n_rules = -1, -1.0, len(rules)
+    for place in range(len(order)):
+        slot = order[place]
+        inside = 0
+        for rule in range(n_rules):
+            inside += slot < rules[rule, SIZE] or rules[rule, SLIDING] != 0
+        if inside != zone:
+            zone = inside
+            free = _see_bests(bests, rules, stock, cards, worth, slot, lowest)
+        hopes[place, n_rules, 0] = free
+        for rule in range(n_rules):
+            cell = cards[page[slot], _CELLS + rule]
+            hopes[place, rule, 0] = hopes[place, rule, 1] = -1.0
+            if _is_full(rules, stock, rule, cell, slot) or rules[rule, SLIDING]:
+                hopes[place, rule, 0] = bests[cell, 0]
+                hopes[place, n_rules, 0] = max(hopes[place, n_rules, 0], bests[cell, 1])
+                hopes[place, rule, 1] = free
+                for another in range(n_rules):
+                    if another != rule:
+                        beside = cards[page[slot], _CELLS + another]
+                        hopes[place, rule, 1] = max(hopes[place, rule, 1], bests[beside, 1])
+
+
+@inlined
+def _is_full(rules, stock, rule, cell, slot):
+    """Tell whether a window that does not slide has no room for more of a cell in a slot."""
+    return (
+        cell != rules[rule, _REST]
+        and not rules[rule, SLIDING]
+        and slot < rules[rule, SIZE]
+        and stock[cell, _SHOWN] >= rules[rule, HARD]
+    )
+
+
+@inner
+def _see_bests(bests, rules, stock, cards, worth, slot, lowest):
+    """Note the best not shown of each cell, for a slot; return the worth of what nothing keeps out.
+
+    lowest  who is worth less helps no slot
+    """
+    for cell in range(len(bests)):
+        bests[cell, 0] = bests[cell, 1] = -1.0
+    free, row = -1.0, 0
+    while row < len(cards) and (worth[row] > lowest or free < 0):
+        if not cards[row, _USED]:
+            full, full_cell = 0, 0
+            for rule in range(len(rules)):
+                cell = cards[row, _CELLS + rule]
+                bests[cell, 0] = max(bests[cell, 0], worth[row])
+                if _is_full(rules, stock, rule, cell, slot):
+                    full += 1
+                    full_cell = cell
+            if full == 0:
+                free = max(free, worth[row])
+            elif full == 1:
+                bests[full_cell, 1] = max(bests[full_cell, 1], worth[row])
+        row += 1
+    return free
+
+
+@inner
+def _is_hopeful(hopes, page, worth, gains, order, one, other):
+    """Tell whether a place may gain more than another loses that makes room for it."""
+    slot, against = order[one], order[other]
+    own, others = worth[page[slot]], worth[page[against]]
+    if others > own and against > slot:
+        return True
+    for rule in range(hopes.shape[1] - 1):
+        gain = gains[slot] * (hopes[other, rule, 0] - own)
+        if gain > 0 and gain > gains[against] * (others - max(hopes[other, rule, 1], own)):
+            return True
+    return False
 
 
 @inner
 def _sort_by_regret(turn, regrets, cards, page, worth, gains, order):
-    """Sort places by what each slot lacks against the best candidate not shown before it."""
+    """Sort places by what each slot could gain at most."""
     row, behind = 0, -1.0
     while row < len(cards) and cards[row, _USED]:
         row += 1
@@ -826,7 +979,7 @@ def _value(best, order, worth, gains):
 def _are_plain(rules):
     """Tell whether no rule is above its base within a total."""
     for rule in range(len(rules)):
-        if rules[rule, HARD] > rules[rule, BASE] and rules[rule, TOTAL] < _LARGE:
+        if rules[rule, HARD] > rules[rule, BASE] and rules[rule, TOTAL] < LARGE:
             return False
     return True
 
@@ -891,7 +1044,7 @@ def fill_slots(page, met, table, codes, pins, masks, scores, budget, polish):
     else:
         _polish(
             best, rules, stock, cards, desk_page, heads, cursors, starts, sums, worth, gains,
-            order, polish,
+            order, polish, polish > _NARROW_LOOKS,
         )  # fmt: skip
     for slot in range(n):
         page[slot] = best[slot]

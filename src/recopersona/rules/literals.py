@@ -49,7 +49,7 @@ def number_from(word: str, text: str, place: int, sign: int = 1) -> Number | Per
 
     The sign is for numbers and shares; durations have none of their own.
     """
-    if word.isdigit() and word[0] != "0" and len(word) < _SURE_INTEGER:
+    if word.isdigit() and word.isascii() and word[0] != "0" and len(word) < _SURE_INTEGER:
         return Number(sign * int(word), place=place)
     amount = _AMOUNT.match(word)
     digits = "" if amount is None else amount[0]
