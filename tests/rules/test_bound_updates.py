@@ -12,8 +12,10 @@ from recopersona.data.ranking import Ranking
 from recopersona.errors import RuleError
 from tests.rules.asking import (
     COLUMNS,
+    DAY,
     EIGHT,
     MANY,
+    TODAY,
     ask,
     bound_to,
     change,
@@ -94,6 +96,34 @@ def may_be_shown(known, row, who):
     if "price_lo" not in who or "price" not in known:
         return True
     return who["price_lo"] <= known["price"] <= who["price_hi"]
+
+
+@pytest.mark.parametrize("op", ["<", "<=", "=", "!=", ">=", ">"])
+def test_time_may_jump_to_and_fro_over_the_very_moment(op):
+    items = shelf(80, created_at=[day(19_990), day(19_991)] + [day(10)] * 78)
+    bound = bound_to(f"REQUIRE item.age {op} 9d OR item.age > 15d", items)
+    tests = {
+        "<": int.__lt__,
+        "<=": int.__le__,
+        "=": int.__eq__,
+        "!=": int.__ne__,
+        ">=": int.__ge__,
+        ">": int.__gt__,
+    }
+    moments = [base * DAY + by for base in (19_999, 20_000) for by in (-5, -1, 0, 1, 5)]
+    for now in [*moments, *moments[::-1], *moments[::2], *moments[::-3]]:
+        young = [row for row in (0, 1) if tests[op](now - (19_990 + row) * DAY, 9 * DAY)]
+        assert shown(ask(bound, now=now)) == [*young, *range(2, 80)]
+
+
+def test_what_else_a_condition_of_time_reads_may_change():
+    items = shelf(80, created_at=[day(19_990)] * 80, stock=[1] * 80)
+    bound = bound_to("REQUIRE item.age <= 30d AND item.stock > 0", items)
+    assert len(shown(ask(bound))) == 80
+    change(items, bound, "i7", stock=0)
+    assert shown(ask(bound)) == [row for row in range(80) if row != 7]
+    change(items, bound, "i7", stock=2)
+    assert len(shown(ask(bound, now=TODAY + 1))) == 80
 
 
 def test_no_rules_cost_nothing_and_allow_everything():
