@@ -218,6 +218,15 @@ class SmallShop:
         if self.seed >= 0:
             self.request["seed"] = self.rows[self.seed]
 
+    def replace_columns(self):
+        """Exchange what is known of the items, and number the categories anew."""
+        order = self.rng.permutation(len(self.rows))
+        self.rows = [self.rows[place] for place in order]
+        self.tables.items.columns |= table_of(self.rows, ITEM_KINDS, self.ids).columns
+        self.number_rows()
+        if self.seed >= 0:
+            self.request["seed"] = self.rows[self.seed]
+
     def _ask(self, users):
         rng, n = self.rng, len(self.rows)
         limit = _one_of(rng, [3, 50])
@@ -262,6 +271,7 @@ class SmallShop:
             "d": _one_of(rng, [timedelta(days=1), timedelta(hours=36)]),
             "w": _one_of(rng, WORDS),
             "l": _one_of(rng, [["Ito", "tea", 1], ("salt",), [], {"Mori", "sku-1"}, ["tea", None]]),
+            "lf": _one_of(rng, [[True], [True, False], [], [False, "tea", 1]]),
             "ln": _one_of(rng, [[1, 2.0], [0.5, None, "tea"], []]),
         }
         right["f"], right["n"] = bool(right["f"]), _as_python(right["n"])
@@ -421,6 +431,7 @@ class SmallShop:
             lambda: In(self.number(1), (Number(1.0), Percent(50.0), Field("user", "age"))),
             lambda: In(self.number(1), self.given("ln")),
             lambda: In(Number(1.0), Field("item", "sizes")),
+            lambda: In(_one_of(rng, [Field("item", "adult"), self.comparison()]), self.given("lf")),
             lambda: In(Field("item", "stock"), Field("item", "sizes")),
             lambda: Has(self.set(), how, self.members()),
             lambda: Has(Field("item", "tags"), how, self.members()),

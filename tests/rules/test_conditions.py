@@ -80,6 +80,8 @@ def test_conditions_say_what_their_naive_twin_says(block):
         if number % 4 == 0:
             shop.grow()
             assert not any(disagreements(shop, nodes, compiled)), (block, number, "grown")
+        shop.replace_columns()
+        assert not any(disagreements(shop, nodes, compiled)), (block, number, "replaced")
 
 
 def test_numbers_are_what_their_naive_twin_says():
@@ -235,7 +237,8 @@ ODD = [
     datetime(2026, 1, 1, tzinfo=UTC), timedelta.max, np.datetime64("2026-01-01"), np.float32(1.5),
     np.timedelta64(3, "M"), np.array([1, "a"]), np.array(3), float("inf"), True, "tea", "now", 3,
     pd.DataFrame({"a": [1]}), {"x"}, ("a", ("b",), None, [1]),
-    pd.Timestamp("2026", tz="Asia/Tokyo"), range(3), iter([1]), lambda: 1, "\ud800", "9" * 5000 + "d", pd.Series([{}]),
+    pd.Timestamp("2026", tz="Asia/Tokyo"), range(3), iter([1]), lambda: 1,
+    "\ud800", "9" * 5000 + "d", pd.Series([{}]),
 ]  # fmt: skip
 NOTHING = [None, float("nan"), pd.NaT, pd.NA, np.datetime64("NaT"), Decimal("NaN")]
 OF_EACH_KIND = [
@@ -336,8 +339,9 @@ def test_durations_and_moments_may_be_given_in_many_forms():
     for given in ("30d", "4 weeks", timedelta(days=30), np.timedelta64(30, "D")):
         assert told(old, tables, now=now, params={"x": given}) == "TF"
     for given in (
-        "2026-01-15", datetime(2026, 1, 15, tzinfo=UTC), pd.Timestamp("2026-01-15T09:00", tz="Asia/Tokyo"),
-        np.datetime64("2026-01-15"), pd.Timestamp("2026-01-15").value // 10**6,
+        "2026-01-15", datetime(2026, 1, 15, tzinfo=UTC), np.datetime64("2026-01-15"),
+        pd.Timestamp("2026-01-15T09:00", tz="Asia/Tokyo"),
+        pd.Timestamp("2026-01-15").value // 10**6,
     ):  # fmt: skip
         assert told(since, tables, params={"x": given}) == "FT"
 

@@ -384,6 +384,9 @@ def test_guards_wait_for_what_may_come_and_only_what_is_far_off_is_told():
         assert problems(seed) == []
         far = seed.replace("100", "1000")
         assert found(far, "> 1000 is never true")
+    assert problems("REQUIRE NOT item.price > 100") == []
+    assert found("REQUIRE NOT item.price > 1000", "> 1000 is never true")
+    assert found("REQUIRE NOT (item.adult AND item.price > 1000)", "> 1000 is never true")
 
 
 def test_conditions_that_are_true_of_no_item():

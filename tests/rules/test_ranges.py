@@ -79,7 +79,7 @@ def atom(random):
 
 def test_what_is_impossible_is_true_of_no_row():
     said = {"never": 0, "never by the data": 0, "together": 0}
-    for seed in range(150):
+    for seed in range(100):
         random = Random(seed)  # noqa: S311
         items = shelf(random)
         inspected = Inspected(RuleSet([]), RuleSchema.of(items), 10, NOW)
@@ -104,7 +104,7 @@ def test_what_is_impossible_is_true_of_no_row():
                 assert not (
                     rows((one, True, False), tables) & rows((other, False, True), tables)
                 ).any()
-    assert min(said.values()) > 50, said  # the test has something to say
+    assert min(said.values()) > 30, said  # the test has something to say
 
 
 def rows(case, tables):

@@ -126,13 +126,23 @@ def test_two_rules_of_one_name_cannot_join():
 
 
 def test_a_text_without_blanks_is_kept_as_it_is_where_ours_would_be_too_long():
-    terse = f"REQUIRE item.x=1{' OR item.x=1' * 5_400}"
+    terse = f"REQUIRE item.x IN (1{',1' * 32_000})"
     rules = RuleSet(terse)
     assert len(terse) < 65_536
     assert rules.to_text() == terse
-    assert RuleSet(rules.to_text()) == rules
     with pytest.raises(RuleError, match="65,536 bytes"):
         RuleSet.for_segment("vip", rules)
+
+
+def test_a_set_that_is_too_much_for_a_text_is_none():
+    many = RuleSet(Require(item.x.is_in(range(3_000))))
+    with pytest.raises(RuleError, match="65,536 bytes"):
+        RuleSet([*many] * 5)
+    deep = item.x + item.y
+    for _ in range(8):
+        deep = deep + deep
+    with pytest.raises(RuleError, match="5,500 operations"):
+        RuleSet([Require(deep > 0)] * 12)
 
 
 # -- time zones --------------------------------------------------------------------------------

@@ -15,7 +15,8 @@ from recopersona.pipeline.standing import Standing
 from recopersona.rerank.assembly import assemble
 from recopersona.rules.slots import Cap, Pinned, Quota, SlotRules
 
-_FEW_PAGES = 16  # of the most popular, before all are put in order
+_FEW_PAGES = 64  # so many times a page are looked at beyond the pool
+_MOST = 1 << 16  # so many of the most popular
 
 
 class Request(NamedTuple):
@@ -106,44 +107,52 @@ class Outside:
         self._free[excluded] = False
 
     def who_would_serve(
-        self, lacking: Sequence[Lack], candidates: Indices, known: Indices
+        self, lacking: Sequence[Lack], candidates: Indices, pool: Indices
     ) -> Iterator[Mask]:
-        """Walk, per rule that lacks some, the items that may be shown and would help to meet it.
+        """Walk, per rule that lacks some, the items beyond the pool that are surely of use.
 
-        Parameters
-        ----------
-        lacking : sequence of Lack
-        candidates : int32
-            Who stood to be chosen. Where enough of them suit the rule and each other, others
-            would not help.
-        known : int32
-            Who need not be found again.
+        lacking     what the page does not meet
+        candidates  int32, who stood to be chosen; where enough of them suit a rule and each other,
+                    nobody else is asked for
+        pool        int32, whom the models have named
         """
         for lack in lacking:
-            rule = getattr(self._asked, lack.kind)[lack.place]
-            serving = self._free if isinstance(rule, Cap) else self._free & rule.matches
-            suitable = candidates if isinstance(rule, Cap) else candidates[rule.matches[candidates]]
-            if _within(self._asked.caps, suitable).sum() >= self._n:
-                continue
-            serving = serving & ~self._full(suitable)
-            serving[known] = False
-            if serving.any():
-                yield serving
+            suits = self._suits(lack)
+            suitable = candidates[suits[candidates]]
+            if _within(self._asked.caps, suitable).sum() < self._n:
+                serving = self._free & suits & ~self._full(suitable)
+                serving[pool] = False
+                if serving.any():
+                    yield serving
 
-    def first_of(self, scores: Floats, serving: Mask) -> Indices:
-        """Return the best of some items, as many as fit a page, that no cap stands between."""
-        items = np.flatnonzero(serving).astype(np.int32)
-        few = _FEW_PAGES * self._n
-        if len(items) > few:
-            order = np.argpartition(-scores[items], few)[:few]
-            best = self._picked(items[order], scores)
-            if len(best) == self._n:
-                return best
-        return self._picked(items, scores)
+    def of_every_kind(
+        self, lacking: Sequence[Lack], candidates: Indices, scores: Floats
+    ) -> Indices:
+        """Return items beyond the candidates, the best of every kind that the rules tell apart.
 
-    def _picked(self, items: Indices, scores: Floats) -> Indices:
-        ordered = items[np.lexsort((items, -scores[items]))]
-        return ordered[_within(self._asked.caps, ordered)][: self._n]
+        Whatever page could be made of the whole catalogue can be made with those: items of one kind
+        (of the same groups, meeting the same conditions) can stand for each other.
+        """
+        free = self._free.copy()
+        free[candidates] = False
+        asked = self._asked
+        if not (asked.caps or any((free & self._suits(lack)).any() for lack in lacking)):
+            return np.empty(0, np.int32)
+        items = np.flatnonzero(free).astype(np.int32)
+        if len(items) > _MOST:
+            items = items[np.argpartition(-scores[items], _MOST)[:_MOST]]
+        items = items[np.lexsort((items, -scores[items]))]
+        kinds = np.zeros(len(items), np.int64)
+        for values in (*(c.groups for c in asked.caps), *(r.matches for r in _matching(asked))):
+            _, codes = np.unique(values[items], return_inverse=True)
+            kinds = np.unique(kinds * (codes.max(initial=0) + 1) + codes, return_inverse=True)[1]
+        best_of_each = np.argsort(_places(kinds), kind="stable")
+        return items[best_of_each[: _FEW_PAGES * self._n]]
+
+    def _suits(self, lack: Lack) -> Mask:
+        rule = getattr(self._asked, lack.kind)[lack.place]
+        suits: Mask = np.ones(len(self._free), np.bool_) if lack.kind == "caps" else rule.matches
+        return suits
 
     def _full(self, pool: Indices) -> Mask:
         """Tell which items' groups have as many candidates as a cap lets in."""
@@ -191,6 +200,10 @@ def _lenient(asked: SlotRules) -> SlotRules:
         for kind in ("pins", "caps", "quotas")
     }
     return SlotRules(**kinds)
+
+
+def _matching(asked: SlotRules) -> tuple[Pinned | Quota, ...]:
+    return (*asked.pins, *asked.quotas)
 
 
 def _all_of(asked: SlotRules) -> tuple[Pinned | Cap | Quota, ...]:

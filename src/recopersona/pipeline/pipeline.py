@@ -359,19 +359,18 @@ class Pipeline(Deciding):
             if not page.lacking:
                 return page, ranking
         if request.fill:
-            for serving in outside.who_would_serve(page.lacking, ranking.items, ranking.items):
-                ranking = self._with_popular(ranking, outside, serving)
-            page = placed(request, ranking, strict=False)
+            popular = self._padded(self.fallback_, np.float32(0))
+            chosen = outside.of_every_kind(page.lacking, ranking.items, popular)
+            if len(chosen):
+                ranking = self._with_popular(ranking, chosen)
+                page = placed(request, ranking, strict=False)
         return page, ranking
 
-    def _with_popular(self, ranking: Ranking, outside: Outside, serving: Mask) -> Ranking:
-        """Put the most popular of those who would serve behind all others."""
-        popular = self._padded(self.fallback_, np.float32(0))
-        chosen = outside.first_of(popular, serving)
-        chosen = chosen[~np.isin(chosen, ranking.items)]
+    def _with_popular(self, ranking: Ranking, items: Indices) -> Ranking:
+        """Put some items behind all others, the most popular first."""
         blocked = np.ones(len(self.items_), np.bool_)
-        blocked[chosen] = False
-        return self._filled(ranking, _NOBODY, len(ranking) + len(chosen), blocked)
+        blocked[items] = False
+        return self._filled(ranking, _NOBODY, len(ranking) + len(items), blocked)
 
 
 def _fusion_weights(weights: Mapping[str, float] | None, names: tuple[str, ...]) -> list[float]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from recopersona.errors import RuleError, shown
-from recopersona.rules.limits import MOST_BYTES, MOST_RULES, excess_of
+from recopersona.rules.limits import MOST_RULES, TOO_MANY_RULES, excess_of
 from recopersona.rules.literals import check_timezone, ends_before
 from recopersona.rules.nodes import Expression, Moment, Rule
 from recopersona.rules.walking import parts_of
@@ -18,19 +18,27 @@ if TYPE_CHECKING:
 def check_set(rules: RuleSet) -> None:
     """Refuse what is no set, or too large a one."""
     if len(rules) > MOST_RULES:
-        raise RuleError(f"a set has at most {MOST_RULES} rules, got {len(rules)}; make several.")
+        raise RuleError(TOO_MANY_RULES)
     if rules.timezone != "UTC":
         check_timezone(rules.timezone)
     _check_names(rules)
+    _check_excess(rules)
     for rule, label in zip(rules.rules, rules.labels, strict=True):
-        for expression in expressions_of(rule):
-            if problem := excess_of(expression):
-                raise RuleError(f"{label}: {problem}", rules.text, rule.place)
         during = rule.during
         if during and during.start and during.end:
             _check_days(during.start, during.end, label, rules)
     if rules.text is None:
-        check_size(rules)
+        check_written(rules)
+
+
+def _check_excess(rules: RuleSet) -> None:
+    problem = excess_of(*(part for rule in rules for part in expressions_of(rule)))
+    if problem is None:
+        return
+    for rule, label in zip(rules.rules, rules.labels, strict=True):
+        if found := excess_of(*expressions_of(rule)):
+            raise RuleError(f"{label}: {found}", rules.text, rule.place)
+    raise RuleError(problem)
 
 
 def _check_names(rules: RuleSet) -> None:
@@ -51,13 +59,11 @@ def _check_days(start: Moment, end: Moment, label: str, rules: RuleSet) -> None:
         )
 
 
-def check_size(rules: RuleSet) -> None:
-    """What came from no text has to fit one, or it could not be kept."""
+def check_written(rules: RuleSet) -> None:
+    """Refuse what fits no text: it could not be kept."""
     from recopersona.rules.printing import print_rules
 
-    size = len(print_rules(rules).encode())
-    if size > MOST_BYTES:
-        raise RuleError(f"a set is at most {MOST_BYTES:,} bytes of text, got {size:,}.")
+    print_rules(rules)
 
 
 def expressions_of(rule: Rule) -> list[Expression]:

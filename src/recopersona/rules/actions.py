@@ -64,7 +64,14 @@ def Require(where: Any, **modifiers: Unpack[Modifiers]) -> nodes.Require:  # noq
 
 
 def Exclude(where: Any, **modifiers: Unpack[Modifiers]) -> nodes.Exclude:  # noqa: N802
-    """Show nothing that meets a condition; the parameters are those of `Require`."""
+    """Show nothing that meets a condition; the parameters are those of `Require`.
+
+    Examples
+    --------
+    >>> from recopersona.rules import item, user, RuleSet
+    >>> print(RuleSet(Exclude(item.adult, when=user.age < 18, unknown="apply")))
+    EXCLUDE item.adult WHEN user.age < 18 IF UNKNOWN APPLY
+    """
     return nodes.Exclude(where=_condition("Exclude", where), **_modifiers("Exclude", modifiers))
 
 
@@ -78,13 +85,33 @@ def Boost(where: Any = None, *, by: Any = None, **modifiers: Unpack[Modifiers]) 
         Above 1 moves up; ``decay(item.age, "30d")`` differs from item to item.
     **modifiers
         ``name``, ``when``, ``during``, ``unknown``, ``priority``, ``strict``; see `Modifiers`.
+
+    Raises
+    ------
+    RuleError
+        If a part is not what it should be.
+
+    Examples
+    --------
+    >>> from recopersona.rules import decay, item, RuleSet
+    >>> print(RuleSet(Boost(item.discount > 0, by=1.3, during=("2026-07-01", "2026-07-31"))))
+    BOOST item.discount > 0 BY 1.3 DURING 2026-07-01..2026-07-31
+    >>> print(RuleSet(Boost(by=1 + decay(item.age, "30d"))))
+    BOOST BY 1 + decay(item.age, 30d)
     """
     condition = None if where is None else _condition("Boost", where)
     return nodes.Boost(where=condition, by=_factor("Boost", by), **_modifiers("Boost", modifiers))
 
 
 def Bury(where: Any = None, *, by: Any = None, **modifiers: Unpack[Modifiers]) -> nodes.Bury:  # noqa: N802
-    """Divide the odds of what meets a condition; the parameters are those of `Boost`."""
+    """Divide the odds of what meets a condition; the parameters are those of `Boost`.
+
+    Examples
+    --------
+    >>> from recopersona.rules import item, RuleSet
+    >>> print(RuleSet(Bury(item.returned > "20%", by=2)))
+    BURY item.returned > 20% BY 2
+    """
     condition = None if where is None else _condition("Bury", where)
     return nodes.Bury(where=condition, by=_factor("Bury", by), **_modifiers("Bury", modifiers))
 
@@ -99,6 +126,17 @@ def Pin(where: Any, *, at: Any = None, **modifiers: Unpack[Modifiers]) -> nodes.
         Slots, counted from 1.
     **modifiers
         ``name``, ``when``, ``during``, ``unknown``, ``priority``, ``strict``; see `Modifiers`.
+
+    Raises
+    ------
+    RuleError
+        If a part is not what it should be.
+
+    Examples
+    --------
+    >>> from recopersona.rules import item, RuleSet
+    >>> print(RuleSet(Pin(item.sponsored, at=[3, 7])))
+    PIN item.sponsored AT 3, 7
     """
     if at is None:
         raise RuleError("Pin needs at=, a slot or several, counted from 1, such as at=3.")
@@ -128,6 +166,17 @@ def Limit(  # noqa: N802
     where : Term, optional
     **modifiers
         ``name``, ``when``, ``during``, ``unknown``, ``priority``, ``strict``; see `Modifiers`.
+
+    Raises
+    ------
+    RuleError
+        If a part is not what it should be.
+
+    Examples
+    --------
+    >>> from recopersona.rules import item, RuleSet
+    >>> print(RuleSet(Limit(2, per=item.brand, top=10)))
+    LIMIT 2 PER item.brand IN TOP 10
     """
     if per is None and where is None:
         raise RuleError("Limit needs per=, such as per=item.brand, or where=, or both.")
@@ -159,6 +208,17 @@ def Ensure(  # noqa: N802
         Count in the first so many slots, or in any so many in a row; without both, on the page.
     **modifiers
         ``name``, ``when``, ``during``, ``unknown``, ``priority``, ``strict``; see `Modifiers`.
+
+    Raises
+    ------
+    RuleError
+        If a part is not what it should be.
+
+    Examples
+    --------
+    >>> from recopersona.rules import item, RuleSet
+    >>> print(RuleSet(Ensure("20%", item.age <= "30d", name="fresh_share")))
+    RULE fresh_share: ENSURE 20% WHERE item.age <= 30d
     """
     return nodes.Ensure(
         amount=_part("Ensure", "n", amount_of, n),

@@ -10,6 +10,7 @@ from recopersona.errors import nearest
 from recopersona.rules.advice import printed
 from recopersona.rules.constants import constant
 from recopersona.rules.findings import Finding, Inspected, day, days, literal
+from recopersona.rules.limits import parts_of
 from recopersona.rules.nodes import (
     Between,
     Boost,
@@ -19,13 +20,13 @@ from recopersona.rules.nodes import (
     Field,
     Has,
     In,
+    Not,
     Pin,
     Require,
     Rule,
 )
 from recopersona.rules.ranges import FLIPPED, Interval, between, within
 from recopersona.rules.schema import Facts
-from recopersona.rules.walking import parts_of
 
 _MOST_LISTED = 8
 
@@ -65,11 +66,16 @@ def _about(
     inspected: Inspected, number: int, expression: Expression, to_be_met: bool
 ) -> Iterator[Finding]:
     decided = inspected.logic.decided(expression)  # then that is told of it already
-    for node in parts_of(expression):
+    waiting = [(expression, to_be_met)]
+    while waiting:
+        node, sought = waiting.pop()
         for of, member in _named_values(node):
             yield from _absent(inspected, number, of, member)
         if not decided:
-            yield from _out_of_range(inspected, number, node, to_be_met)
+            yield from _out_of_range(inspected, number, node, sought)
+        # What must not be is waited for, as an exclusion waits.
+        inner = sought and not isinstance(node, Not)
+        waiting.extend((part, inner) for part in reversed(parts_of(node)))
 
 
 def _and_more(found: list[Finding]) -> Finding:

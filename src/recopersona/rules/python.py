@@ -330,22 +330,46 @@ def decay(value: Any, half: Any) -> Term:
 
 
 def minimum(*values: Any) -> Term:
-    """Return the smallest of some values."""
+    """Return the smallest of some values.
+
+    Examples
+    --------
+    >>> minimum(item.discount, "50%")
+    min(item.discount, 50%)
+    """
     return _call("min", *values)
 
 
 def maximum(*values: Any) -> Term:
-    """Return the largest of some values."""
+    """Return the largest of some values.
+
+    Examples
+    --------
+    >>> maximum(item.margin, 0)
+    max(item.margin, 0)
+    """
     return _call("max", *values)
 
 
 def absolute(value: Any) -> Term:
-    """Return a value without its sign; Python's ``abs`` does the same."""
+    """Return a value without its sign; Python's ``abs`` does the same.
+
+    Examples
+    --------
+    >>> absolute(item.price - user.usual_price) < 5
+    abs(item.price - user.usual_price) < 5
+    """
     return _call("abs", value)
 
 
 def log1p(value: Any) -> Term:
-    """Return the natural logarithm of 1 + value."""
+    """Return the natural logarithm of 1 + value.
+
+    Examples
+    --------
+    >>> log1p(item.sold)
+    log1p(item.sold)
+    """
     return _call("log1p", value)
 
 

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from recopersona.base.worded import Worded
 from recopersona.errors import RuleError, hint, shown
-from recopersona.rules.accepted import check_set, check_size, rule_parts
-from recopersona.rules.limits import MOST_BYTES
+from recopersona.rules.accepted import check_set, check_written, rule_parts
 from recopersona.rules.nodes import Moment, Param, Rule
 from recopersona.rules.python import Term
 from recopersona.rules.python_values import has_zone
@@ -134,11 +133,13 @@ class RuleSet(Worded):
         """Return the rules as text that reads back as the same, a rule per line."""
         from recopersona.rules.printing import print_rules
 
-        written = print_rules(self)
-        # Text without a blank between its signs may be longer in our hand than any text may be.
-        if self.text is not None and len(written.encode()) > MOST_BYTES:
+        try:
+            return print_rules(self)
+        except RuleError:
+            # Text without a blank between its signs may be longer in our hand than a set may be.
+            if self.text is None:
+                raise
             return self.text
-        return written
 
     def to_json(self) -> str:
         """Return the rules as JSON that reads back as the same, a rule per line.
@@ -210,7 +211,7 @@ class RuleSet(Worded):
     def _with(self, rules: tuple[Rule, ...]) -> RuleSet:
         """Return other rules made of these; errors still point into the text of these."""
         found = RuleSet(rules, self.timezone, self.text)
-        check_size(found)
+        check_written(found)
         return found
 
     def __add__(self, more: Any) -> RuleSet:
