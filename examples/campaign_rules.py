@@ -43,7 +43,7 @@ RULE campaign_18: BOOST item.coupons HAS ANY ("18") BY 1.3 DURING 2017-10-30..20
 RULE own_coupon:  PIN item.coupons HAS ANY user.campaigns AT 3 DURING 2017-10-30..2017-12-24
 RULE maker_cap:   LIMIT 2 PER item.maker IN TOP 10
 RULE fresh_share: ENSURE 20% WHERE item.age <= 30d
-RULE adult_guard: EXCLUDE item.adult WHEN user.age < 21 IF UNKNOWN APPLY
+RULE adult_guard: EXCLUDE item.adult OR item.adult IS UNKNOWN WHEN user.age < 21 IF UNKNOWN APPLY
 RULE price_band:  REQUIRE item.price BETWEEN user.price_lo AND user.price_hi IF UNKNOWN SKIP
 """
 
@@ -56,7 +56,12 @@ PYTHON = RuleSet(
         Pin(item.coupons.has_any(user.campaigns), at=3, during=campaign, name="own_coupon"),
         Limit(2, per=item.maker, top=10, name="maker_cap"),
         Ensure("20%", item.age <= "30d", name="fresh_share"),
-        Exclude(item.adult, when=user.age < 21, unknown="apply", name="adult_guard"),
+        Exclude(
+            item.adult | item.adult.is_unknown(),
+            when=user.age < 21,
+            unknown="apply",
+            name="adult_guard",
+        ),
         Require(
             item.price.between(user.price_lo, user.price_hi), unknown="skip", name="price_band"
         ),

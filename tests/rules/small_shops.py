@@ -6,9 +6,17 @@ import numpy as np
 import pandas as pd
 
 from recopersona.data.event import EVENT_CODES
-from recopersona.data.feature_table import FeatureTable
+from recopersona.data.feature_table import (
+    CategoryColumn,
+    FeatureTable,
+    FlagColumn,
+    NumberColumn,
+    SetColumn,
+    TextColumn,
+    TimeColumn,
+)
 from recopersona.data.history import History
-from recopersona.data.ids import IdMap
+from recopersona.data.ids import IdMap, as_ids
 from recopersona.data.interactions import Interactions
 from recopersona.data.times import MISSING_TIME
 from recopersona.rules.asked import Asked, Tables
@@ -93,11 +101,34 @@ def random_rows(rng, n, kinds, unknown):
     ]
 
 
-def table_of(rows, kinds, ids, id_column):
+def table_of(rows, kinds, ids):
     """Put rows into a table; of times, what is there is milliseconds."""
-    table = FeatureTable(ids)
-    write(table, rows, kinds, range(len(rows)), id_column)
-    return table
+    return FeatureTable(ids, {n: column_of(k, [row[n] for row in rows]) for n, k in kinds.items()})
+
+
+def column_of(kind, values):
+    filled = lambda nothing: [nothing if value is None else value for value in values]  # noqa: E731
+    if kind == "category":
+        categories = list(dict.fromkeys(value for value in values if value is not None))
+        codes = [-1 if value is None else categories.index(value) for value in values]
+        return CategoryColumn(np.array(codes, np.int32), _ids(categories))
+    if kind == "set":
+        members = [member for value in filled(()) for member in value]
+        categories = list(dict.fromkeys(members))
+        codes = np.array([categories.index(member) for member in members], np.int32)
+        starts = np.cumsum([0, *map(len, filled(()))]).astype(np.int64)
+        return SetColumn(starts, codes, _ids(categories))
+    plain, nothing, dtype = {
+        "number": (NumberColumn, np.nan, np.float64),
+        "flag": (FlagColumn, -1, np.int8),
+        "time": (TimeColumn, MISSING_TIME, np.int64),
+        "text": (TextColumn, None, object),
+    }[kind]
+    return plain(np.array(filled(nothing), dtype))
+
+
+def _ids(values):
+    return IdMap.restored(as_ids(np.fromiter(values, object, count=len(values))))
 
 
 def write(table, rows, kinds, places, id_column):
@@ -128,7 +159,7 @@ def random_past(rng, ids, limit):
 
 
 def history_of(past, items, limit):
-    """Return the history of user 0, of user 1 who did nothing, and of user 2 who did too much."""
+    """Return the history in which user 0 has that past, and nobody else has any."""
     columns = [(items.index(item), EVENT_CODES[event], time) for item, event, time in past]
     log = Interactions(
         np.zeros(len(past), np.int32),
@@ -152,8 +183,8 @@ class SmallShop:
         self.ids = IdMap([f"sku-{i}" for i in range(n)])
         users = random_rows(rng, 2, USER_KINDS, unknown)
         self.tables = Tables(
-            table_of(self.rows, ITEM_KINDS, self.ids, "item_id"),
-            table_of(users, USER_KINDS, IdMap(["tea", "u-1"]), "user_id"),
+            table_of(self.rows, ITEM_KINDS, self.ids),
+            table_of(users, USER_KINDS, IdMap(["tea", "u-1"])),
             self.timezone,
         )
         self.number_rows()
@@ -183,6 +214,15 @@ class SmallShop:
         self.rows += [dict(nothing) for _ in range(len(self.ids) - n)]
         for place, row in zip(changed, fresh, strict=True):
             self.rows[place] = row
+        self.number_rows()
+        if self.seed >= 0:
+            self.request["seed"] = self.rows[self.seed]
+
+    def replace_columns(self):
+        """Exchange what is known of the items, and number the categories anew."""
+        order = self.rng.permutation(len(self.rows))
+        self.rows = [self.rows[place] for place in order]
+        self.tables.items.columns |= table_of(self.rows, ITEM_KINDS, self.ids).columns
         self.number_rows()
         if self.seed >= 0:
             self.request["seed"] = self.rows[self.seed]
@@ -231,6 +271,7 @@ class SmallShop:
             "d": _one_of(rng, [timedelta(days=1), timedelta(hours=36)]),
             "w": _one_of(rng, WORDS),
             "l": _one_of(rng, [["Ito", "tea", 1], ("salt",), [], {"Mori", "sku-1"}, ["tea", None]]),
+            "lf": _one_of(rng, [[True], [True, False], [], [False, "tea", 1]]),
             "ln": _one_of(rng, [[1, 2.0], [0.5, None, "tea"], []]),
         }
         right["f"], right["n"] = bool(right["f"]), _as_python(right["n"])
@@ -390,6 +431,7 @@ class SmallShop:
             lambda: In(self.number(1), (Number(1.0), Percent(50.0), Field("user", "age"))),
             lambda: In(self.number(1), self.given("ln")),
             lambda: In(Number(1.0), Field("item", "sizes")),
+            lambda: In(_one_of(rng, [Field("item", "adult"), self.comparison()]), self.given("lf")),
             lambda: In(Field("item", "stock"), Field("item", "sizes")),
             lambda: Has(self.set(), how, self.members()),
             lambda: Has(Field("item", "tags"), how, self.members()),

@@ -1,5 +1,6 @@
 """Rules bound to a shop: what may be shown, what is asked of slots, and what they say."""
 
+import copy
 import threading
 
 import numpy as np
@@ -479,6 +480,16 @@ def test_every_item_shown_says_which_rules_touched_it():
     assert in_force.touched(Ranking.of([], [], items.ids, "Popularity")) == []
 
 
+def test_a_limit_at_the_top_counts_no_further():
+    items = shelf(3, brand=["Ito", "Ito", "Ito"])
+    in_force = ask(bound_to("RULE top: LIMIT 1 PER item.brand IN TOP 2", items))
+    ranking = Ranking.of([2, 1, 0], [3, 2, 1], items.ids, "Popularity")
+    assert in_force.touched(ranking) == [
+        (0, "top", "1 of at most 1 of brand Ito"),
+        (1, "top", "2 of at most 1 of brand Ito"),
+    ]
+
+
 def test_a_hidden_item_says_which_rule_hid_it_first():
     items = shelf(
         6, stock=[1, 1, 1, 1, 0, None], brand=["Ito", "Ito", "Sol", "Ito", "Ito", "Sol"],
@@ -678,6 +689,20 @@ def test_as_many_rules_as_a_set_holds():
     assert len(in_force.effects) == 256
     change(items, bound, "i3", stock=1_000)
     assert shown(ask(bound)) == [3, *range(256, 300)]
+
+
+def test_a_copy_reads_the_tables_that_were_copied_with_it():
+    items = shelf(2, stock=[1, 0], created_at=[day(19_990), day(10)])
+    bound = bound_to("EXCLUDE item.stock = 0; REQUIRE item.age < 30d IF UNKNOWN SKIP", items)
+    copied_items, copied = copy.deepcopy((items, bound))
+    change(copied_items, copied, "i1", stock=4, created_at=day(19_999))
+    assert (shown(ask(bound)), shown(ask(copied))) == ([0], [0, 1])
+
+
+def test_a_shared_mask_cannot_be_written_to():
+    items = shelf(2, stock=[1, 0])
+    with pytest.raises(ValueError, match="read-only"):
+        ask(bound_to("EXCLUDE item.stock = 0", items)).allowed[0] = False
 
 
 def test_masks_of_many_combinations_are_forgotten_again():

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from recopersona.errors import RuleError
-from recopersona.rules.checking import AMOUNT, ANY, check_rules, kind_of
+from recopersona.rules.checking import check_rules, kind_of
+from recopersona.rules.kinds import ANY
+from recopersona.rules.kinds_together import AMOUNT
 from recopersona.rules.nodes import Compare, Exclude, Field, Moment, Number, Require
 from recopersona.rules.parsing import parse_expression, parse_rules
 from recopersona.rules.ruleset import RuleSet

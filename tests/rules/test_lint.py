@@ -107,7 +107,7 @@ def test_findings_stand_in_the_order_of_the_rules():
 
 
 def test_rules_that_do_not_fit_are_refused():
-    with pytest.raises(RuleError, match="did you mean item.stock"):
+    with pytest.raises(RuleError, match=r"did you mean item\.stock"):
         lint_rules(RuleSet("REQUIRE item.stok > 0"), SHOP)
     with pytest.raises(ParameterError, match="lint: n must be an integer of at least 1, got 0"):
         lint_rules(RuleSet(EIGHT), SHOP, n=0)
@@ -199,8 +199,8 @@ def test_not_never_true(condition):
         ),
         (
             "EXCLUDE item.adult OR NOT item.adult",
-            "item.adult OR NOT item.adult is true of every item of which it is known, so nothing is "
-            "shown",
+            "item.adult OR NOT item.adult is true of every item of which it is known, so nothing "
+            "is shown",
         ),
     ],
 )
@@ -316,7 +316,7 @@ def test_expired_in_the_time_zone_of_the_rules():
         ('item.brand IN ("Ito", "Kwe")', 'no item has brand "Kwe"', 'did you mean "Kew"?'),
         ('seed.brand = "x"', 'no item has brand "x"', 'there are "Ito", "Kew", "Sol"'),
         ('item.tags HAS NONE ("vegn")', 'no item has "vegn" in tags', 'did you mean "vegan"?'),
-        ("item.size = 36", "no item has size 36", "did you mean 37?"),
+        ("item.size = 36", "no item has size 36", "there are 37, 38, 39"),
         ('item.size = "37"', 'no item has size "37"', "did you mean 37?"),
         ('user.segment = "vipp"', 'no user has segment "vipp"', 'did you mean "vip"?'),
     ],
@@ -384,6 +384,9 @@ def test_guards_wait_for_what_may_come_and_only_what_is_far_off_is_told():
         assert problems(seed) == []
         far = seed.replace("100", "1000")
         assert found(far, "> 1000 is never true")
+    assert problems("REQUIRE NOT item.price > 100") == []
+    assert found("REQUIRE NOT item.price > 1000", "> 1000 is never true")
+    assert found("REQUIRE NOT (item.adult AND item.price > 1000)", "> 1000 is never true")
 
 
 def test_conditions_that_are_true_of_no_item():
@@ -399,6 +402,20 @@ def test_conditions_that_are_true_of_no_item():
         'item.brand STARTS WITH "it" is true of no item in the data'
     ]
     assert problems('ENSURE 1 WHERE item.brand STARTS WITH "It"') == []
+
+
+def test_what_no_item_meets_is_seen_also_where_each_part_is_met():
+    """Of no item of Kew's is the stock above 3, and its number even."""
+    odd = "item.sponsored AND item.adult"
+    assert problems(f"PIN {odd} AT 1") == []
+    assert problems(f"PIN {odd} AND item.stock = 1 AT 1") == [
+        f"{odd} AND item.stock = 1 is true of no item in the data"
+    ]
+    assert problems(f"PIN {odd} AND item.stock = 1 AT 1", KINDS) == []
+    assert problems("REQUIRE item.sponsored; REQUIRE item.adult; REQUIRE item.stock = 1") == [
+        "together with rule 1, rule 2 it leaves no item"
+    ]
+    assert problems("PIN item.adult AND item.price > user.price_lo AT 1") == []
 
 
 # -- unknowns ----------------------------------------------------------------------------------
@@ -562,10 +579,22 @@ def test_caps_without_effect():
 
 
 def test_quotas_above_their_window():
-    assert problems("ENSURE 6 IN TOP 5 WHERE item.adult") == ["6 items do not go into 5 slots"]
-    assert problems("ENSURE 11 WHERE item.adult") == ["11 items do not go into 10 slots"]
-    assert problems("ENSURE 101% WHERE item.adult") == ["11 items do not go into 10 slots"]
-    assert problems("ENSURE 100% WHERE item.adult; ENSURE 5 IN TOP 5 WHERE item.adult") == []
+    assert problems("ENSURE 6 IN TOP 5 WHERE item.adult", KINDS) == [
+        "6 items do not go into 5 slots"
+    ]
+    assert problems("ENSURE 11 WHERE item.adult", KINDS) == ["11 items do not go into 10 slots"]
+    assert problems("ENSURE 4 IN ANY 3 CONSECUTIVE WHERE item.adult", KINDS) == [
+        "4 items do not go into 3 slots"
+    ]
+    assert problems("ENSURE 100% WHERE item.adult; ENSURE 5 IN TOP 5 WHERE item.adult", KINDS) == []
+
+
+def test_quotas_of_few():
+    assert problems("ENSURE 8 WHERE item.sponsored") == [
+        "it wants 8 items, and only 7 in the data meet item.sponsored"
+    ]
+    assert problems("ENSURE 7 WHERE item.sponsored") == []
+    assert problems("ENSURE 8 WHERE item.sponsored", KINDS) == []
 
 
 @pytest.mark.parametrize(
@@ -591,7 +620,7 @@ def test_quotas_above_their_window():
     ],
 )
 def test_quotas_above_all(rules, problem):
-    assert problems(rules) == [problem]
+    assert problems(rules, KINDS) == [problem]
 
 
 @pytest.mark.parametrize(
@@ -609,7 +638,7 @@ def test_quotas_above_all(rules, problem):
     ],
 )
 def test_quotas_that_go_together(rules):
-    assert problems(rules) == []
+    assert problems(rules, KINDS) == []
 
 
 # -- caps against quotas -----------------------------------------------------------------------
@@ -626,7 +655,7 @@ def test_quotas_that_go_together(rules):
         ("LIMIT 1 WHERE item.adult WHEN seed.adult; ENSURE 3 WHERE item.adult", 1),
         ('LIMIT 2 PER item.brand; ENSURE 5 WHERE item.brand = "Ito"', 2),
         ('LIMIT 2 PER item.brand; ENSURE 5 WHERE item.brand IN ("Ito", "Kew")', 4),
-        ("LIMIT 2 PER item.brand WHERE item.adult; ENSURE 5 WHERE item.brand = 'Ito' AND item.adult", 2),
+        ("LIMIT 2 PER item.size WHERE item.adult; ENSURE 3 WHERE item.size = 37 AND item.adult", 2),
     ],
 )  # fmt: skip
 def test_limits_against_quotas(rules, most):
@@ -663,6 +692,8 @@ def test_limits_beside_quotas(rules):
         "PIN item.adult AND NOT item.adult AT 1 STRICT",
         "ENSURE 12 WHERE item.adult STRICT",
         "ENSURE 1 WHERE item.discount > 20 STRICT",
+        'ENSURE 1 WHERE item.brand = "Itoo" STRICT',
+        "ENSURE 8 WHERE item.sponsored STRICT",
         "LIMIT 1 WHERE item.adult; ENSURE 3 WHERE item.adult STRICT",
         "ENSURE 6 WHERE item.adult; ENSURE 6 WHERE item.sponsored STRICT",
         "PIN item.adult AT 3; PIN item.sponsored AT 3 STRICT",

@@ -132,6 +132,17 @@ def test_many_changes_are_written_into_the_calendar():
     assert young(timed, 4 * DAY + 5, n_items) == []
 
 
+def test_changes_that_nobody_asks_about_are_not_remembered_for_ever():
+    items = table_of([0, 1])
+    timed, counting = timed_over(items)
+    timed.at(2 * DAY)
+    for _ in range(30_000):
+        timed.items_changed(np.array([0], np.int32), {"created_at"})
+    assert len(timed._book.changed) < 20_001
+    assert young(timed, 2 * DAY, 2) == [0, 1]
+    assert counting.asked_of == [2, 2]
+
+
 def test_without_a_moment_all_are_asked_and_it_is_kept():
     items = table_of([0, 1])
     question = Question(lambda rows, asked: asked.now is None, frozenset(["created_at"]))

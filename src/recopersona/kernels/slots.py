@@ -20,11 +20,14 @@ SIZE, SLIDING, BASE, HARD, TOTAL, QUOTA = range(6)
 hold; how many at the very most; how many above ``BASE`` in all windows together; whether only
 group 0 counts, and candidates of code 1 do not."""
 
-_LARGE = 1 << 60
+LARGE = 1 << 60
+"""As many as anybody likes."""
 _FEW_WAYS = 40_000.0  # so many ways to fill a page are all tried
 _FIRST_LOOKS = 3_000  # on a page that is not small, before it is repaired
 _REPAIR_LOOKS = 60_000
+_NARROW_LOOKS = 1_000  # with no more, only exchanges that look promising are tried
 _AWAY = 7  # rounds
+_AT_ONCE = 2  # slots whose exchanges are compared in a round
 
 # The desk on which pages are tried, five arrays that go together:
 #
@@ -54,18 +57,24 @@ def _copy(target, source):
 @inner
 def _number(numbers, keys):
     """Number equal keys alike, from 0 in order of appearance; return how many there are."""
+    low, high = LARGE, -LARGE
+    for row in range(len(keys)):
+        low, high = min(low, keys[row]), max(high, keys[row])
     size = 16
     while size < 2 * len(keys):
         size *= 2
-    table = np.full(size, -1, np.int32)
+    near = high - low < 2 * size  # then each key has its own place
+    table = np.full(2 * size if near else size, -1, np.int32)
     known = np.empty(len(keys), np.int64)
     count = 0
     for row in range(len(keys)):
-        key = keys[row]
-        mixed = (key ^ (key >> 15)) * 0x2C1B3C6D
-        place = (mixed ^ (mixed >> 13)) & (size - 1)
-        while table[place] >= 0 and known[table[place]] != key:
-            place = (place + 1) & (size - 1)
+        key = keys[row] - low
+        place = key
+        if not near:
+            mixed = (key ^ (key >> 15)) * 0x2C1B3C6D
+            place = (mixed ^ (mixed >> 13)) & (size - 1)
+            while table[place] >= 0 and known[table[place]] != key:
+                place = (place + 1) & (size - 1)
         if table[place] < 0:
             table[place] = count
             known[count] = key
@@ -192,7 +201,7 @@ def _stock_of(rules, cards, n_cells, n):
 @inlined
 def _count_room(rules, stock, rule, cell, sign):
     """Add or take away what one cell could still bring into a window."""
-    below, most = stock[cell, _THERE], _LARGE
+    below, most = stock[cell, _THERE], LARGE
     if cell != rules[rule, _REST]:
         most = rules[rule, HARD] - stock[cell, _SHOWN]
         below = min(below, max(rules[rule, BASE] - stock[cell, _SHOWN], 0))
@@ -475,7 +484,7 @@ def _repair(best, rules, stock, cards, page, heads, order, budget):
     broken, filled = 0, 0
     while filled < n and budget > 0:
         row, least, budget = _least_excess(
-            rules, stock, cards, page, heads, away, order[filled], 0, _LARGE, budget
+            rules, stock, cards, page, heads, away, order[filled], 0, LARGE, budget
         )
         broken += least
         _show(rules, stock, cards, page, heads, row, order[filled])
@@ -483,13 +492,17 @@ def _repair(best, rules, stock, cards, page, heads, order, budget):
     step = 0
     while broken > 0 and budget > 0:
         step += 1
-        change, at, by, other = _LARGE, -1, -1, -1
-        for place in range(n):
-            slot = order[place]
+        change, at, by, other = LARGE, -1, -1, -1
+        tried = 0
+        for turn in range(n):
+            slot = order[(step * 7 + turn) % n]
             row = page[slot]
+            if tried == _AT_ONCE:
+                break
             _hide(rules, stock, cards, page, heads, slot)
             own = _excess(rules, stock, cards, page, row, slot)
             if own > 0:
+                tried += 1
                 # The one that stands here must go, so it is away for this look.
                 away[row] += step + 1
                 found, least, budget = _least_excess(
@@ -523,7 +536,7 @@ def _repair(best, rules, stock, cards, page, heads, order, budget):
             _hide(rules, stock, cards, page, heads, other)
             _show(rules, stock, cards, page, heads, row, other)
         _show(rules, stock, cards, page, heads, by, at)
-        away[row] = step + _AWAY
+        away[row] = step + _AWAY + step % 5
         broken += change
     found = broken == 0 and filled == n
     if found:
@@ -547,7 +560,7 @@ def _least_excess(rules, stock, cards, page, heads, away, slot, step, below, bud
             continue
         budget -= 1
         excess = _excess(rules, stock, cards, page, row, slot)
-        if excess < below or (found >= 0 and excess == below and row < found):
+        if excess < below or (found >= 0 and excess == below and away[row] < away[found]):
             found, below = row, excess
     return found, below, budget
 
@@ -679,18 +692,23 @@ def _find(
         if level == count:
             first = order[0] if len(order) else len(page)
             if _can_go_on(rules, stock, page, first):
-                looks = budget if _is_small(heads, m, len(order)) else min(budget, _FIRST_LOOKS)
-                budget -= looks
-                found, looks = _search(
-                    best, rules, stock, cards, page, heads, cursors, starts, sums, worth, gains,
-                    order, len(order), -1.0, 0.0, looks,
-                )  # fmt: skip
-                budget += looks
-                if found < 0 and looks <= 0 and _are_plain(rules):
-                    looks = min(budget, _REPAIR_LOOKS)
+                looks = budget if _is_small(m, len(order)) else min(budget, _FIRST_LOOKS)
+                for again in range(2):
                     budget -= looks
-                    if _repair(best, rules, stock, cards, page, heads, order, looks):
-                        found = _value(best, order, worth, gains)
+                    found, looks = _search(
+                        best, rules, stock, cards, page, heads, cursors, starts, sums, worth,
+                        gains, order, len(order), -1.0, 0.0, looks,
+                    )  # fmt: skip
+                    budget += looks
+                    if found >= 0 or looks > 0 or again:
+                        break
+                    if _are_plain(rules):
+                        looks = min(budget, _REPAIR_LOOKS)
+                        budget -= looks
+                        if _repair(best, rules, stock, cards, page, heads, order, looks):
+                            found = _value(best, order, worth, gains)
+                            break
+                    looks = budget // 2
                 if found >= 0:
                     break
         else:
@@ -716,6 +734,222 @@ def _find(
         if level >= 0:
             _hide(rules, stock, cards, page, heads, claimed[level])
     return found, budget, order
+
+
+@inner
+def _polish(
+    best, rules, stock, cards, page, heads, cursors, starts, sums, worth, gains, order, budget, wide
+):  # fmt: skip
+    """Exchange candidates until no slot gains by what another can make room for.
+
+    Then, where ``wide`` says so, the best candidates of any two slots are searched.
+    """
+    n = len(order)
+    for place in range(n):
+        _show(rules, stock, cards, page, heads, best[order[place]], order[place])
+    regrets, turn = np.empty(n), np.empty(n, np.int64)
+    hopes, bests = np.empty((n, len(rules) + 1, 2)), np.empty((len(stock), 2))
+    better = True
+    while better and budget > 0:
+        _sort_by_regret(turn, regrets, cards, page, worth, gains, order)
+        first = 0
+        _hope(hopes, bests, rules, stock, cards, page, worth, order)
+        better = False
+        while first < n and regrets[turn[first]] > 0 and budget > 0 and not better:
+            one = turn[first]
+            for other in range(n):
+                budget -= 1
+                if one != other and _is_hopeful(hopes, page, worth, gains, order, one, other):
+                    better, budget = _exchange(
+                        rules, stock, cards, page, heads, worth, gains, order[one], order[other],
+                        hopes[other, len(rules), 0], budget,
+                    )  # fmt: skip
+                    if better:
+                        break
+            first += 1
+        if wide and not better:
+            better, budget = _search_pairs(
+                best, rules, stock, cards, page, heads, cursors, starts, sums, worth, gains,
+                order, turn, regrets, budget,
+            )  # fmt: skip
+    _copy(best, page)
+
+
+@inner
+def _search_pairs(
+    best, rules, stock, cards, page, heads, cursors, starts, sums, worth, gains, order, turn,
+    regrets, budget,
+):  # fmt: skip
+    """Search the best for each two slots; tell whether any was better, and the looks left."""
+    two, better = np.empty(2, np.int64), False
+    for first in range(len(order)):
+        one = turn[first]
+        if regrets[one] <= 0 or budget <= 0:
+            break
+        for other in range(len(order)):
+            if other == one or budget <= 0:
+                continue
+            two[0], two[1] = order[min(one, other)], order[max(one, other)]
+            left, right = page[two[0]], page[two[1]]
+            value = gains[two[0]] * worth[left] + gains[two[1]] * worth[right]
+            _hide(rules, stock, cards, page, heads, two[0])
+            _hide(rules, stock, cards, page, heads, two[1])
+            found, budget = _search(
+                best, rules, stock, cards, page, heads, cursors, starts, sums, worth, gains,
+                two, 2, value, np.inf, budget - 2,
+            )  # fmt: skip
+            if found > value:
+                better = True
+                left, right = best[two[0]], best[two[1]]
+            _show(rules, stock, cards, page, heads, left, two[0])
+            _show(rules, stock, cards, page, heads, right, two[1])
+    return better, budget
+
+
+@inner
+def _exchange(rules, stock, cards, page, heads, worth, gains, slot, against, hope, budget):
+    """Put a better candidate into a slot if another slot can make room; return the looks left.
+
+    hope  at most so much is worth what the other slot gets
+    """
+    own, other = page[slot], page[against]
+    value = gains[slot] * worth[own] + gains[against] * worth[other]
+    value += 1e-12 * value
+    hope = max(hope, worth[own])
+    _hide(rules, stock, cards, page, heads, slot)
+    _hide(rules, stock, cards, page, heads, against)
+    row = 0
+    while (
+        row < len(cards) and budget > 0 and gains[slot] * worth[row] + gains[against] * hope > value
+    ):
+        budget -= 1
+        if heads[cards[row, _KIND]] == row and _fits(rules, stock, cards, page, row, slot):
+            _show(rules, stock, cards, page, heads, row, slot)
+            second = 0
+            while (
+                second < len(cards)
+                and budget > 0
+                and gains[slot] * worth[row] + gains[against] * worth[second] > value
+            ):
+                budget -= 1
+                if heads[cards[second, _KIND]] == second and _fits(
+                    rules, stock, cards, page, second, against
+                ):
+                    _show(rules, stock, cards, page, heads, second, against)
+                    return True, budget
+                second += 1
+            _hide(rules, stock, cards, page, heads, slot)
+        row += 1
+    _show(rules, stock, cards, page, heads, own, slot)
+    _show(rules, stock, cards, page, heads, other, against)
+    return False, budget
+
+
+@inner
+def _hope(hopes, bests, rules, stock, cards, page, worth, order):
+    """Note what may come if a slot makes room in a cell that is full.
+
+    hopes  (n_places, n_rules + 1, 2) float64, written: for each rule what the best of the slot's
+           cell is worth that is not shown, and the best for the slot that is not of this cell; -1
+           where the cell is not full; in the end the best for the slot
+    bests  (n_cells, 2) float64, scratch: the best not shown of a cell, and the best that nothing
+           but this cell keeps out
+    """
+    lowest = np.inf
+    for place in range(len(order)):
+        lowest = min(lowest, worth[page[order[place]]])
+    zone, free, n_rules = -1, -1.0, len(rules)
+    for place in range(len(order)):
+        slot = order[place]
+        inside = 0
+        for rule in range(n_rules):
+            inside += slot < rules[rule, SIZE] or rules[rule, SLIDING] != 0
+        if inside != zone:
+            zone = inside
+            free = _see_bests(bests, rules, stock, cards, worth, slot, lowest)
+        hopes[place, n_rules, 0] = free
+        for rule in range(n_rules):
+            cell = cards[page[slot], _CELLS + rule]
+            hopes[place, rule, 0] = hopes[place, rule, 1] = -1.0
+            if _is_full(rules, stock, rule, cell, slot) or rules[rule, SLIDING]:
+                hopes[place, rule, 0] = bests[cell, 0]
+                hopes[place, n_rules, 0] = max(hopes[place, n_rules, 0], bests[cell, 1])
+                hopes[place, rule, 1] = free
+                for another in range(n_rules):
+                    if another != rule:
+                        beside = cards[page[slot], _CELLS + another]
+                        hopes[place, rule, 1] = max(hopes[place, rule, 1], bests[beside, 1])
+
+
+@inlined
+def _is_full(rules, stock, rule, cell, slot):
+    """Tell whether a window that does not slide has no room for more of a cell in a slot."""
+    return (
+        cell != rules[rule, _REST]
+        and not rules[rule, SLIDING]
+        and slot < rules[rule, SIZE]
+        and stock[cell, _SHOWN] >= rules[rule, HARD]
+    )
+
+
+@inner
+def _see_bests(bests, rules, stock, cards, worth, slot, lowest):
+    """Note the best not shown of each cell, for a slot; return the worth of what nothing keeps out.
+
+    lowest  who is worth less helps no slot
+    """
+    for cell in range(len(bests)):
+        bests[cell, 0] = bests[cell, 1] = -1.0
+    free, row = -1.0, 0
+    while row < len(cards) and (worth[row] > lowest or free < 0):
+        if not cards[row, _USED]:
+            full, full_cell = 0, 0
+            for rule in range(len(rules)):
+                cell = cards[row, _CELLS + rule]
+                bests[cell, 0] = max(bests[cell, 0], worth[row])
+                if _is_full(rules, stock, rule, cell, slot):
+                    full += 1
+                    full_cell = cell
+            if full == 0:
+                free = max(free, worth[row])
+            elif full == 1:
+                bests[full_cell, 1] = max(bests[full_cell, 1], worth[row])
+        row += 1
+    return free
+
+
+@inner
+def _is_hopeful(hopes, page, worth, gains, order, one, other):
+    """Tell whether a place may gain more than another loses that makes room for it."""
+    slot, against = order[one], order[other]
+    own, others = worth[page[slot]], worth[page[against]]
+    if others > own and against > slot:
+        return True
+    for rule in range(hopes.shape[1] - 1):
+        gain = gains[slot] * (hopes[other, rule, 0] - own)
+        if gain > 0 and gain > gains[against] * (others - max(hopes[other, rule, 1], own)):
+            return True
+    return False
+
+
+@inner
+def _sort_by_regret(turn, regrets, cards, page, worth, gains, order):
+    """Sort places by what each slot could gain at most."""
+    row, behind = 0, -1.0
+    while row < len(cards) and cards[row, _USED]:
+        row += 1
+    if row < len(cards):
+        behind = worth[row]
+    for place in range(len(order) - 1, -1, -1):
+        own = worth[page[order[place]]]
+        regrets[place] = gains[order[place]] * (behind - own)
+        behind = max(behind, own)
+    for place in range(len(order)):
+        at = place
+        while at > 0 and regrets[turn[at - 1]] < regrets[place]:
+            turn[at] = turn[at - 1]
+            at -= 1
+        turn[at] = place
 
 
 @inner
@@ -745,17 +979,17 @@ def _value(best, order, worth, gains):
 def _are_plain(rules):
     """Tell whether no rule is above its base within a total."""
     for rule in range(len(rules)):
-        if rules[rule, HARD] > rules[rule, BASE] and rules[rule, TOTAL] < _LARGE:
+        if rules[rule, HARD] > rules[rule, BASE] and rules[rule, TOTAL] < LARGE:
             return False
     return True
 
 
 @inner
-def _is_small(heads, m, n_open):
+def _is_small(m, n_open):
     """Tell whether all ways to fill the open slots can be tried."""
     ways = 1.0
     for place in range(n_open):
-        ways *= min(len(heads), m - place)
+        ways *= m - place
     return ways <= _FEW_WAYS
 
 
@@ -802,10 +1036,15 @@ def fill_slots(page, met, table, codes, pins, masks, scores, budget, polish):
     )  # fmt: skip
     if found < 0:
         return -1
-    if polish > 0 and _is_small(heads, m, len(order)):
-        found, polish = _search(
+    if _is_small(m, len(order)):
+        found, budget = _search(
             best, rules, stock, cards, desk_page, heads, cursors, starts, sums, worth, gains,
-            order, len(order), found, np.inf, polish,
+            order, len(order), found, np.inf, budget if polish > 0 else 0,
+        )  # fmt: skip
+    else:
+        _polish(
+            best, rules, stock, cards, desk_page, heads, cursors, starts, sums, worth, gains,
+            order, polish, polish > _NARROW_LOOKS,
         )  # fmt: skip
     for slot in range(n):
         page[slot] = best[slot]

@@ -1,4 +1,15 @@
-"""Assemble a page: who stands in which slot under pins, caps and quotas, and what had to yield."""
+"""Assemble a page: who stands in which slot under pins, caps and quotas, and what had to yield.
+
+A page is worth the sum over its slots of the candidate's worth / log2(1 + slot), where the worth is
+the score above the lowest score of all candidates. (Where a score stands after a lower one, it
+counts as that lower one: the order of the candidates is the order of the ranking.)
+
+The page of most worth is wanted among those that are full and meet everything. What cannot be met
+together yields: quotas before caps before pins, of each kind the later before the earlier, and
+each by as little as may be. First by how much the worst window breaks the rule, then by how much
+all windows together do. A pinned slot goes to the best candidate that matches and lets
+everything else be that can be.
+"""
 
 from __future__ import annotations
 
@@ -7,40 +18,88 @@ from collections.abc import Iterator
 import numpy as np
 
 from recopersona.data.ranking import Ranking
-from recopersona.data.types import Array, Indices, Mask
+from recopersona.data.types import Array, Indices
 from recopersona.errors import UnmetRuleError
 from recopersona.kernels.slots import (
     BASE,
     HARD,
+    LARGE,
     QUOTA,
     SIZE,
     SLIDING,
     TOTAL,
     fill_slots,
 )
-from recopersona.rules.slots import Cap, Quota, SlotRules, Span
+from recopersona.rules.slots import Cap, Pinned, Quota, SlotRules, Span
 
-_ANY = 1 << 60
-_LOOKS = 200_000
-_POLISH = 400_000
+_LOOKS = 200_000  # to find a page that meets everything
+_LOOKS_TO_RELAX = 70_000  # to find one while rules yield: all that a small page takes
+_POLISH = 4_000  # to better a page where rules overlap
 
 
 def assemble(ranking: Ranking, asked: SlotRules, n: int) -> tuple[Ranking, tuple[str, ...]]:
-    """Return the best page under the rules, and in words what could not be met."""
-    m = len(ranking)
-    n = min(n, m)
+    """Return the best page under the rules, and what could not be met.
+
+    Whatever can be met together is met wherever all pages can be tried: 40,000 pages at most, as
+    of 10 candidates in 5 slots. Beyond, the search is as good as its budget of looks, a candidate
+    looked at for a slot: 200,000 to find a page that meets everything, 4,000 to better it, and if
+    none is found 70,000 for each rule and each step by which it yields, of which there are at most
+    3 + 2 * log2(slots * window) for a rule. A look costs at most (rules * (quotas + window)).
+
+    Parameters
+    ----------
+    ranking : Ranking
+        The candidates, best first.
+    asked : SlotRules
+        Over these candidates, in this order.
+    n : int
+        Slots of the page.
+
+    Returns
+    -------
+    page : Ranking
+        ``n`` candidates, or all if there are fewer, with their scores and parts.
+    effects : tuple of str
+        What could not be met, a sentence each; none of those that were.
+
+    Raises
+    ------
+    UnmetRuleError
+        If a strict rule cannot be met.
+
+    Examples
+    --------
+    >>> from recopersona.data.ids import IdMap
+    >>> ids = IdMap(["tea", "coffee", "honey", "salt"])
+    >>> ranking = Ranking.of([0, 1, 2, 3], [0.9, 0.8, 0.5, 0.1], ids, "Popularity")
+    >>> drink = np.array([0, 0, -1, -1], np.int32)
+    >>> cap = Cap("drinks", drink, most=1, span=Span(2))
+    >>> page, effects = assemble(ranking, SlotRules(caps=(cap,)), 3)
+    >>> page.item_ids, effects
+    (['tea', 'honey', 'coffee'], ())
+    >>> own = Quota("own_brand", np.array([False, False, False, True]), least=2, span=Span(3))
+    >>> page, effects = assemble(ranking, SlotRules(caps=(cap,), quotas=(own,)), 3)
+    >>> page.item_ids, effects
+    (['tea', 'salt', 'coffee'], ('own_brand: wanted 2, got 1, only 1 eligible',))
+    """
+    n = min(max(n, 0), len(ranking))
     if not asked:
         return ranking.top(n), ()
-    problem = _Problem(ranking, asked, n)
-    page = problem.page() if n else np.empty(0, np.int32)
-    unmet = tuple(_unmet(asked, page)) if problem.yields or not n else ()
-    for strict, sentence in unmet:
+    task = _Task(ranking, asked, n)
+    page = task.page()
+    if not task.yields:
+        return ranking.take(page), ()
+    effects = []
+    for strict, sentence in _unmet(asked, page):
         if strict:
-            raise UnmetRuleError(sentence)
-    return ranking.take(page), tuple(sentence for _, sentence in unmet)
+            raise UnmetRuleError(
+                f"{sentence}; the rule is STRICT, without it the list comes with what it lacks."
+            )
+        effects.append(sentence)
+    return ranking.take(page), tuple(effects)
 
 
-class _Problem:
+class _Task:
     """One page to fill, in the numbers of the kernel."""
 
     def __init__(self, ranking: Ranking, asked: SlotRules, n: int) -> None:
@@ -52,82 +111,91 @@ class _Problem:
         self.table = np.array([_row(rule, n) for rule in rules], np.int64).reshape(-1, QUOTA + 1)
         for row, rule in zip(self.codes, rules, strict=True):
             row[:] = rule.groups if isinstance(rule, Cap) else rule.matches
-        named = [(pin, slot - 1) for pin in asked.pins for slot in pin.slots if 0 < slot <= n]
-        self.pins = np.array([slot for _, slot in named], np.int64)
-        self.masks = np.empty((len(named), m), np.bool_)
-        for mask, (pin, _) in zip(self.masks, named, strict=True):
+        pinned = [(pin, slot - 1) for pin in asked.pins for slot in pin.slots if 0 < slot <= n]
+        self.pins = np.array([slot for _, slot in pinned], np.int64)
+        self.masks = np.empty((len(pinned), m), np.bool_)
+        for mask, (pin, _) in zip(self.masks, pinned, strict=True):
             mask[:] = pin.matches
-        self.met = np.zeros(len(named), np.bool_)
-        self.out_of_reach = any(slot > n for pin in asked.pins for slot in pin.slots) or any(
+        self.met = np.zeros(len(pinned), np.bool_)
+        # What no page of this length can give, whoever stands on it.
+        self.yields = len(pinned) < sum(len(pin.slots) for pin in asked.pins) or any(
             quota.least > min(quota.span.size, n) for quota in asked.quotas
         )
-        self.yields = False
 
     def page(self) -> Indices:
         """Return the candidate of each slot; rules that cannot be met yield as little as may be."""
         page = np.empty(self.n, np.int32)
-        found = self._fill(page, self.table, _POLISH)
-        self.yields = self.out_of_reach or not found or not self.met.all()
-        if not found:
+        if not self.n:
+            self.yields = True
+        elif not self._fill(page, self.table, _LOOKS, self._polish()):
+            self.yields = True
             self._relax(page)
+        self.yields = self.yields or not self.met.all()
         return page
 
-    def _fill(self, page: Indices, table: Array, polish: int) -> bool:
+    def _polish(self) -> int:
+        """Return how many looks a better page is worth: few where the first is seldom not best."""
+        if len(self.table) > 2 or self.table[:, SLIDING].any():
+            return _POLISH
+        return 0 if len(self.table) < 2 else 300 + 100_000 // self.scores.size
+
+    def _fill(self, page: Indices, table: Array, looks: int, polish: int = 0) -> bool:
         left = fill_slots(
-            page, self.met, table, self.codes, self.pins, self.masks, self.scores, _LOOKS, polish
+            page, self.met, table, self.codes, self.pins, self.masks, self.scores, looks, polish
         )
         return bool(left >= 0)
 
     def _relax(self, page: Indices) -> None:
-        """Take up the rules one after the other, each with as little relaxed as goes."""
-        asked, table = self.table, self.table.copy()
-        table[:, (BASE, HARD, TOTAL)] = _ANY
-        self._fill(page, table, 0)
+        """Take up the rules one after the other, each as little relaxed as may be."""
+        table = self.table.copy()
+        table[:, [BASE, HARD, TOTAL]] = LARGE
+        self._fill(page, table, _LOOKS)
         for rule in range(len(table)):
-            table[rule, BASE] = asked[rule, BASE]
-            most = self._most(page, rule)
-            lowest = int(asked[rule, HARD])
-            table[rule, HARD] = lowest
-            while table[rule, HARD] < most and not self._fill(page, table, 0):
-                table[rule, HARD] += 1
-            if table[rule, HARD] > lowest:
-                self._share(page, table, rule)
-        self._fill(page, table, _POLISH)
+            base = table[rule, BASE] = self.table[rule, BASE]
+            if self._least(page, table, rule, HARD, base, self._most(page, rule)) > base:
+                self._least(page, table, rule, TOTAL, 1, self._above(page, rule))
+            elif table[rule, SIZE] > base:
+                table[rule, TOTAL] = 0
+        self._fill(page, table, _LOOKS, _POLISH)
 
-    def _share(self, page: Indices, table: Array, rule: int) -> None:
-        """Let as few as may be of a relaxed rule be above what it asks, in all windows together."""
-        low, high = 1, self._above(page, rule)
+    def _least(
+        self, page: Indices, table: Array, rule: int, column: int, low: int, high: int
+    ) -> int:
+        """Write the least number with which there is a page; the one at hand does with ``high``."""
+        high = max(high, low)
+        table[rule, column] = low
+        trial = page.copy()
         while low < high:
-            middle = (low + high) // 2
-            table[rule, TOTAL] = middle
-            if self._fill(page, table, 0):
-                high = min(middle, self._above(page, rule))
+            table[rule, column] = middle = (low + high) // 2
+            if self._fill(trial, table, _LOOKS_TO_RELAX):
+                page[:] = trial
+                high = middle
             else:
                 low = middle + 1
-        table[rule, TOTAL] = high
-
-    def _counts(self, page: Indices, rule: int) -> Array:
-        codes = self.codes[rule, page]
-        size, sliding, quota = self.table[rule, [SIZE, SLIDING, QUOTA]].tolist()
-        if quota:
-            codes = np.where(codes == 0, 0, -1)
-        return _window_counts(codes, size, bool(sliding))
+        table[rule, column] = high
+        return high
 
     def _most(self, page: Indices, rule: int) -> int:
+        """Return how many of one group are shown in a window at most."""
         return int(self._counts(page, rule).max(initial=0))
 
     def _above(self, page: Indices, rule: int) -> int:
-        counts = self._counts(page, rule)
-        return int(np.maximum(counts - self.table[rule, BASE], 0).sum())
+        """Return how many are shown above what the rule allows, over all windows."""
+        return int(np.maximum(self._counts(page, rule) - self.table[rule, BASE], 0).sum())
+
+    def _counts(self, page: Indices, rule: int) -> Array:
+        codes = self.codes[rule, page]
+        if self.table[rule, QUOTA]:
+            codes = -codes
+        return _window_counts(codes, int(self.table[rule, SIZE]), bool(self.table[rule, SLIDING]))
 
 
 def _row(rule: Cap | Quota, n: int) -> tuple[int, ...]:
-    size = min(rule.span.size, n)
-    if isinstance(rule, Cap):
-        most, quota = max(rule.most, 0), 0
-    else:
-        most, quota = size - min(max(rule.least, 0), size), 1
-    return size, int(rule.span.sliding), most, most, 0 if most < size else _ANY, quota
+    """Return a rule's row in the kernel's table; a quota is a cap on what does not match."""
+    size = min(max(rule.span.size, 1), n)
+    quota = isinstance(rule, Quota)
+    most = size - min(max(rule.least, 0), size) if isinstance(rule, Quota) else max(rule.most, 0)
+    return size, int(rule.span.sliding), most, most, LARGE if most >= size else 0, int(quota)
 
 
 def _window_counts(codes: Array, size: int, sliding: bool) -> Array:
@@ -145,27 +213,68 @@ def _unmet(asked: SlotRules, page: Indices) -> Iterator[tuple[bool, str]]:
     """Yield for each rule that the page does not meet whether it is strict, and a sentence."""
     for pin in asked.pins:
         for slot in pin.slots:
-            if not (0 < slot <= len(page) and pin.matches[page[slot - 1]]):
-                yield pin.strict, f"{pin.rule}: no item for slot {slot}"
+            if not _is_pinned(pin, slot, page):
+                yield pin.strict, f"{pin.rule}: {_why_no_pin(asked, pin, slot, page)}"
     for cap in asked.caps:
         size = min(cap.span.size, len(page))
-        most = int(_window_counts(cap.groups[page], size, cap.span.sliding).max(initial=0))
-        if most > cap.most:
-            yield cap.strict, f"{cap.rule}: at most {cap.most}, got {most} of one group"
+        got = int(_window_counts(cap.groups[page], size, cap.span.sliding).max(initial=0))
+        if got > cap.most:
+            where = _where(cap.span)
+            yield (
+                cap.strict,
+                f"{cap.rule}: at most {cap.most}{where}, got {got} of one group: "
+                f"{_why_above(cap, size)}",
+            )
     for quota in asked.quotas:
         size = min(quota.span.size, len(page))
-
-        got = int(_fewest(quota.matches[page], quota.span))
+        got = _fewest(quota, page, size)
         if got < quota.least:
-            eligible = int(np.count_nonzero(quota.matches))
             yield (
                 quota.strict,
-                f"{quota.rule}: wanted {quota.least}, got {got}, only {eligible} eligible",
+                f"{quota.rule}: wanted {quota.least}{_where(quota.span)}, got {got}, "
+                f"{_why_below(quota, size)}",
             )
 
 
-def _fewest(shown: Mask, span: Span) -> int:
-    size = min(span.size, len(shown))
-    total = np.concatenate([[0], np.cumsum(shown)])
-    last = len(shown) if span.sliding else size
-    return int((total[size : last + 1] - total[: last + 1 - size]).min(initial=size))
+def _fewest(quota: Quota, page: Indices, size: int) -> int:
+    """Return how many that match a window holds at least."""
+    total = np.concatenate([[0], np.cumsum(quota.matches[page])])
+    last = len(page) if quota.span.sliding else size
+    return int((total[size : last + 1] - total[: last + 1 - size]).min())
+
+
+def _is_pinned(pin: Pinned, slot: int, page: Indices) -> bool:
+    return 0 < slot <= len(page) and bool(pin.matches[page[slot - 1]])
+
+
+def _why_no_pin(asked: SlotRules, pin: Pinned, slot: int, page: Indices) -> str:
+    if slot > len(page):
+        return f"no slot {slot} in a list of {len(page)}"
+    for other in asked.pins:
+        if other is pin:
+            break
+        if slot in other.slots and _is_pinned(other, slot, page):
+            return f"slot {slot} went to {other.rule}"
+    return f"no item for slot {slot}"
+
+
+def _where(span: Span) -> str:
+    return f" in any {span.size} slots" if span.sliding else ""
+
+
+def _why_above(cap: Cap, size: int) -> str:
+    counted = cap.groups[cap.groups >= 0]
+    sizes = np.unique(counted, return_counts=True)[1]
+    room = len(cap.groups) - len(counted) + int(np.minimum(sizes, max(cap.most, 0)).sum())
+    if room < size:
+        return f"without, only {room} of {size} slots could be filled"
+    return "pins and rules before it leave no other full list"
+
+
+def _why_below(quota: Quota, size: int) -> str:
+    eligible = int(np.count_nonzero(quota.matches))
+    if eligible < quota.least:
+        return f"only {eligible} eligible"
+    if size < quota.least:
+        return f"only {size} slots"
+    return f"{eligible} eligible, but pins and rules before it leave no room"

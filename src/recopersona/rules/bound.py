@@ -75,7 +75,7 @@ class BoundRules:
     ) -> None:
         check_rules(rules, RuleSchema.of_tables(items, users))
         self.rules, self.max_boost = rules, max_boost
-        self._items = items
+        self._items, self._users = items, users
         tables = Tables(items, users, rules.timezone)
         self._all = [compiled(number, rule, tables) for number, rule in enumerate(rules.rules)]
         self._timed: list[TimedBitmap] = []
@@ -91,6 +91,10 @@ class BoundRules:
         self.depends_on_query = any(
             one.gate is not None or one.place < 0 for one in self._all if isinstance(one, Filter)
         )
+
+    def __reduce__(self) -> Any:
+        """Bind a copy anew: what is compiled reads these tables, and no others."""
+        return type(self), (self.rules, self._items, self._users, self.max_boost)
 
     def _kept(self, tables: Tables) -> Bitmaps:
         """Ask the catalogue what does not depend on who asks, and note where the answers are."""
@@ -196,13 +200,14 @@ class BoundRules:
 
     def _masked(self, key: int, places: Sequence[int], stills: Sequence[Still]) -> Mask:
         """Return the mask of a combination of answers: the same object for the same answers."""
-        masks, which = self._masks, (key, *stills)
+        masks, which = self._masks, (key, *(still.number for still in stills))
         found = masks.get(which)
         if found is None:
             found = self._bitmaps.all_of(places, [still.bits for still in stills])
             while len(masks) >= _MOST_MASKS:
                 oldest, *_ = masks  # all at once: other threads may add to it
                 masks.pop(oldest, None)
+            found.flags.writeable = False  # it is shared
             masks[which] = found
         return found
 

@@ -7,9 +7,9 @@ one that exists twice (clocks go back) the first is meant.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
-from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from recopersona.errors import RuleError, shown
@@ -31,8 +31,7 @@ UNIT_MS = {
 """Milliseconds of each unit of a duration; a month is 30 days, a year 365."""
 
 
-@lru_cache(maxsize=64)
-def zone_of(name: str) -> tzinfo:
+def zone_of(name: object) -> tzinfo:
     """Return a time zone by its IANA name.
 
     Raises
@@ -42,12 +41,10 @@ def zone_of(name: str) -> tzinfo:
     """
     if name == "UTC":
         return UTC  # known without any data about zones
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):  # a folder of zones is no zone
-        raise RuleError(
-            f'no time zone {shown(name)}; write one such as "Europe/Berlin" or "UTC".'
-        ) from None
+    with suppress(KeyError, ValueError, OSError):  # a folder of zones is no zone
+        if isinstance(name, str):
+            return ZoneInfo(name)
+    raise RuleError(f'no time zone {shown(name)}; write one such as "Europe/Berlin" or "UTC".')
 
 
 def moment_of(moment: Moment, timezone: str) -> int:

@@ -9,12 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from difflib import SequenceMatcher
-from itertools import product
 from typing import Any, NoReturn
 
 from recopersona.data.event import EVENT_CODES
-from recopersona.errors import RuleError, hint, nearest
+from recopersona.errors import RuleError, hint
 from recopersona.rules.advice import (
     LITERALS,
     advice_on_arithmetic,
@@ -24,8 +22,17 @@ from recopersona.rules.advice import (
     printed,
     written_into,
 )
+from recopersona.rules.kinds import ANY
+from recopersona.rules.kinds_together import (
+    AMOUNT,
+    LISTED,
+    NO_GROUPS,
+    RESULTS,
+    TAKES,
+    can_be_equal,
+    can_be_ordered,
+)
 from recopersona.rules.nodes import (
-    FUNCTIONS,
     And,
     Arithmetic,
     Between,
@@ -56,30 +63,8 @@ from recopersona.rules.nodes import (
     Text,
 )
 from recopersona.rules.ruleset import RuleSet
-from recopersona.rules.schema import CREATED, RuleSchema
-
-ANY = "any"
-"""The kind of what the request brings: whatever it must be."""
-
-AMOUNT = "amount"
-"""The kind of what is reckoned from it: a number, a duration or a time."""
-
-EQUAL: dict[str, frozenset[str]] = {
-    "number": frozenset({"number", "category", "id"}),
-    "category": frozenset({"category", "text", "number", "id"}),
-    "text": frozenset({"text", "category", "id"}),
-    "id": frozenset({"id", "category", "text", "number"}),
-    "flag": frozenset({"flag"}),
-    "time": frozenset({"time"}),
-    "duration": frozenset({"duration"}),
-    "set": frozenset(),
-}
-"""What each kind can be equal to."""
-
-ORDERED = frozenset({"number", "time", "duration"})
-_AMOUNTS = ORDERED | {AMOUNT}
-LISTED = frozenset({"category", "text", "number", "id"})
-"""The kinds that a list or a set may hold."""
+from recopersona.rules.schema import RuleSchema
+from recopersona.rules.unknown_fields import unknown_field
 
 
 def check_rules(rules: RuleSet, schema: Any) -> None:
@@ -184,7 +169,7 @@ class _Checker:
                 "for all; write a field of the item, such as item.brand",
                 per,
             )
-        reason = _NO_GROUPS.get(kind)
+        reason = NO_GROUPS.get(kind)
         if reason is not None:
             groups = [n for n, k in self.schema.item.items() if k in ("category", "flag")]
             instead = f"item.{groups[0]}" if groups else "a category"
@@ -203,7 +188,7 @@ class _Checker:
             return kind
         if node.of == "ctx":
             return ANY
-        raise _Misfit(_unknown_field(node, self.schema), node)
+        raise _Misfit(unknown_field(node, self.schema), node)
 
     def did(self, node: Did) -> str:
         if self.rule_of_when is not None:
@@ -222,7 +207,7 @@ class _Checker:
 
     def arithmetic(self, node: Arithmetic) -> str:
         left, right = self.kind(node.left), self.kind(node.right)
-        result = _RESULTS.get((node.op, left, right))
+        result = RESULTS.get((node.op, left, right))
         if result is None:
             _clash(node, left, right, advice_on_arithmetic(node, left, right), node)
         return result
@@ -235,7 +220,7 @@ class _Checker:
 
     def call(self, node: Call) -> str:
         kinds = [self.kind(arg) for arg in node.args]
-        wanted = _TAKES[node.name]
+        wanted = TAKES[node.name]
         known: str | None = None
         for arg, kind in zip(node.args, kinds, strict=True):
             if kind in (ANY, AMOUNT):
@@ -261,18 +246,18 @@ class _Checker:
     def compare(self, node: Compare) -> str:
         left, right = self.kind(node.left), self.kind(node.right)
         if node.op in ("=", "!="):
-            if not _can_be_equal(left, right):
+            if not can_be_equal(left, right):
                 self._refuse(node, left, right, node)
-        elif not _can_be_ordered(left, right):
+        elif not can_be_ordered(left, right):
             self._refuse(node, left, right, node)
         return "flag"
 
     def between(self, node: Between) -> str:
         kind, low, high = self.kind(node.value), self.kind(node.low), self.kind(node.high)
         for op, bound, other in ((">=", node.low, low), ("<=", node.high, high)):
-            if not _can_be_ordered(kind, other):
+            if not can_be_ordered(kind, other):
                 self._refuse(Compare(op, node.value, bound), kind, other, node)
-        if not _can_be_ordered(low, high):
+        if not can_be_ordered(low, high):
             self._refuse(Compare("<=", node.low, node.high), low, high, node)
         return "flag"
 
@@ -296,7 +281,7 @@ class _Checker:
                     "brackets",
                     member,
                 )
-            if not _can_be_equal(kind, other):
+            if not can_be_equal(kind, other):
                 self._refuse(Compare("=", value, member), kind, other, node)
             if kind == ANY:  # what nobody knows yet takes the kind of the first that is known
                 value, kind = member, other
@@ -390,116 +375,7 @@ def _clash(
     raise _Misfit(f"{said}; {advice}", wrong, whole)
 
 
-def _can_be_equal(left: str, right: str) -> bool:
-    if left == ANY or right == ANY:
-        return "set" not in (left, right)
-    if left == AMOUNT or right == AMOUNT:
-        return left in _AMOUNTS and right in _AMOUNTS
-    return right in EQUAL[left]
-
-
-def _can_be_ordered(left: str, right: str) -> bool:
-    if left == ANY or right == ANY:
-        return left in (ANY, *_AMOUNTS) and right in (ANY, *_AMOUNTS)
-    if left == AMOUNT or right == AMOUNT:
-        return left in _AMOUNTS and right in _AMOUNTS
-    return left == right and left in ORDERED
-
-
-# -- fields that are not there -----------------------------------------------------------------
-
-
-def _unknown_field(node: Field, schema: RuleSchema) -> str:
-    said = f"unknown field {printed(node)}"
-    if node.of in ("item", "seed") and node.name == "age":
-        return (
-            f"{printed(node)} is ctx.now - {node.of}.{CREATED}, and the items have no column "
-            f"{CREATED!r} of times; add one"
-        )
-    near = _nearest_field(node, schema)
-    own = near is not None and near.of == node.of
-    if near is not None and (own or near.name == node.name or schema.user or node.of != "user"):
-        return f"{said}; did you mean {printed(near)}?"
-    if node.of == "user" and not schema.user:
-        return (
-            f"{said}: there is no table of users; give one as users= of Dataset.from_frames, or "
-            f"write ctx.{node.name} and pass it with the request"
-        )
-    listed = [printed(Field(node.of, name)) for name in schema.readable(node.of)]
-    more = ", ..." if len(listed) > _MOST_LISTED else ""
-    return f"{said}; there are {', '.join(listed[:_MOST_LISTED])}{more}"
-
-
-def _nearest_field(node: Field, schema: RuleSchema) -> Field | None:
-    """Return the field that is spelt most alike, of several equal ones that of the namespace."""
-    best, found = 0.0, None
-    for of in dict.fromkeys((node.of, "item", "user")):
-        near = nearest(node.name, schema.readable(of))
-        if near is not None:
-            alike = SequenceMatcher(None, node.name.lower(), near.lower()).ratio()
-            if alike > best:
-                best, found = alike, Field(of, near)
-    return found
-
-
-_MOST_LISTED = 12
-
-
 # -- tables ------------------------------------------------------------------------------------
-
-_NO_GROUPS = {
-    "set": "an item would be in several groups",
-    "text": "hardly two items share one",
-    "time": "hardly two items share one",
-    "duration": "hardly two items share one",
-}
-"""The kinds by which items cannot be counted, and why."""
-
-_TAKES: dict[str, tuple[str, ...]] = {
-    "ramp": ("number", "duration", "time"),
-    "decay": ("number", "duration"),
-    "min": ("number", "duration", "time"),
-    "max": ("number", "duration", "time"),
-    "abs": ("number", "duration"),
-    "log1p": ("number",),
-}
-assert _TAKES.keys() == FUNCTIONS.keys()  # noqa: S101
-
-
-def _arithmetic_results() -> dict[tuple[str, str, str], str]:
-    """Work out what each pair of kinds gives, also where one may turn out to be several."""
-    number, duration, time = "number", "duration", "time"
-    exact = {
-        ("+", number, number): number,
-        ("+", duration, duration): duration,
-        ("+", time, duration): time,
-        ("+", duration, time): time,
-        ("-", number, number): number,
-        ("-", duration, duration): duration,
-        ("-", time, time): duration,
-        ("-", time, duration): time,
-        ("*", number, number): number,
-        ("*", duration, number): duration,
-        ("*", number, duration): duration,
-        ("/", number, number): number,
-        ("/", duration, number): duration,
-        ("/", duration, duration): number,
-    }
-    results = dict(exact)
-    kinds, open_ones = (number, duration, time), (ANY, AMOUNT)
-    for op, left, right in product("+-*/", (*kinds, *open_ones), (*kinds, *open_ones)):
-        if left in open_ones or right in open_ones:
-            possible = {
-                result
-                for (other, first, second), result in exact.items()
-                if other == op and left in (first, *open_ones) and right in (second, *open_ones)
-            }
-            if possible:
-                results[op, left, right] = possible.pop() if len(possible) == 1 else AMOUNT
-    return results
-
-
-_RESULTS = _arithmetic_results()
 
 _KIND_OF: dict[type, Callable[[_Checker, Any], str]] = {
     Number: lambda *_: "number",

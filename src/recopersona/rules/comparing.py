@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from recopersona.data.ids import UNKNOWN
+from recopersona.data.ids import UNKNOWN, IdMap
 from recopersona.data.times import MISSING_TIME
 from recopersona.data.types import Array, Mask
 from recopersona.rules.asked import Asked
-from recopersona.rules.labels import Coded, Label, translated
+from recopersona.rules.labels import Coded, Label, Translation
 from recopersona.rules.logic import Condition
 from recopersona.rules.operands import Needs, Numeric, Rows, Since, TimeOf
 
@@ -152,7 +152,7 @@ class CodesEqual(Condition):
 
     def __init__(self, left: Coded, right: Coded) -> None:
         super().__init__(Needs.all_of((left, right)))
-        self.left, self.right = left, right
+        self.left, self.right, self.translated = left, right, Translation()
 
     def true(self, rows: Rows, asked: Asked) -> Mask:
         left, right = self._codes(rows)
@@ -167,7 +167,7 @@ class CodesEqual(Condition):
     def _codes(self, rows: Rows) -> tuple[Array, Array]:
         left, own = self.left.coded(rows)
         right, other = self.right.coded(rows)
-        return left, translated(right, other, own)
+        return left, self.translated(right, other, own)
 
 
 class LabelsEqual(Condition):
@@ -181,14 +181,14 @@ class LabelsEqual(Condition):
         left, right = self.left.labels(rows, asked), self.right.labels(rows, asked)
         if self.of_request:
             return same_label(left, right) is True
-        mask: Mask = _equal(left, right) & are_known(left) & are_known(right)
+        mask: Mask = (left == right) & are_known(left) & are_known(right)
         return mask
 
     def false(self, rows: Rows, asked: Asked) -> Mask | bool:
         left, right = self.left.labels(rows, asked), self.right.labels(rows, asked)
         if self.of_request:
             return same_label(left, right) is False
-        mask: Mask = ~_equal(left, right) & are_known(left) & are_known(right)
+        mask: Mask = (left != right) & are_known(left) & are_known(right)
         return mask
 
 
@@ -199,13 +199,51 @@ def same_label(left: Any, right: Any) -> bool | None:
     return bool(left == right)
 
 
-def _equal(left: Any, right: Any) -> Any:
-    return np.equal(left, right, dtype=object).astype(np.bool_)
-
-
 def are_known(labels: Any) -> Any:
     """Tell which of some values there are, or whether one is."""
     if not isinstance(labels, np.ndarray):
         return labels is not None
-    nothing: Any = None
-    return np.not_equal(labels, nothing, dtype=object).astype(np.bool_)
+    return labels != _NOTHING
+
+
+_NOTHING: Any = None  # beside an array, "is not" would speak of the array
+
+
+class StartingWith(Condition):
+    """Text that starts with some other; what is no text does not."""
+
+    def __init__(self, label: Label, start: str) -> None:
+        super().__init__(label.needs)
+        self.label, self.start = label, start
+        self.kept: tuple[IdMap, Array, Mask] | None = None
+
+    def true(self, rows: Rows, asked: Asked) -> Mask | bool:
+        return self._answer(True, rows, asked)
+
+    def false(self, rows: Rows, asked: Asked) -> Mask | bool:
+        return self._answer(False, rows, asked)
+
+    def _answer(self, wanted: bool, rows: Rows, asked: Asked) -> Mask | bool:
+        if isinstance(self.label, Coded):
+            codes, categories = self.label.coded(rows)
+            found: Mask = self._of_codes(categories).take(codes)
+            return found if wanted else np.logical_and(codes >= 0, ~found)
+        labels = self.label.labels(rows, asked)
+        if isinstance(labels, np.ndarray):
+            told = [one is not None and self._fits(one) is wanted for one in labels.tolist()]
+            return np.array(told, np.bool_)
+        return labels is not None and self._fits(labels) is wanted
+
+    def _fits(self, value: Any) -> bool:
+        return isinstance(value, str) and value.startswith(self.start)
+
+    def _of_codes(self, categories: IdMap) -> Mask:
+        """Return which values start so, by code, and False for the code -1 at the end."""
+        ids, known, kept = categories.ids, [], self.kept
+        if kept is not None and kept[1] is ids:
+            return kept[2]
+        if kept is not None and kept[0] is categories:  # a map only grows
+            known = kept[2][:-1].tolist()
+        fits = np.array([*known, *map(self._fits, ids[len(known) :].tolist()), False], np.bool_)
+        self.kept = categories, ids, fits
+        return fits

@@ -209,8 +209,7 @@ def amount_of(amount: Amount, size: int) -> int:
     7
     """
     if isinstance(amount, Percent):
-        # 7 hundredths of 100 are 7, and not the 7.000000000000001 that make 8.
-        return math.ceil(round(amount.value * size / 100, 9))
+        return math.ceil(amount.value * size / 100)  # 7 * 100 / 100 is 7; 0.07 * 100 is more
     return amount
 
 

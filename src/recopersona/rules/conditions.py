@@ -23,6 +23,7 @@ from recopersona.rules.comparing import (
     LabelsEqual,
     MomentCompared,
     NumbersCompared,
+    StartingWith,
     are_known,
 )
 from recopersona.rules.kinds import ANY, NUMERIC, common_kind, kind_of
@@ -37,12 +38,12 @@ from recopersona.rules.logic import (
     Always,
     AnyOf,
     Condition,
+    FlagAsLabel,
     FlagOf,
     GivenFlag,
     Known,
     Opposite,
     SameTruth,
-    StartingWith,
 )
 from recopersona.rules.members import (
     CodeAmong,
@@ -60,6 +61,7 @@ from recopersona.rules.operands import (
     Rows,
     Since,
     TimeOf,
+    at,
 )
 from recopersona.rules.past import HasDone
 from recopersona.rules.sets import GivenHas, HasAll, HasAny, InItsSet, SetOf, SetsCompared, Within
@@ -110,7 +112,8 @@ class Groups:
         kind = kind_of(field, tables)
         self.reads = frozenset() if kind == "id" else frozenset({field.name})
         if kind == "id":
-            self._codes: Callable[[Rows], Any] = lambda rows: ItemId(tables).coded(rows)[0]
+            ids = ItemId(tables)
+            self._codes: Callable[[Rows], Any] = lambda rows: ids.coded(rows)[0]
         elif kind in ("category", "flag", "number"):
             self._codes = _CODES[kind](ColumnOf(tables, field.name))
         else:
@@ -128,9 +131,9 @@ def _numbered(values: Any) -> Indices:
 
 
 _CODES: dict[str, Callable[[Any], Callable[[Rows], Any]]] = {
-    "category": lambda column: lambda rows: column().values[rows],
-    "flag": lambda column: lambda rows: column().values[rows].astype(np.int32),
-    "number": lambda column: lambda rows: _numbered(column().values[rows]),
+    "category": lambda column: lambda rows: at(column().values, rows),
+    "flag": lambda column: lambda rows: at(column().values, rows).astype(np.int32),
+    "number": lambda column: lambda rows: _numbered(at(column().values, rows)),
 }
 
 
@@ -224,7 +227,9 @@ class _Compiler(Values):
         given = self.given(members, "set")
         if given is None:
             return self.in_set_of(self.label(value, kind), SetOf(self.column(members)))
-        listed = GivenMembers(given, "category" if kind == "flag" else kind)
+        listed = GivenMembers(given, kind)
+        if kind == "flag":
+            return LabelAmong(FlagAsLabel(self.condition(value)), listed)
         if kind in NUMERIC:
             number = self.numeric(value, kind)
             if number.of_request:

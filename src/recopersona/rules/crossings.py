@@ -8,7 +8,7 @@ items have to be asked again that crossed one.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -28,10 +28,10 @@ from recopersona.rules.nodes import (
     IsUnknown,
     Moment,
     Negative,
-    Node,
     Not,
     Or,
 )
+from recopersona.rules.walking import parts_of
 
 CREATED = "created_at"
 """The column behind ``item.age``."""
@@ -86,14 +86,11 @@ def crossings_of(
     return None
 
 
-def _reads_now(part: object) -> bool:
-    """Tell whether an expression, or a list of them, speaks of the moment or of an age."""
-    if isinstance(part, tuple):
-        return any(map(_reads_now, part))
-    if isinstance(part, Field):
-        return (part.of, part.name) in (("ctx", "now"), ("item", "age"))
-    return isinstance(part, Node) and any(
-        _reads_now(getattr(part, one.name)) for one in fields(part)
+def _reads_now(condition: Expression) -> bool:
+    """Tell whether a condition speaks of the moment or of an age."""
+    return any(
+        isinstance(part, Field) and (part.of, part.name) in (("ctx", "now"), ("item", "age"))
+        for part in parts_of(condition)
     )
 
 
@@ -189,7 +186,7 @@ class Calendar:
 
     def between(self, one: int, other: int) -> Indices:
         """Return the items, at least, whose answers at two moments differ."""
-        first, last = min(one, other) - _SLACK, max(one, other) + _SLACK
+        first, last = min(one, other), max(one, other)
         start, end = np.searchsorted(self.times, [first, last + 1])
         return self.rows[start:end]
 
@@ -213,13 +210,13 @@ def quiet_around(now: int, times: Sequence[Array]) -> tuple[int, int]:
     """
     first, last = -FOREVER, FOREVER
     for some in times:
-        place = int(np.searchsorted(some, now - _SLACK))  # those before are long crossed
+        place = int(np.searchsorted(some, now))  # those before are crossed
         if place > 0:
-            first = max(first, int(some[place - 1]) + _SLACK + 1)
+            first = max(first, int(some[place - 1]) + 1)
         if place < len(some):
-            last = min(last, int(some[place]) - _SLACK - 1)
+            last = min(last, int(some[place]) - 1)
+    # The very moment of a crossing is a time of its own: "<" and "<=" differ there.
     return (first, last) if first <= now <= last else (now, now)
 
 
 FOREVER = 2**62
-_SLACK = 2  # milliseconds: "<" and "<=" change one apart, and durations have fractions

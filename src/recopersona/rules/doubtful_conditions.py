@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import reduce
+from operator import and_
 
+import numpy as np
+
+from recopersona.data.types import Mask
 from recopersona.rules.advice import printed
 from recopersona.rules.constants import constant
 from recopersona.rules.findings import Finding, Inspected, day
@@ -21,6 +26,7 @@ from recopersona.rules.nodes import (
     Rule,
     any_of,
 )
+from recopersona.rules.ranges import Box, all_of
 from recopersona.rules.walking import parts_of
 
 # -- never and always --------------------------------------------------------------------------
@@ -96,56 +102,84 @@ def _undecided_when(inspected: Inspected, number: int, when: Expression) -> Iter
 # -- filters that together leave nothing -------------------------------------------------------
 
 
+@dataclass(frozen=True, eq=False)
+class _Left:
+    """What one or several filters leave.
+
+    boxes  of the values of fields; None where they are too many to tell
+    mask   of the items, None where that depends on who asks
+    """
+
+    boxes: list[Box] | None
+    mask: Mask | None
+
+    @classmethod
+    def by(cls, inspected: Inspected, rule: Require | Exclude) -> _Left:
+        if isinstance(rule, Require):
+            kept = rule.where, True, rule.unknown == "skip" and rule.when is None
+        else:
+            kept = rule.where, False, rule.unknown != "apply" or rule.when is not None
+        boxes = inspected.data.boxes(*kept)
+        return cls(boxes, None if boxes == [] else inspected.mask(*kept))
+
+    def __and__(self, other: _Left) -> _Left:
+        masks = [mask for mask in (self.mask, other.mask) if mask is not None]
+        boxes = [part for part in (self.boxes, other.boxes) if part is not None]
+        joint = all_of([*boxes])
+        if joint is None and boxes:  # too many together: go on with what is known of one
+            joint = boxes[0]
+        return _Left(joint, np.logical_and.reduce(masks) if masks else None)
+
+    def __bool__(self) -> bool:
+        return self.boxes != [] and (self.mask is None or bool(self.mask.any()))
+
+
+_ALL_LEFT = _Left([{}], None)
+
+
 def requirements_that_leave_nothing(inspected: Inspected) -> Iterator[Finding]:
     """Find filters of which each leaves some items, and all together none."""
-    filters = [
-        (number, rule)
+    left = {
+        number: kept
         for number, rule in inspected
-        if isinstance(rule, (Require, Exclude)) and inspected.data.possible(*_kept_by(rule))
-    ]
-    cases: list[tuple[Expression | None, object]] = [(None, None)]
-    cases += [(r.when, r.during) for _, r in filters if (r.when, r.during) != (None, None)]
+        if isinstance(rule, (Require, Exclude)) and (kept := _Left.by(inspected, rule))
+    }
+    cases = {number: (rule.when, rule.during) for number, rule in inspected if number in left}
     told: set[int] = set()
-    for when, during in dict.fromkeys(cases):
-        held: list[tuple[int, Rule]] = []
-        for number, rule in filters:
-            if number in told or (rule.when, rule.during) not in ((None, None), (when, during)):
+    for case in dict.fromkeys([(None, None), *cases.values()]):
+        held, together = [], _ALL_LEFT
+        for number, kept in left.items():
+            if number in told or cases[number] not in ((None, None), case):
                 continue
-            if not _leave_any(inspected, [*held, (number, rule)]):
-                told.add(number)
-                yield _nothing_left(inspected, held, number, rule)
+            joint = together & kept
+            if joint:
+                held.append(number)
+                together = joint
                 continue
-            held.append((number, rule))
+            told.add(number)
+            names = ", ".join(inspected.label(one) for one in _needed(left, held, number))
+            yield Finding(
+                number,
+                f"together with {names} it leaves no item",
+                "widen one of them, or say by WHEN which of them holds",
+                inspected.rules.rules[number - 1].place,
+            )
 
 
-def _kept_by(rule: Require | Exclude) -> tuple[Expression, bool, bool]:
-    """Return a condition, whether it must be true, and whether the unknown pass as well."""
-    if isinstance(rule, Require):
-        return rule.where, True, rule.unknown == "skip" and rule.when is None
-    return rule.where, False, rule.unknown != "apply" or rule.when is not None
-
-
-def _leave_any(inspected: Inspected, filters: list[tuple[int, Rule]]) -> bool:
-    return inspected.data.possible_together(
-        [_kept_by(rule) for _, rule in filters if isinstance(rule, (Require, Exclude))]
-    )
-
-
-def _nothing_left(
-    inspected: Inspected, held: list[tuple[int, Rule]], number: int, rule: Rule
-) -> Finding:
+def _needed(left: dict[int, _Left], held: list[int], number: int) -> list[int]:
+    """Return those of some filters without which one would leave something."""
+    for one in held:
+        if not left[one] & left[number]:
+            return [one]
     needed = held
-    for one in held:  # name only those without which something would be left
-        fewer = [other for other in needed if other is not one]
-        if not _leave_any(inspected, [*fewer, (number, rule)]):
+    for one in held if len(held) <= _MOST_TRIED else ():
+        fewer = [other for other in needed if other != one]
+        if not reduce(and_, (left[other] for other in fewer), left[number]):
             needed = fewer
-    names = ", ".join(inspected.label(one) for one, _ in needed)
-    return Finding(
-        number,
-        f"together with {names} it leaves no item",
-        "widen one of them, or say by WHEN which of them holds",
-        rule.place,
-    )
+    return needed
+
+
+_MOST_TRIED = 32
 
 
 # -- schedules ---------------------------------------------------------------------------------

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from recopersona.errors import nearest
 from recopersona.rules.advice import printed
 from recopersona.rules.constants import constant
 from recopersona.rules.findings import Finding, Inspected, day, days, literal
+from recopersona.rules.limits import parts_of
 from recopersona.rules.nodes import (
     Between,
     Boost,
@@ -18,13 +20,13 @@ from recopersona.rules.nodes import (
     Field,
     Has,
     In,
+    Not,
     Pin,
     Require,
     Rule,
 )
 from recopersona.rules.ranges import FLIPPED, Interval, between, within
 from recopersona.rules.schema import Facts
-from recopersona.rules.walking import parts_of
 
 _MOST_LISTED = 8
 
@@ -41,16 +43,78 @@ def _expressions(rule: Rule) -> Iterator[tuple[Expression, bool]]:
         yield rule.when, False
 
 
-# -- values ------------------------------------------------------------------------------------
-
-
-def values_that_no_item_has(inspected: Inspected) -> Iterator[Finding]:
-    """Find values of categories and sets that are nowhere in the data."""
+def conditions_beside_the_data(inspected: Inspected) -> Iterator[Finding]:
+    """Find values that are nowhere in the data, ranges outside of them, and what none meets."""
     for number, rule in inspected:
-        for expression, _ in _expressions(rule):
-            for node in parts_of(expression):
-                for field, member in _named_values(node):
-                    yield from _absent(inspected, number, field, member)
+        for expression, to_be_met in _expressions(rule):
+            found = list(_about(inspected, number, expression, to_be_met))
+            unmet = isinstance(rule, (Pin, Ensure)) and to_be_met
+            if to_be_met and not inspected.logic.decided(expression):
+                met = inspected.count_of(expression)
+                if not found and met == 0:
+                    found = [_met_by_none(number, expression)]
+                unmet = unmet and met == 0
+            yield from (replace(finding, unmet=unmet) for finding in found[:_MOST_TOLD])
+            if len(found) > _MOST_TOLD:
+                yield _and_more(found)
+
+
+_MOST_TOLD = 8
+
+
+def _about(
+    inspected: Inspected, number: int, expression: Expression, to_be_met: bool
+) -> Iterator[Finding]:
+    decided = inspected.logic.decided(expression)  # then that is told of it already
+    waiting = [(expression, to_be_met)]
+    while waiting:
+        node, sought = waiting.pop()
+        for of, member in _named_values(node):
+            yield from _absent(inspected, number, of, member)
+        if not decided:
+            yield from _out_of_range(inspected, number, node, sought)
+        # What must not be is waited for, as an exclusion waits.
+        inner = sought and not isinstance(node, Not)
+        waiting.extend((part, inner) for part in reversed(parts_of(node)))
+
+
+def _and_more(found: list[Finding]) -> Finding:
+    more = len(found) - _MOST_TOLD
+    return replace(
+        found[_MOST_TOLD],
+        problem=f"{more} more values and ranges of this rule are not in the data",
+        advice="look into the columns that it reads",
+        unmet=False,
+    )
+
+
+def _met_by_none(number: int, expression: Expression) -> Finding:
+    return Finding(
+        number,
+        f"{printed(expression)} is true of no item in the data",
+        "widen the condition, or see to it that some items meet it",
+        expression.place,
+    )
+
+
+def quotas_of_few(inspected: Inspected) -> Iterator[Finding]:
+    """Find quotas for more items than there are in all the data."""
+    for number, rule in inspected:
+        if not isinstance(rule, Ensure):
+            continue
+        least, size = inspected.count(rule.amount, rule.window), inspected.size(rule.window)
+        met = inspected.count_of(rule.where)
+        if met is not None and 0 < met < least <= size:
+            yield Finding(
+                number,
+                f"it wants {least} items, and only {met} in the data meet {printed(rule.where)}",
+                f"ask for at most {met}, or widen the condition",
+                rule.where.place,
+                unmet=True,
+            )
+
+
+# -- values ------------------------------------------------------------------------------------
 
 
 def _named_values(node: Expression) -> Iterator[tuple[Field, Expression]]:
@@ -72,14 +136,14 @@ def _absent(
 ) -> Iterator[Finding]:
     kind = inspected.schema.kind(field.of, field.name)
     value = constant(member, inspected.rules.timezone)
-    facts = inspected.facts(field) if kind in ("category", "set") else None
-    if value is None or facts is None or facts.values is None or value in facts.values:
+    values = inspected.values_of(field) if kind in ("category", "set") else None
+    if value is None or values is None or value in values:
         return
     who = "user" if field.of == "user" else "item"
     yield Finding(
         number,
         f"no {who} has {_with_name(field.name, member, kind)}",
-        _instead(value, facts.values),
+        _instead(inspected, field, value),
         member.place,
     )
 
@@ -88,8 +152,10 @@ def _with_name(name: str, member: Expression, kind: str | None) -> str:
     return f"{printed(member)} in {name}" if kind == "set" else f"{name} {printed(member)}"
 
 
-def _instead(value: Any, values: tuple[Any, ...]) -> str:
-    near = nearest(value, values)
+def _instead(inspected: Inspected, field: Field, value: Any) -> str:
+    facts = inspected.facts(field)
+    values = (facts.values if facts is not None else None) or ()
+    near = nearest(value, values[:_MOST_COMPARED])
     if near is not None:
         meant = next(one for one in values if str(one) == near)
         return f"did you mean {printed(literal(meant))}?"
@@ -99,22 +165,10 @@ def _instead(value: Any, values: tuple[Any, ...]) -> str:
     return f"there are {listed}{', ...' if len(values) > _MOST_LISTED else ''}"
 
 
+_MOST_COMPARED = 10_000  # of more, the nearest would take seconds to find
+
+
 # -- ranges ------------------------------------------------------------------------------------
-
-
-def ranges_that_no_item_is_in(inspected: Inspected) -> Iterator[Finding]:
-    """Find conditions that are outside of what the data hold, one by one and taken together."""
-    for number, rule in inspected:
-        found = False
-        for expression, to_be_met in _expressions(rule):
-            if inspected.decided(expression):
-                continue  # that is told of it already
-            for node in parts_of(expression):
-                for finding in _out_of_range(inspected, number, node, to_be_met):
-                    found = True
-                    yield finding
-            if to_be_met and not found:
-                yield from _of_no_item(inspected, number, rule, expression)
 
 
 def _out_of_range(
@@ -180,17 +234,3 @@ def _in_words(inspected: Inspected, field: Field, facts: Facts) -> tuple[str, st
     kind = inspected.schema.kind(field.of, field.name)
     write = {"time": day, "duration": days}.get(kind or "", lambda number: f"{number:,.6g}")
     return write(facts.low), write(facts.high)
-
-
-def _of_no_item(
-    inspected: Inspected, number: int, rule: Rule, expression: Expression
-) -> Iterator[Finding]:
-    if inspected.data.possible(expression):
-        return
-    yield Finding(
-        number,
-        f"{printed(expression)} is true of no item in the data",
-        "widen the condition, or see to it that some items meet it",
-        expression.place,
-        unmet=isinstance(rule, (Pin, Ensure)),
-    )

@@ -108,7 +108,7 @@ def quotas_above_all(inspected: Inspected) -> Iterator[Finding]:
         if not isinstance(rule, Ensure):
             continue
         size = inspected.size(rule.window)
-        if _wanted(inspected, rule, size) > size:
+        if not 0 < _wanted(inspected, rule, size) <= size:
             continue  # that is told of the rule itself
         beside = [quota for quota in before if inspected.together(rule, quota[1])]
         slots = max([size, *(inspected.size(other.window) for _, other in beside)])

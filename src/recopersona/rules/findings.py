@@ -4,27 +4,33 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from recopersona.data.feature_table import FeatureTable
+from recopersona.data.ids import IdMap
 from recopersona.data.times import from_ms
+from recopersona.data.types import Mask
+from recopersona.rules.asked import Asked, Tables
 from recopersona.rules.calendar import Schedule
+from recopersona.rules.conditions import compile_condition
 from recopersona.rules.constants import Constant
 from recopersona.rules.nodes import (
     NOWHERE,
     Amount,
     Expression,
     Field,
+    Node,
     Number,
     Percent,
     Rule,
     Text,
     Window,
 )
-from recopersona.rules.ranges import FALSE, UNKNOWN, Reading, Values, between, one_of
+from recopersona.rules.ranges import FALSE, UNKNOWN, Reading, Values, between
 from recopersona.rules.ruleset import RuleSet
 from recopersona.rules.schema import CREATED, Facts, RuleSchema
 
@@ -57,6 +63,7 @@ class Inspected:
     schema: RuleSchema
     n: int
     now: int | None
+    _values: dict[Field, frozenset[Any] | None] = field(default_factory=dict, repr=False)
 
     def __iter__(self) -> Iterator[tuple[int, Rule]]:
         """Yield every rule with its number."""
@@ -76,43 +83,76 @@ class Inspected:
         """Conditions over the items there are."""
         return Reading(self.rules.timezone, self._held)
 
-    def decided(self, condition: Expression) -> bool:
-        """Tell whether a condition is never or always true, whatever the data hold."""
-        return not (self.logic.possible(condition) and self.logic.possible(condition, wanted=False))
-
-    def facts(self, field: Field) -> Facts | None:
+    def facts(self, of: Field) -> Facts | None:
         """Return what a field holds, for a duration in terms of now."""
-        if field.of not in ("item", "seed") or field.name != "age":
-            return self.schema.facts(field.of, field.name)
-        created = self.schema.facts(field.of, CREATED)
+        if of.of not in ("item", "seed") or of.name != "age":
+            return self.schema.facts(of.of, of.name)
+        created = self.schema.facts(of.of, CREATED)
         if created is None or self.now is None:
             return None
         if created.low is None or created.high is None:
             return created
         return created._replace(low=self.now - created.high, high=self.now - created.low)
 
+    def values_of(self, of: Field) -> frozenset[Any] | None:
+        """Return the values that a category or a set has in the data, None where nobody knows."""
+        if of not in self._values:
+            facts = self.facts(of)
+            known = None if facts is None else facts.values
+            self._values[of] = None if known is None else frozenset(known)
+        return self._values[of]
+
     def _held(self, subject: Any) -> Values | None:
         """Return the values that the items have of a subject, None where it is none of theirs."""
-        if isinstance(subject, tuple) and len(subject) == 2 and isinstance(subject[0], Field):
-            field, value = subject
-            facts = None if field.of == "user" else self.facts(field)
-            listed = None if facts is None else facts.values
-            if listed is None or isinstance(value, Field) or value in listed:
+        if isinstance(subject, tuple) and isinstance(subject[0], Field):
+            of, value = subject
+            values = None if of.of == "user" else self.values_of(of)
+            if isinstance(value, Node) or values is None or value in values:
                 return None
-            return Values(FALSE.intervals, FALSE.members, unknown=True)
+            return Values(members=FALSE.members, unknown=True)
         if not isinstance(subject, Field) or subject.of == "user":
             return None
         facts = self.facts(subject)
         if facts is None or self.schema.kind(subject.of, subject.name) in ("set", "text"):
             return None
-        unknown = facts.unknown > 0 or subject.of == "seed"
         if facts.values is not None:
-            known = one_of(facts.values)
+            known = Values(members=self.values_of(subject))
         elif facts.low is not None and facts.high is not None:
             known = between(facts.low, facts.high)
         else:
             known = UNKNOWN
-        return Values(known.intervals, known.members, unknown=unknown)
+        return replace(known, unknown=facts.unknown > 0 or subject.of == "seed")
+
+    # -- which items ---------------------------------------------------------------------------
+
+    def count_of(self, condition: Expression) -> int | None:
+        """Return how many items a condition is true of; None where that depends on who asks."""
+        if not self.data.possible(condition):
+            return 0
+        mask = self.mask(condition)
+        return None if mask is None else int(np.count_nonzero(mask))
+
+    def mask(
+        self, condition: Expression, wanted: bool = True, or_unknown: bool = False
+    ) -> Mask | None:
+        """Return which items make a condition ``wanted`` (or unknown), bool (n_items,)."""
+        tables = self._tables
+        if tables is None:
+            return None
+        compiled = compile_condition(condition, tables)
+        if compiled.needs.request or (compiled.uses_now and self.now is None):
+            return None
+        # Not to be the opposite is to be what is wanted, or unknown.
+        answer = compiled.true if wanted != or_unknown else compiled.false
+        mask = np.broadcast_to(answer(slice(None), Asked(now=self.now)), len(tables.items))
+        return ~mask if or_unknown else mask
+
+    @cached_property
+    def _tables(self) -> Tables | None:
+        items, users = self.schema.table("item"), self.schema.table("user")
+        if items is None:
+            return None
+        return Tables(items, FeatureTable(IdMap()) if users is None else users, self.rules.timezone)
 
     # -- when ----------------------------------------------------------------------------------
 

@@ -6,8 +6,8 @@ Nothing that a request brings can raise: a value of the wrong type counts as unk
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from datetime import date, datetime, timedelta
+from collections.abc import Callable, Mapping, Sequence, Set
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -17,7 +17,6 @@ import pandas as pd
 
 from recopersona.data.ids import IdMap, is_missing
 from recopersona.data.times import duration_ms, moment_ms
-from recopersona.errors import DataError, ParameterError
 from recopersona.rules.asked import Asked, Tables
 from recopersona.rules.nodes import Field, Param
 
@@ -26,9 +25,10 @@ AGE_OF = "created_at"
 
 _MS = timedelta(milliseconds=1)
 _NUMBERS = (int, float, np.integer, np.floating, Decimal, Fraction)
+_NO_NUMBERS = (bool, np.timedelta64)  # though both are integers by their classes
 _FLAGS = (bool, np.bool_)
 _MOMENTS = (datetime, np.datetime64)
-_LISTS = (list, tuple, set, frozenset, np.ndarray, pd.Series, pd.Index)
+_LISTS = (Sequence, Set, np.ndarray, pd.Series, pd.Index)
 
 
 class Given:
@@ -53,7 +53,7 @@ class Given:
         found = self._read(raw)
         if found is WRONG:
             expected = _EXPECTED[self.kind]
-            if not is_missing(raw):
+            if not is_no_value(raw):
                 asked.note(f"{self.name} is {described(raw)}, {expected} was expected: unknown")
             return None
         return found
@@ -104,7 +104,7 @@ def _age_of_seed(tables: Tables, asked: Asked) -> Any:
 
 def read_number(raw: Any) -> Any:
     """Read a number as a float; no number is WRONG, and so is NaN."""
-    if not isinstance(raw, _NUMBERS) or isinstance(raw, bool):
+    if not isinstance(raw, _NUMBERS) or isinstance(raw, _NO_NUMBERS):
         return WRONG
     try:
         number = float(raw)
@@ -140,51 +140,55 @@ def read_any(raw: Any) -> Any:
 def read_time(raw: Any) -> Any:
     """Read a moment in milliseconds; naive ones are UTC, integers are milliseconds already."""
     if isinstance(raw, str):
-        return _iso(raw)
+        # Not by pandas: it reads "now" by the clock on the wall, and much else by guessing.
+        return _tried(lambda: moment_ms(datetime.fromisoformat(raw)))
     if isinstance(raw, date) and not isinstance(raw, datetime):
-        raw = datetime(raw.year, raw.month, raw.day)  # noqa: DTZ001 - moment_ms takes it as UTC
-    if isinstance(raw, (int, np.integer, *_MOMENTS)):
-        try:
-            return moment_ms(raw)
-        except (DataError, OverflowError):
-            return WRONG
+        return _tried(lambda: moment_ms(datetime(raw.year, raw.month, raw.day, tzinfo=UTC)))
+    if isinstance(raw, (int, np.integer, *_MOMENTS)) and not isinstance(raw, _NO_NUMBERS):
+        return _tried(lambda: moment_ms(raw))
     return WRONG
-
-
-def _iso(text: str) -> Any:
-    # Not by pandas: it reads "now" by the clock on the wall, and much else by guessing.
-    try:
-        return moment_ms(datetime.fromisoformat(text))
-    except (ValueError, OverflowError):
-        return WRONG
 
 
 def read_duration(raw: Any) -> Any:
     """Read a duration in milliseconds: a timedelta, or text such as ``"30d"``."""
-    if isinstance(raw, np.timedelta64):
-        raw = pd.Timedelta(raw)
-    if isinstance(raw, timedelta):
-        return raw / _MS if raw == raw else WRONG  # NaT is not equal to itself
     if isinstance(raw, str):
-        try:
-            return duration_ms(raw)
-        except (ParameterError, OverflowError):
-            return WRONG
-    return WRONG
+        return _tried(lambda: duration_ms(raw))
+    if isinstance(raw, np.timedelta64):
+        raw = _tried(lambda: pd.Timedelta(raw))
+    if not isinstance(raw, timedelta) or raw != raw:  # NaT is not equal to itself
+        return WRONG
+    return raw / _MS
+
+
+def _tried(read: Callable[[], Any]) -> Any:
+    try:
+        return read()
+    except (ValueError, ArithmeticError):  # our own errors about values are ValueErrors
+        return WRONG
 
 
 def read_list(raw: Any) -> Any:
     """Read a list as a tuple, its members as they came; a lone value is no list."""
-    if not isinstance(raw, _LISTS):
-        return WRONG
     if isinstance(raw, np.ndarray):
         return tuple(raw.tolist()) if raw.ndim == 1 else WRONG
-    return tuple(raw)
+    return tuple(raw) if _is_list(raw) else WRONG
+
+
+def _is_list(raw: Any) -> bool:
+    return isinstance(raw, _LISTS) and not isinstance(raw, (str, bytes, bytearray, memoryview))
 
 
 def read_raw(raw: Any) -> Any:
     """Read a value as it came."""
-    return WRONG if is_missing(raw) else raw
+    return WRONG if is_no_value(raw) else raw
+
+
+def is_no_value(raw: Any) -> bool:
+    """Tell whether something stands for no value, whatever it is."""
+    try:
+        return is_missing(raw)
+    except ArithmeticError:  # a decimal number that signals
+        return True
 
 
 READERS: Mapping[str, Callable[[Any], Any]] = {
@@ -230,8 +234,8 @@ def described(value: Any) -> str:
         return "a moment"
     if isinstance(value, (timedelta, np.timedelta64)):
         return "a duration"
-    if value is None or is_missing(value):
+    if is_no_value(value):
         return "missing"
     if isinstance(value, _NUMBERS):
         return "a number" if read_number(value) is not WRONG else "a number beyond all bounds"
-    return "a list" if isinstance(value, _LISTS) else f"a {type(value).__name__}"
+    return "a list" if _is_list(value) else f"a {type(value).__name__}"

@@ -24,7 +24,7 @@ NUMERIC = ("number", "duration", "time")
 """Kinds that are counted and ordered; durations and times in milliseconds."""
 
 _NUMBER, _DURATION, _TIME = NUMERIC
-_RESULTS: dict[tuple[str, str, str], str] = {
+RESULTS: dict[tuple[str, str, str], str] = {
     ("+", _NUMBER, _NUMBER): _NUMBER,
     ("+", _DURATION, _DURATION): _DURATION,
     ("+", _TIME, _DURATION): _TIME,
@@ -40,6 +40,7 @@ _RESULTS: dict[tuple[str, str, str], str] = {
     ("/", _DURATION, _DURATION): _NUMBER,
     ("/", _DURATION, _NUMBER): _DURATION,
 }
+"""What an operation gives, by its sign and the kinds of both sides."""
 
 
 def kind_of(node: Expression, tables: Tables) -> str:
@@ -88,7 +89,7 @@ def kinds_within(node: Arithmetic, wanted: str, tables: Tables) -> tuple[str, st
     known = kind_of(node.left, tables), kind_of(node.right, tables), wanted
     fitting = [
         (left, right, result)
-        for (op, left, right), result in _RESULTS.items()
+        for (op, left, right), result in RESULTS.items()
         if op == node.op
         and all(k in (ANY, f) for k, f in zip(known, (left, right, result), strict=True))
     ]

@@ -18,7 +18,7 @@ from recopersona.data.ids import UNKNOWN, IdMap
 from recopersona.data.types import Array, Indices, Mask
 from recopersona.rules.asked import Asked, Tables
 from recopersona.rules.given import Given
-from recopersona.rules.operands import ColumnOf, Evaluated, Needs, Numeric, Rows
+from recopersona.rules.operands import ColumnOf, Evaluated, Needs, Numeric, Rows, at
 
 
 class Label(Evaluated):
@@ -75,7 +75,7 @@ class TextOf(Label):
         self.column: Callable[[], TextColumn] = column
 
     def labels(self, rows: Rows, asked: Asked) -> Array:
-        return self.column().values[rows]
+        return at(self.column().values, rows)
 
 
 class Coded(Label):
@@ -104,7 +104,7 @@ class CategoryOf(Coded):
 
     def coded(self, rows: Rows) -> tuple[Indices, IdMap]:
         column = self.column()
-        return column.values[rows], column.categories
+        return at(column.values, rows), column.categories
 
 
 class ItemId(Coded):
@@ -137,10 +137,9 @@ def members(codes: Indices, wanted: Indices, n_codes: int) -> Mask:
     if n_codes <= _FEW * len(codes):
         table = np.zeros(n_codes + 1, np.bool_)  # the last is where unknown ones look
         table[wanted] = True
-        return table[codes]
+        return table.take(codes)
     ordered = np.sort(wanted)
-    places = np.minimum(ordered.searchsorted(codes), len(ordered) - 1)
-    found: Mask = ordered[places] == codes
+    found: Mask = ordered.take(ordered.searchsorted(codes), mode="clip") == codes
     return found
 
 
@@ -159,9 +158,21 @@ def code_or_absent(value: Any, categories: IdMap) -> int:
     return ABSENT if code == UNKNOWN else code
 
 
-def translated(codes: Indices, own: IdMap, other: IdMap) -> Indices:
-    """Return codes in another map's numbers: `ABSENT` for values that it lacks."""
-    if own is other:
-        return codes
-    values: list[Any] = [*own.ids.tolist(), None]  # the last is where unknown ones look
-    return np.array([code_or_absent(value, other) for value in values], np.int32)[codes]
+class Translation:
+    """Turns the codes of one map into those of another: `ABSENT` for values that it lacks."""
+
+    def __init__(self) -> None:
+        self.kept: tuple[IdMap, IdMap, int, int, Indices] | None = None
+
+    def __call__(self, codes: Indices, own: IdMap, other: IdMap) -> Indices:
+        return codes if own is other else self._numbers(own, other).take(codes)
+
+    def _numbers(self, own: IdMap, other: IdMap) -> Indices:
+        kept = self.kept
+        if kept is not None and kept[:2] == (own, other) and kept[2:4] == (len(own), len(other)):
+            return kept[4]
+        sizes = len(own), len(other)
+        values: list[Any] = [*own.ids.tolist(), None]  # the last is where unknown ones look
+        numbers = np.array([code_or_absent(value, other) for value in values], np.int32)
+        self.kept = (own, other, *sizes, numbers)
+        return numbers

@@ -19,7 +19,7 @@ from recopersona.rules.doubtful_conditions import (
     schedules_out_of_time,
     unknown_items_kept,
 )
-from recopersona.rules.doubtful_data import ranges_that_no_item_is_in, values_that_no_item_has
+from recopersona.rules.doubtful_data import conditions_beside_the_data, quotas_of_few
 from recopersona.rules.doubtful_slots import (
     caps_without_effect,
     caps_without_groups,
@@ -38,8 +38,7 @@ Check: TypeAlias = Callable[[Inspected], Iterator[Finding]]
 CHECKS: tuple[Check, ...] = (
     conditions_that_decide_nothing,
     schedules_out_of_time,
-    values_that_no_item_has,
-    ranges_that_no_item_is_in,
+    conditions_beside_the_data,
     requirements_that_leave_nothing,
     guards_with_holes,
     unknown_items_kept,
@@ -49,6 +48,7 @@ CHECKS: tuple[Check, ...] = (
     caps_without_effect,
     caps_without_groups,
     quotas_above_their_window,
+    quotas_of_few,
     quotas_above_all,
     limits_against_quotas,
     rules_said_twice,

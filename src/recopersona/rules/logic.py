@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 
 from recopersona.data.feature_table import FlagColumn
-from recopersona.data.types import Array, Mask
+from recopersona.data.types import Mask
 from recopersona.rules.asked import Asked, Tables
 from recopersona.rules.given import Given
-from recopersona.rules.labels import Coded, Label
-from recopersona.rules.operands import ColumnOf, Evaluated, Needs, Rows
+from recopersona.rules.labels import Label
+from recopersona.rules.operands import ColumnOf, Evaluated, Needs, Rows, at
 
 
 class Condition(Evaluated, ABC):
@@ -78,10 +78,10 @@ class FlagOf(Condition):
         self.column: Callable[[], FlagColumn] = column
 
     def true(self, rows: Rows, asked: Asked) -> Mask:
-        return np.equal(self.column().values[rows], 1)
+        return np.equal(at(self.column().values, rows), 1)
 
     def false(self, rows: Rows, asked: Asked) -> Mask:
-        return np.equal(self.column().values[rows], 0)
+        return np.equal(at(self.column().values, rows), 0)
 
 
 class Opposite(Condition):
@@ -184,41 +184,20 @@ class Known(Condition):
         return not known if self.of_request else np.logical_not(known)
 
 
-class StartingWith(Condition):
-    """Text that starts with some other; what is no text does not."""
+class FlagAsLabel(Label):
+    """True or false beside a list."""
 
-    def __init__(self, label: Label, start: str) -> None:
-        super().__init__(label.needs)
-        self.label, self.start = label, start
-        self.kept: tuple[Array, Mask] | None = None
+    def __init__(self, condition: Condition) -> None:
+        super().__init__(condition.needs)
+        self.condition = condition
 
-    def true(self, rows: Rows, asked: Asked) -> Mask | bool:
-        return self._answer(True, rows, asked)
-
-    def false(self, rows: Rows, asked: Asked) -> Mask | bool:
-        return self._answer(False, rows, asked)
-
-    def _answer(self, wanted: bool, rows: Rows, asked: Asked) -> Mask | bool:
-        if isinstance(self.label, Coded):
-            codes, categories = self.label.coded(rows)
-            found: Mask = self._of_codes(categories.ids)[codes]
-            return found if wanted else np.logical_and(codes >= 0, ~found)
-        labels = self.label.labels(rows, asked)
-        if isinstance(labels, np.ndarray):
-            told = [one is not None and self._fits(one) is wanted for one in labels.tolist()]
-            return np.array(told, np.bool_)
-        return labels is not None and self._fits(labels) is wanted
-
-    def _fits(self, value: Any) -> bool:
-        return isinstance(value, str) and value.startswith(self.start)
-
-    def _of_codes(self, ids: Array) -> Mask:
-        """Return which values start so, by code, and False for the code -1 at the end."""
-        kept = self.kept
-        if kept is None or kept[0] is not ids:
-            fits = np.fromiter(map(self._fits, [*ids.tolist(), None]), np.bool_, len(ids) + 1)
-            kept = self.kept = ids, fits
-        return kept[1]
+    def labels(self, rows: Rows, asked: Asked) -> Any:
+        true, false = self.condition.true(rows, asked), self.condition.false(rows, asked)
+        if self.of_request:
+            return True if true else False if false else None
+        labels = np.full(np.shape(true), None)
+        labels[true], labels[false] = True, False
+        return labels
 
 
 def everywhere(value: bool, rows: Rows, items: Any) -> Mask:

@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from recopersona.data.ids import IdMap, is_missing
+from recopersona.data.ids import IdMap
 from recopersona.data.types import Indices, Mask
 from recopersona.rules.asked import Asked
-from recopersona.rules.given import READERS, WRONG, Given, described
+from recopersona.rules.given import READERS, WRONG, Given, described, is_no_value
 from recopersona.rules.labels import Coded, Label, codes_of, members
 from recopersona.rules.logic import Condition
 from recopersona.rules.operands import Evaluated, Needs, Numeric, Rows
@@ -31,6 +31,9 @@ class Listing(NamedTuple):
 class Members(Evaluated):
     """A list that is the same for all items."""
 
+    fixed: Listing | None = None
+    """The list, where no request changes it."""
+
     def listing(self, asked: Asked) -> Listing | None:
         """Return the list, or None where it is unknown."""
         raise NotImplementedError
@@ -42,8 +45,12 @@ class WrittenMembers(Members):
     def __init__(self, labels: Sequence[Label]) -> None:
         super().__init__(Needs.all_of(labels))
         self.all = tuple(labels)
+        self.fixed = None if self.needs.request or self.needs.now else self._listing(Asked())
 
     def listing(self, asked: Asked) -> Listing:
+        return self._listing(asked) if self.fixed is None else self.fixed
+
+    def _listing(self, asked: Asked) -> Listing:
         values = [label.labels(slice(0), asked) for label in self.all]
         known = tuple(value for value in values if value is not None)
         return Listing(known, len(known) < len(values))
@@ -71,9 +78,26 @@ class GivenMembers(Members):
         values = [read(member) for member in raw]
         wrong = [one for one, value in zip(raw, values, strict=True) if value is WRONG]
         for member in wrong:
-            if not is_missing(member):
+            if not is_no_value(member):
                 asked.note(f"{self.given.name} holds {described(member)}, which is left out")
         return Listing(tuple(value for value in values if value is not WRONG))
+
+
+class CodesOf:
+    """Looks a list's values up among the categories of a column, once if the list is fixed."""
+
+    def __init__(self, listed: Members) -> None:
+        self.fixed = listed.fixed is not None
+        self.kept: tuple[IdMap, int, Indices] | None = None
+
+    def __call__(self, listing: Listing, categories: IdMap) -> Indices:
+        kept, n_codes = self.kept, len(categories)
+        if kept is not None and kept[0] is categories and kept[1] == n_codes:
+            return kept[2]
+        codes = codes_of(listing.values, categories)
+        if self.fixed:
+            self.kept = categories, n_codes, codes
+        return codes
 
 
 class CodeAmong(Condition):
@@ -82,8 +106,7 @@ class CodeAmong(Condition):
     def __init__(self, coded: Coded, listed: Members) -> None:
         super().__init__(Needs.all_of((coded, listed)))
         self.coded, self.listed = coded, listed
-        self.always = not (listed.needs.request or listed.needs.now)
-        self.kept: tuple[IdMap, int, Indices] | None = None
+        self.codes_of = CodesOf(listed)
 
     def true(self, rows: Rows, asked: Asked) -> Mask:
         (codes, categories), listing = self.coded.coded(rows), self.listed.listing(asked)
@@ -99,14 +122,7 @@ class CodeAmong(Condition):
         return np.logical_and(codes >= 0, np.logical_not(hits, out=hits), out=hits)
 
     def _hits(self, codes: Indices, categories: IdMap, listing: Listing) -> Mask:
-        n_codes, kept = len(categories), self.kept
-        if self.always and kept is not None and kept[0] is categories and kept[1] == n_codes:
-            wanted = kept[2]
-        else:
-            wanted = codes_of(listing.values, categories)
-            if self.always:
-                self.kept = categories, n_codes, wanted
-        return members(codes, wanted, n_codes)
+        return members(codes, self.codes_of(listing, categories), len(categories))
 
 
 class NumberAmong(Condition):

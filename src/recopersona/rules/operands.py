@@ -97,6 +97,12 @@ class ColumnOf:
         return column if len(column) == len(self.items.ids) else self.items.column(self.name)
 
 
+def at(values: Array, rows: Rows) -> Array:
+    """Return the values of some rows; of all, the array itself, which is not to be written into."""
+    # Taking is quicker than indexing with int32.
+    return values if isinstance(rows, slice) else values.take(rows)
+
+
 class Numeric(Evaluated, ABC):
     """A number, a duration or a moment, per item or one for all."""
 
@@ -136,7 +142,7 @@ class NumberOf(Numeric):
         self.column: Callable[[], NumberColumn] = column
 
     def values(self, rows: Rows, asked: Asked) -> Array:
-        return self.column().values[rows]
+        return at(self.column().values, rows)
 
 
 class TimeOf(Numeric):
@@ -148,8 +154,7 @@ class TimeOf(Numeric):
 
     def ms(self, rows: Rows) -> Array:
         """Return int64 milliseconds, `MISSING_TIME` where unknown."""
-        ms: Array = self.column().values[rows]
-        return ms
+        return at(self.column().values, rows)
 
     def values(self, rows: Rows, asked: Asked) -> Array:
         ms = self.ms(rows)

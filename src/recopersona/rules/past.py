@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -41,7 +42,7 @@ class HasDone(Condition):
         super().__init__(Needs(per_item=True, request=True, now=node.within is not None))
         self.items: FeatureTable = tables.items
         self.node = node
-        self.within = None if node.within is None else int(duration_of(node.within))
+        self.within = None if node.within is None else math.ceil(duration_of(node.within))
 
     def true(self, rows: Rows, asked: Asked) -> Mask:
         return self._among(self._told(asked).done, rows)
@@ -80,6 +81,8 @@ class HasDone(Condition):
             within = min(within, now - MISSING_TIME - 1)  # what has no time is never within
             done = past.did(user, event, within=within, now=now, at_least=times)
         perhaps = self._perhaps(past, user, now)
+        if not len(perhaps):  # as nearly always: and a difference of sets takes its time
+            return _Told(done, _NONE)
         return _Told(done, np.setdiff1d(perhaps, done, assume_unique=True))
 
     def _perhaps(self, past: History, user: int, now: int | None) -> Indices:

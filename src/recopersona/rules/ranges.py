@@ -9,7 +9,7 @@ complete: what it cannot see through counts as possible.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Any, TypeAlias
 
@@ -158,9 +158,9 @@ def anything(_: Hashable) -> Values | None:
     return None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Reading:
-    """How conditions are read.
+    """How conditions are read; every question is thought through once.
 
     timezone  of dates without one
     domain    what is known of subjects
@@ -168,31 +168,45 @@ class Reading:
 
     timezone: str = "UTC"
     domain: Domain = anything
+    # Nodes are found by their identity, which is quick; they are kept so that it stays theirs.
+    _boxes: dict[tuple[int, bool, bool], tuple[Expression, list[Box] | None]] = field(
+        default_factory=dict, repr=False
+    )
+    _implied: dict[tuple[int, int], bool] = field(default_factory=dict, repr=False)
 
     def boxes(
         self, node: Expression, wanted: bool = True, or_unknown: bool = False
     ) -> list[Box] | None:
         """Return where a condition is ``wanted`` (or unknown); None where that are too many."""
-        if isinstance(node, Not):
-            return self.boxes(node.value, not wanted, or_unknown)
-        if isinstance(node, (And, Or)):
-            parts = [self.boxes(part, wanted, or_unknown) for part in node.args]
-            return _all_of(parts) if isinstance(node, And) == wanted else _any_of(parts)
-        return self._atom(node, wanted, or_unknown)
+        key = (id(node), wanted, or_unknown)
+        kept = self._boxes.get(key)
+        if kept is None:
+            kept = self._boxes[key] = node, self._spread(node, wanted, or_unknown)
+        return kept[1]
 
     def possible(self, node: Expression, wanted: bool = True, or_unknown: bool = False) -> bool:
         """Tell whether a condition can be ``wanted`` (or unknown), as far as one can see."""
         return self.boxes(node, wanted, or_unknown) != []
 
-    def possible_together(self, parts: Iterable[tuple[Expression, bool, bool]]) -> bool:
-        """Tell whether several conditions can be what is wanted of each for one item."""
-        return _all_of([self.boxes(*part) for part in parts]) != []
+    def decided(self, node: Expression) -> bool:
+        """Tell whether a condition is never or always true, of what is known."""
+        return not (self.possible(node) and self.possible(node, wanted=False))
 
     def implies(self, node: Expression, other: Expression) -> bool:
         """Tell whether another condition is surely true wherever one is."""
-        if node == other:
-            return True
-        return not self.possible_together([(node, True, False), (other, False, True)])
+        key = id(node), id(other)
+        if key not in self._implied:
+            apart = [self.boxes(node), self.boxes(other, wanted=False, or_unknown=True)]
+            self._implied[key] = node == other or all_of(apart) == []
+        return self._implied[key]
+
+    def _spread(self, node: Expression, wanted: bool, or_unknown: bool) -> list[Box] | None:
+        if isinstance(node, Not):
+            return self._spread(node.value, not wanted, or_unknown)
+        if isinstance(node, (And, Or)):
+            parts = [self._spread(part, wanted, or_unknown) for part in node.args]
+            return all_of(parts) if isinstance(node, And) == wanted else _any_of(parts)
+        return self._atom(node, wanted, or_unknown)
 
     def _atom(self, node: Expression, wanted: bool, or_unknown: bool) -> list[Box] | None:
         if isinstance(node, IsUnknown):
@@ -273,25 +287,26 @@ class Reading:
         here = replace(TRUE if held else FALSE, unknown=or_unknown)
         parts: list[list[Box] | None] = [self._box((node.value, value), here) for value in values]
         every = (node.how == "all") == held
-        return _all_of(parts) if every else _any_of(parts)
+        return all_of(parts) if every else _any_of(parts)
 
 
 FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "=", "!=": "!="}
 
 
-def _all_of(parts: list[list[Box] | None]) -> list[Box] | None:
+def all_of(parts: list[list[Box] | None]) -> list[Box] | None:
     """Return the boxes of conditions that all hold."""
-    if [] in parts:
-        return []
+    seen = sorted((part for part in parts if part is not None), key=len)
     found: list[Box] = [{}]
-    for part in parts:
-        if part is None:  # what cannot be seen through rules nothing out
+    whole = len(seen) == len(parts)
+    for part in seen:
+        if len(found) * len(part) > MOST_BOXES:  # what cannot be seen through rules nothing out
+            whole = False
             continue
         joined = (_joined(ours, theirs) for ours in found for theirs in part)
         found = [box for box in joined if box is not None]
-        if len(found) > MOST_BOXES:
-            return None
-    return found if None not in parts or not found else None
+        if not found:
+            return []
+    return found if whole else None
 
 
 def _any_of(parts: list[list[Box] | None]) -> list[Box] | None:

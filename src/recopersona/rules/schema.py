@@ -188,12 +188,16 @@ class RuleSchema:
         """
         return self._readable[of].get(name)
 
+    def table(self, of: str) -> FeatureTable | None:
+        """Return the table of a namespace, or None where only kinds are known."""
+        return self._tables.get("item" if of == "seed" else of)
+
     def facts(self, of: str, name: str) -> Facts | None:
         """Return what a column holds, or None where only its kind is known.
 
         Counted on the first question, and again only where the column has changed since.
         """
-        table = self._tables.get("item" if of == "seed" else of)
+        table = self.table(of)
         column = None if table is None else table.columns.get(name)
         if table is None or column is None:
             return None

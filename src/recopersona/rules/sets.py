@@ -11,9 +11,9 @@ from recopersona.data.ids import UNKNOWN, IdMap
 from recopersona.data.types import Array, Indices, Mask
 from recopersona.kernels.sets import mark_sets, mark_some_sets
 from recopersona.rules.asked import Asked
-from recopersona.rules.labels import Coded, Label, code_or_absent, codes_of, translated
+from recopersona.rules.labels import Coded, Label, Translation, code_or_absent
 from recopersona.rules.logic import Condition
-from recopersona.rules.members import Listing, Members
+from recopersona.rules.members import CodesOf, Listing, Members
 from recopersona.rules.operands import ColumnOf, Evaluated, Needs, Rows
 
 
@@ -66,7 +66,7 @@ class _OfSets(Condition):
 
     def __init__(self, sets: SetOf, listed: Members) -> None:
         super().__init__(Needs.all_of((sets, listed)))
-        self.sets, self.listed = sets, listed
+        self.sets, self.listed, self.codes_of = sets, listed, CodesOf(listed)
 
     def true(self, rows: Rows, asked: Asked) -> Mask:
         listing, column = self.listed.listing(asked), self.sets.column()
@@ -94,7 +94,7 @@ class _Marked(_OfSets):
 
     def _marks(self, rows: Rows, column: SetColumn, listing: Listing) -> Array:
         marks_of = np.full(len(column.categories) + 1, _OUT, np.uint8)
-        marks_of[codes_of(listing.values, column.categories)] = _IN
+        marks_of[self.codes_of(listing, column.categories)] = _IN
         return self.sets.marks(rows, column, marks_of)
 
 
@@ -140,7 +140,7 @@ class HasAll(_OfSets):
     def _complete(self, rows: Rows, column: SetColumn, listing: Listing) -> Mask:
         """Tell which sets are known and have all known members of the list."""
         complete = self.sets.known(rows, column)
-        wanted = codes_of(listing.values, column.categories)
+        wanted = self.codes_of(listing, column.categories)
         if len(wanted) < len(set(listing.values)):  # one of them is in no set at all
             complete[:] = False
             return complete
@@ -207,7 +207,7 @@ class InItsSet(_OfTwo):
 
     def __init__(self, label: Label, sets: SetOf) -> None:
         super().__init__(Needs.all_of((label, sets)))
-        self.label, self.sets = label, sets
+        self.label, self.sets, self.translated = label, sets, Translation()
 
     def _told(self, rows: Rows, asked: Asked) -> tuple[Mask, Mask]:
         column = self.sets.column()
@@ -220,7 +220,7 @@ class InItsSet(_OfTwo):
     def _codes(self, rows: Rows, asked: Asked, categories: IdMap) -> Indices:
         """Return the values' codes among the sets' members: -1 unknown, -2 in no set."""
         if isinstance(self.label, Coded):
-            return translated(*self.label.coded(rows), categories)
+            return self.translated(*self.label.coded(rows), categories)
         values = self.label.labels(rows, asked).tolist()
         return np.array([code_or_absent(value, categories) for value in values], np.int32)
 
@@ -231,13 +231,14 @@ class SetsCompared(_OfTwo):
     def __init__(self, sets: SetOf, how: str, others: SetOf) -> None:
         super().__init__(Needs.all_of((sets, others)))
         self.sets, self.how, self.others = sets, how, others
+        self.translated = Translation()
 
     def _told(self, rows: Rows, asked: Asked) -> tuple[Mask, Mask]:
         column, other = self.sets.column(), self.others.column()
         known = self.sets.known(rows, column) & self.others.known(rows, other)
         place, codes = self.sets.runs(rows, column)
         other_place, others = self.others.runs(rows, other)
-        others = translated(others, other.categories, column.categories)
+        others = self.translated(others, other.categories, column.categories)
         # A row and a code in one number.
         n_codes = len(column.categories) + 1
         held = np.isin(other_place * n_codes + others, place * n_codes + codes) & (others >= 0)

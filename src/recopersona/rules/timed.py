@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -14,17 +16,24 @@ from recopersona.rules.crossings import Calendar, Crossing, moments, quiet_aroun
 
 
 class _Book:
-    """A calendar, and which items changed since it was written: those are always asked again."""
+    """A calendar, and the items that changed since it was written.
+
+    n_items   how many it knows; later ones are new
+    changed   items to ask again, one array for each change
+    moved     those of them whose moments may be others now
+    """
 
     def __init__(self, calendar: Calendar, n_items: int) -> None:
         self.calendar, self.n_items = calendar, n_items
         self.changed: list[Indices] = []
+        self.moved: list[Indices] = []
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Still:
     """Answers that hold from one moment to another; never changed, but replaced.
 
+    number    no other has this one
     now       a moment within, None where time is unknown
     bits      packed answers, uint8 (at least ceil(n_items / 8),)
     count     how many are yes
@@ -39,6 +48,7 @@ class Still:
     n_items: int
     book: _Book
     absorbed: int
+    number: int = field(default_factory=itertools.count().__next__)
 
 
 class TimedBitmap:
@@ -65,13 +75,14 @@ class TimedBitmap:
         self, question: Question, crossings: tuple[Crossing, ...] | None, items: FeatureTable
     ) -> None:
         self._question, self._crossings, self._items = question, crossings, items
+        self._times = {name for one in crossings or () for name, _ in one.columns}
         self._book = self._fresh_book()
         self._still: Still | None = None
 
     def at(self, now: int | None) -> Still:
         """Return the answers at a moment."""
         still, book = self._still, self._book
-        if still is not None and (still.book is not book or len(self._items) < still.n_items):
+        if still is not None and still.book is not book:
             still = None
         if (
             still is not None
@@ -87,33 +98,34 @@ class TimedBitmap:
         """Note that some items have to be asked again."""
         if self._question.reads.isdisjoint(names):
             return
-        if self._crossings is None:
+        if self._crossings is None or len(self._book.changed) > _UNASKED:
             self._book = self._fresh_book()
-        else:
-            self._book.changed.append(rows)
+            return
+        if not self._times.isdisjoint(names):
+            self._book.moved.append(rows)
+        self._book.changed.append(rows)
 
     def _made(self, now: int | None, before: Still | None, book: _Book) -> Still:
         n_items, absorbed = len(self._items), len(book.changed)
         if now is None or self._crossings is None:
             return self._asked_of_all(now, n_items, (1, 0), book, absorbed)
-        loose = np.arange(book.n_items, n_items, dtype=np.int32)
-        if absorbed:
-            loose = np.unique(np.concatenate([*book.changed[:absorbed], loose]))
+        loose = _together([*book.moved, np.arange(book.n_items, n_items, dtype=np.int32)])
         times, rows = moments(self._crossings, self._items, loose)
-        kept, quiet = book, quiet_around(now, [book.calendar.times, np.sort(times)])
-        if absorbed > _MANY or len(loose) > max(_MANY, n_items >> 8):
-            kept, absorbed = self._with_more(book, times, rows), 0
-            self._book = kept
+        quiet = quiet_around(now, [book.calendar.times, np.sort(times)])
+        again = None
         if before is not None and before.now is not None:
             crossed = book.calendar.between(before.now, now)
-            again = np.concatenate([crossed, loose])
-            if len(again) <= n_items >> 3:
-                return self._asked_of_some(now, before, again, n_items, quiet, kept, absorbed)
-        return self._asked_of_all(now, n_items, quiet, kept, absorbed)
+            again = _together([crossed, loose, *book.changed[before.absorbed : absorbed]])
+        if absorbed > _MANY or len(loose) > max(_MANY, n_items >> 8):
+            book, absorbed = self._with_more(book, times, rows), 0
+            self._book = book
+        if before is not None and again is not None and len(again) <= n_items >> 3:
+            return self._asked_of_some(now, before, again, n_items, quiet, book, absorbed)
+        return self._asked_of_all(now, n_items, quiet, book, absorbed)
 
     def _with_more(self, book: _Book, times: Array, rows: Indices) -> _Book:
         """Write the items that changed into the calendar."""
-        calendar = book.calendar.with_more(times, rows)
+        calendar = book.calendar.with_more(times, rows) if len(times) else book.calendar
         n_comparisons = len(self._crossings or ())
         if len(calendar.times) > 2 * n_comparisons * len(self._items) + _MANY:
             return self._fresh_book()  # most of its entries are out of date
@@ -150,5 +162,17 @@ class TimedBitmap:
         return Still(now, *quiet, bits, count, n_items, book, absorbed)
 
 
+def _together(arrays: Sequence[Indices]) -> Indices:
+    """Return all of some items, each once."""
+    some = [rows for rows in arrays if len(rows)]
+    if not some:
+        return np.empty(0, np.int32)
+    found: Indices = np.unique(np.concatenate(some))
+    return found
+
+
 _MANY = 256
 """Changes that are looked through at every turn before they are written into the calendar."""
+
+_UNASKED = 20_000
+"""Changes that are remembered while nobody asks; with more, all are asked anew."""
