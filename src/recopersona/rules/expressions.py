@@ -1,7 +1,8 @@
 """Reads expressions: one loop over operators by how strongly they bind, one step per value.
 
 Both the brackets that stand open and the nodes above a value are counted on the way down, so that
-no text, however it is nested, comes near Python's own limit.
+no text, however it is nested, comes near Python's own limit. How deep long sums are nested shows
+only afterwards: `excess_of` looks at whole expressions, in a `RuleSet` those of all its rules.
 """
 
 from __future__ import annotations
@@ -17,9 +18,8 @@ from recopersona.rules.limits import (
     MOST_OPERATIONS,
     TOO_DEEP,
     TOO_MANY,
-    excess_of,
 )
-from recopersona.rules.literals import is_moment, moment_from, number_from, text_from
+from recopersona.rules.literals import UNITS, is_moment, moment_from, number_from, text_from
 from recopersona.rules.mistakes import (
     no_chain,
     no_count,
@@ -47,7 +47,6 @@ from recopersona.rules.nodes import (
     In,
     IsUnknown,
     Members,
-    Negative,
     Not,
     Param,
     StartsWith,
@@ -125,15 +124,6 @@ class ExpressionReader:
         return found
 
     # -- conditions and numbers ------------------------------------------------------------
-
-    def whole(self, lowest: int = OR) -> Expression:
-        """Read an expression that stands by itself in a rule."""
-        start = self.at
-        found = self.expression(lowest)
-        # With few tokens there cannot be many nodes, and most rules need not be looked over.
-        if self.at - start > MOST_DEPTH and (problem := excess_of(found)):
-            self.fail(problem, start)
-        return found
 
     def expression(self, lowest: int) -> Expression:
         """Read values as long as the operators between them bind at least so strongly."""
@@ -297,10 +287,9 @@ class ExpressionReader:
         """Read what a minus stands before; with a number it is one number."""
         at = self.at
         word, place = self.words[at + 1], self.places[at]
-        if word[:1].isdigit() and not is_moment(word):
+        if word[:1].isdigit() and word[-1:] not in _UNIT_ENDS and not is_moment(word):
             self.at += 2
-            found = number_from(word, self.text, place, sign=-1)
-            return Negative(found, place=place) if isinstance(found, Duration) else found
+            return number_from(word, self.text, place, sign=-1)
         self.at += 1
         self.operation()
         return negative(self.expression(VALUE), place=place)
@@ -419,6 +408,7 @@ class ExpressionReader:
 
 
 Reader = Callable[[ExpressionReader], Expression]
+_UNIT_ENDS = frozenset(unit[-1] for unit in UNITS)
 _QUOTES = ('"', "'")
 _BY_SIGN: Mapping[str, Reader] = (
     dict.fromkeys("0123456789", ExpressionReader.number)

@@ -48,7 +48,7 @@ def _problem(word: str, character: str) -> str:
         likely = f"write {shown(plain)[1:-1]}, or {shown(quoted)[1:-1]} if it is really called so"
         return f"{_named(character)} only looks like a letter of the language; {likely}."
     if character.isalnum():
-        return f"names and words are of a to z, got {_named(character)}; write {quoted} in quotes."
+        return f"{_named(character)} is no letter of the language; write it in quotes: {quoted}."
     return f"{_named(character)} is no sign of the rule language; delete it."
 
 

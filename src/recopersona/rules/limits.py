@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from operator import attrgetter
+from typing import Any
+
 from recopersona.rules.nodes import (
     And,
     Arithmetic,
@@ -27,7 +31,7 @@ MOST_DEPTH = 32
 MOST_RULES = 256
 """In one set."""
 
-MOST_OPERATIONS = 6_000
+MOST_OPERATIONS = 5_500
 """Comparisons, sums and the like in one set: what 64 KiB of sensible rules cannot reach."""
 
 MOST_COUNT = 2**31 - 1
@@ -52,7 +56,7 @@ def excess_of(*expressions: Expression) -> str | None:
     True
     """
     seen, operations = 0, 0
-    level = [whole for whole in expressions if type(whole) in _HAS_PARTS]
+    level = [whole for whole in expressions if type(whole) in _PARTS]
     for _ in range(MOST_DEPTH):
         if not level:
             return None
@@ -63,7 +67,7 @@ def excess_of(*expressions: Expression) -> str | None:
             seen += len(parts)
             if seen > MOST_BYTES:
                 return TOO_LONG
-            below += [part for part in parts if type(part) in _HAS_PARTS]
+            below += [part for part in parts if type(part) in _PARTS]
         if operations > MOST_OPERATIONS:
             return TOO_MANY
         level = below
@@ -79,22 +83,20 @@ def parts_of(expression: Expression) -> tuple[Expression, ...]:
     >>> parts_of(Compare(">", Field("item", "stock"), Number(0)))
     (Field(of='item', name='stock'), Number(value=0))
     """
-    match expression:
-        case And() | Or() | Call():
-            return expression.args
-        case Compare() | Arithmetic():
-            return expression.left, expression.right
-        case Between():
-            return expression.value, expression.low, expression.high
-        case In() | Has():
-            members = expression.members
-            return (expression.value, *(members if isinstance(members, tuple) else (members,)))
-        case Not() | Negative() | IsUnknown() | StartsWith():
-            return (expression.value,)
-    return ()
+    parts = _PARTS.get(type(expression))
+    return () if parts is None else parts(expression)
 
 
-_JOINS = frozenset({And, Or})
-_HAS_PARTS = frozenset(
-    {And, Or, Not, Compare, In, Between, Has, StartsWith, IsUnknown, Arithmetic, Negative, Call}
+def _members_too(test: Any) -> tuple[Expression, ...]:
+    members = test.members
+    return (test.value, *(members if isinstance(members, tuple) else (members,)))
+
+
+_PARTS: dict[type, Callable[[Any], tuple[Expression, ...]]] = (
+    dict.fromkeys((And, Or, Call), attrgetter("args"))
+    | dict.fromkeys((Compare, Arithmetic), attrgetter("left", "right"))
+    | dict.fromkeys((Not, Negative, IsUnknown, StartsWith), lambda whole: (whole.value,))
+    | dict.fromkeys((In, Has), _members_too)
+    | {Between: attrgetter("value", "low", "high")}
 )
+_JOINS = frozenset({And, Or})

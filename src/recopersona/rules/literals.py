@@ -157,9 +157,10 @@ def check_timezone(name: str, text: str | None = None, place: int = -1) -> None:
 
 def text_from(word: str, text: str, place: int) -> str:
     r"""Return what stands between quotes, its ``\"``, ``\\``, ``\n`` and ``\uXXXX`` undone."""
-    quote = word[0]
-    backslashes = len(word) - 1 - len(word[:-1].rstrip("\\"))
-    if len(word) < 2 or word[-1] != quote or backslashes % 2:
+    quote, closed = word[0], len(word) > 1 and word[-1] == word[0]
+    if closed and "\\" in word:  # the last quote may itself be written with a backslash
+        closed = (len(word) - 1 - len(word[:-1].rstrip("\\"))) % 2 == 0
+    if not closed:
         raise RuleError(
             f"this text has no end; write {quote} where it ends, on the same line.", text, place
         )

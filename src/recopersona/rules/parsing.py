@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from recopersona.rules.expressions import SUM, ExpressionReader
-from recopersona.rules.limits import MOST_RULES, TOO_MANY_RULES
+from recopersona.rules.expressions import OR, SUM, ExpressionReader
+from recopersona.rules.limits import MOST_RULES, TOO_MANY_RULES, excess_of
 from recopersona.rules.literals import (
     check_timezone,
     ends_before,
@@ -81,7 +81,7 @@ def parse_rules(text: str) -> RuleSet:
     Parameters
     ----------
     text : str
-        At most 64 KiB, 256 rules and 6,000 operations; expressions nested at most 32 deep.
+        At most 64 KiB, 256 rules and 5,500 operations; expressions nested at most 32 deep.
 
     Returns
     -------
@@ -130,9 +130,11 @@ def parse_expression(text: str) -> Expression:
     Compare(op='>', left=Field(of='item', name='stock'), right=Number(value=0))
     """
     reader = ExpressionReader(text)
-    found = reader.whole()
+    found = reader.expression(OR)
     if reader.words[reader.at]:
         reader.fail(no_operator(reader.words, reader.at))
+    if problem := excess_of(found):
+        reader.fail(problem, 0)
     return found
 
 
@@ -208,21 +210,21 @@ class _RuleReader(ExpressionReader):
 
     def require(self) -> dict[str, Any]:
         """Read what REQUIRE and EXCLUDE are about."""
-        return {"where": self.whole()}
+        return {"where": self.expression(OR)}
 
     def boost(self) -> dict[str, Any]:
         """Read what BOOST and BURY are about."""
-        where = None if self.keys[self.at] == "BY" else self.whole()
+        where = None if self.keys[self.at] == "BY" else self.expression(OR)
         self.expect("BY", "BY and a factor")
-        return {"where": where, "by": self.whole(SUM)}
+        return {"where": where, "by": self.expression(SUM)}
 
     def pin(self) -> dict[str, Any]:
         """Read what is pinned, and the slots."""
-        where = self.whole()
+        where = self.expression(OR)
         self.expect("AT", "AT and a slot")
         slots: dict[int, None] = {}
         while not slots or self.skip(","):
-            slot = self.count("the number of a slot", least=1)
+            slot = self.count("a slot, counted", least=1)
             if slot in slots:
                 self.fail(f"slot {slot} is named twice; write it once.", self.at - 1)
             slots[slot] = None
@@ -238,7 +240,7 @@ class _RuleReader(ExpressionReader):
         if self.keys[self.at] == "PER":
             self.fail("PER stands before IN TOP or IN ANY; move it there.")
         if self.skip("WHERE"):
-            parts["where"] = self.whole()
+            parts["where"] = self.expression(OR)
         elif "per" not in parts:
             self.fail(_no_group(self.words[self.at]), start)
         return parts
@@ -247,7 +249,7 @@ class _RuleReader(ExpressionReader):
         """Read how many of what."""
         parts = {"amount": self.amount(), "window": self.window()}
         self.expect("WHERE", "WHERE and a condition")
-        return {**parts, "where": self.whole()}
+        return {**parts, "where": self.expression(OR)}
 
     # -- parts of rules --------------------------------------------------------------------
 
@@ -277,7 +279,7 @@ class _RuleReader(ExpressionReader):
     def when(self) -> Expression:
         """Read what is decided once per request."""
         self.of_request = True
-        found = self.whole()
+        found = self.expression(OR)
         self.of_request = False
         return found
 
