@@ -45,9 +45,9 @@ test: $(DEV)  ## the kernels uncompiled, then the whole suite with its coverage
 	@echo "All tests ..."
 	@.venv/bin/python -m pytest --cov --cov-append --cov-report=term
 
-fuzz: $(DEV)  ## a minute of damaged logs for every decoder; SECONDS=600 for more
+fuzz: $(DEV)  ## a minute of damaged logs, one of damaged rules; SECONDS=600 for more of each
 	@RECOPERSONA_FUZZ_SECONDS=$(or $(SECONDS),60) .venv/bin/python -m pytest -q -p no:cacheprovider \
-	    tests/events/test_fuzz.py
+	    tests/events/test_fuzz.py tests/rules/test_fuzz.py
 
 lint: $(DEV)  ## ruff, mypy and the directions of imports
 	@.venv/bin/python -m ruff check .

@@ -57,6 +57,9 @@ def cheap(items):
     return items["price"] < 100
 
 
+RULES = "RULE cap: LIMIT 3 PER item.brand"
+
+
 def shop():
     random = np.random.default_rng(1)
     times = pd.to_datetime(1_700_000_000_000 + random.integers(0, 10**9, 400), unit="ms")
@@ -91,7 +94,9 @@ MODELS = {
     "popular": lambda: rp.Popularity(half_life=timedelta(days=7)),
     "visits": lambda: rp.SessionKNN(k=5),
     "home": lambda: rp.Pipeline(
-        candidates=[rp.ItemKNN(k=5), rp.Popularity()], rules=[cheap], ranker=Ranker(step=2.0)
+        candidates=[rp.ItemKNN(k=5), rp.Popularity()],
+        rules=[cheap, RULES],
+        ranker=Ranker(step=2.0),
     ),
     "content": rp.ContentKNN,
     "words": lambda: rp.ContentKNN(encoder=rp.AttributeEncoder(text=TfidfVectorizer())),
@@ -556,7 +561,25 @@ REFUSED = {
     "a decision that is a number": ("home", within("decisions_", pairs=[["d", 5]])),
     "counts in a list": ("home", learned(feedback_counts_=LIST)),
     "a ranker that is a number": ("home", learned(ranker_=5)),
-    "a rule that is a number": ("home", learned(rules_={"$": "list", "parts": [5]})),
+    "rules in a list": ("home", learned(rules_={"$": "list", "parts": [5]})),
+    "rules that are a number": ("home", learned(rules_=5)),
+    "rules without a text": ("home", within("rules_", text=None)),
+    "rules in bytes": ("home", within("rules_", text=LIST)),
+    "rules that cannot be read": ("home", within("rules_", text="LIMIT 3 PER")),
+    "rules of an unknown column": ("home", within("rules_", text="EXCLUDE item.gft")),
+    "rules of another kind": ("home", within("rules_", text="REQUIRE item.brand > 3")),
+    "too many rules": ("home", within("rules_", text="EXCLUDE item.gift;" * 257)),
+    "rules beyond 64 KiB": ("home", within("rules_", text="#" * 70_000)),
+    "rules nested too deep": (
+        "home", within("rules_", text=f"EXCLUDE {'(' * 99_999}item.gift{')' * 99_999}")),
+    "one rule in place of a set": ("home", within("rules_", **{"class": "Limit"})),
+    "rules of a class that is none": ("home", within("rules_", **{"class": "Worded"})),
+    "rules of a model's class": ("home", within("rules_", **{"class": "ALS"})),
+    "a parameter that cannot be read": ("home", within("rules", parts=[
+        {"$": "worded", "class": "RuleSet", "module": "recopersona.rules", "text": "EXCLUDE"}])),
+    "a path that is a number": ("home", within("rules", parts=[{"$": "path", "path": 5}])),
+    "a function that is a number": ("home", learned(functions_={"$": "list", "parts": [5]})),
+    "functions that are none": ("home", learned(functions_=None)),
     # a matrix, a generator, an id
     "a matrix that wraps around": ("shelf", lambda file: file.put(
         file.find("given")["pairs"][0][1]["parts"]["parts"][2],

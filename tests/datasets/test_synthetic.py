@@ -273,3 +273,29 @@ def test_a_size_below_one_is_refused_by_name(parameters, name):
         ParameterError, match=f"{name} must be a whole number of at least 1, got {value}"
     ):
         synthetic_shop(**parameters)
+
+
+def test_what_rules_speak_of_is_in_the_shop_and_some_of_it_unknown():
+    shop = synthetic_shop()
+    goods, people = shop.catalogue, shop.customers
+    assert goods["discount"].between(0, 1).all()
+    assert 0.1 < (goods["discount"] > 0).mean() < 0.3
+    assert 0.02 < goods["sponsored"].mean() < 0.1
+    assert 0.02 < goods["adult"].mean() < 0.1
+    assert 0.01 < goods["adult"].isna().mean() < 0.1
+    assert (people["price_lo"].dropna() < people["price_hi"].dropna()).all()
+    assert people["price_lo"].isna().equals(people["price_hi"].isna())
+    assert 0.1 < people["price_hi"].isna().mean() < 0.5
+    assert 0.05 < people["refused_brands"].str.len().gt(0).mean() < 0.15
+    assert set(people["refused_brands"].explode().dropna()) <= set(goods["brand"])
+    kinds = [shop.item_features.column(name).kind for name in ("discount", "sponsored", "adult")]
+    assert kinds == ["number", "flag", "flag"]
+    assert shop.user_features.column("refused_brands").kind == "set"
+
+
+def test_an_age_lies_in_its_band():
+    people = synthetic_shop().customers.dropna(subset="age")
+    first = people["age_band"].str[:2].astype(float)
+    last = people["age_band"].str[3:].replace("", "120").astype(float)
+    assert people["age"].between(first, last).all()
+    assert 1_500 < len(people) < 1_900

@@ -80,8 +80,7 @@ BAD = {
     "two of a name": (
         {"candidates": [("a", rp.ALS()), ("a", rp.ALS())]}, "'a' cannot name a part; use"),
     "a name with __": ({"candidates": [("a__b", rp.ALS())]}, "'a__b' cannot name a part"),
-    "a rule as text": ({"rules": "item.stock > 0"}, "rules must be functions of"),
-    "a rule of three": ({"rules": lambda a, b, c: a}, "rules must be functions of"),
+    "a rule of three": ({"rules": lambda a, b, c: a}, "rules must be text of the rule language"),
     "a ranker that is none": ({"ranker": 7}, "Pipeline: ranker must be a function"),
     "weights of nobody": ({"weights": {"als": 1.0}}, "weights name 'als', which is no candidate"),
     "a misspelt weight": ({"weights": {"itemkn": 1.0}}, "did you mean 'itemknn'"),

@@ -13,6 +13,7 @@ from dataclasses import fields
 from datetime import timedelta
 from functools import cached_property
 from itertools import pairwise
+from pathlib import Path, PurePath
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 from uuid import UUID
@@ -27,6 +28,7 @@ from recopersona import names
 from recopersona.base.parameters import check_parameters
 from recopersona.base.part import Part, is_learned
 from recopersona.base.recommender import Recommender, require_array
+from recopersona.base.worded import Worded
 from recopersona.data.decision import Decision
 from recopersona.data.feature_table import (
     COLUMN_KINDS,
@@ -200,6 +202,15 @@ class Writer:
             "fields": self._attributes(held, where),
         }
 
+    def _worded(self, said: Worded, _: str) -> Tree:
+        kind = type(said)
+        return {
+            "$": "worded",
+            "class": kind.__name__,
+            "module": kind.__module__,
+            "text": said._in_words(),
+        }
+
     def _function(self, function: Function, where: str) -> Tree:
         name = _function_name(function, where)
         known, place = self._functions.setdefault(name, (function, where))
@@ -247,6 +258,7 @@ class Writer:
         (tuple, list): _sequence,
         Mapping: _dict,
         Part: _part,
+        Worded: _worded,
         IdMap: _id_map,
         History: _history,
         FeatureTable: _feature_table,
@@ -258,6 +270,7 @@ class Writer:
         pd.DataFrame: _frame,
         timedelta: lambda _, value, __: {"$": "timedelta", "seconds": value.total_seconds()},
         UUID: lambda _, value, __: {"$": "uuid", "hex": value.hex},
+        PurePath: lambda _, value, __: {"$": "path", "path": str(value)},
     }
 
 
@@ -399,6 +412,13 @@ class Reader:
         values, index, columns = self.decode(tree["parts"])
         return pd.DataFrame(values, index=index, columns=columns)
 
+    def _worded(self, tree: Tree) -> Worded:
+        kind, text = _class_named(tree["class"], tree["module"], Worded), tree["text"]
+        if not isinstance(text, str):
+            raise DataError(f"a {kind.__name__} must be kept as text.")
+        said: Worded = kind._of_words(text)
+        return said
+
     def _record(self, tree: Tree) -> Any:
         kind = _RECORDS[tree["class"]]
         record = kind(**self._attributes(tree["fields"]))
@@ -433,6 +453,8 @@ class Reader:
         "dict": _dict,
         "timedelta": lambda _, tree: timedelta(seconds=tree["seconds"]),
         "uuid": lambda _, tree: UUID(hex=tree["hex"]),
+        "path": lambda _, tree: Path(tree["path"]),
+        "worded": _worded,
         "part": _part,
         "IdMap": _id_map,
         "History": _history,
@@ -486,12 +508,19 @@ def _function_name(function: Function, where: str) -> str:
 
 
 def _part_class(name: str, module: str) -> type[Part]:
+    kind: type[Part] = _class_named(name, module, Part)
+    if issubclass(kind, Recommender) and kind._fit is Recommender._fit:
+        raise ArtifactError(f"{name!r} is no model, but what models are derived from.")
+    return kind
+
+
+def _class_named(name: str, module: str, base: Any) -> Any:
     """Find a class by name: the library's among its own, a user's among those defined so far."""
     if _is_library(module) and name in names.PUBLIC_NAMES:
         names.resolve(name)  # importing it defines it
     found = [
         kind
-        for kind in _subclasses(Part)
+        for kind in _subclasses(base)
         if kind.__name__ == name and _is_library(kind.__module__) == _is_library(module)
     ]
     if not found:
@@ -499,13 +528,10 @@ def _part_class(name: str, module: str) -> type[Part]:
             f"the model's class {name!r} is not defined here; import it before loading "
             f"(it was saved from {module})."
         )
-    kind = _nearest_class(found, module)
-    if issubclass(kind, Recommender) and kind._fit is Recommender._fit:
-        raise ArtifactError(f"{name!r} is no model, but what models are derived from.")
-    return kind
+    return _nearest_class(found, module)
 
 
-def _nearest_class(found: list[type[Part]], module: str) -> type[Part]:
+def _nearest_class(found: list[type], module: str) -> type:
     """Pick the class that the module names now; else its latest; else that of the only other."""
     name = found[0].__name__
     current = vars(sys.modules[module]).get(name) if module in sys.modules else None
@@ -523,9 +549,10 @@ def _is_library(module: str) -> bool:
     return module.partition(".")[0] == "recopersona"
 
 
-def _subclasses(kind: type[Part]) -> Iterable[type[Part]]:
+def _subclasses(kind: type) -> Iterable[type]:
     """Return what is derived from a class, the latest first."""
-    for child in reversed(kind.__subclasses__()):
+    children: list[type] = kind.__subclasses__()
+    for child in reversed(children):
         yield child
         yield from _subclasses(child)
 

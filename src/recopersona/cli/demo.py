@@ -74,9 +74,7 @@ def prepare(shop: RawShop, story: Story) -> pd.DataFrame:
 
 def best_pipeline(shop: RawShop) -> Pipeline:
     """The pipeline that the demo shows; nothing in it was tuned to the held-out weeks."""
-    return Pipeline(
-        candidates=[ALS(), ItemKNN(), Popularity(half_life="7d")], rules=list(shop.rules)
-    )
+    return Pipeline(candidates=[ALS(), ItemKNN(), Popularity(half_life="7d")], rules=shop.rules)
 
 
 def measure(shop: RawShop, events: pd.DataFrame, story: Story) -> None:

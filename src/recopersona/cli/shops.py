@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -17,20 +16,23 @@ from recopersona.events.reading import read_events
 ONLINE_RETAIL_ITEM = r"\d{5}[A-Z]*"
 """Five digits and perhaps letters: the other stock codes are postage, fees and corrections."""
 
+IN_STOCK = "RULE in_stock: REQUIRE item.stock > 0"
+PRICED = "RULE priced: REQUIRE item.price > 0"
+
 
 @dataclass(frozen=True, eq=False)
 class RawShop:
     """A log as it was found, and what is needed to make sense of it.
 
     catalogue     gives the items known from some part of the events
-    rules         what the pipeline's filter asks of an item
+    rules         what may be shown, in the rule language; empty for everything
     item_pattern  what an item id looks like, where the log holds other things too
     """
 
     name: str
     log: pd.DataFrame
     catalogue: Callable[[pd.DataFrame], pd.DataFrame]
-    rules: tuple[Callable[..., Any], ...] = ()
+    rules: str = ""
     item_pattern: str | None = None
 
     def names(self, dataset: Dataset) -> dict[Id, str]:
@@ -46,7 +48,7 @@ def made_up_shop(quick: bool) -> RawShop:
     """A synthetic shop's careless export, with its catalogue."""
     shop = synthetic_shop(400, 120) if quick else synthetic_shop()
     log, _ = shop.raw_log()
-    return RawShop("a synthetic shop", log, lambda _: shop.catalogue, (in_stock,))
+    return RawShop("a synthetic shop", log, lambda _: shop.catalogue, IN_STOCK)
 
 
 def logged_shop(path: str) -> RawShop:
@@ -57,19 +59,9 @@ def logged_shop(path: str) -> RawShop:
         Path(path).name,
         log,
         catalogue_from_log,
-        (priced,) if "price" in log.columns else (),
+        PRICED if "price" in log.columns else "",
         ONLINE_RETAIL_ITEM if online_retail else None,
     )
-
-
-def in_stock(items: pd.DataFrame) -> pd.Series:
-    """Rule: only what can be sent."""
-    return items["stock"] > 0
-
-
-def priced(items: pd.DataFrame) -> pd.Series:
-    """Rule: only what has a price."""
-    return items["price"] > 0
 
 
 def catalogue_from_log(events: pd.DataFrame) -> pd.DataFrame:

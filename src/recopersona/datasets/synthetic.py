@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -30,10 +30,12 @@ class SyntheticShop(Dataset):
         One row per event in order of time: ``user_id item_id timestamp event quantity price
         event_id``; the price is for one piece.
     catalogue : DataFrame
-        One row per item: ``item_id name brand category price margin stock created_at``; the
-        margin is money per piece.
+        One row per item: ``item_id name brand category price margin stock created_at discount
+        sponsored adult``; the margin is money per piece, the discount a share of the price.
     customers : DataFrame
-        One row per user: ``user_id country device age_band``.
+        One row per user: ``user_id country device age_band age price_lo price_hi
+        refused_brands``. Who told her age told the band too; not everybody said what she pays for
+        a piece at least and at most; few refuse a brand or two.
     affinity : float32 (n_users, n_items)
         The chance that the next item a user looks at is this one, were all items on sale; rows
         sum to 1.
@@ -195,6 +197,10 @@ def synthetic_shop(
     affinity = _chances(taste + goods.appeal)
     events = _write_log(goods, _draw_actions(rng, goods, taste, affinity, days), n_users)
     catalogue, customers = _describe_goods(rng, goods), _describe_people(rng, segment)
+    # What rules speak of has a generator of its own: nothing above depends on it.
+    told = np.random.default_rng(rng.integers(2**62))
+    catalogue = catalogue.assign(**_draw_offers(told, n_items))
+    customers = customers.assign(**_draw_wishes(told, customers["age_band"]))
     read = Dataset.from_frames(
         events, items=catalogue, users=customers, event_weights=EVENT_WEIGHTS, now=_END
     )
@@ -238,6 +244,7 @@ _VISITORS_BY_HOUR = np.array(
     [2, 1, 1, 1, 1, 2, 4, 6, 7, 8, 9, 10, 11, 10, 9, 9, 10, 11, 13, 15, 16, 14, 9, 5], dtype=float
 )
 _AGE_BANDS = np.array(["18-24", "25-34", "35-49", "50-64", "65+"])
+_YEARS_IN_BAND = {"18-24": 7, "25-34": 10, "35-49": 15, "50-64": 15, "65+": 20}
 _ACTIONS = ("view", "cart", "purchase", "return")
 
 
@@ -493,3 +500,35 @@ def _describe_people(rng: np.random.Generator, segment: Array) -> pd.DataFrame:
             "age_band": _AGE_BANDS[age],
         }
     )
+
+
+def _draw_offers(rng: np.random.Generator, n_items: int) -> dict[str, Any]:
+    """Draw how items are sold: most of them as they are; of a few nobody knows who may buy them."""
+    share = rng.choice([0.1, 0.2, 0.3, 0.5], n_items, p=[0.4, 0.3, 0.2, 0.1])
+    adult = pd.array(rng.random(n_items) < 0.05, dtype="boolean")
+    adult[rng.random(n_items) < 0.04] = pd.NA
+    return {
+        "discount": np.where(rng.random(n_items) < 0.2, share, 0.0),
+        "sponsored": rng.random(n_items) < 0.05,
+        "adult": adult,
+    }
+
+
+def _draw_wishes(rng: np.random.Generator, age_band: pd.Series) -> dict[str, Any]:
+    """Draw what customers say of themselves; some say nothing."""
+    n_users = len(age_band)
+    years = rng.random(n_users) * age_band.map(_YEARS_IN_BAND)
+    age = (age_band.str[:2].astype(float) + np.floor(years)).where(rng.random(n_users) < 0.85)
+    told = rng.random(n_users) < 0.7
+    lo, hi = rng.choice([0.0, 2.0, 5.0], n_users), rng.choice([25.0, 40.0, 60.0, 100.0], n_users)
+    refused = rng.choice(_BRANDS, (n_users, 2))
+    number = rng.choice(3, n_users, p=[0.9, 0.07, 0.03])
+    brands = zip(refused.tolist(), number.tolist(), strict=True)
+    return {
+        "age": age,
+        "price_lo": np.where(told, lo, np.nan),
+        "price_hi": np.where(told, hi, np.nan),
+        "refused_brands": pd.Series(
+            [tuple(dict.fromkeys(two[:n])) for two, n in brands], dtype=object
+        ),
+    }

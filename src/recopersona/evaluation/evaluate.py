@@ -113,7 +113,7 @@ def evaluate(
     """
     named, splits, names = _named(models), _as_splits(split), metric_names(metrics)
     check(k, whole(at_least=1), "evaluate", "k")
-    check(confidence, _SHARE, "evaluate", "confidence")
+    check(confidence, SHARE, "evaluate", "confidence")
     check(n_boot, whole(at_least=1), "evaluate", "n_boot")
     check(random_state, seed(), "evaluate", "random_state")
     if not isinstance(seen, str) and isinstance(seen, Iterable):
@@ -144,7 +144,7 @@ class _Trial:
     overall: dict[str, float]
 
 
-_SHARE = Bound("a number between 0 and 1, both excluded", lambda value: 0 < value < 1)
+SHARE = Bound("a number between 0 and 1, both excluded", lambda value: 0 < value < 1)
 
 
 def _named(models: Any) -> dict[str, Recommender]:

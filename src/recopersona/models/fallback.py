@@ -185,7 +185,8 @@ def _followed(ranking: Ranking, found: Ranking, n: int, label: str, model: Recom
     if not len(fresh):
         return ranking
     low = ranking.scores.min() if len(ranking) else None
-    moved = fresh.rescored(below(low, fresh.scores))
+    # In the order found: a pipeline's rules may put what scores less before what scores more.
+    moved = replace(fresh, scores=below(low, fresh.scores))
     sources = moved.sources if isinstance(model, Composite) else [label] * len(moved)
     names = tuple(dict.fromkeys((*ranking.source_names, *sources)))
     codes = np.array([names.index(source) for source in sources], np.int8)

@@ -1,9 +1,9 @@
-"""Rules as plain Python: a function of the catalogue says which items may be shown."""
+"""Rules as plain Python, for what the language cannot say: a function tells what may be shown."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import pandas as pd
 from recopersona.data.feature_table import FeatureTable
 from recopersona.data.query import Query
 from recopersona.data.types import Mask
-from recopersona.errors import ColumnError, DataError, ParameterError, hint
+from recopersona.errors import ColumnError, DataError, hint
 
 Predicate = Callable[..., Any]
 
@@ -38,8 +38,8 @@ class Filters:
 
     def __init__(self, predicates: Sequence[Predicate], catalogue: FeatureTable) -> None:
         self._catalogue = catalogue
-        self._of_catalogue = [rule for rule in predicates if _takes(rule) == 1]
-        self._of_query = [rule for rule in predicates if _takes(rule) == 2]
+        self._of_catalogue = [rule for rule in predicates if takes(rule) == 1]
+        self._of_query = [rule for rule in predicates if takes(rule) == 2]
         self._frame: pd.DataFrame | None = None
         self._kept: tuple[Mask, tuple[str, ...]] | None = None
 
@@ -96,33 +96,12 @@ class Filters:
         return _evaluate(rule, (*before, self._frame.copy(deep=False)))
 
 
-def as_predicates(rules: Any) -> list[Predicate]:
-    """Return rules as a list of functions: one function, several, or none.
-
-    Raises
-    ------
-    ParameterError
-        If one is not a function of ``(items)`` or ``(query, items)``.
-    """
-    listed: list[Any] = [] if rules is None else [rules] if _is_one(rules) else list(rules)
-    for rule in listed:
-        if not callable(rule) or _takes(rule) not in (1, 2):
-            raise ParameterError(
-                f"Pipeline: rules must be functions of (items) or (query, items), got {rule!r}."
-            )
-    return listed
-
-
-def _is_one(rules: Any) -> bool:
-    return callable(rules) or not isinstance(rules, Iterable) or isinstance(rules, str)
-
-
 def name_of(rule: Predicate) -> str:
     """What a rule is called in a report."""
     return getattr(rule, "__name__", type(rule).__name__)
 
 
-def _takes(rule: Predicate) -> int:
+def takes(rule: Predicate) -> int:
     """Return how many arguments a rule cannot do without; options of its own do not count."""
     try:
         parameters = inspect.signature(rule).parameters.values()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -14,7 +15,11 @@ SMOOTHING = 60.0
 
 
 def fuse(
-    lists: Sequence[Ranking], names: tuple[str, ...], weights: Sequence[float], ids: IdMap
+    lists: Sequence[Ranking],
+    names: tuple[str, ...],
+    weights: Sequence[float],
+    ids: IdMap,
+    first: int = 1,
 ) -> Ranking:
     r"""Merge lists by weighted reciprocal rank.
 
@@ -26,6 +31,8 @@ def fuse(
     names : tuple of str
     weights : floats, one per name
     ids : IdMap
+    first : int
+        The rank of each list's first item.
 
     Returns
     -------
@@ -47,9 +54,32 @@ def fuse(
     items = np.unique(np.concatenate([ranking.items for ranking in lists])).astype(np.int32)
     parts = np.full((len(items), len(lists)), np.nan, dtype=np.float32)
     for column, (ranking, weight) in enumerate(zip(lists, weights, strict=True)):
-        ranks = np.arange(1, len(ranking) + 1)
+        ranks = np.arange(first, first + len(ranking))
         parts[np.searchsorted(items, ranking.items), column] = weight / (SMOOTHING + ranks)
     scores = np.nansum(parts, axis=1)
     source = np.nan_to_num(parts, nan=-1).argmax(axis=1) if len(items) else np.empty(0)
     merged = Ranking(items, scores, ids, names, source.astype(np.int8), parts)
     return merged.rescored(scores)
+
+
+def joined(pool: Ranking, more: Ranking) -> Ranking:
+    """Return both, by score: lists of the same sources; what the first holds is not repeated.
+
+    Examples
+    --------
+    >>> ids = IdMap(["tea", "honey", "salt"])
+    >>> one, two = (Ranking.of(items, [2, 1], ids, "") for items in ([0, 1], [1, 2]))
+    >>> pool = fuse([one], ("als",), [1], ids)
+    >>> joined(pool, fuse([two], ("als",), [1], ids, first=3)).item_ids
+    ['tea', 'honey', 'salt']
+    """
+    fresh = more.take(~np.isin(more.items, pool.items))
+    scores = np.concatenate([pool.scores, fresh.scores])
+    both = replace(
+        pool,
+        items=np.concatenate([pool.items, fresh.items]),
+        scores=scores,
+        source=np.concatenate([pool.source, fresh.source]),
+        parts=np.concatenate([pool.parts, fresh.parts]),
+    )
+    return both.rescored(scores)

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import copy
-import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
+from weakref import WeakSet
 
 import numpy as np
 from sklearn.base import clone
 
-from recopersona.base.composite import MODELS, Composite
-from recopersona.base.described import Described
+from recopersona.base.composite import MODELS
 from recopersona.base.parameters import Bound, check, mapping, optional, param, real, whole
-from recopersona.base.recommender import FALLBACK, NO_OPINION, listed
+from recopersona.base.recommender import FALLBACK, NO_OPINION
 from recopersona.base.stage import Stage
 from recopersona.data.dataset import Dataset
 from recopersona.data.decision import Decision
-from recopersona.data.event import ALL_EVENTS, event_code
+from recopersona.data.event import ALL_EVENTS
 from recopersona.data.history import History
 from recopersona.data.ids import IdMap
 from recopersona.data.interactions import Interactions
@@ -26,31 +25,47 @@ from recopersona.data.query import Query
 from recopersona.data.ranking import Ranking
 from recopersona.data.types import Floats, Id, Indices, Mask
 from recopersona.errors import DataError, ParameterError, hint
-from recopersona.pipeline.filters import Filters, as_predicates
-from recopersona.pipeline.fusion import fuse
+from recopersona.pipeline.decisions import Deciding
+from recopersona.pipeline.fusion import fuse, joined
+from recopersona.pipeline.given_rules import GivenRules, require_predicates
+from recopersona.pipeline.page import Outside, Page, Request, placed
+from recopersona.pipeline.standing import ShopRules, Standing
+from recopersona.rules.checking import check_rules
+from recopersona.rules.ruleset import RuleSet
+from recopersona.rules.schema import RuleSchema
 
 KEEP_SEEN = 0
 """The kinds of events, as bits, for which an item counts as seen: none."""
+
+_ROUNDS = 2  # so often are the models asked once more, where a rule finds too few candidates
+_NOBODY = np.empty(0, np.int32)
+_CACHES = ("_rules_kept", "_sharing_kept")
 
 _STAGE = Bound("a function (query, ranking) -> ranking", callable)
 _WEIGHTS = mapping("from name to a number above 0")
 
 
-class Pipeline(Described, Composite):
+class Pipeline(Deciding):
     """Several models' candidates, filtered by rules, merged, ranked and re-ranked.
 
-    Rules are asked **before** the candidates are picked, so filtering never shortens a list.
-    Without a ranker the lists are merged by weighted reciprocal rank. What the models cannot fill
-    is filled with popular items that the rules allow; every item says where it came from.
+    One answer goes this way: what rules allow is known **before** the candidates are picked, so
+    filtering never shortens a list; the models' lists are merged by weighted reciprocal rank; the
+    ranker judges them, boosts raise them, the re-ranker orders them; then pins, caps and quotas are
+    met in the slots of the page. Where the candidates do not suffice for those, the models are
+    asked once more for just what is wanted. What the models cannot fill is filled with popular
+    items that the rules allow; every item says where it came from, ``ranking.effects`` what the
+    rules did and what they could not; an `UnmetRuleError` is raised only where a rule says STRICT.
 
     Parameters
     ----------
     candidates : list of models, or of (name, model) pairs
         A model without a name is called like its class in lower case. Parameters of a part are
         reached as ``als__factors``. The models given stay unfitted; their clones are fitted.
-    rules : function or list of functions, optional
-        Each takes the catalogue as a frame (one row per item), or the query and the catalogue, and
-        returns true or false per item. Unknown counts as false.
+    rules : text, RuleSet, rule, path, function, or a list of those, optional
+        Text and files are of the rule language, see `RuleSet`; the rules of all of them hold
+        together, and are checked against the shop by `fit`. A function says what the language
+        cannot: it takes the catalogue as a frame (one row per item), or the query and the
+        catalogue, and returns true or false per item; unknown counts as false.
     ranker, reranker : Stage, optional
         Functions or objects ``(query, ranking) -> ranking``, applied in this order.
     weights : mapping from name to a number above 0, optional
@@ -63,6 +78,10 @@ class Pipeline(Described, Composite):
     Attributes
     ----------
     candidates_ : dict from name to fitted model
+    rules_ : RuleSet
+        What holds of the language.
+    functions_ : list of functions
+        The rules that are functions.
     decisions_ : dict from decision id to Decision
     feedback_counts_ : dict
         How often feedback ``taught``, came ``repeated``, or was for an ``unknown`` decision.
@@ -72,10 +91,11 @@ class Pipeline(Described, Composite):
     >>> from recopersona.datasets.synthetic import synthetic_shop
     >>> from recopersona.models.neighbors import ItemKNN
     >>> from recopersona.models.popularity import Popularity
-    >>> def in_stock(items):
-    ...     return items["stock"] > 0
     >>> shop = synthetic_shop(200, 50, random_state=7)
-    >>> home = Pipeline(candidates=[ItemKNN(k=20), Popularity(half_life="7d")], rules=in_stock)
+    >>> home = Pipeline(
+    ...     candidates=[ItemKNN(k=20), Popularity(half_life="7d")],
+    ...     rules="RULE in_stock: REQUIRE item.stock > 0; LIMIT 1 PER item.brand IN TOP 3",
+    ... )
     >>> ranking = home.fit(shop).recommend("u-0001", n=3)
     >>> len(ranking), ranking.effects
     (3, ('in_stock left out 3 of 50 items',))
@@ -97,115 +117,34 @@ class Pipeline(Described, Composite):
 
     def _fit(self, dataset: Dataset) -> None:
         self.weights_ = _fusion_weights(self.weights, tuple(dict(self._named())))
-        self.rules_ = as_predicates(self.rules)
-        self._filters_kept: Filters | None = None
-        self._filters.evaluate()
+        self._take_rules(self.rules)
         self._fit_models(dataset)
         self.ranker_ = _fitted(self.ranker, dataset)
         self.reranker_ = _fitted(self.reranker, dataset)
-        self.decisions_: dict[str, Decision] = {}
-        self.feedback_counts_ = {"taught": 0, "repeated": 0, "unknown": 0}
+        self._begin_log()
 
     def _adopt(self, users: IdMap, items: IdMap, past: History) -> None:
         super()._adopt(users, items, past)
-        self._filters_kept = None
+        for kept in _CACHES:  # they are of the tables before
+            self.__dict__.pop(kept, None)
+
+    def _prepare(self) -> None:
+        super()._prepare()
+        self._shop_rules.evaluate()
 
     def _check_learned(self) -> None:
         super()._check_learned()
         if len(self.weights_) != len(self.candidates_):
             raise DataError("Pipeline: candidates and weights do not fit together.")
-        as_predicates(self.rules_)
+        rules: Any = self.rules_
+        functions: Any = self.functions_
+        if not isinstance(rules, RuleSet) or not isinstance(functions, list):
+            raise DataError("Pipeline: the rules are none.")
+        require_predicates(functions)
         for name, weight in zip(self.candidates_, self.weights_, strict=True):
             check(weight, real(above=0), "Pipeline", f"weight of {name}")
         for stage in (self.ranker_, self.reranker_):
             check(stage, optional(_STAGE), "Pipeline", "stage")
-        decisions: Any = self.decisions_
-        counts: Any = self.feedback_counts_
-        logged = isinstance(decisions, dict) and isinstance(counts, dict)
-        if not logged or not all(isinstance(one, Decision) for one in decisions.values()):
-            raise DataError("Pipeline: the log of decisions is not one.")
-
-    def recommend(self, asked: Any, n: int = 10, *, seen: str | Sequence[str] = "drop") -> Ranking:
-        """Return the best ``n`` items for one visitor; the decision is remembered for `feedback`.
-
-        See `Recommender.recommend`. The ranking carries the query's ``decision_id``, or a new one.
-        """
-        query = Query.of(asked)
-        # Named before it is made: what explores draws by the decision's name.
-        query = replace(query, decision_id=query.decision_id or uuid.uuid4().hex)
-        ranking = super().recommend(query, n, seen=seen)
-        ranking = replace(ranking, decision_id=query.decision_id)
-        self._log(Decision.of(ranking, query.user_id, query.context, self.now_of(query)))
-        return ranking
-
-    def feedback(
-        self,
-        decision_id: Any,
-        clicked: Iterable[Id] = (),
-        *,
-        purchased: Iterable[Id] = (),
-        outcome: Any = None,
-    ) -> bool:
-        """Tell what came of a decision; every part that learns from outcomes is taught.
-
-        What the visitor did comes in the event log too and belongs into `partial_fit`; feedback is
-        for those parts that need to know which choice led to it.
-
-        Parameters
-        ----------
-        decision_id : str
-            From ``ranking.decision_id``.
-        clicked, purchased : iterables of item ids
-            Of the items shown.
-        outcome : mapping from item id to event type, optional
-            For any other kind of event.
-
-        Returns
-        -------
-        True if this taught; False if the decision had its feedback already, or is not (any longer)
-        known. Both are counted in ``feedback_counts_``.
-
-        Raises
-        ------
-        DataError
-            If an item was not shown, or a kind of event does not exist.
-        """
-        self._check_fitted()
-        if not isinstance(decision_id, str):
-            kind = type(decision_id).__name__
-            raise DataError(f"feedback needs the ranking's decision_id, got a {kind}.")
-        decision = self.decisions_.get(decision_id)
-        if decision is None or decision.outcome is not None:
-            self.feedback_counts_["unknown" if decision is None else "repeated"] += 1
-            return False
-        happened: dict[Id, str] = dict.fromkeys(listed(clicked, "feedback"), "click")
-        happened.update(dict.fromkeys(listed(purchased, "feedback"), "purchase"))
-        if outcome is not None and not isinstance(outcome, Mapping):
-            raise DataError(f"outcome must map item ids to event types, got {outcome!r}.")
-        happened.update(outcome or {})
-        for item, event in happened.items():
-            event_code(event)
-            if item not in decision.shown:
-                raise DataError(f"decision {decision_id!r} did not show the item {item!r}.")
-        # Marked first: a part that fails must not make the others learn the same outcome twice.
-        self.decisions_[decision_id] = decision.with_outcome(happened)
-        self._learn_outcome(self.decisions_[decision_id])
-        self.feedback_counts_["taught"] += 1
-        return True
-
-    def _learn_outcome(self, decision: Decision) -> None:
-        super()._learn_outcome(decision)
-        for part in (self.ranker_, self.reranker_):
-            learn = getattr(part, "_learn_outcome", None)
-            if learn is not None:
-                learn(decision)
-
-    def forget(self, user_ids: Iterable[Id]) -> int:
-        """Drop what is held of single users, decisions included; see `Recommender.forget`."""
-        self._check_fitted()
-        wanted = listed(user_ids, "forget")
-        self._forget_decisions(set(wanted))
-        return super().forget(wanted)
 
     def score_items(self, query: Query, items: Indices | None = None) -> Floats:
         """Return the merged scores, float32 (n_items,), for the items in any model's pool.
@@ -218,6 +157,13 @@ class Pipeline(Described, Composite):
         scores[ranking.items] = ranking.scores
         return scores
 
+    def _learn_outcome(self, decision: Decision) -> None:
+        super()._learn_outcome(decision)
+        for part in (self.ranker_, self.reranker_):
+            learn = getattr(part, "_learn_outcome", None)
+            if learn is not None:
+                learn(decision)
+
     def _learn(self, rows: Interactions) -> None:
         super()._learn(rows)
         for stage in (self.ranker_, self.reranker_):
@@ -225,28 +171,29 @@ class Pipeline(Described, Composite):
                 stage._learn(rows)
 
     def _items_described(self, rows: Indices, names: set[str]) -> None:
-        self._filters.catalogue_changed()
+        for one in tuple(self._sharing):
+            one._shop_rules.items_changed(rows, names)
 
     def _forget_users(self, users: Indices) -> None:
-        ids = self.users_.ids[users].tolist()
-        self._forget_decisions(set(ids))
         for stage in (self.ranker_, self.reranker_):
             if hasattr(stage, "forget"):
-                stage.forget(ids)
+                stage.forget(self.users_.ids[users].tolist())
         super()._forget_users(users)
 
     def _forget_decisions(self, user_ids: set[Id]) -> None:
-        kept = {key: one for key, one in self.decisions_.items() if one.user_id not in user_ids}
-        self.decisions_ = kept
+        for one in tuple(self._sharing):
+            super(Pipeline, one)._forget_decisions(user_ids)
 
     def _candidates_for(self, query: Query, seen: int) -> Ranking:
-        eligible, _ = self._filters.eligible(query)
-        return self._staged([query], self.pool, seen, eligible)[0]
+        standing = self._shop_rules.standing(self, query)
+        pool = self._pools([query], self.pool, seen, standing.allowed)[0]
+        return self._judged(query, pool, standing)
 
     def _explain(self, query: Query, item: int) -> list[tuple[str, Id | None, float]]:
-        refused = self._filters.refused_by(query, item)
-        if refused is not None:
-            return [(f"left out by {refused}", None, 0.0)]
+        standing = self._shop_rules.standing(self, query)
+        if not standing.allowed[item]:
+            refused = standing.hid(Ranking.of([], [], self.items_, FALLBACK), item)
+            return [(f"left out by {'a rule' if refused is None else refused[0]}", None, 0.0)]
         for seen in (ALL_EVENTS, KEEP_SEEN):  # as it was recommended; else as if it were not seen
             ranking = self._candidates_for(query, seen)
             place = np.flatnonzero(ranking.items == item)
@@ -255,12 +202,74 @@ class Pipeline(Described, Composite):
                 return [(name, None, float(share)) for name, share in shares if share == share]
         return [(FALLBACK, None, 0.0)]
 
+    # -- rules -------------------------------------------------------------------------------
+
+    def with_rules(self, rules: Any) -> Pipeline:
+        """Return a fitted pipeline that answers under other rules, to see what would come of them.
+
+        It shares the models and tables with this one, so nothing is fitted. What is taught goes to
+        the pipeline that was fitted; the log of decisions is the new one's own.
+
+        Parameters
+        ----------
+        rules : in any form that the parameter ``rules`` takes
+            In place of those in force; None for none.
+
+        Raises
+        ------
+        RuleError
+            If they cannot be read, or do not fit the shop.
+
+        Examples
+        --------
+        >>> from recopersona.datasets.synthetic import synthetic_shop
+        >>> from recopersona.models.popularity import Popularity
+        >>> home = Pipeline(candidates=[Popularity()]).fit(synthetic_shop(200, 50, random_state=7))
+        >>> what_if = home.with_rules("RULE in_stock: REQUIRE item.stock > 0")
+        >>> what_if.recommend("u-0001", n=3).effects
+        ('in_stock left out 3 of 50 items',)
+        """
+        self._check_fitted()
+        twin = copy.copy(self)
+        twin.rules = rules
+        twin._take_rules(rules)
+        twin._begin_log()
+        twin._sharing_kept = self._sharing
+        twin._sharing.add(twin)
+        return twin
+
+    def _take_rules(self, rules: Any) -> None:
+        """Read rules in any form, and see whether they fit the tables."""
+        given = GivenRules.read(rules)
+        if len(given.sets) > 1:
+            schema = RuleSchema.of_tables(self.item_features_, self.user_features_)
+            for one in given.sets:  # each by itself, so that errors point into its own text
+                check_rules(one, schema)
+        self.rules_, self.functions_ = given.together, given.functions
+        self.__dict__.pop("_rules_kept", None)
+        self._shop_rules.evaluate()
+
     @property
-    def _filters(self) -> Filters:
-        kept: Filters | None = vars(self).get("_filters_kept")
+    def _shop_rules(self) -> ShopRules:
+        kept: ShopRules | None = vars(self).get("_rules_kept")
         if kept is None:
-            kept = self._filters_kept = Filters(self.rules_, self.item_features_)
+            tables = self.item_features_, self.user_features_
+            kept = self._rules_kept = ShopRules(self.rules_, self.functions_, *tables)
         return kept
+
+    @property
+    def _sharing(self) -> WeakSet[Pipeline]:
+        """The pipelines that share this one's tables under other rules, and this one."""
+        kept: WeakSet[Pipeline] | None = vars(self).get("_sharing_kept")
+        if kept is None:
+            kept = self._sharing_kept = WeakSet([self])
+        return kept
+
+    def __getstate__(self) -> Any:
+        """Leave out what a copy must make anew over its own tables."""
+        return {name: kept for name, kept in super().__getstate__().items() if name not in _CACHES}
+
+    # -- one answer --------------------------------------------------------------------------
 
     def _rank(
         self,
@@ -270,59 +279,98 @@ class Pipeline(Described, Composite):
         eligible: Mask | None = None,
         fill: bool = True,
     ) -> list[Ranking]:
-        if not queries:
-            return []
-        if self._filters.depend_on_query and len(queries) > 1:
-            return [self._rank([query], n, seen, eligible, fill)[0] for query in queries]
-        allowed, effects = self._filters.eligible(queries[0])
-        if eligible is not None:
-            allowed = allowed & eligible
-        rankings = self._staged(queries, n, seen, allowed)
-        return [
-            self._finished(query, ranking.top(n), n, seen, allowed, effects, fill)
-            for query, ranking in zip(queries, rankings, strict=True)
-        ]
-
-    def _staged(self, queries: Sequence[Query], n: int, seen: int, allowed: Mask) -> list[Ranking]:
-        """Candidates, merged, ranked and re-ranked: whatever the models have to say."""
-        names = tuple(self.candidates_)
-        pool = max(n, self.pool)
-        lists = [
-            model._rank(queries, pool, seen, allowed, fill=False)
-            for model in self.candidates_.values()
-        ]
-        rankings = []
-        for query, *chosen in zip(queries, *lists, strict=True):
-            ranking = fuse(chosen, names, self.weights_, self.items_)
-            for stage in (self.ranker_, self.reranker_):
-                ranking = ranking if stage is None else _applied(stage, query, ranking)
-            rankings.append(ranking)
+        standing = [self._shop_rules.standing(self, query) for query in queries]
+        rankings: list[Any] = [None] * len(queries)
+        # The models are asked together for all who may be shown the same items.
+        alike: dict[int, list[int]] = {}
+        for row, one in enumerate(standing):
+            alike.setdefault(id(one.allowed), []).append(row)
+        for rows in alike.values():
+            allowed = standing[rows[0]].allowed
+            if eligible is not None:
+                allowed = allowed & eligible
+            asked = [queries[row] for row in rows]
+            pools = self._pools(asked, max(n, self.pool), seen, allowed)
+            for row, pool in zip(rows, pools, strict=True):
+                wanted = min(n, len(self.items_))
+                request = Request(queries[row], standing[row], wanted, seen, allowed, fill)
+                rankings[row] = self._answered(request, pool)
         return rankings
 
-    def _finished(
-        self,
-        query: Query,
-        ranking: Ranking,
-        n: int,
-        seen: int,
-        allowed: Mask,
-        effects: tuple[str, ...],
-        fill: bool,
-    ) -> Ranking:
-        wanted = min(n, len(self.items_))
-        if fill and len(ranking) < wanted:
-            ranking = self._filled(ranking, self._excluded(query, seen), wanted, ~allowed)
-        if fill and len(ranking) < wanted:
-            effects = (*effects, f"only {len(ranking)} of {wanted} items may be shown")
-        return replace(ranking, effects=(*self._unknowns(query), *effects))
+    def _pools(
+        self, queries: Sequence[Query], size: int, seen: int, allowed: Mask, first: int = 1
+    ) -> list[Ranking]:
+        """Ask every model for so many, and merge what they say."""
+        names = tuple(self.candidates_)
+        lists = [
+            model._rank(queries, size, seen, allowed, fill=False)
+            for model in self.candidates_.values()
+        ]
+        return [
+            fuse(chosen, names, self.weights_, self.items_, first)
+            for chosen in zip(*lists, strict=True)
+        ]
 
-    def _log(self, decision: Decision) -> None:
-        known = self.decisions_.get(decision.decision_id)
-        if known is not None and known.outcome is not None:
-            return  # asked again after its feedback: an outcome teaches once
-        self.decisions_[decision.decision_id] = decision
-        while len(self.decisions_) > self.decision_log:
-            del self.decisions_[next(iter(self.decisions_))]
+    def _judged(self, query: Query, pool: Ranking, standing: Standing) -> Ranking:
+        """Rank, boost and re-rank."""
+        ranking = pool if self.ranker_ is None else _applied(self.ranker_, query, pool)
+        ranking = standing.boosted(ranking)
+        return ranking if self.reranker_ is None else _applied(self.reranker_, query, ranking)
+
+    def _answered(self, request: Request, pool: Ranking) -> Ranking:
+        page = self._page(request, pool)
+        effects = (*self._unknowns(request.query), *request.standing.effects, *page.told)
+        if request.fill and len(page.ranking) < request.n:
+            effects += (f"only {len(page.ranking)} of {request.n} items may be shown",)
+        account = request.standing.account([lack.rule for lack in page.lacking])
+        return replace(page.ranking, effects=effects, account=account)
+
+    def _page(self, request: Request, pool: Ranking) -> Page:
+        """Fill the page; where a rule finds too few in the pool, look for more outside."""
+        ranking = self._candidates(request, pool)
+        page = placed(request, ranking, strict=False)
+        if page.lacking:
+            page, ranking = self._searched(request, pool, ranking, page)
+        return placed(request, ranking, strict=True) if page.told and page.strict else page
+
+    def _candidates(self, request: Request, pool: Ranking) -> Ranking:
+        """All that may stand on the page: judged, and filled up with what is popular."""
+        ranking = self._judged(request.query, pool, request.standing)
+        if request.fill and len(ranking) < request.n:
+            excluded = self._excluded(request.query, request.seen)
+            ranking = self._filled(ranking, excluded, request.n, ~request.allowed)
+        return ranking
+
+    def _searched(
+        self, request: Request, pool: Ranking, ranking: Ranking, page: Page
+    ) -> tuple[Page, Ranking]:
+        """Ask the models for just those who would serve, and after them popularity."""
+        outside = Outside(request, self._excluded(request.query, request.seen))
+        behind = max(request.n, self.pool) + 1
+        for _ in range(_ROUNDS):
+            grown = pool
+            for serving in outside.who_would_serve(page.lacking, ranking.items, pool.items):
+                more = self._pools([request.query], request.n, request.seen, serving, behind)
+                grown = joined(grown, more[0])
+            if len(grown) == len(pool):
+                break
+            pool, ranking = grown, self._candidates(request, grown)
+            page = placed(request, ranking, strict=False)
+            if not page.lacking:
+                return page, ranking
+        if request.fill:
+            popular = self._padded(self.fallback_, np.float32(0))
+            chosen = outside.of_every_kind(page.lacking, ranking.items, popular)
+            if len(chosen):
+                ranking = self._with_popular(ranking, chosen)
+                page = placed(request, ranking, strict=False)
+        return page, ranking
+
+    def _with_popular(self, ranking: Ranking, items: Indices) -> Ranking:
+        """Put some items behind all others, the most popular first."""
+        blocked = np.ones(len(self.items_), np.bool_)
+        blocked[items] = False
+        return self._filled(ranking, _NOBODY, len(ranking) + len(items), blocked)
 
 
 def _fusion_weights(weights: Mapping[str, float] | None, names: tuple[str, ...]) -> list[float]:

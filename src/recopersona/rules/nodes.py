@@ -7,7 +7,10 @@ unit. So two rules are the same exactly when they read the same, and printing on
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Literal, Self, TypeAlias
+
+from recopersona.base.worded import Worded
+from recopersona.errors import RuleError
 
 NOWHERE = -1
 """The place of a node that came from no text."""
@@ -251,7 +254,7 @@ class Window(Node):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rule(Node):
+class Rule(Node, Worded):
     """What all rules have in common.
 
     name : a word by which reports speak of the rule, or None
@@ -265,6 +268,20 @@ class Rule(Node):
     unknown: Unknown | None = None
     priority: int = 0
     strict: bool = False
+
+    def _in_words(self) -> str:
+        from recopersona.rules.printing import print_rule
+
+        return print_rule(self)
+
+    @classmethod
+    def _of_words(cls, text: str) -> Self:
+        from recopersona.rules.parsing import parse_rules
+
+        rules = parse_rules(text).rules
+        if len(rules) != 1 or not isinstance(rules[0], cls):
+            raise RuleError(f"expected one {cls.__name__.upper()}, got {len(rules)} rules.", text)
+        return rules[0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -215,18 +215,29 @@ def nothing_allowed_is_an_empty_answer(model: Recommender) -> None:
     def nothing(items: pd.DataFrame) -> Mask:
         return np.zeros(len(items), dtype=np.bool_)
 
-    def the_third(items: pd.DataFrame) -> Mask:
-        third: Mask = np.arange(len(items)) == 2
-        return third
-
     shop = small_shop()
     empty = Pipeline(candidates=[model], rules=nothing).fit(shop)
-    single = Pipeline(candidates=[model], rules=the_third).fit(shop)
+    single = empty.with_rules(f'REQUIRE item.id = "{shop.items.ids[2]}"')
     for query in (Query(STRANGER), Query("u-0001"), Query(session=[shop.items.ids[0]])):
         expect(len(empty.recommend(query)) == 0, "what no rule allows must not be offered.")
         offered = single.recommend(query, seen="keep").item_ids
         due = [shop.items.ids[2]]
         expect(offered == due, f"the one allowed item must be offered, got {offered}.")
+
+
+def what_a_rule_asks_for_is_found(model: Recommender) -> None:
+    """A pin and a quota are met even where a model's first choice holds nobody for them."""
+    shop = small_shop()
+    last = shop.items.ids[-1]
+    rules = f'PIN item.id = "{last}" AT 2; RULE dear: ENSURE 3 WHERE item.price > 14'
+    pipeline = Pipeline(candidates=[model], rules=rules, pool=1).fit(shop)
+    for query in (Query(STRANGER), Query("u-0001"), Query(session=[shop.items.ids[0]])):
+        ranking = pipeline.recommend(query, 5, seen="keep")
+        offered = ranking.item_ids
+        expect(len(set(offered)) == 5, "rules must not shorten a list.")
+        expect(offered[1] == last, f"the item pinned to slot 2 must be there, got {offered}.")
+        told = [effect for effect in ranking.effects if effect.startswith("dear")]
+        expect(not told, f"a quota that can be met must be met, got {told}.")
 
 
 def many_are_answered_like_one(model: Recommender) -> None:
@@ -370,6 +381,7 @@ CHECKS = (
     empty_questions_are_answered,
     what_a_stranger_tells_is_left_out,
     nothing_allowed_is_an_empty_answer,
+    what_a_rule_asks_for_is_found,
     many_are_answered_like_one,
     a_user_id_is_a_question,
     answers_come_in_the_order_asked,

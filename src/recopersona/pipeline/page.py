@@ -1,0 +1,210 @@
+"""From candidates to a page that obeys: what it lacks, and who outside the pool would serve."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from recopersona.data.query import Query
+from recopersona.data.ranking import Ranking
+from recopersona.data.types import Array, Floats, Indices, Mask
+from recopersona.pipeline.standing import Standing
+from recopersona.rerank.assembly import assemble
+from recopersona.rules.slots import Cap, Pinned, Quota, SlotRules
+
+_FEW_PAGES = 64  # so many times a page are looked at beyond the pool
+_MOST = 1 << 16  # so many of the most popular
+
+
+class Request(NamedTuple):
+    """One question on its way to a page.
+
+    standing  the rules as they stand for it
+    n         how many items the page has room for, at most the catalogue's
+    seen      which kinds of events, as bits, make an item one that was seen
+    allowed   bool (n_items,), what may be shown
+    fill      whether popular items stand in where the models have nothing to say
+    """
+
+    query: Query
+    standing: Standing
+    n: int
+    seen: int
+    allowed: Mask
+    fill: bool
+
+
+class Page(NamedTuple):
+    """What was tried: the page, what of the rules it does not meet, and whether any insists."""
+
+    ranking: Ranking
+    told: tuple[str, ...]
+    lacking: list[Lack]
+    strict: bool
+
+
+class Lack(NamedTuple):
+    """A rule that a page does not meet.
+
+    kind   pins, caps or quotas
+    place  its place among those
+    """
+
+    rule: str
+    kind: str
+    place: int
+
+
+def placed(request: Request, ranking: Ranking, *, strict: bool) -> Page:
+    """Fill the slots of a page from all candidates; without ``strict``, never raise.
+
+    Raises
+    ------
+    UnmetRuleError
+        If a STRICT rule cannot be met.
+    """
+    asked = request.standing.asked_of(ranking.items, request.n)
+    if not asked:
+        return Page(ranking.top(request.n), (), [], False)
+    page, told = assemble(ranking, asked if strict else _lenient(asked), request.n)
+    lacking: list[Lack] = []
+    if told:
+        shown = request.standing.asked_of(page.items, request.n)
+        lacking.extend(lacks(shown, len(page), request.n))
+    return Page(page, told, lacking, any(one.strict for one in _all_of(asked)))
+
+
+def lacks(asked: SlotRules, shown: int, n: int) -> Iterator[Lack]:
+    """Walk the rules that a page does not meet.
+
+    asked  over the items shown, in their order
+    shown  how many those are; ``n`` is how many there was room for
+    """
+    for place, pin in enumerate(asked.pins):
+        due = [slot for slot in pin.slots if slot <= n]
+        if not all(slot <= shown and pin.matches[slot - 1] for slot in due):
+            yield Lack(pin.rule, "pins", place)
+    for place, cap in enumerate(asked.caps):
+        runs = _runs(cap.groups, cap.span.size, cap.span.sliding)
+        if any(np.bincount(run[run >= 0]).max(initial=0) > cap.most for run in runs):
+            yield Lack(cap.rule, "caps", place)
+    for place, quota in enumerate(asked.quotas):
+        runs = _runs(quota.matches, quota.span.size, quota.span.sliding)
+        if any(run.sum() < quota.least for run in runs):
+            yield Lack(quota.rule, "quotas", place)
+
+
+class Outside:
+    """The catalogue beyond the pool, for one question whose page does not obey."""
+
+    def __init__(self, request: Request, excluded: Indices) -> None:
+        self._n, n_items = request.n, len(request.allowed)
+        self._asked = request.standing.asked_of(np.arange(n_items, dtype=np.int32), request.n)
+        self._free = request.allowed.copy()
+        self._free[excluded] = False
+
+    def who_would_serve(
+        self, lacking: Sequence[Lack], candidates: Indices, pool: Indices
+    ) -> Iterator[Mask]:
+        """Walk, per rule that lacks some, the items beyond the pool that are surely of use.
+
+        lacking     what the page does not meet
+        candidates  int32, who stood to be chosen; where enough of them suit a rule and each other,
+                    nobody else is asked for
+        pool        int32, whom the models have named
+        """
+        for lack in lacking:
+            suits = self._suits(lack)
+            suitable = candidates[suits[candidates]]
+            if _within(self._asked.caps, suitable).sum() < self._n:
+                serving = self._free & suits & ~self._full(suitable)
+                serving[pool] = False
+                if serving.any():
+                    yield serving
+
+    def of_every_kind(
+        self, lacking: Sequence[Lack], candidates: Indices, scores: Floats
+    ) -> Indices:
+        """Return items beyond the candidates, the best of every kind that the rules tell apart.
+
+        Whatever page could be made of the whole catalogue can be made with those: items of one kind
+        (of the same groups, meeting the same conditions) can stand for each other.
+        """
+        free = self._free.copy()
+        free[candidates] = False
+        asked = self._asked
+        if not (asked.caps or any((free & self._suits(lack)).any() for lack in lacking)):
+            return np.empty(0, np.int32)
+        items = np.flatnonzero(free).astype(np.int32)
+        if len(items) > _MOST:
+            items = items[np.argpartition(-scores[items], _MOST)[:_MOST]]
+        items = items[np.lexsort((items, -scores[items]))]
+        kinds = np.zeros(len(items), np.int64)
+        for values in (*(c.groups for c in asked.caps), *(r.matches for r in _matching(asked))):
+            _, codes = np.unique(values[items], return_inverse=True)
+            kinds = np.unique(kinds * (codes.max(initial=0) + 1) + codes, return_inverse=True)[1]
+        best_of_each = np.argsort(_places(kinds), kind="stable")
+        return items[best_of_each[: _FEW_PAGES * self._n]]
+
+    def _suits(self, lack: Lack) -> Mask:
+        rule = getattr(self._asked, lack.kind)[lack.place]
+        suits: Mask = np.ones(len(self._free), np.bool_) if lack.kind == "caps" else rule.matches
+        return suits
+
+    def _full(self, pool: Indices) -> Mask:
+        """Tell which items' groups have as many candidates as a cap lets in."""
+        full = np.zeros(len(self._free), np.bool_)
+        for cap in self._asked.caps:
+            most = int(cap.groups.max(initial=-1)) + 2
+            counts = np.bincount(cap.groups[pool] + 1, minlength=most)
+            counts[0] = -1  # those that are not counted
+            full |= counts[cap.groups + 1] >= cap.most
+        return full
+
+
+def _within(caps: Sequence[Cap], items: Indices) -> Mask:
+    """Tell which items are among the first of their groups that caps let in."""
+    within = np.ones(len(items), np.bool_)
+    for cap in caps:
+        groups = cap.groups[items]
+        within &= (groups < 0) | (_places(groups) < cap.most)
+    return within
+
+
+def _places(groups: Array) -> Array:
+    """Number the members of each group from 0, in their order."""
+    order = np.argsort(groups, kind="stable")
+    ordered = groups[order]
+    starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1])) if len(groups) else order
+    sizes = np.diff(np.append(starts, len(groups)))
+    places = np.empty(len(groups), np.int64)
+    places[order] = np.arange(len(groups)) - np.repeat(starts, sizes)
+    return places
+
+
+def _runs(values: Array, size: int, sliding: bool) -> Iterator[Array]:
+    """Walk the runs of slots in which a rule counts."""
+    last = max(1, len(values) - size + 1) if sliding else 1
+    for start in range(last):
+        yield values[start : start + size]
+
+
+def _lenient(asked: SlotRules) -> SlotRules:
+    if not any(one.strict for one in _all_of(asked)):
+        return asked
+    kinds = {
+        kind: tuple(replace(one, strict=False) for one in getattr(asked, kind))
+        for kind in ("pins", "caps", "quotas")
+    }
+    return SlotRules(**kinds)
+
+
+def _matching(asked: SlotRules) -> tuple[Pinned | Quota, ...]:
+    return (*asked.pins, *asked.quotas)
+
+
+def _all_of(asked: SlotRules) -> tuple[Pinned | Cap | Quota, ...]:
+    return (*asked.pins, *asked.caps, *asked.quotas)
