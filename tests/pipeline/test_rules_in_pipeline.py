@@ -175,6 +175,28 @@ def test_pins_and_quotas_are_served_from_outside_the_pool(parts):
         assert ranking.account.unmet == ()
 
 
+class LastFirst(rp.Recommender):
+    """Loves what is last in the catalogue, which is what nobody wants."""
+
+    def _fit(self, dataset):
+        self.scores_ = np.arange(len(dataset.items), dtype=np.float32)
+
+    def score_items(self, query, items=None):
+        return self.scores_
+
+
+def test_the_models_choose_whom_to_add_and_they_stand_behind_the_pool():
+    pipeline = home(
+        "RULE middle: ENSURE 2 WHERE item.price BETWEEN 21 AND 30",
+        candidates=[LastFirst()],
+        pool=20,
+    )
+    ranking = pipeline.recommend("a stranger", n=10)
+    assert ranking.item_ids == [f"i{k}" for k in range(59, 51, -1)] + ["i29", "i28"]
+    assert set(ranking.sources) == {"lastfirst"}
+    assert ranking.scores[-2:] == pytest.approx([1 / (60 + 21), 1 / (60 + 22)])
+
+
 def test_a_cap_finds_other_brands_outside_the_pool():
     table = catalogue(500).assign(brand=["common"] * 490 + [f"rare {k}" for k in range(10)])
     random = np.random.default_rng(5)
