@@ -72,7 +72,7 @@ MISTAKES = {
     "REQUIRE item.stock > 0 ⟦WEHN⟧ user.age < 30": "did you mean 'WHEN'?",
     "EXCLUDE DID ⟦bought⟧": "there are impression, click, view",
     "EXCLUDE DID purchase WITHIN ⟦90⟧": "expected a duration such as 90d",
-    "PIN item.sponsored AT ⟦0⟧": "counted from 1",
+    "PIN item.sponsored AT ⟦0⟧": "a slot, counted from 1",
     "⟦LIMIT⟧ 2": "LIMIT needs PER, WHERE or both",
 }
 

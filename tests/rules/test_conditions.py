@@ -40,7 +40,7 @@ from tests.rules.small_shops import SmallShop
 
 EVERYTHING = slice(None)
 DAY = 86_400_000
-NOW = 20_000 * DAY
+NOW = 20_000 * DAY  # 2024-10-04
 
 
 # -- against the twin --------------------------------------------------------------------------
@@ -344,6 +344,30 @@ def test_durations_and_moments_may_be_given_in_many_forms():
         pd.Timestamp("2026-01-15").value // 10**6,
     ):  # fmt: skip
         assert told(since, tables, params={"x": given}) == "FT"
+
+
+@pytest.mark.parametrize(
+    ("node", "value"),
+    [
+        (
+            Compare(">", Arithmetic("-", Field("ctx", "now"), Param("x")), Duration(1, "d")),
+            "2020-01-01",
+        ),
+        (Compare("<", Arithmetic("+", item("created_at"), Param("x")), Field("ctx", "now")), "9d"),
+        (Compare("=", Arithmetic("*", item("age"), Param("x")), Duration(20, "d")), 2),
+        (Compare("=", Arithmetic("/", item("age"), Param("x")), Number(2)), timedelta(days=5)),
+        (Compare("=", Call("min", (item("age"), Param("x"))), Duration(1, "d")), "1d"),
+        (
+            Compare("=", Call("ramp", (item("age"), Param("x"), Duration(20, "d"))), Percent(50)),
+            timedelta(0),
+        ),
+        (Between(Param("x"), item("created_at"), Field("ctx", "now")), NOW),
+        (Between(item("age"), Param("x"), Duration(10, "d")), "1d"),
+    ],
+)
+def test_a_parameter_is_read_as_what_stands_beside_it_needs(node, value):
+    tables = shop_of(created_at=[pd.Timestamp(NOW - 10 * DAY, unit="ms")])
+    assert told(node, tables, now=NOW, params={"x": value}) == "T"
 
 
 # -- a shop that changes -----------------------------------------------------------------------

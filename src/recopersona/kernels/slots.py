@@ -22,6 +22,7 @@ group 0 counts, and candidates of code 1 do not."""
 
 LARGE = 1 << 60
 """As many as anybody likes."""
+_NONE, _ONE = np.int64(0), np.int64(1)  # a literal would have functions compiled for itself
 _FEW_WAYS = 40_000.0  # so many ways to fill a page are all tried
 _FIRST_LOOKS = 3_000  # on a page that is not small, before it is repaired
 _REPAIR_LOOKS = 60_000
@@ -484,7 +485,7 @@ def _repair(best, rules, stock, cards, page, heads, order, budget):
     broken, filled = 0, 0
     while filled < n and budget > 0:
         row, least, budget = _least_excess(
-            rules, stock, cards, page, heads, away, order[filled], 0, LARGE, budget
+            rules, stock, cards, page, heads, away, order[filled], _NONE, np.int64(LARGE), budget
         )
         broken += least
         _show(rules, stock, cards, page, heads, row, order[filled])
@@ -492,7 +493,7 @@ def _repair(best, rules, stock, cards, page, heads, order, budget):
     step = 0
     while broken > 0 and budget > 0:
         step += 1
-        change, at, by, other = LARGE, -1, -1, -1
+        change, at, by, other = np.int64(LARGE), -_ONE, -_ONE, -_ONE
         tried = 0
         for turn in range(n):
             slot = order[(step * 7 + turn) % n]
@@ -636,7 +637,7 @@ def _claim(met, claimed, domains, lists, seats, owners, pins, masks):
             continue
         if held >= 0:
             owners[held] = -1
-        met[pin] = _seat(seats, owners, lists, claim, 0)
+        met[pin] = _seat(seats, owners, lists, claim, _NONE)
         if met[pin]:
             count = max(count, claim + 1)
         elif claim < count:
@@ -686,7 +687,7 @@ def _find(
     order = _open_slots(len(page), claimed, count)
     seated, rows = np.empty((count + 1, n), np.int64), np.zeros(count + 1, np.int64)
     _copy(seated[0], seats)
-    found, level = -1.0, np.int64(0)
+    found, level = -1.0, _NONE
     while level >= 0:
         down = False
         if level == count:
@@ -796,7 +797,7 @@ def _search_pairs(
             _hide(rules, stock, cards, page, heads, two[1])
             found, budget = _search(
                 best, rules, stock, cards, page, heads, cursors, starts, sums, worth, gains,
-                two, 2, value, np.inf, budget - 2,
+                two, len(two), value, np.inf, budget - 2,
             )  # fmt: skip
             if found > value:
                 better = True
@@ -818,14 +819,14 @@ def _exchange(rules, stock, cards, page, heads, worth, gains, slot, against, hop
     hope = max(hope, worth[own])
     _hide(rules, stock, cards, page, heads, slot)
     _hide(rules, stock, cards, page, heads, against)
-    row = 0
+    row = _NONE
     while (
         row < len(cards) and budget > 0 and gains[slot] * worth[row] + gains[against] * hope > value
     ):
         budget -= 1
         if heads[cards[row, _KIND]] == row and _fits(rules, stock, cards, page, row, slot):
             _show(rules, stock, cards, page, heads, row, slot)
-            second = 0
+            second = _NONE
             while (
                 second < len(cards)
                 and budget > 0

@@ -45,8 +45,9 @@ class BoundRules:
     evaluated at the request, over the whole catalogue; ``DID`` only over what she did.
 
     Memory, in bytes: ``n_items / 8`` per filter, pin and quota that the catalogue decides;
-    ``n_items * (1 / 8 + 12 c)`` per one with ``c`` comparisons with time; and ``n_items`` for each
-    of at most 32 combinations of filters that were on in recent requests.
+    ``n_items * (1 / 8 + 12 c)`` per one with ``c`` comparisons with time (up to twice that while
+    the times of items change); and ``n_items`` for each of at most 32 combinations of filters that
+    were on in recent requests.
 
     Any number of threads may ask at once. Updates (of the tables, and `items_changed`) belong to
     one thread, and no request should run meanwhile; one that does sees items as they were or as
@@ -68,6 +69,21 @@ class BoundRules:
     ------
     RuleError
         If a rule does not fit the tables.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from recopersona.data.ids import IdMap
+    >>> from recopersona.rules.parsing import parse_rules
+    >>> shelf = pd.DataFrame({"item_id": ["tea", "salt"], "stock": [3, 0]})
+    >>> items = FeatureTable.from_frame(shelf, IdMap(), "item_id")
+    >>> rules = parse_rules("RULE in_stock: REQUIRE item.stock > 0; BOOST item.stock > 2 BY 2")
+    >>> bound = BoundRules(rules, items, FeatureTable(IdMap()))
+    >>> in_force = bound.in_force(Query(), now=None, user=-1, who={}, past=None)
+    >>> in_force.allowed, in_force.effects
+    (array([ True, False]), ('in_stock left out 1 of 2 items',))
+    >>> in_force.shifts(np.array([0, 1], np.int32))
+    array([0.6931472, 0.       ], dtype=float32)
     """
 
     def __init__(
@@ -112,7 +128,13 @@ class BoundRules:
         return Bitmaps(questions, len(self._items))
 
     def in_force(
-        self, query: Query, *, now: int | None, user: int, who: Mapping[str, Any], past: History
+        self,
+        query: Query,
+        *,
+        now: int | None,
+        user: int,
+        who: Mapping[str, Any],
+        past: History | None,
     ) -> InForce:
         """Return the rules as they stand for one request.
 
@@ -125,7 +147,8 @@ class BoundRules:
             Index of who asks, -1 for a stranger.
         who : mapping
             What is known of her: the values of ``user.*``.
-        past : History
+        past : History, optional
+            What everybody did.
         """
         page = query.page_items
         seed = self._items.ids.index(page[0]) if page else UNKNOWN

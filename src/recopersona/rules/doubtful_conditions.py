@@ -263,11 +263,17 @@ def unknown_items_kept(inspected: Inspected) -> Iterator[Finding]:
                     instead = f"EXCLUDE {instead} to leave them out"
                 yield Finding(
                     number,
-                    f"{unknown:,} items whose {name} is unknown are not left out",
+                    f"{unknown:,} {_items_are(unknown, name)} not left out",
                     f"write {instead}",
                     node.place,
                 )
                 break
+
+
+def _items_are(count: int, name: str) -> str:
+    return (
+        f"item whose {name} is unknown is" if count == 1 else f"items whose {name} is unknown are"
+    )
 
 
 def _unknown_items(inspected: Inspected, node: Expression) -> int:

@@ -111,28 +111,37 @@ def quotas_above_all(inspected: Inspected) -> Iterator[Finding]:
         if not 0 < _wanted(inspected, rule, size) <= size:
             continue  # that is told of the rule itself
         beside = [quota for quota in before if inspected.together(rule, quota[1])]
-        slots = max([size, *(inspected.size(other.window) for _, other in beside)])
-        apart = _apart(inspected, [*beside, (number, rule)])
-        wanted = sum(_wanted(inspected, one, slots) for _, one in apart)
-        if wanted <= slots or (number, rule) not in apart:
+        finding = _too_many(inspected, [*beside, (number, rule)], number)
+        if finding is None:
             before.append((number, rule))
-            continue
-        names = ", ".join(inspected.label(one) for one, _ in apart if one != number)
-        yield Finding(
-            number,
-            f"together with {names} it wants {wanted} of {slots} slots",
-            "ask for less; only items that meet several of them count for several",
-            rule.place,
-            unmet=True,
-        )
+        else:
+            yield finding
+
+
+def _too_many(
+    inspected: Inspected, quotas: list[tuple[int, Ensure]], number: int
+) -> Finding | None:
+    """Say that the last of some quotas is too much for the first so many slots."""
+    rule = quotas[-1][1]
+    for slots in sorted({inspected.size(other.window) for _, other in quotas}):
+        within = [quota for quota in quotas if inspected.size(quota[1].window) <= slots]
+        apart = _apart(inspected, within)
+        wanted = sum(_wanted(inspected, one, slots) for _, one in apart)
+        if wanted > slots and any(one is rule for _, one in apart):
+            names = ", ".join(inspected.label(one) for one, _ in apart if one != number)
+            return Finding(
+                number,
+                f"together with {names} it wants {wanted} of {slots} slots",
+                "ask for less; only items that meet several of them count for several",
+                rule.place,
+                unmet=True,
+            )
+    return None
 
 
 def _wanted(inspected: Inspected, rule: Ensure, slots: int) -> int:
-    """Return how many of the first slots a quota surely takes."""
-    size = inspected.size(rule.window)
-    least = inspected.count(rule.amount, rule.window)
-    if size > slots:
-        return 0
+    """Return how many of the first slots a quota takes that counts in no more than these."""
+    size, least = inspected.size(rule.window), inspected.count(rule.amount, rule.window)
     return least * (slots // size) if _is_sliding(rule.window) else least
 
 

@@ -16,6 +16,7 @@ from recopersona.data.times import from_ms
 from recopersona.data.types import Mask
 from recopersona.rules.asked import Asked, Tables
 from recopersona.rules.calendar import Schedule
+from recopersona.rules.compiled import amount_of
 from recopersona.rules.conditions import compile_condition
 from recopersona.rules.constants import Constant
 from recopersona.rules.nodes import (
@@ -25,7 +26,6 @@ from recopersona.rules.nodes import (
     Field,
     Node,
     Number,
-    Percent,
     Rule,
     Text,
     Window,
@@ -182,9 +182,7 @@ class Inspected:
 
     def count(self, amount: Amount, window: Window | None) -> int:
         """Return how many items an amount is: a share of the window is rounded up."""
-        if isinstance(amount, Percent):
-            return math.ceil(round(amount.value * self.size(window) / 100, 9))
-        return amount
+        return amount_of(amount, self.size(window))
 
 
 def day(milliseconds: float) -> str:

@@ -7,7 +7,7 @@ from math import isfinite
 
 from recopersona.errors import RuleError
 from recopersona.rules.expressions import AND, NOT, OR, STRENGTH, SUM, TEST, VALUE
-from recopersona.rules.limits import MOST_RULES, TOO_MANY_RULES, excess_of
+from recopersona.rules.limits import MOST_BYTES, MOST_RULES, TOO_LONG, TOO_MANY_RULES, excess_of
 from recopersona.rules.nodes import (
     Amount,
     And,
@@ -53,7 +53,8 @@ _EXACT = 2.0**53  # up to here every whole float is written without a point
 def print_rules(rules: RuleSet) -> str:
     """Write a set of rules as text, one on each line; `parse_rules` reads the same rules from it.
 
-    What was read from a text without blanks may become longer than a text may be.
+    We write blanks between signs, so a long text without any may come out too long to be read;
+    `RuleSet.to_text` then returns it as it came.
 
     Parameters
     ----------
@@ -66,7 +67,7 @@ def print_rules(rules: RuleSet) -> str:
     Raises
     ------
     RuleError
-        If there are more or deeper rules than can be read, or a number that is not finite.
+        If there is more than a text of rules may hold, or a number that is not finite.
 
     Examples
     --------
@@ -81,7 +82,10 @@ def print_rules(rules: RuleSet) -> str:
     lines = [_rule(rule) for rule in rules.rules]
     if rules.timezone != UTC:
         lines.insert(0, f"TIMEZONE {_quoted(rules.timezone)}")
-    return "\n".join(lines)
+    text = "\n".join(lines)
+    if len(text.encode()) > MOST_BYTES:
+        raise RuleError(TOO_LONG)
+    return text
 
 
 def print_rule(rule: Rule) -> str:
