@@ -197,6 +197,15 @@ def test_the_models_choose_whom_to_add_and_they_stand_behind_the_pool():
     assert ranking.scores[-2:] == pytest.approx([1 / (60 + 21), 1 / (60 + 22)])
 
 
+def test_the_models_are_asked_for_brands_that_have_room():
+    table = catalogue().assign(brand=[f"rare {k}" for k in range(20)] + ["common"] * 40)
+    shop = rp.Dataset.from_frames(events(), items=table, now=NOW)
+    pipeline = home("LIMIT 1 PER item.brand", shop, candidates=[LastFirst()], pool=20)
+    ranking = pipeline.recommend("a stranger", n=5)
+    assert ranking.item_ids == ["i59", "i19", "i18", "i17", "i16"]
+    assert set(ranking.sources) == {"lastfirst"}
+
+
 def test_a_cap_finds_other_brands_outside_the_pool():
     table = catalogue(500).assign(brand=["common"] * 490 + [f"rare {k}" for k in range(10)])
     random = np.random.default_rng(5)
@@ -239,6 +248,9 @@ def test_a_pin_brings_nothing_back():
     names = pipeline.recommend("u1", n=10).item_ids
     assert names[0] == "i50"
     assert not {"i0", "i3"} & set(names)
+    ranking = home('RULE top: PIN item.id = "i0" AT 1', pool=1).recommend("u1", n=10)
+    assert ranking.account.unmet == ("top",)
+    assert "i0" not in ranking.item_ids
 
 
 def test_strict_raises_and_the_others_tell():
