@@ -1,6 +1,7 @@
 """Rules from their text to the page: all eight kinds, wherever the candidates come from."""
 
 import copy
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -408,10 +409,11 @@ def test_parameters_stay_as_given_and_clones_are_alike():
     assert "Pipeline" in pipeline._repr_html_()
 
 
-def test_a_copy_has_rules_of_its_own():
+@pytest.mark.parametrize("make", [copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])
+def test_a_copy_has_rules_of_its_own(make):
     pipeline = home(EIGHT)
-    twin = copy.deepcopy(pipeline)
     first = pipeline.recommend(ask(), n=1).item_ids[0]
+    twin = make(pipeline)
     twin.update_items(pd.DataFrame({"item_id": [first], "stock": [0]}))
     assert first not in twin.recommend(ask(), n=10).item_ids
     assert pipeline.recommend(ask(), n=1).item_ids == [first]
