@@ -17,8 +17,8 @@ def worth(scores):
     return [low - lowest for low in itertools.accumulate(scores, min)]
 
 
-def value(page, scores):
-    worths = worth(scores)
+def value(page, worths):
+    """Return what a page is worth: sum over slots of worth / log2(1 + slot), slots from 1."""
     return sum(worths[row] / math.log2(2 + slot) for slot, row in enumerate(page))
 
 
@@ -49,15 +49,20 @@ def below(page, quota):
     return max(short), sum(short)
 
 
+def missed(page, pins):
+    """Return for each pin, a slot from 0 and who matches, whether its slot lacks a match."""
+    return [int(slot >= len(page) or not matches[page[slot]]) for slot, matches in pins]
+
+
 def broken(page, pins, caps, quotas):
-    """Return what a page breaks, in the order in which it matters; all zeros if nothing.
+    """Return what a page breaks, in the order in which it matters; only zeros if nothing.
 
     pins    (slot from 0, matches) pairs
     caps    (groups, most, size, sliding)
     quotas  (matches, least, size, sliding)
     """
     return (
-        [int(slot >= len(page) or not matches[page[slot]]) for slot, matches in pins],
+        missed(page, pins),
         [above(page, cap) for cap in caps],
         [below(page, quota) for quota in quotas],
     )
@@ -65,14 +70,16 @@ def broken(page, pins, caps, quotas):
 
 def fill_slots(scores, pins, caps, quotas, n):
     """Return the best page, what it breaks, and its value."""
-    best = None
+    best, worths = None, worth(scores)
     for page in itertools.permutations(range(len(scores)), min(n, len(scores))):
+        if best is not None and missed(page, pins) > best[0][0][0]:
+            continue
         breaks = broken(page, pins, caps, quotas)
-        if best is not None and breaks > best[1]:
+        if best is not None and breaks > best[0][0]:
             continue
         pinned = [page[slot] for slot, matches in pins if slot < len(page) and matches[page[slot]]]
-        key = (breaks, pinned, -value(page, scores))
+        key = (breaks, pinned, -value(page, worths))
         if best is None or key < best[0]:
-            best = key, breaks, page
-    (breaks, _, lost), _, page = best
+            best = key, page
+    (breaks, _, lost), page = best
     return page, breaks, -lost
