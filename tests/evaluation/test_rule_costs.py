@@ -137,6 +137,13 @@ def test_a_dataset_is_a_log_and_what_was_seen_is_not_wanted():
         simulate_rules(pipeline, known.head(1))
 
 
+def test_every_question_may_say_more():
+    pipeline = home("RULE cart: REQUIRE item.price < $most WHEN ctx.page = 'cart'")
+    said = {"context": {"page": "cart"}, "params": {"most": 3}}
+    assert simulate_rules(pipeline, log(), n=3)["fired"].tolist() == [0, 0]
+    assert simulate_rules(pipeline, log(), n=3, **said)["fired"].tolist() == [4, 4]
+
+
 def test_the_pipeline_stays_as_it_is():
     pipeline = home(RULES)
     simulate_rules(pipeline, log(), n=2)

@@ -61,8 +61,8 @@ MISTAKES = {
     "REQUIRE item.brand = ⟦‘⟧Larch’": "quotes are straight",  # noqa: RUF001
     'REQUIRE item.brand = ⟦"⟧Larch': "this text has no end",
     "REQUIRE item.brand = ⟦Larch⟧": 'write "Larch" for a text',
-    "REQUIRE item.gr⟦ö⟧ße > 3": 'item."größe"',
-    "RULE gr⟦ö⟧ße: REQUIRE item.stock > 3": '"größe"',
+    "REQUIRE item.gr⟦ö⟧ße > 3": 'write it in quotes: item."größe"',
+    "RULE gr⟦ö⟧ße: REQUIRE item.stock > 3": 'write it in quotes: "größe"',
     # dates
     "BOOST BY 2 DURING ⟦2026-02-30⟧..2026-03-31": "there is no 2026-02-30",
     "REQUIRE item.created_at > ⟦2026-13-01⟧": "there is no 2026-13-01",
@@ -76,7 +76,7 @@ MISTAKES = {
     "REQUIRE item.stock > 0 ⟦WEHN⟧ user.age < 30": "did you mean 'WHEN'?",
     "EXCLUDE DID ⟦bought⟧": "there are impression, click, view",
     "EXCLUDE DID purchase WITHIN ⟦90⟧": "expected a duration such as 90d",
-    "PIN item.sponsored AT ⟦0⟧": "slot",
+    "PIN item.sponsored AT ⟦0⟧": "a slot, counted from 1",
     "⟦LIMIT⟧ 2": "LIMIT needs PER, WHERE or both",
 }
 

@@ -130,7 +130,7 @@ def test_an_error_names_the_rule_and_the_way(given, said):
     [
         "", "nonsense", "[" * 60_000, '{"a":' * 10_000, "[NaN]", "[Infinity]", "[-Infinity]",
         '[{"action": "boost", "by": 1e999}]', f"[{'9' * 5_000}]", f"[1{'0' * 300}]",
-        '{"rules": [], "rules": []}', "[" + " " * 65_536 + "]", "\ufeff[]", "\ud800", '["\ud800"]',
+        '{"rules": [], "rules": []}', "[" + " " * 2**20 + "]", "\ufeff[]", "\ud800", '["\ud800"]',
         b"\xff\xfe", "null", "3", '"text"', "true",
     ],
 )  # fmt: skip
@@ -201,3 +201,9 @@ def test_whatever_value_stands_somewhere_only_a_rule_error_comes():
             holder = holder[key]
         with suppress(RuleError):
             RuleSet.from_json(value)
+
+
+def test_the_largest_set_comes_back_from_json():
+    rules = RuleSet([Require(item.x.is_in(range(n, n + 40)), name=f"rule_{n}") for n in range(200)])
+    assert len(rules.to_json()) > 65_536
+    assert RuleSet.from_json(rules.to_json()) == rules

@@ -44,6 +44,8 @@ def simulate_rules(
     *,
     n: int = 10,
     seen: str | Iterable[str] = "drop",
+    context: Mapping[str, Any] | None = None,
+    params: Mapping[str, Any] | None = None,
     confidence: float = 0.95,
     n_boot: int = 1_000,
     random_state: Any = 0,
@@ -65,6 +67,9 @@ def simulate_rules(
         Length of the lists.
     seen : "drop", "keep" or a list of event types
         As in `Recommender.recommend`.
+    context, params : mappings, optional
+        What every question says besides who asks and when, for rules that speak of ``ctx.page`` or
+        ``$floor``: a log does not tell it.
     confidence : float between 0 and 1
         Of the percentile bootstrap intervals.
     n_boot : int, at least 1
@@ -113,7 +118,7 @@ def simulate_rules(
     """
     _check_arguments(pipeline, n, confidence, n_boot, random_state)
     seen = seen if isinstance(seen, str) else tuple(seen)
-    asked = _Asked.of(pipeline, log, seen)
+    asked = _Asked.of(pipeline, log, seen, {"context": context or {}, "params": params or {}})
     trials = _trials(pipeline)
     lists = np.full((len(trials), len(asked), n), -1, np.int32)
     unmet: Counter[str] = Counter()
@@ -204,7 +209,9 @@ class _Asked:
         return len(self.queries)
 
     @classmethod
-    def of(cls, pipeline: Pipeline, log: Any, seen: str | Iterable[str]) -> _Asked:
+    def of(
+        cls, pipeline: Pipeline, log: Any, seen: str | Iterable[str], said: Mapping[str, Any]
+    ) -> _Asked:
         shop = log if isinstance(log, Dataset) else Dataset.from_frames(log)
         rows = shop.interactions
         users, items = (
@@ -226,7 +233,7 @@ class _Asked:
             )
         times = _first_times(shop, asked)
         queries = [
-            Query(user_id=user, now=None if time == MISSING_TIME else time)
+            Query(user_id=user, now=None if time == MISSING_TIME else time, **said)
             for user, time in zip(shop.users.ids[asked].tolist(), times.tolist(), strict=True)
         ]
         spent = _spent(pipeline, shop, log, items, asked)

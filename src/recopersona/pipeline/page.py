@@ -174,7 +174,7 @@ def _within(caps: Sequence[Cap], items: Indices) -> Mask:
     return within
 
 
-def _places(groups: Indices) -> Array:
+def _places(groups: Array) -> Array:
     """Number the members of each group from 0, in their order."""
     order = np.argsort(groups, kind="stable")
     ordered = groups[order]

@@ -54,7 +54,7 @@ class Pipeline(Deciding):
     met in the slots of the page. Where the candidates do not suffice for those, the models are
     asked once more for just what is wanted. What the models cannot fill is filled with popular
     items that the rules allow; every item says where it came from, ``ranking.effects`` what the
-    rules did.
+    rules did and what they could not; an `UnmetRuleError` is raised only where a rule says STRICT.
 
     Parameters
     ----------

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from recopersona.errors import RuleError, shown
-from recopersona.rules.limits import MOST_BYTES
+from recopersona.rules.limits import MOST_BYTES, MOST_JSON_BYTES
 from recopersona.rules.ruleset import RuleSet
 
 
@@ -21,19 +21,20 @@ def read_rules(path: str | os.PathLike[str]) -> RuleSet:
     if not isinstance(path, (str, os.PathLike)):
         raise RuleError(f"expected the path of a file of rules, got {shown(path)}.")
     file = Path(path)
-    text = _text_of(file)
+    is_json = file.suffix.lower() == ".json"
+    text = _text_of(file, MOST_JSON_BYTES if is_json else MOST_BYTES)
     try:
-        return RuleSet.from_json(text) if file.suffix.lower() == ".json" else RuleSet.parse(text)
+        return RuleSet.from_json(text) if is_json else RuleSet.parse(text)
     except RuleError as problem:
         named = RuleError(f"{file}: {problem}")
         named.line, named.column = problem.line, problem.column
         raise named from None
 
 
-def _text_of(file: Path) -> str:
+def _text_of(file: Path, most: int) -> str:
     try:
         with file.open("rb") as opened:
-            content = opened.read(MOST_BYTES + 4)  # and the mark that some editors write first
+            content = opened.read(most + 4)  # and the mark that some editors write first
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise RuleError(f"{file}: expected text in UTF-8.") from None
@@ -41,6 +42,6 @@ def _text_of(file: Path) -> str:
         raise RuleError(
             f"{file}: cannot be read: {getattr(problem, 'strerror', None) or problem}."
         ) from None
-    if len(text.encode()) > MOST_BYTES:
-        raise RuleError(f"{file}: a file of rules is at most {MOST_BYTES:,} bytes long.")
+    if len(text.encode()) > most:
+        raise RuleError(f"{file}: a file of rules is at most {most:,} bytes long.")
     return text

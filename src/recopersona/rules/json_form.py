@@ -13,7 +13,7 @@ from typing import Any, NoReturn, TypeVar
 
 from recopersona.errors import RuleError, did_you_mean, hint, shown
 from recopersona.rules import actions, building
-from recopersona.rules.limits import MOST_BYTES, MOST_DEPTH, TOO_DEEP
+from recopersona.rules.limits import MOST_DEPTH, MOST_JSON_BYTES, TOO_DEEP
 from recopersona.rules.nodes import (
     ACTIONS,
     Call,
@@ -51,8 +51,8 @@ def values_of(text: str | bytes) -> Any:
     if isinstance(text, bytes):
         text = _decoded(text)
     size = len(text.encode("utf-8", "surrogatepass"))
-    if size > MOST_BYTES:
-        raise RuleError(f"rules as JSON are at most {MOST_BYTES:,} bytes of text, got {size:,}.")
+    if size > MOST_JSON_BYTES:
+        raise RuleError(f"rules as JSON are at most {MOST_JSON_BYTES:,} bytes of text, got {size:,}.")
     try:
         return json.loads(
             text,

@@ -25,14 +25,17 @@ from recopersona.rules.nodes import (
 MOST_BYTES = 64 * 1024
 """Of text, in UTF-8."""
 
+MOST_JSON_BYTES = 16 * MOST_BYTES
+"""Of JSON, which says the same at several times the length."""
+
 MOST_DEPTH = 32
 """Of expressions: a field alone is 1 deep, ``item.stock > 0`` is 2 deep."""
 
 MOST_RULES = 256
 """In one set."""
 
-MOST_OPERATIONS = 5_500
-"""Comparisons, sums and the like in one set: what 64 KiB of sensible rules cannot reach."""
+MOST_OPERATIONS = 4_000
+"""Comparisons, sums and the like in one set, so that no text takes long to read."""
 
 MOST_COUNT = 2**31 - 1
 """Of items and slots, and the highest priority (the lowest is its opposite)."""

@@ -81,7 +81,7 @@ def parse_rules(text: str) -> RuleSet:
     Parameters
     ----------
     text : str
-        At most 64 KiB, 256 rules and 5,500 operations; expressions nested at most 32 deep.
+        At most 64 KiB, 256 rules and 4,000 operations; expressions nested at most 32 deep.
 
     Returns
     -------

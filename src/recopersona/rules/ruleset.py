@@ -142,11 +142,7 @@ class RuleSet(Worded):
             return self.text
 
     def to_json(self) -> str:
-        """Return the rules as JSON that reads back as the same, a rule per line.
-
-        JSON takes more room than text: of a set so large that it becomes more than 64 KiB of it,
-        `from_json` reads what ``json.loads`` makes of it, not the text itself.
-        """
+        """Return the rules as JSON that reads back as the same, a rule per line."""
         from recopersona.rules.json_writing import write_set
 
         return write_set(self.rules, self.timezone)
