@@ -11,6 +11,8 @@ an eye on the rest would find. Its cost is counted in looks: candidates looked a
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from recopersona.kernels.compiling import f32, flag, i32, i64, inlined, inner, kernel, read, written
@@ -22,7 +24,8 @@ group 0 counts, and candidates of code 1 do not."""
 
 LARGE = 1 << 60
 """As many as anybody likes."""
-_NONE, _ONE = np.int64(0), np.int64(1)  # a literal would have functions compiled for itself
+# A literal 0 would have the compiler make a function for it alone.
+_NONE: Any = np.int64(0)
 _FEW_WAYS = 40_000.0  # so many ways to fill a page are all tried
 _FIRST_LOOKS = 3_000  # on a page that is not small, before it is repaired
 _REPAIR_LOOKS = 60_000
@@ -485,7 +488,7 @@ def _repair(best, rules, stock, cards, page, heads, order, budget):
     broken, filled = 0, 0
     while filled < n and budget > 0:
         row, least, budget = _least_excess(
-            rules, stock, cards, page, heads, away, order[filled], _NONE, np.int64(LARGE), budget
+            rules, stock, cards, page, heads, away, order[filled], _NONE, LARGE + _NONE, budget
         )
         broken += least
         _show(rules, stock, cards, page, heads, row, order[filled])
@@ -493,7 +496,7 @@ def _repair(best, rules, stock, cards, page, heads, order, budget):
     step = 0
     while broken > 0 and budget > 0:
         step += 1
-        change, at, by, other = np.int64(LARGE), -_ONE, -_ONE, -_ONE
+        change, at, by, other = LARGE + _NONE, _NONE - 1, _NONE - 1, _NONE - 1
         tried = 0
         for turn in range(n):
             slot = order[(step * 7 + turn) % n]
