@@ -1,6 +1,7 @@
 """Rules from their text to the page: all eight kinds, wherever the candidates come from."""
 
 import copy
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -175,6 +176,37 @@ def test_pins_and_quotas_are_served_from_outside_the_pool(parts):
         assert ranking.account.unmet == ()
 
 
+class LastFirst(rp.Recommender):
+    """Loves what is last in the catalogue, which is what nobody wants."""
+
+    def _fit(self, dataset):
+        self.scores_ = np.arange(len(dataset.items), dtype=np.float32)
+
+    def score_items(self, query, items=None):
+        return self.scores_
+
+
+def test_the_models_choose_whom_to_add_and_they_stand_behind_the_pool():
+    pipeline = home(
+        "RULE middle: ENSURE 2 WHERE item.price BETWEEN 21 AND 30",
+        candidates=[LastFirst()],
+        pool=20,
+    )
+    ranking = pipeline.recommend("a stranger", n=10)
+    assert ranking.item_ids == [f"i{k}" for k in range(59, 51, -1)] + ["i29", "i28"]
+    assert set(ranking.sources) == {"lastfirst"}
+    assert ranking.scores[-2:] == pytest.approx([1 / (60 + 21), 1 / (60 + 22)])
+
+
+def test_the_models_are_asked_for_brands_that_have_room():
+    table = catalogue().assign(brand=[f"rare {k}" for k in range(20)] + ["common"] * 40)
+    shop = rp.Dataset.from_frames(events(), items=table, now=NOW)
+    pipeline = home("LIMIT 1 PER item.brand", shop, candidates=[LastFirst()], pool=20)
+    ranking = pipeline.recommend("a stranger", n=5)
+    assert ranking.item_ids == ["i59", "i19", "i18", "i17", "i16"]
+    assert set(ranking.sources) == {"lastfirst"}
+
+
 def test_a_cap_finds_other_brands_outside_the_pool():
     table = catalogue(500).assign(brand=["common"] * 490 + [f"rare {k}" for k in range(10)])
     random = np.random.default_rng(5)
@@ -217,6 +249,9 @@ def test_a_pin_brings_nothing_back():
     names = pipeline.recommend("u1", n=10).item_ids
     assert names[0] == "i50"
     assert not {"i0", "i3"} & set(names)
+    ranking = home('RULE top: PIN item.id = "i0" AT 1', pool=1).recommend("u1", n=10)
+    assert ranking.account.unmet == ("top",)
+    assert "i0" not in ranking.item_ids
 
 
 def test_strict_raises_and_the_others_tell():
@@ -374,10 +409,11 @@ def test_parameters_stay_as_given_and_clones_are_alike():
     assert "Pipeline" in pipeline._repr_html_()
 
 
-def test_a_copy_has_rules_of_its_own():
+@pytest.mark.parametrize("make", [copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])
+def test_a_copy_has_rules_of_its_own(make):
     pipeline = home(EIGHT)
-    twin = copy.deepcopy(pipeline)
     first = pipeline.recommend(ask(), n=1).item_ids[0]
+    twin = make(pipeline)
     twin.update_items(pd.DataFrame({"item_id": [first], "stock": [0]}))
     assert first not in twin.recommend(ask(), n=10).item_ids
     assert pipeline.recommend(ask(), n=1).item_ids == [first]

@@ -52,7 +52,9 @@ def values_of(text: str | bytes) -> Any:
         text = _decoded(text)
     size = len(text.encode("utf-8", "surrogatepass"))
     if size > MOST_JSON_BYTES:
-        raise RuleError(f"rules as JSON are at most {MOST_JSON_BYTES:,} bytes of text, got {size:,}.")
+        raise RuleError(
+            f"rules as JSON are at most {MOST_JSON_BYTES:,} bytes of text, got {size:,}."
+        )
     try:
         return json.loads(
             text,
