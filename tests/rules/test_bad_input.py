@@ -4,11 +4,15 @@ import pytest
 
 from recopersona.datasets.synthetic import synthetic_shop
 from recopersona.errors import RuleError
+from recopersona.models.popularity import Popularity
+from recopersona.pipeline.pipeline import Pipeline
+from recopersona.rules import Exclude, RuleSet, item, user
 from recopersona.rules.checking import check_rules
 from recopersona.rules.parsing import parse_rules
 from recopersona.rules.schema import RuleSchema
 
-SCHEMA = RuleSchema.of(synthetic_shop(30, 20))
+SHOP = synthetic_shop(30, 20)
+SCHEMA = RuleSchema.of(SHOP)
 
 
 def problem_of(text):
@@ -116,3 +120,39 @@ def test_too_much_text_and_too_many_rules_are_refused():
     assert len(parse_rules(rule * 256).rules) == 256
     with pytest.raises(RuleError, match="at most 256 rules"):
         parse_rules(rule * 257)
+
+
+def test_a_pipeline_points_into_the_text_it_was_given():
+    home = Pipeline(
+        candidates=[Popularity()], rules="REQUIRE item.stock > 0\nLIMIT 2 PER item.brnd"
+    )
+    with pytest.raises(RuleError, match=r"line 2 col 13: unknown field item.brnd; did you mean"):
+        home.fit(SHOP)
+
+
+def test_what_came_from_no_text_is_named_by_its_rule():
+    given = {"rule": "cap", "action": "limit", "n": 2, "per": "item.brnd"}
+    with pytest.raises(RuleError, match=r"cap: unknown field item.brnd; did you mean item.brand"):
+        RuleSet.from_json(given).check(SCHEMA)
+    with pytest.raises(RuleError, match=r"no item is known yet"):
+        RuleSet(Exclude(item.adult, when=item.stock > 3, name="guard")).check(SCHEMA)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda: (item.stock > 0) and (item.price < 3),
+        lambda: 0 < item.stock < 3,
+        lambda: not item.adult,
+        lambda: item.brand in ["Larch", "Moss"],
+    ],
+    ids=["and", "a chain", "not", "in"],
+)
+def test_python_that_would_mean_something_else_is_refused(wrong):
+    with pytest.raises(RuleError, match=r"write & \| ~|x\.between|x\.is_in"):
+        wrong()
+
+
+def test_a_rule_for_children_compares_numbers():
+    with pytest.raises(RuleError, match="text cannot be ordered"):
+        Exclude(item.adult, when=user.age < "eighteen")
