@@ -39,12 +39,12 @@ import recopersona as rp
 from recopersona.data.times import moment_ms
 from recopersona.errors import RuleError
 from recopersona.rerank.assembly import assemble
-from recopersona.rules.asked import Asked, Tables
-from recopersona.rules.bound import BoundRules
-from recopersona.rules.checking import check_rules
-from recopersona.rules.conditions import compile_condition
-from recopersona.rules.parsing import parse_expression, parse_rules
-from recopersona.rules.schema import RuleSchema
+from recopersona.rules.binding.bound import BoundRules
+from recopersona.rules.checks.checking import check_rules
+from recopersona.rules.checks.schema import RuleSchema
+from recopersona.rules.conditions.asked import Asked, Tables
+from recopersona.rules.conditions.compiling import compile_condition
+from recopersona.rules.text.parsing import parse_expression, parse_rules
 
 EIGHT = """
 RULE in_stock:    REQUIRE item.stock > 0

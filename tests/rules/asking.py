@@ -9,8 +9,8 @@ from recopersona.data.history import History
 from recopersona.data.ids import IdMap
 from recopersona.data.interactions import Interactions
 from recopersona.data.query import Query
-from recopersona.rules.bound import BoundRules
-from recopersona.rules.parsing import parse_rules
+from recopersona.rules.binding.bound import BoundRules
+from recopersona.rules.text.parsing import parse_rules
 
 DAY = 86_400_000
 TODAY = 20_000 * DAY

@@ -19,7 +19,7 @@ from recopersona.data.history import History
 from recopersona.data.ids import IdMap, as_ids
 from recopersona.data.interactions import Interactions
 from recopersona.data.times import MISSING_TIME
-from recopersona.rules.asked import Asked, Tables
+from recopersona.rules.conditions.asked import Asked, Tables
 from recopersona.rules.nodes import (
     And,
     Arithmetic,

@@ -7,9 +7,9 @@ from recopersona.errors import RuleError
 from recopersona.models.popularity import Popularity
 from recopersona.pipeline.pipeline import Pipeline
 from recopersona.rules import Exclude, RuleSet, item, user
-from recopersona.rules.checking import check_rules
-from recopersona.rules.parsing import parse_rules
-from recopersona.rules.schema import RuleSchema
+from recopersona.rules.checks.checking import check_rules
+from recopersona.rules.checks.schema import RuleSchema
+from recopersona.rules.text.parsing import parse_rules
 
 SHOP = synthetic_shop(30, 20)
 SCHEMA = RuleSchema.of(SHOP)

@@ -13,7 +13,7 @@ import pytest
 
 from recopersona.errors import RuleError
 from recopersona.rules import RuleSet
-from recopersona.rules.parsing import parse_rules
+from recopersona.rules.text.parsing import parse_rules
 from tests.rules.eight import JSON, TEXT
 
 SECONDS = float(os.environ.get("RECOPERSONA_FUZZ_SECONDS", "2"))

@@ -25,7 +25,7 @@ from recopersona.rules import (
     param,
     user,
 )  # fmt: skip
-from recopersona.rules.schema import RuleSchema
+from recopersona.rules.checks.schema import RuleSchema
 
 EIGHT = """
 RULE in_stock:    REQUIRE item.stock > 0

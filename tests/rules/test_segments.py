@@ -28,7 +28,7 @@ from recopersona.rules import (
     nodes,
     user,
 )  # fmt: skip
-from recopersona.rules.bound import BoundRules
+from recopersona.rules.binding.bound import BoundRules
 
 # -- rules by truth tables: what one rule does with one item, in Kleene's three values -------------
 

@@ -30,9 +30,9 @@ from recopersona.pipeline.fusion import fuse, joined
 from recopersona.pipeline.given_rules import GivenRules, require_predicates
 from recopersona.pipeline.page import Outside, Page, Request, placed
 from recopersona.pipeline.standing import ShopRules, Standing
-from recopersona.rules.checking import check_rules
+from recopersona.rules.checks.checking import check_rules
+from recopersona.rules.checks.schema import RuleSchema
 from recopersona.rules.ruleset import RuleSet
-from recopersona.rules.schema import RuleSchema
 
 KEEP_SEEN = 0
 """The kinds of events, as bits, for which an item counts as seen: none."""

@@ -13,8 +13,8 @@ from recopersona.data.query import Query
 from recopersona.data.ranking import Ranking
 from recopersona.data.types import Floats, Indices, Mask
 from recopersona.pipeline.filters import Filters, Predicate
-from recopersona.rules.bound import BoundRules
-from recopersona.rules.in_force import InForce
+from recopersona.rules.binding.bound import BoundRules
+from recopersona.rules.binding.in_force import InForce
 from recopersona.rules.ruleset import RuleSet
 from recopersona.rules.slots import SlotRules
 

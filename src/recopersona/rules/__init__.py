@@ -8,8 +8,8 @@ The same rules can be written as text, as JSON and in Python::
     rules == RuleSet("REQUIRE item.stock > 0; EXCLUDE DID purchase WITHIN 90d")
 """
 
-from recopersona.rules.actions import Boost, Bury, Ensure, Exclude, Limit, Pin, Require
-from recopersona.rules.python import (
+from recopersona.rules.forms.actions import Boost, Bury, Ensure, Exclude, Limit, Pin, Require
+from recopersona.rules.forms.python import (
     absolute,
     ctx,
     decay,

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from recopersona.errors import RuleError, shown
 from recopersona.rules.limits import MOST_RULES, TOO_MANY_RULES, excess_of
-from recopersona.rules.literals import check_timezone, ends_before
 from recopersona.rules.nodes import Expression, Moment, Rule
+from recopersona.rules.text.literals import check_timezone, ends_before
 from recopersona.rules.walking import parts_of
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def _check_days(start: Moment, end: Moment, label: str, rules: RuleSet) -> None:
 
 def check_written(rules: RuleSet) -> None:
     """Refuse what fits no text: it could not be kept."""
-    from recopersona.rules.printing import print_rules
+    from recopersona.rules.text.printing import print_rules
 
     print_rules(rules)
 

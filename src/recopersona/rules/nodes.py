@@ -270,13 +270,13 @@ class Rule(Node, Worded):
     strict: bool = False
 
     def _in_words(self) -> str:
-        from recopersona.rules.printing import print_rule
+        from recopersona.rules.text.printing import print_rule
 
         return print_rule(self)
 
     @classmethod
     def _of_words(cls, text: str) -> Self:
-        from recopersona.rules.parsing import parse_rules
+        from recopersona.rules.text.parsing import parse_rules
 
         rules = parse_rules(text).rules
         if len(rules) != 1 or not isinstance(rules[0], cls):

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, overload
 from recopersona.base.worded import Worded
 from recopersona.errors import RuleError, hint, shown
 from recopersona.rules.accepted import check_set, check_written, rule_parts
+from recopersona.rules.forms.plain_values import has_zone
+from recopersona.rules.forms.python import Term
 from recopersona.rules.nodes import Moment, Param, Rule
-from recopersona.rules.python import Term
-from recopersona.rules.python_values import has_zone
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -89,7 +89,7 @@ class RuleSet(Worded):
         >>> RuleSet.parse("REQUIRE item.stock > 0; LIMIT 2 PER item.brand IN TOP 10")
         RuleSet(2 rules: rule 1, rule 2)
         """
-        from recopersona.rules.parsing import parse_rules
+        from recopersona.rules.text.parsing import parse_rules
 
         return parse_rules(text)
 
@@ -112,7 +112,7 @@ class RuleSet(Worded):
         >>> print(RuleSet.from_json({"action": "limit", "n": 2, "per": "item.brand", "top": 10}))
         LIMIT 2 PER item.brand IN TOP 10
         """
-        from recopersona.rules.json_form import read_set
+        from recopersona.rules.forms.json_reading import read_set
 
         return cls(*read_set(given))
 
@@ -131,7 +131,7 @@ class RuleSet(Worded):
 
     def to_text(self) -> str:
         """Return the rules as text that reads back as the same, a rule per line."""
-        from recopersona.rules.printing import print_rules
+        from recopersona.rules.text.printing import print_rules
 
         try:
             return print_rules(self)
@@ -143,7 +143,7 @@ class RuleSet(Worded):
 
     def to_json(self) -> str:
         """Return the rules as JSON that reads back as the same, a rule per line."""
-        from recopersona.rules.json_writing import write_set
+        from recopersona.rules.forms.json_writing import write_set
 
         return write_set(self.rules, self.timezone)
 
@@ -164,7 +164,7 @@ class RuleSet(Worded):
         return f"RuleSet({count}{': ' if labels else ''}{shown_labels})"
 
     def _repr_html_(self) -> str:
-        from recopersona.rules.printing import print_rule
+        from recopersona.rules.text.printing import print_rule
 
         rows = "".join(
             f"<tr><td>{escape(label)}</td><td><code>{escape(print_rule(rule))}</code></td></tr>"
@@ -303,7 +303,7 @@ class RuleSet(Worded):
         RuleError
             With the place in the text, where there is one.
         """
-        from recopersona.rules.checking import check_rules
+        from recopersona.rules.checks.checking import check_rules
 
         check_rules(self, schema)
 
@@ -318,7 +318,7 @@ class RuleSet(Worded):
         now : moment, optional
             From which on rules are looked at; campaigns that ended before are reported.
         """
-        from recopersona.rules.lint import lint_rules
+        from recopersona.rules.lint.linting import lint_rules
 
         return lint_rules(self, schema, n=n, now=now)
 

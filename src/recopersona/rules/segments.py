@@ -14,7 +14,9 @@ from dataclasses import replace
 from typing import Any
 
 from recopersona.errors import RuleError
-from recopersona.rules.building import compare, field, is_in
+from recopersona.rules.forms.building import compare, field, is_in
+from recopersona.rules.forms.plain_values import listed
+from recopersona.rules.forms.python import bare
 from recopersona.rules.nodes import (
     Expression,
     Field,
@@ -26,8 +28,6 @@ from recopersona.rules.nodes import (
     all_of,
     any_of,
 )
-from recopersona.rules.python import bare
-from recopersona.rules.python_values import listed
 
 
 def rules_for(values: Any, rules: tuple[Rule, ...], by: Any, name: str | None) -> tuple[Rule, ...]:

@@ -1,0 +1,1 @@
+"""Whether rules do what was meant."""

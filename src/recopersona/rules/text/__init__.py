@@ -1,0 +1,1 @@
+"""Rules as text: read, and written again."""
