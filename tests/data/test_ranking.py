@@ -1,3 +1,6 @@
+import pickle
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -131,3 +134,10 @@ def test_no_lists_make_an_empty_frame():
     )
     assert (frame.dtypes == long_frame([], [], IDS).dtypes).all()
     assert len(frame) == 0
+
+
+def test_a_pickled_ranking_leaves_its_account_behind():
+    ranking = replace(Ranking.of([2, 0], [0.9, 0.4], IDS, "ALS"), account=lambda: "of no file")
+    came_back = pickle.loads(pickle.dumps(ranking))
+    assert came_back.account is None
+    assert came_back.item_ids == ranking.item_ids

@@ -49,7 +49,8 @@ class Ranking:
     propensity : float, optional
         The probability with which this ranking was chosen.
     account : Account, optional
-        Who says which rules touched which items; see `RuleSet.explain`.
+        Who says which rules touched which items; see `RuleSet.explain`. It speaks of tables that
+        stay where they are, so copies and pickled rankings go without.
 
     Examples
     --------
@@ -92,6 +93,9 @@ class Ranking:
 
     def __getitem__(self, place: int) -> Id:
         return self.item_ids[place]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "account": None}
 
     def __repr__(self) -> str:
         shown = ", ".join(
