@@ -39,7 +39,6 @@ KEEP_SEEN = 0
 
 _ROUNDS = 2  # so often are the models asked once more, where a rule finds too few candidates
 _NOBODY = np.empty(0, np.int32)
-_CACHES = ("_rules_kept", "_sharing_kept")
 
 _STAGE = Bound("a function (query, ranking) -> ranking", callable)
 _WEIGHTS = mapping("from name to a number above 0")
@@ -125,7 +124,7 @@ class Pipeline(Deciding):
 
     def _adopt(self, users: IdMap, items: IdMap, past: History) -> None:
         super()._adopt(users, items, past)
-        for kept in _CACHES:  # they are of the tables before
+        for kept in ("_rules_kept", "_sharing_kept"):  # they are of the tables before
             self.__dict__.pop(kept, None)
 
     def _prepare(self) -> None:
@@ -264,10 +263,6 @@ class Pipeline(Deciding):
         if kept is None:
             kept = self._sharing_kept = WeakSet([self])
         return kept
-
-    def __getstate__(self) -> Any:
-        """Leave out what a copy must make anew over its own tables."""
-        return {name: kept for name, kept in super().__getstate__().items() if name not in _CACHES}
 
     # -- one answer --------------------------------------------------------------------------
 
