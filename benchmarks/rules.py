@@ -145,8 +145,12 @@ def read(quick: bool) -> dict[str, Any]:
     tried = {
         name: Timed(lambda t=text: refused_or_read(t), 3).least for name, text in texts.items()
     }
-    slowest = max(tried, key=tried.__getitem__)
-    taken["worst_text_ms"] = Timed(lambda: refused_or_read(texts[slowest]), 10 if quick else 30)
+    slow = {
+        name: Timed(lambda t=texts[name]: refused_or_read(t), 10 if quick else 30)
+        for name in sorted(tried, key=tried.__getitem__)[-5:]
+    }
+    slowest = max(slow, key=lambda name: slow[name].least)
+    taken["worst_text_ms"] = slow[slowest]
     return {**figures_of(taken), "worst_text": slowest}
 
 
