@@ -1,3 +1,4 @@
+from recopersona import rules as rules
 from recopersona import testing as testing
 from recopersona.base.artifact import load as load
 from recopersona.base.artifact import save as save
@@ -24,6 +25,7 @@ from recopersona.data.query import Query as Query
 from recopersona.data.ranking import Ranking as Ranking
 from recopersona.datasets.synthetic import synthetic_shop as synthetic_shop
 from recopersona.evaluation.evaluate import evaluate as evaluate
+from recopersona.evaluation.rule_costs import simulate_rules as simulate_rules
 from recopersona.evaluation.splits import k_fold as k_fold
 from recopersona.evaluation.splits import split_by_time as split_by_time
 from recopersona.evaluation.splits import split_last as split_last
@@ -102,6 +104,8 @@ from recopersona.models.switch import Switch as Switch
 from recopersona.models.trending import Trending as Trending
 from recopersona.models.valued_popularity import ValuedPopularity as ValuedPopularity
 from recopersona.pipeline.pipeline import Pipeline as Pipeline
+from recopersona.rules.checks.schema import RuleSchema as RuleSchema
+from recopersona.rules.ruleset import RuleSet as RuleSet
 
 __version__: str
 __all__: list[str]
