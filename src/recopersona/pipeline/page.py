@@ -11,7 +11,7 @@ import numpy as np
 from recopersona.data.query import Query
 from recopersona.data.ranking import Ranking
 from recopersona.data.types import Array, Floats, Indices, Mask
-from recopersona.pipeline.standing import Standing
+from recopersona.pipeline.shop_rules import Standing
 from recopersona.rerank.assembly import assemble
 from recopersona.rules.slots import Cap, Pinned, Quota, SlotRules
 

@@ -29,7 +29,7 @@ from recopersona.pipeline.decisions import Deciding
 from recopersona.pipeline.fusion import fuse, joined
 from recopersona.pipeline.given_rules import GivenRules, require_predicates
 from recopersona.pipeline.page import Outside, Page, Request, placed
-from recopersona.pipeline.standing import ShopRules, Standing
+from recopersona.pipeline.shop_rules import ShopRules, Standing
 from recopersona.rules.checks.checking import check_rules
 from recopersona.rules.checks.schema import RuleSchema
 from recopersona.rules.ruleset import RuleSet

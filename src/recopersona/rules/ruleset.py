@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, overload
 
 from recopersona.base.worded import Worded
 from recopersona.errors import RuleError, hint, shown
-from recopersona.rules.accepted import check_set, check_written, rule_parts
 from recopersona.rules.forms.plain_values import has_zone
 from recopersona.rules.forms.python import Term
 from recopersona.rules.nodes import Moment, Param, Rule
+from recopersona.rules.wellformed import check_set, check_written, rule_parts
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,12 +14,12 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from recopersona.data.types import Array, Indices
-from recopersona.rules.binding.acquainted import Few, may_be_false, may_be_true
 from recopersona.rules.binding.bitmaps import ALL, Answer, Question
 from recopersona.rules.binding.crossings import crossings_of
+from recopersona.rules.binding.narrowing import Few, may_be_false, may_be_true
 from recopersona.rules.binding.timed import TimedBitmap
+from recopersona.rules.calendar import Schedule
 from recopersona.rules.conditions.asked import Asked, Tables
-from recopersona.rules.conditions.calendar import Schedule
 from recopersona.rules.conditions.compiling import (
     Condition,
     Groups,

@@ -16,7 +16,7 @@ import numpy as np
 from recopersona.data.feature_table import FeatureTable
 from recopersona.data.times import MISSING_TIME
 from recopersona.data.types import Array, Indices
-from recopersona.rules.conditions.calendar import duration_of, moment_of
+from recopersona.rules.calendar import duration_of, moment_of
 from recopersona.rules.nodes import (
     And,
     Arithmetic,
@@ -31,7 +31,7 @@ from recopersona.rules.nodes import (
     Not,
     Or,
 )
-from recopersona.rules.walking import parts_of
+from recopersona.rules.parts import parts_of
 
 CREATED = "created_at"
 """The column behind ``item.age``."""

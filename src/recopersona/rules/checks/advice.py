@@ -24,8 +24,8 @@ from recopersona.rules.nodes import (
     all_of,
     any_of,
 )
+from recopersona.rules.parts import parts_of
 from recopersona.rules.text.printing import print_expression
-from recopersona.rules.walking import parts_of
 
 LITERALS = (Number, Percent, Text, Flag, Moment, Duration)
 

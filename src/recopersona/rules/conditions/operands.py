@@ -17,7 +17,7 @@ from recopersona.data.feature_table import Column, NumberColumn, TimeColumn
 from recopersona.data.times import MISSING_TIME
 from recopersona.data.types import Array, Indices
 from recopersona.rules.conditions.asked import Asked, Tables
-from recopersona.rules.conditions.given import AGE_OF, Given
+from recopersona.rules.conditions.request_values import AGE_OF, Given
 
 Rows: TypeAlias = "slice | Indices"
 """``slice(None)`` for the whole catalogue, or the indices of some items, int32."""

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from recopersona.errors import RuleError
 from recopersona.rules import nodes
+from recopersona.rules.calendar import duration_of, moment_of
 from recopersona.rules.conditions.asked import Asked, Tables
-from recopersona.rules.conditions.calendar import duration_of, moment_of
-from recopersona.rules.conditions.given import Given
 from recopersona.rules.conditions.kinds import ANY, NUMERIC, common_kind, kind_of, kinds_within
 from recopersona.rules.conditions.labels import (
     CategoryOf,
@@ -32,6 +31,7 @@ from recopersona.rules.conditions.operands import (
     TimeOf,
     age,
 )
+from recopersona.rules.conditions.request_values import Given
 from recopersona.rules.nodes import Expression, Field, Param
 
 

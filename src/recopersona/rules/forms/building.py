@@ -34,7 +34,7 @@ from recopersona.rules.nodes import (
     Param,
     StartsWith,
 )
-from recopersona.rules.walking import parts_of
+from recopersona.rules.parts import parts_of
 
 ORDERS = ("<", "<=", ">", ">=")
 COMPARISONS = ("=", "!=", *ORDERS)

@@ -27,7 +27,7 @@ from recopersona.rules.nodes import (
     Rule,
     any_of,
 )
-from recopersona.rules.walking import parts_of
+from recopersona.rules.parts import parts_of
 
 # -- never and always --------------------------------------------------------------------------
 

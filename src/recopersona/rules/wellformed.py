@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from recopersona.errors import RuleError, shown
 from recopersona.rules.limits import MOST_RULES, TOO_MANY_RULES, excess_of
 from recopersona.rules.nodes import Expression, Moment, Rule
+from recopersona.rules.parts import parts_of
 from recopersona.rules.text.literals import check_timezone, ends_before
-from recopersona.rules.walking import parts_of
 
 if TYPE_CHECKING:
     from recopersona.rules.ruleset import RuleSet

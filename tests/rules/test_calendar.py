@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from recopersona.errors import RuleError
-from recopersona.rules.conditions.calendar import Schedule, duration_of, moment_of, zone_of
+from recopersona.rules.calendar import Schedule, duration_of, moment_of, zone_of
 from recopersona.rules.nodes import Duration, During, Moment
 
 HOUR = 3_600_000
