@@ -11,7 +11,7 @@ import numpy as np
 
 from recopersona.data.types import Mask
 from recopersona.rules.checks.advice import printed
-from recopersona.rules.lint.constants import constant
+from recopersona.rules.constants import constant
 from recopersona.rules.lint.findings import Finding, Inspected, day
 from recopersona.rules.lint.ranges import Box, all_of
 from recopersona.rules.nodes import (

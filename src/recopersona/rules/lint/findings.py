@@ -19,7 +19,7 @@ from recopersona.rules.calendar import Schedule
 from recopersona.rules.checks.schema import CREATED, Facts, RuleSchema
 from recopersona.rules.conditions.asked import Asked, Tables
 from recopersona.rules.conditions.compiling import compile_condition
-from recopersona.rules.lint.constants import Constant
+from recopersona.rules.constants import Constant
 from recopersona.rules.lint.ranges import FALSE, UNKNOWN, Reading, Values, between
 from recopersona.rules.nodes import (
     NOWHERE,

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Any, TypeAlias
 
-from recopersona.rules.lint.constants import constant
+from recopersona.rules.constants import constant
 from recopersona.rules.nodes import (
     And,
     Between,
