@@ -31,7 +31,7 @@ from recopersona.rules.nodes import (
     Not,
     Or,
 )
-from recopersona.rules.parts import parts_of
+from recopersona.rules.parts import all_in
 
 CREATED = "created_at"
 """The column behind ``item.age``."""
@@ -90,7 +90,7 @@ def _reads_now(condition: Expression) -> bool:
     """Tell whether a condition speaks of the moment or of an age."""
     return any(
         isinstance(part, Field) and (part.of, part.name) in (("ctx", "now"), ("item", "age"))
-        for part in parts_of(condition)
+        for part in all_in(condition)
     )
 
 

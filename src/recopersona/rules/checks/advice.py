@@ -24,7 +24,7 @@ from recopersona.rules.nodes import (
     all_of,
     any_of,
 )
-from recopersona.rules.parts import parts_of
+from recopersona.rules.parts import all_in
 from recopersona.rules.text.printing import print_expression
 
 LITERALS = (Number, Percent, Text, Flag, Moment, Duration)
@@ -85,7 +85,7 @@ def written_into(rule: Rule, node: Field | Did) -> str:
     when, where = rule.when, getattr(rule, "where", None)
     assert when is not None  # noqa: S101
     parts = when.args if isinstance(when, And) else (when,)
-    part = next((p for p in parts if any(n is node for n in parts_of(p))), when)
+    part = next((p for p in parts if any(n is node for n in all_in(p))), when)
     if isinstance(rule, Require):  # what the part does not speak of must not be hidden by it
         return f"REQUIRE {printed(any_of(Not(part), rule.where))}"
     moved = printed(part if where is None else all_of(where, part))

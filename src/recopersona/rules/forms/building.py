@@ -34,7 +34,7 @@ from recopersona.rules.nodes import (
     Param,
     StartsWith,
 )
-from recopersona.rules.parts import parts_of
+from recopersona.rules.parts import all_in
 
 ORDERS = ("<", "<=", ">", ">=")
 COMPARISONS = ("=", "!=", *ORDERS)
@@ -136,7 +136,7 @@ def param(name: Any) -> Param:
 
 def of_request(condition: Expression) -> Expression:
     """Return a condition that can be decided once per request; refuse one that asks for an item."""
-    for node in parts_of(condition):
+    for node in all_in(condition):
         if isinstance(node, Did) or (isinstance(node, Field) and node.of == "item"):
             asked = "did(...)" if isinstance(node, Did) else f"item.{node.name}"
             raise RuleError(

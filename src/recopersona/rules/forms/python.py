@@ -13,7 +13,7 @@ import numpy as np
 from recopersona.errors import RuleError, shown
 from recopersona.rules.forms import building
 from recopersona.rules.forms.plain_values import listed
-from recopersona.rules.limits import MOST_DEPTH, TOO_DEEP, parts_of
+from recopersona.rules.limits import MOST_DEPTH, TOO_DEEP
 from recopersona.rules.nodes import (
     And,
     Expression,
@@ -27,6 +27,7 @@ from recopersona.rules.nodes import (
     any_of,
     negative,
 )
+from recopersona.rules.parts import parts_of
 
 _NO_TRUTH = (
     "a condition is true or false only for an item, not in Python: write & | ~ for and, or, not, "

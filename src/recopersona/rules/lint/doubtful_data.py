@@ -10,7 +10,6 @@ from recopersona.errors import nearest
 from recopersona.rules.checks.advice import printed
 from recopersona.rules.checks.schema import Facts
 from recopersona.rules.constants import constant
-from recopersona.rules.limits import parts_of
 from recopersona.rules.lint.findings import Finding, Inspected, day, days, literal
 from recopersona.rules.lint.ranges import FLIPPED, Interval, between, within
 from recopersona.rules.nodes import (
@@ -27,6 +26,7 @@ from recopersona.rules.nodes import (
     Require,
     Rule,
 )
+from recopersona.rules.parts import parts_of
 
 _MOST_LISTED = 8
 

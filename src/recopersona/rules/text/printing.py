@@ -43,6 +43,7 @@ from recopersona.rules.nodes import (
     Text,
     Window,
 )
+from recopersona.rules.parts import expressions_of
 from recopersona.rules.ruleset import UTC, RuleSet
 from recopersona.rules.text.expressions import AND, NOT, OR, STRENGTH, SUM, TEST, VALUE
 
@@ -76,7 +77,7 @@ def print_rules(rules: RuleSet) -> str:
     REQUIRE item.stock > 0
     EXCLUDE DID view WITHIN 2h
     """
-    _refuse_excess(*(part for rule in rules.rules for part in _expressions_of(rule)))
+    _refuse_excess(*(part for rule in rules.rules for part in expressions_of(rule)))
     if len(rules.rules) > MOST_RULES:
         raise RuleError(TOO_MANY_RULES)
     lines = [_rule(rule) for rule in rules.rules]
@@ -110,7 +111,7 @@ def print_rule(rule: Rule) -> str:
     >>> print_rule(Limit(2, per=Field("item", "brand"), window=Window("top", 10), name="cap"))
     'RULE cap: LIMIT 2 PER item.brand IN TOP 10'
     """
-    _refuse_excess(*_expressions_of(rule))
+    _refuse_excess(*expressions_of(rule))
     return _rule(rule)
 
 
@@ -154,11 +155,6 @@ def print_expression(expression: Expression) -> str:
     """
     _refuse_excess(expression)
     return _written(expression, OR)
-
-
-def _expressions_of(rule: Rule) -> list[Expression]:
-    parts = (rule.when, getattr(rule, "where", None), getattr(rule, "by", None))
-    return [part for part in parts if part is not None]
 
 
 def _refuse_excess(*expressions: Expression) -> None:
