@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from recopersona.errors import RuleError
-from recopersona.rules.calendar import Schedule, duration_of, moment_of, zone_of
+from recopersona.rules.calendar import Schedule, duration_of, ends_before, moment_of, zone_of
 from recopersona.rules.nodes import Duration, During, Moment
 
 HOUR = 3_600_000
@@ -80,6 +80,12 @@ def test_without_any_time_no_schedule_is_on():
 def test_the_last_day_of_the_calendar_never_ends():
     forever = Schedule.of(During(Moment("2026-07-01"), Moment("9999-12-31")), "Europe/Berlin")
     assert forever.end is None
+
+
+def test_a_day_of_25_hours_ends_with_its_last_one():
+    last_day, at_night = Moment("2026-10-25"), Moment("2026-10-25T23:30")
+    assert not ends_before(last_day, at_night, "Europe/Berlin")
+    assert ends_before(last_day, Moment("2026-10-26T00:00"), "Europe/Berlin")
 
 
 def test_durations_in_all_units():
