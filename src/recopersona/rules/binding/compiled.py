@@ -57,11 +57,8 @@ class Compiled:
     label      what reports call it
     gate       whether it is on; None if it always is
     answer     whom it meets, the unknown settled (filters: who may be shown)
-    condition  what that was made of; None for a rule without
     waits      what of it may be unknown because of the request
     unknown    what becomes of the unknown: "applied" or "skipped"
-    place      its number among the bitmaps, -1 if it is not kept there
-    timed      its answers, where they depend on the moment alone
     """
 
     number: int
@@ -70,25 +67,30 @@ class Compiled:
     strict: bool
     gate: Gate | None
     answer: Answer
-    condition: Condition | None
     waits: tuple[Condition | Numeric, ...]
     unknown: str
-    place: int = -1
-    timed: TimedBitmap | None = None
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Filter(Compiled):
     """REQUIRE or EXCLUDE.
 
-    refuses  where the condition surely says no
-    how      what to say of those
-    few      the only items that it may leave out, where they are few
+    where      its condition, as it was written
+    condition  the same, compiled
+    refuses    where that surely says no
+    how        what to say of those
+    few        the only items that it may leave out, where they are few
+    place      its number among the bitmaps, -1 if it is not kept there
+    timed      its answers, where they depend on the moment alone
     """
 
+    where: Expression
+    condition: Condition
     refuses: Answer
     how: str
     few: Few | None
+    place: int = -1
+    timed: TimedBitmap | None = None
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -160,13 +162,12 @@ class Quotas(Counted):
     """ENSURE."""
 
 
-def compiled(number: int, rule: Rule, tables: Tables) -> Compiled:
+def compiled(number: int, label: str, rule: Rule, tables: Tables) -> Compiled:
     """Compile one rule that fits the tables."""
     where: Expression | None = rule.where  # type: ignore[attr-defined] # every action has one
     condition = None if where is None else compile_condition(where, tables)
     # With a WHEN, IF UNKNOWN speaks of that alone.
     counts = rule.unknown == "apply" and rule.when is None
-    label = label_of(number, rule)
     common: dict[str, Any] = {
         "number": number,
         "label": label,
@@ -174,12 +175,12 @@ def compiled(number: int, rule: Rule, tables: Tables) -> Compiled:
         "strict": rule.strict,
         "gate": _gate(rule, label, tables),
         "answer": _met(condition, counts),
-        "condition": condition,
         "waits": (condition,) if condition is not None and condition.needs.given else (),
         "unknown": "applied" if counts else "skipped",
     }
     if isinstance(rule, (Require, Exclude)):
-        return _filter(rule, common, counts)
+        assert condition is not None  # noqa: S101
+        return _filter(rule, condition, common, counts)
     if isinstance(rule, (Boost, Bury)):
         return _shift(rule, common, tables)
     if isinstance(rule, Pin):
@@ -191,11 +192,6 @@ def compiled(number: int, rule: Rule, tables: Tables) -> Compiled:
         return Caps(amount=rule.amount, window=rule.window, **common)
     ensure: Ensure = rule  # type: ignore[assignment] # there is no other
     return Quotas(amount=ensure.amount, window=ensure.window, **common)
-
-
-def label_of(number: int, rule: Rule) -> str:
-    """Return what reports call a rule: its name, or its number in the set, from 1."""
-    return f"rule {number + 1}" if rule.name is None else rule.name
 
 
 def amount_of(amount: Amount, size: int) -> int:
@@ -213,18 +209,16 @@ def amount_of(amount: Amount, size: int) -> int:
     return amount
 
 
-def question_of(one: Compiled) -> Question:
-    """Return what is asked of the catalogue for a rule."""
-    return Question(one.answer, frozenset() if one.condition is None else one.condition.reads)
+def question_of(one: Filter) -> Question:
+    """Return what is asked of the catalogue for a filter."""
+    return Question(one.answer, one.condition.reads)
 
 
-def timed_question(one: Compiled, rule: Rule, tables: Tables) -> TimedBitmap | None:
+def timed_question(one: Filter, tables: Tables) -> TimedBitmap | None:
     """Return where the answers to a question of items and the moment are kept; None for others."""
-    condition = one.condition
-    if condition is None or condition.of_request or condition.needs.request:
+    if one.condition.of_request or one.condition.needs.request:
         return None
-    where: Expression = rule.where  # type: ignore[attr-defined] # it has a condition
-    crossings = crossings_of(where, tables.items, tables.timezone)
+    crossings = crossings_of(one.where, tables.items, tables.timezone)
     return TimedBitmap(question_of(one), crossings, tables.items)
 
 
@@ -250,9 +244,11 @@ def _opposite(answer: Answer) -> Answer:
     return turned
 
 
-def _filter(rule: Require | Exclude, common: dict[str, Any], unknown_counts: bool) -> Filter:
+def _filter(
+    rule: Require | Exclude, condition: Condition, common: dict[str, Any], unknown_counts: bool
+) -> Filter:
     """What may be shown: for REQUIRE the true, or all but the false; for EXCLUDE the reverse."""
-    condition: Condition = common["condition"]
+    common |= {"where": rule.where, "condition": condition}
     if isinstance(rule, Require):
         lenient = rule.unknown == "skip" and rule.when is None
         common["answer"] = _met(condition, lenient)

@@ -192,18 +192,6 @@ class InForce:
         """Return what is known of an item, in words for reports."""
         return self._bound.value_of(column, item)
 
-    def needs(self, n: int) -> list[tuple[str, Mask, int]]:
-        """Return, per PIN and ENSURE, which allowed items would serve and how many are wanted.
-
-        Pins to slots beyond a page of ``n`` want nothing.
-        """
-        pins = [(pin, sum(slot <= n for slot in pin.slots)) for pin in self.on.pins]
-        quotas = [(quota, quota.on_page(n)[1]) for quota in self.on.quotas]
-        return [
-            (one.label, self.allowed & self._bound.whole(one, self._asked), count)
-            for one, count in (*pins, *quotas)
-        ]
-
     def touched(self, ranking: Ranking) -> list[tuple[int, str, str]]:
         """Return (place from 0, rule, what it did) of the items shown."""
         return accounts.touched(self, ranking)
