@@ -4,8 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from recopersona.errors import RuleError
-from recopersona.rules.calendar import Schedule, duration_of, ends_before, moment_of, zone_of
+from recopersona.rules.calendar import Schedule, duration_of, ends_before, moment_of
 from recopersona.rules.nodes import Duration, During, Moment
 
 HOUR = 3_600_000
@@ -94,9 +93,3 @@ def test_durations_in_all_units():
         assert duration_of(Duration(2, unit)) == round(2 * length * HOUR)
     assert isinstance(duration_of(Duration(1.5, "s")), int)
     assert duration_of(Duration(0.0005, "s")) == 0.5
-
-
-@pytest.mark.parametrize("name", ["Europe/Berln", "Europe", "../etc/passwd", "", "/etc", "x\0y", 3])
-def test_a_zone_that_does_not_exist_is_refused(name):
-    with pytest.raises(RuleError, match="no time zone"):
-        zone_of(name)

@@ -7,32 +7,14 @@ one that exists twice (clocks go back) the first is meant.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
-from recopersona.errors import RuleError, shown
 from recopersona.rules.nodes import UNITS, Duration, During, Moment
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
-
-
-def zone_of(name: object) -> tzinfo:
-    """Return a time zone by its IANA name.
-
-    Raises
-    ------
-    RuleError
-        If there is none of this name.
-    """
-    if name == "UTC":
-        return UTC  # known without any data about zones
-    with suppress(KeyError, ValueError, OSError):  # a folder of zones is no zone
-        if isinstance(name, str):
-            return ZoneInfo(name)
-    raise RuleError(f'no time zone {shown(name)}; write one such as "Europe/Berlin" or "UTC".')
 
 
 def moment_of(moment: Moment, timezone: str) -> int:
@@ -135,8 +117,12 @@ def _end_of(moment: Moment, timezone: str) -> int | None:
 
 def _read(moment: Moment, timezone: str) -> datetime:
     read = datetime.fromisoformat(moment.value)
-    return read if read.tzinfo is not None else read.replace(tzinfo=zone_of(timezone))
+    return read if read.tzinfo is not None else read.replace(tzinfo=_zone_of(timezone))
 
 
 def _to_ms(moment: datetime) -> int:
     return (moment - _EPOCH) // _MS
+
+
+def _zone_of(timezone: str) -> tzinfo:
+    return UTC if timezone == "UTC" else ZoneInfo(timezone)  # the one is known without any data

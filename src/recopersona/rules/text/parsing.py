@@ -110,20 +110,6 @@ def parse_rules(text: str) -> RuleSet:
 def parse_expression(text: str) -> Expression:
     """Read one condition or number from text, as it stands in a rule.
 
-    Parameters
-    ----------
-    text : str
-
-    Returns
-    -------
-    Expression
-        A node of `recopersona.rules.nodes`.
-
-    Raises
-    ------
-    RuleError
-        If it is no expression; the message points at the place and says what to write.
-
     Examples
     --------
     >>> parse_expression("item.stock > 0")
