@@ -6,6 +6,8 @@ import pytest
 from recopersona.data.ids import IdMap
 from recopersona.data.ranking import Ranking
 from recopersona.errors import UnmetRuleError
+from recopersona.kernels.slots import fill_slots
+from recopersona.rerank import assembly
 from recopersona.rerank.assembly import assemble, refuse_strict
 from recopersona.rules.slots import Cap, Pinned, Quota, SlotRules, Span
 from tests.naive import slots as naive
@@ -235,6 +237,28 @@ def test_what_yields_is_what_the_twin_lets_yield(seed):
         assert len(unmet) == expected
         told += expected > 0
     assert 10 < told < 40
+
+
+def test_what_cannot_be_met_costs_no_more_looks_than_there_are_for_a_page(monkeypatch):
+    spent = []
+
+    def counted(*arguments):
+        left = fill_slots(*arguments)
+        spent.append(arguments[7] - (left if left >= 0 else -1 - left))
+        return left
+
+    monkeypatch.setattr(assembly, "fill_slots", counted)
+    for m, n in ((200, 20), (500, 20), (60, 50)):
+        rng = np.random.default_rng([11, m, n])
+        caps = tuple(cap(rng.integers(0, 8, m), 1, size, True) for size in (9, 10, 11))
+        quotas = tuple(quota(rng.random(m) < 0.02, 3, size, True) for size in (5, 6))
+        page, effects = assemble(
+            ranked(np.sort(rng.random(m))[::-1]), SlotRules((), caps, quotas), n
+        )
+        assert (len(page), len(set(page.items.tolist()))) == (n, n)
+        assert effects
+        assert 1_000 < sum(spent) <= 120_000
+        spent.clear()
 
 
 def test_the_same_page_comes_twice():

@@ -13,6 +13,7 @@ everything else be that can be.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -36,6 +37,14 @@ from recopersona.rules.slots import Cap, Pinned, Quota, SlotRules, Span
 _LOOKS = 200_000  # to find a page that meets everything
 _LOOKS_TO_RELAX = 70_000  # to find one while rules yield: all that a small page takes
 _POLISH = 4_000  # to better a page where rules overlap
+
+_SHORT = 10  # slots, of which
+_FEW_PAGES = 40_000  # so many pages are all tried; where there are more,
+_LOOKS_OF_MANY = 40_000  # to find one,
+_LOOKS_TO_RELAX_MANY = 60_000  # for all the steps together in which rules yield,
+_SHARE = 3  # for one step no more than this part of what is left,
+_LOOKS_IN_THE_END = 20_000  # and at least so many for the page that is shown
+_LONG = 25  # slots; a look costs more on a longer page, so it gets fewer
 
 
 class Unmet(NamedTuple):
@@ -61,9 +70,9 @@ def assemble(ranking: Ranking, asked: SlotRules, n: int) -> tuple[Ranking, tuple
 
     Whatever can be met together is met wherever all pages can be tried: 40,000 pages at most, as
     of 10 candidates in 5 slots. Beyond, the search is as good as its budget of looks, a candidate
-    looked at for a slot: 200,000 to find a page that meets everything, 4,000 to better it, and if
-    none is found 70,000 for each rule and each step by which it yields, of which there are at most
-    3 + 2 * log2(slots * window) for a rule. A look costs at most (rules * (quotas + window)).
+    looked at for a slot: 40,000 to find a page that meets everything, 4,000 to better it, and if
+    none is found 80,000 for all the steps in which rules yield; on a page of more than 25 slots
+    fewer by as much. A look costs at most (rules * (quotas + window)).
 
     Parameters
     ----------
@@ -136,7 +145,8 @@ class _Task:
         self.masks = np.empty((len(pinned), m), np.bool_)
         for mask, (pin, _) in zip(self.masks, pinned, strict=True):
             mask[:] = pin.matches
-        self.met = np.zeros(len(pinned), np.bool_)
+        self.met = np.ones(len(pinned), np.bool_)  # as far as we know
+        self.looks = self._granted(_LOOKS_OF_MANY)
         # What no page of this length can give, whoever stands on it.
         self.yields = len(pinned) < sum(len(pin.slots) for pin in asked.pins) or any(
             quota.least > min(quota.span.size, n) for quota in asked.quotas
@@ -149,9 +159,17 @@ class _Task:
             self.yields = True
         elif not self._fill(page, self.table, _LOOKS, self._polish()):
             self.yields = True
+            self.looks = self._granted(_LOOKS_TO_RELAX_MANY)
             self._relax(page)
         self.yields = self.yields or not self.met.all()
         return page
+
+    def _granted(self, looks: int) -> int:
+        """Return how many looks there are: for few pages as many as it takes, else so many."""
+        n_open = self.n - len(set(self.pins[self.met].tolist()))
+        if self.n <= _SHORT and math.perm(self.scores.size, n_open) <= _FEW_PAGES:
+            return LARGE
+        return looks * _LONG // max(self.n, _LONG)
 
     def _polish(self) -> int:
         """Return how many looks a better page is worth: few where the first is seldom not best."""
@@ -160,9 +178,11 @@ class _Task:
         return 0 if len(self.table) < 2 else 300 + 100_000 // self.scores.size
 
     def _fill(self, page: Indices, table: Array, looks: int, polish: int = 0) -> bool:
+        looks = min(looks, self.looks)
         left = fill_slots(
             page, self.met, table, self.codes, self.pins, self.masks, self.scores, looks, polish
         )
+        self.looks -= looks - (left if left >= 0 else -1 - left)
         return bool(left >= 0)
 
     def _relax(self, page: Indices) -> None:
@@ -176,6 +196,7 @@ class _Task:
                 self._least(page, table, rule, TOTAL, 1, self._above(page, rule))
             elif table[rule, SIZE] > base:
                 table[rule, TOTAL] = 0
+        self.looks = max(self.looks, self._granted(_LOOKS_IN_THE_END))
         self._fill(page, table, _LOOKS, _POLISH)
 
     def _least(
@@ -187,7 +208,7 @@ class _Task:
         trial = page.copy()
         while low < high:
             table[rule, column] = middle = (low + high) // 2
-            if self._fill(trial, table, _LOOKS_TO_RELAX):
+            if self._fill(trial, table, min(_LOOKS_TO_RELAX, self.looks // _SHARE)):
                 page[:] = trial
                 high = middle
             else:
