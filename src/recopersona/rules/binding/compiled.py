@@ -9,11 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeGuard
 
 import numpy as np
 
 from recopersona.data.types import Array, Indices
+from recopersona.rules.accepted import rule_parts
 from recopersona.rules.binding.acquainted import Few, may_be_false, may_be_true
 from recopersona.rules.binding.bitmaps import ALL, Answer, Question
 from recopersona.rules.binding.crossings import crossings_of
@@ -32,6 +33,7 @@ from recopersona.rules.nodes import (
     Amount,
     Boost,
     Bury,
+    Did,
     Ensure,
     Exclude,
     Expression,
@@ -60,6 +62,7 @@ class Compiled:
     condition  what that was made of; None for a rule without
     waits      what of it may be unknown because of the request
     unknown    what becomes of the unknown: "applied" or "skipped"
+    deeds      every DID in it that may be unknown
     place      its number among the bitmaps, -1 if it is not kept there
     timed      its answers, where they depend on the moment alone
     """
@@ -73,8 +76,14 @@ class Compiled:
     condition: Condition | None
     waits: tuple[Condition | Numeric, ...]
     unknown: str
+    deeds: tuple[Did, ...]
     place: int = -1
     timed: TimedBitmap | None = None
+
+    @property
+    def then(self) -> str:
+        """What becomes of an item of which it is unknown whether the rule meets it."""
+        return self.unknown
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -89,6 +98,10 @@ class Filter(Compiled):
     refuses: Answer
     how: str
     few: Few | None
+
+    @property
+    def then(self) -> str:
+        return "left out" if self.unknown == "applied" else "kept"
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -177,6 +190,7 @@ def compiled(number: int, rule: Rule, tables: Tables) -> Compiled:
         "condition": condition,
         "waits": (condition,) if condition is not None and condition.needs.given else (),
         "unknown": "applied" if counts else "skipped",
+        "deeds": tuple(dict.fromkeys(filter(_may_be_forgotten, rule_parts(rule)))),
     }
     if isinstance(rule, (Require, Exclude)):
         return _filter(rule, common, counts)
@@ -262,6 +276,10 @@ def _filter(rule: Require | Exclude, common: dict[str, Any], unknown_counts: boo
     common["answer"] = condition.false if unknown_counts else _opposite(condition.true)
     few, how = may_be_true(rule.where), "its condition is met"
     return Filter(few=few, refuses=condition.true, how=how, **common)
+
+
+def _may_be_forgotten(part: Expression) -> TypeGuard[Did]:
+    return isinstance(part, Did) and (part.within is not None or part.times > 1)
 
 
 # -- factors -------------------------------------------------------------------------------------
