@@ -11,6 +11,7 @@ from recopersona.data.event import ALL_EVENTS, EVENT_TYPES, event_bits, event_co
 from recopersona.data.history import History
 from recopersona.data.interactions import Interactions
 from recopersona.data.times import MISSING_TIME
+from recopersona.errors import DataError
 
 LIMIT = 3
 USERS = range(3)
@@ -143,8 +144,17 @@ def recent(history, user):
     return list(zip(items.tolist(), kinds, times.tolist(), strict=True))
 
 
+def latest(events):
+    """Of each kind the last few, all in the order in which they came."""
+    kept = []
+    for place, event in enumerate(events):
+        later = [kind for _, kind, _ in events[place + 1 :]].count(event[1])
+        kept += [event] if later < LIMIT else []
+    return kept
+
+
 @pytest.mark.parametrize("fold_after", [2, 100_000])
-@given(first=st.lists(event, max_size=10), then=st.lists(event, max_size=8))
+@given(first=st.lists(event, max_size=20), then=st.lists(event, max_size=16))
 def test_the_last_events_come_back_oldest_first(fold_after, first, then):
     # Later events carry later times, as they do in life.
     then = [(user, item, kind, weight, 10 + place)
@@ -157,8 +167,14 @@ def test_the_last_events_come_back_oldest_first(fold_after, first, then):
         for user in USERS:
             log = [one for one in first if one[0] == user]
             log = sorted(log, key=lambda one: one[4]) + [one for one in then if one[0] == user]
-            wanted = [(item, kind, time) for _, item, kind, _, time in log][-LIMIT:]
+            wanted = latest([(item, kind, time) for _, item, kind, _, time in log])
             assert recent(history, user) == wanted
+            for kind in ("view", "purchase"):
+                items, times = history.recent_of(user, kind)
+                told = list(zip(items.tolist(), len(items) * [kind], times.tolist(), strict=True))
+                assert told == [event for event in wanted if event[1] == kind]
+            again = History.from_arrays(history.copy().arrays(), LIMIT)
+            assert recent(again, user) == wanted
 
 
 @given(first=st.lists(event, max_size=10), then=st.lists(event, max_size=8))
@@ -219,6 +235,36 @@ def test_the_edge_of_a_window_is_outside():
 def test_how_often_is_told_per_item():
     history = History(rows([(0, 1, "view", 1, 1), (0, 1, "view", 1, 2), (0, 2, "view", 1, 3)]))
     assert history.did(0, "view", at_least=2).tolist() == [1]
+
+
+@pytest.mark.usefixtures("_fold_after")
+def test_no_number_of_views_pushes_out_a_purchase():
+    history = History(rows([(0, 1, "purchase", 1, 0), (0, 2, "view", 1, 1)]), limit=LIMIT)
+    for time in range(2, 50):
+        history.add(0, 3, "view", 1.0, time)
+    assert recent(history, 0) == [
+        (1, "purchase", 0), (3, "view", 47), (3, "view", 48), (3, "view", 49)
+    ]  # fmt: skip
+    assert history.did(0, "purchase", within=50, now=49).tolist() == [1]
+    history.extend(rows([(0, 4, "view", 1, time) for time in range(50, 60)]))
+    assert history.did(0, "purchase", within=60, now=59).tolist() == [1]
+    assert len(history.arrays()["event_items"]) == 1 + LIMIT
+
+
+def test_only_those_who_do_much_of_one_kind_lose_some_of_it():
+    log = [(user, place, "view", 1, place) for user in (0, 2) for place in range(LIMIT)]
+    log += [(user, 9, "cart", 1, 2) for user in (0, 1, 2) for _ in range(2)]
+    history = History(rows([*log, (2, 7, "cart", 1, 0), (2, 8, "cart", 1, 9)]), limit=LIMIT)
+    assert [item for item, *_ in recent(history, 0)] == [0, 1, 2, 9, 9]
+    assert [item for item, *_ in recent(history, 1)] == [9, 9]
+    assert [item for item, *_ in recent(history, 2)] == [0, 1, 2, 9, 9, 8]
+
+
+def test_arrays_that_hold_more_than_the_limit_are_refused():
+    arrays = History(rows([(0, item, "view", 1, item) for item in range(4)])).arrays()
+    assert recent(History.from_arrays(arrays, 4), 0)[0] == (0, "view", 0)
+    with pytest.raises(DataError, match="values that no history has"):
+        History.from_arrays(arrays, 3)
 
 
 def test_seen_never_forgets_beyond_the_recent():

@@ -3,7 +3,7 @@
 A shop is ``{"kinds": {"item": {name: kind}, "user": {name: kind}}, "timezone": ...}``; a row holds
 what is known of an item, its ``id`` among it; a request holds ``now``, ``user`` (a row, with its
 ``id``), ``ctx``, ``params``, ``seed`` (a row), ``past`` (what the visitor did, oldest first) and
-``limit`` (how many of those events are still remembered).
+``limit`` (how many of those events, of each kind, are still remembered).
 """
 
 import math
@@ -338,7 +338,8 @@ def _has(node, world):
 def _did(node, world):
     request, item = world.request, world.row["id"]
     of_item = lambda events: [e for e in events if e[:2] == (item, node.event)]  # noqa: E731
-    ever, recent = of_item(request["past"]), request["past"][-request["limit"] :]
+    ever = of_item(request["past"])
+    recent = [e for e in request["past"] if e[1] == node.event][-request["limit"] :]
     if node.within is None and node.times == 1:
         return bool(ever)
     if node.within is not None and request["now"] is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from scipy import sparse
@@ -17,7 +17,7 @@ from recopersona.data.types import Array, Floats, Indices
 from recopersona.errors import DataError, ParameterError
 
 DEFAULT_LIMIT = 200
-"""How many recent events a history keeps per user."""
+"""How many recent events of each kind a history keeps per user."""
 
 _FOLD_AFTER = 100_000  # events added one by one before they are folded into the arrays
 
@@ -34,11 +34,13 @@ class History:
     """The past of every user, updated online.
 
     Two things are kept. For every (user, item) pair ever seen: which kinds of event there were,
-    as a bit mask, and the pair's weight; this is exact and never forgets. And the last ``limit``
-    events of every user in order, for questions about time and for the session so far.
+    as a bit mask, and the pair's weight; this is exact and never forgets. And of every user the
+    last ``limit`` events of each kind, all in one order, for questions about time and for the
+    session so far: however much somebody looks at, it pushes out nothing that she bought.
 
-    Memory: 10 bytes a pair, 13 bytes a recent event and 16 bytes a user; about 300 bytes for each
-    of the latest events added one by one, which are folded into the arrays now and then.
+    Memory: 10 bytes a pair, 13 bytes a recent event (at most ``limit`` a user and kind) and 16
+    bytes a user; about 350 bytes for each of the latest events added one by one, which are folded
+    into the arrays now and then.
 
     Parameters
     ----------
@@ -47,7 +49,7 @@ class History:
     weight : float32 (n,), optional
         What each event adds to its pair, by default the log's own weight.
     limit : int
-        Recent events kept per user.
+        Recent events kept per user and kind.
 
     Examples
     --------
@@ -126,15 +128,31 @@ class History:
         return items[counts], weights[counts]
 
     def recent(self, user: int) -> RecentEvents:
-        """Return a user's last events, oldest first."""
+        """Return a user's last events of every kind, oldest first: `limit` of each, or fewer."""
         state = self._state
-        past = RecentEvents(*state.past.events.run(user))
-        added = list(state.recent.get(user, ()))
+        past = state.past.events.run(user)
+        added = _in_order(state.recent.get(user))
         if not added:
-            return past
-        latest = RecentEvents(*_as_rows(added, _EVENT_TYPES))
-        joined = (np.concatenate(pair)[-self.limit :] for pair in zip(past, latest, strict=True))
-        return RecentEvents(*joined)
+            return RecentEvents(*past)
+        _, *latest = _as_rows(added, _ADDED_TYPES)
+        joined = [np.concatenate(pair) for pair in zip(past, latest, strict=True)]
+        bounds = np.array([0, len(joined[0])])
+        return RecentEvents(*_Events(bounds, joined).last(self.limit).columns)
+
+    def recent_of(self, user: int, event: str) -> tuple[Indices, Array]:
+        """Return the items and times of a user's last events of one kind, oldest first."""
+        state, code = self._state, event_code(event)
+        items, codes, times = state.past.events.run(user)
+        chosen = codes == code
+        items, times = items[chosen], times[chosen]
+        added = _in_order(state.recent.get(user), code)
+        if not added:
+            return items, times
+        _, more, _, later = _as_rows(added, _ADDED_TYPES)
+        return (
+            np.concatenate([items, more])[-self.limit :],
+            np.concatenate([times, later])[-self.limit :],
+        )
 
     def did(
         self,
@@ -154,9 +172,9 @@ class History:
             One of `EVENT_TYPES`.
         within, now : int, milliseconds
             Only events after ``now - within`` and up to ``now``; both or neither. Answered from
-            the recent events.
+            the last ``limit`` events of this kind; other kinds do not matter.
         at_least : int
-            How often per item. More than once is answered from the recent events.
+            How often per item. More than once is answered from those events, too.
 
         Raises
         ------
@@ -167,13 +185,10 @@ class History:
             raise ParameterError("did needs within and now together, or neither.")
         if within is None and at_least <= 1:
             return self.seen(user, [event])
-        recent = self.recent(user)
-        counts = recent.events == event_code(event)
+        items, times = self.recent_of(user, event)
         if within is not None and now is not None:
-            counts &= (recent.timestamps > now - within) & (recent.timestamps <= now)
-        items, times = np.unique(recent.items[counts], return_counts=True)
-        often: Indices = items[times >= at_least]
-        return often
+            items = items[(times > now - within) & (times <= now)]
+        return repeated(items, at_least)
 
     def add(
         self, user: int, item: int, event: str, weight: float, timestamp: int = MISSING_TIME
@@ -189,13 +204,16 @@ class History:
         pairs = state.pairs.get(user)
         if pairs is None:
             pairs = state.pairs[user] = {}
-            state.recent[user] = deque(maxlen=self.limit)
+            state.recent[user] = {}
         before = pairs.get(item)
         if before is None:
             pairs[item] = (1 << code, weight)
         else:
             pairs[item] = (before[0] | 1 << code, before[1] + weight)
-        state.recent[user].append((item, code, timestamp))
+        recent = state.recent[user]
+        if code not in recent:
+            recent[code] = deque(maxlen=self.limit)
+        recent[code].append((state.n_added, item, code, timestamp))
         state.n_added += 1
         if state.n_added >= _FOLD_AFTER:
             self._fold()
@@ -267,12 +285,13 @@ class History:
         if not isinstance(limit, int) or limit < 1:
             raise DataError(f"a history's limit must be an integer of at least 1, got {limit!r}.")
         pairs = _Pairs.checked([arrays.get(name) for name in _PAIR_NAMES], _PAIR_TYPES)
-        events = _Runs.checked([arrays.get(name) for name in _EVENT_NAMES], _EVENT_TYPES)
+        events = _Events.checked([arrays.get(name) for name in _EVENT_NAMES], _EVENT_TYPES)
         codes, (items, _, weights) = events.columns[1], pairs.columns
         good = (
             ((codes >= 0) & (codes < len(EVENT_TYPES))).all()
             and (np.isfinite(weights) & (weights >= 0)).all()
             and _ascending_in_runs(pairs.bounds, items)
+            and events.last(limit) is events
         )
         if not good:
             raise DataError("the arrays of a history hold values that no history has.")
@@ -310,9 +329,9 @@ class History:
             return
         users = sorted(state.pairs)
         pairs = [(user, item, *row) for user in users for item, row in state.pairs[user].items()]
-        events = [(user, *event) for user in users for event in state.recent[user]]
+        events = [(user, *event) for user in users for event in _in_order(state.recent[user])]
         user_of_pair, *pair_columns = _as_rows(pairs, (np.int32, *_PAIR_TYPES))
-        user_of_event, *event_columns = _as_rows(events, (np.int32, *_EVENT_TYPES))
+        user_of_event, _, *event_columns = _as_rows(events, (np.int32, *_ADDED_TYPES))
         folded = state.past.events.followed_by(user_of_event, event_columns)
         self._state = _State(
             _Past.of(state.past.pairs.added(user_of_pair, *pair_columns), folded.last(self.limit))
@@ -321,8 +340,12 @@ class History:
 
 _PAIR_TYPES = (np.int32, np.uint16, np.float32)  # item, kinds as bits, weight
 _EVENT_TYPES = (np.int32, np.int8, np.int64)  # item, kind, time
+_ADDED_TYPES = (np.int64, *_EVENT_TYPES)  # the order in which they came
 _PAIR_NAMES = ("pair_bounds", "pair_items", "pair_bits", "pair_weights")
 _EVENT_NAMES = ("event_bounds", "event_items", "event_codes", "event_times")
+
+
+_Added: TypeAlias = tuple[int, int, int, int]
 
 
 class _State:
@@ -335,7 +358,8 @@ class _State:
         self.past = past
         self.n_added = 0
         self.pairs: dict[int, dict[int, tuple[int, float]]] = {}
-        self.recent: dict[int, deque[tuple[int, int, int]]] = {}
+        # Of users, of kinds: the place in the order, item, kind, time.
+        self.recent: dict[int, dict[int, deque[_Added]]] = {}
 
 
 class _Runs:
@@ -384,21 +408,34 @@ class _Runs:
         rows = np.arange(bounds[-1]) + np.repeat(starts - bounds[:-1], sizes)
         return type(self)(bounds, [column[rows] for column in self.columns])
 
-    def followed_by(self, users: Indices, columns: Sequence[Array]) -> _Runs:
+    def followed_by(self, users: Indices, columns: Sequence[Array]) -> Any:
         """Return the runs with rows, sorted by user, at the end of their users' runs."""
         sizes = np.bincount(users, minlength=len(self.bounds) - 1)
         ends = _lengthened(self.bounds, len(sizes))[1:]
         joined = _inserted(self.columns, ends[users], columns)
-        return _Runs(np.concatenate([[0], ends + np.cumsum(sizes)]), joined)
+        return type(self)(np.concatenate([[0], ends + np.cumsum(sizes)]), joined)
 
-    def last(self, limit: int) -> _Runs:
-        """Return the runs with at most so many rows each, the latest."""
+
+class _Events(_Runs):
+    """Runs of (item, kind, time), in the order in which things happened."""
+
+    def last(self, limit: int) -> _Events:
+        """Return the runs with at most so many rows of each kind, the latest."""
         sizes = np.diff(self.bounds)
-        if sizes.max(initial=0) <= limit:
+        long = np.flatnonzero(sizes > limit)  # nobody else can have too many of a kind
+        if not len(long):
             return self
-        from_end = np.repeat(self.bounds[1:], sizes) - np.arange(self.bounds[-1])
-        kept = from_end <= limit
-        return _Runs(_starts(np.minimum(sizes, limit)), [column[kept] for column in self.columns])
+        kept = np.ones(len(self.columns[0]), np.bool_)
+        for code in range(len(EVENT_TYPES)):
+            rows = np.flatnonzero(self.columns[1] == code)
+            first = np.searchsorted(rows, self.bounds[long])
+            extra = np.searchsorted(rows, self.bounds[long + 1]) - first - limit
+            np.maximum(extra, 0, out=extra)
+            kept[rows[_spread(first, extra)]] = False
+            sizes[long] -= extra
+        if kept.all():
+            return self
+        return _Events(_starts(sizes), [column[kept] for column in self.columns])
 
 
 class _Pairs(_Runs):
@@ -436,7 +473,7 @@ class _Past:
         self._log, self._weight, self._limit = log, weight, limit
 
     @classmethod
-    def of(cls, pairs: _Pairs, events: _Runs) -> _Past:
+    def of(cls, pairs: _Pairs, events: _Events) -> _Past:
         past = cls.__new__(cls)
         past.pairs, past.events = pairs, events
         return past
@@ -447,11 +484,27 @@ class _Past:
         return _Pairs.of(*_summed(users, items, bits, weights))
 
     @cached_property
-    def events(self) -> _Runs:
+    def events(self) -> _Events:
         users, *columns = _event_columns(self._log)
         order = _by_user_and_time(users, columns[-1])
         sizes = np.bincount(users)
-        return _Runs(_starts(sizes), [column[order] for column in columns]).last(self._limit)
+        return _Events(_starts(sizes), [column[order] for column in columns]).last(self._limit)
+
+
+def repeated(items: Indices, times: int) -> Indices:
+    """Return the items that there are so many times at least, ascending."""
+    distinct, counts = np.unique(items, return_counts=True)
+    often: Indices = distinct[counts >= times]
+    return often
+
+
+def _in_order(recent: Mapping[int, deque[_Added]] | None, code: int | None = None) -> list[_Added]:
+    """Return what was added one by one, of one kind or of all; a copy, as others may add to it."""
+    if not recent:
+        return []
+    if code is not None:
+        return list(recent.get(code, ()))
+    return sorted(event for kind in list(recent.values()) for event in list(kind))
 
 
 def _pair_columns(log: Interactions, weight: Floats) -> tuple[Indices, Indices, Array, Floats]:

@@ -36,7 +36,7 @@ class ContentKNN(AttributeVectors):
         By default one with its own defaults. It stays unfitted.
     half_life : duration, optional
         Such as ``"30d"``: how fast what was touched counts less, in place of the dataset's own.
-        Read from the latest 200 events of each user.
+        Read from the latest 200 events of each kind of each user.
 
     Attributes
     ----------

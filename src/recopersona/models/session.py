@@ -245,7 +245,8 @@ class SessionRecommender(OnlineRecommender):
         user = self.user_of(query)
         if user == UNKNOWN:
             return _NOTHING, 0
-        items, codes, times = self.past_.recent(user)
+        lately = self.past_.limit  # behind those, only the rarer kinds are remembered
+        items, codes, times = (column[-lately:] for column in self.past_.recent(user))
         counts = (self.event_weights_[codes] > 0) & (codes != RETURN)
         items, codes, times = items[counts], codes[counts], times[counts]
         if not len(items):

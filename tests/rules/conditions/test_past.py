@@ -87,12 +87,20 @@ def test_an_event_without_a_time_may_have_been_within():
 
 
 def test_what_was_dropped_to_make_room_is_unknown():
-    # Two of four events are remembered: of the others only that there were some.
-    assert told(Did("purchase"), LATELY, limit=2) == "TTFF"
-    assert told(Did("purchase", 1, WEEK), LATELY, limit=2) == "T?FF"
-    assert told(Did("purchase", 2), LATELY, limit=2) == "??FF"
+    # Two of three purchases are remembered: of the other only that there was one.
+    past = [days_ago("rice", "purchase", 40), *LATELY[1:]]
+    assert told(Did("purchase"), past, limit=2) == "TTFT"
+    assert told(Did("purchase", 1, WEEK), past, limit=2) == "TTF?"
+    assert told(Did("purchase", 2), past, limit=2) == "??F?"
     # But where the oldest that is remembered is before the window, nothing within was dropped.
-    assert told(Did("purchase", 1, Duration(36, "h")), LATELY, limit=2) == "TFFF"
+    assert told(Did("purchase", 1, Duration(36, "h")), past, limit=2) == "TFFF"
+
+
+def test_other_kinds_make_nothing_unknown():
+    looks = [days_ago("rice", "view", 2 - n / 500) for n in range(500)]
+    assert told(Did("purchase", 1, WEEK), [*LATELY[:3], *looks, LATELY[3]]) == "TTFF"
+    assert told(Did("purchase", 2, Duration(90, "d")), [*LATELY, *looks]) == "TFFF"
+    assert told(Did("view", 1, WEEK), [*LATELY, *looks]) == "FF?T"
 
 
 def test_events_added_one_by_one_count():
@@ -105,8 +113,8 @@ def test_events_added_one_by_one_count():
 
 def test_a_history_is_asked_once_a_request(monkeypatch):
     questions = []
-    did = History.did
-    monkeypatch.setattr(History, "did", lambda *a, **k: questions.append(a) or did(*a, **k))
+    recent_of = History.recent_of
+    monkeypatch.setattr(History, "recent_of", lambda *a: questions.append(a) or recent_of(*a))
     ids = IdMap(ITEMS)
     asked = Asked(NOW, 0, past=history_of(LATELY, ids, 50))
     tables = Tables(FeatureTable(ids), FeatureTable(IdMap()))

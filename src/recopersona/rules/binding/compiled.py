@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeGuard
 
 import numpy as np
 
@@ -32,6 +32,7 @@ from recopersona.rules.nodes import (
     Amount,
     Boost,
     Bury,
+    Did,
     Ensure,
     Exclude,
     Expression,
@@ -43,6 +44,7 @@ from recopersona.rules.nodes import (
     Rule,
     Window,
 )
+from recopersona.rules.parts import all_in, expressions_of
 from recopersona.rules.slots import Span
 
 Gate: TypeAlias = Callable[[Asked, list[str]], bool]
@@ -57,8 +59,10 @@ class Compiled:
     label      what reports call it
     gate       whether it is on; None if it always is
     answer     whom it meets, the unknown settled (filters: who may be shown)
+    condition  what that was made of; None for a rule without
     waits      what of it may be unknown because of the request
     unknown    what becomes of the unknown: "applied" or "skipped"
+    deeds      every DID in it that may be unknown
     """
 
     number: int
@@ -67,8 +71,15 @@ class Compiled:
     strict: bool
     gate: Gate | None
     answer: Answer
+    condition: Condition | None
     waits: tuple[Condition | Numeric, ...]
     unknown: str
+    deeds: tuple[Did, ...]
+
+    @property
+    def then(self) -> str:
+        """What becomes of an item of which it is unknown whether the rule meets it."""
+        return self.unknown
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -76,7 +87,6 @@ class Filter(Compiled):
     """REQUIRE or EXCLUDE.
 
     where      its condition, as it was written
-    condition  the same, compiled
     refuses    where that surely says no
     how        what to say of those
     few        the only items that it may leave out, where they are few
@@ -91,6 +101,10 @@ class Filter(Compiled):
     few: Few | None
     place: int = -1
     timed: TimedBitmap | None = None
+
+    @property
+    def then(self) -> str:
+        return "left out" if self.unknown == "applied" else "kept"
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -175,12 +189,13 @@ def compiled(number: int, label: str, rule: Rule, tables: Tables) -> Compiled:
         "strict": rule.strict,
         "gate": _gate(rule, label, tables),
         "answer": _met(condition, counts),
+        "condition": condition,
         "waits": (condition,) if condition is not None and condition.needs.given else (),
         "unknown": "applied" if counts else "skipped",
+        "deeds": tuple(dict.fromkeys(filter(_may_be_forgotten, all_in(*expressions_of(rule))))),
     }
     if isinstance(rule, (Require, Exclude)):
-        assert condition is not None  # noqa: S101
-        return _filter(rule, condition, common, counts)
+        return _filter(rule, common, counts)
     if isinstance(rule, (Boost, Bury)):
         return _shift(rule, common, tables)
     if isinstance(rule, Pin):
@@ -244,11 +259,10 @@ def _opposite(answer: Answer) -> Answer:
     return turned
 
 
-def _filter(
-    rule: Require | Exclude, condition: Condition, common: dict[str, Any], unknown_counts: bool
-) -> Filter:
+def _filter(rule: Require | Exclude, common: dict[str, Any], unknown_counts: bool) -> Filter:
     """What may be shown: for REQUIRE the true, or all but the false; for EXCLUDE the reverse."""
-    common |= {"where": rule.where, "condition": condition}
+    condition: Condition = common["condition"]
+    common["where"] = rule.where
     if isinstance(rule, Require):
         lenient = rule.unknown == "skip" and rule.when is None
         common["answer"] = _met(condition, lenient)
@@ -258,6 +272,10 @@ def _filter(
     common["answer"] = condition.false if unknown_counts else _opposite(condition.true)
     few, how = may_be_true(rule.where), "its condition is met"
     return Filter(few=few, refuses=condition.true, how=how, **common)
+
+
+def _may_be_forgotten(part: Expression) -> TypeGuard[Did]:
+    return isinstance(part, Did) and (part.within is not None or part.times > 1)
 
 
 # -- factors -------------------------------------------------------------------------------------

@@ -7,9 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from recopersona.data.event import event_code
 from recopersona.data.feature_table import FeatureTable
-from recopersona.data.history import History
+from recopersona.data.history import History, repeated
 from recopersona.data.times import MISSING_TIME
 from recopersona.data.types import Indices, Mask
 from recopersona.rules.calendar import duration_of
@@ -34,7 +33,7 @@ _NOTHING = _Told(_NONE, _NONE)
 class HasDone(Condition):
     """Whether this visitor did something with an item; nobody known did nothing.
 
-    Where the recent events of a history cannot tell, because older ones may have been dropped or
+    Where the recent events of this kind cannot tell, because older ones may have been dropped or
     have no time, it is unknown for the items with which it was done at some time.
     """
 
@@ -70,39 +69,33 @@ class HasDone(Condition):
     def _ask(self, past: History | None, user: int, now: int | None) -> _Told:
         if past is None or user < 0:
             return _NOTHING
-        event, times, within = self.node.event, self.node.times, self.within
-        if within is None and times <= 1:
-            return _Told(past.did(user, event), _NONE)
-        if within is None:
-            done = past.did(user, event, at_least=times)
-        elif now is None:
-            return _Told(_NONE, past.did(user, event))
+        event, times, since = self.node.event, self.node.times, MISSING_TIME
+        if self.within is None and times <= 1:
+            return _Told(past.seen(user, [event]), _NONE)
+        if self.within is not None:
+            if now is None:
+                return _Told(_NONE, past.seen(user, [event]))
+            since = max(now - self.within, since)
+        items, when = past.recent_of(user, event)
+        counts = np.ones(len(items), np.bool_)
+        if self.within is not None:  # what has no time is never within
+            counts = (when > since) & (when <= now)
+        done = repeated(items[counts], times)
+        if len(items) >= past.limit and (since == MISSING_TIME or _later(when[0], since)):
+            perhaps = past.seen(user, [event])  # some may have been dropped to make room
+        elif self.within is not None and (untimed := when == MISSING_TIME).any():
+            perhaps = repeated(items[counts | untimed], times)
         else:
-            within = min(within, now - MISSING_TIME - 1)  # what has no time is never within
-            done = past.did(user, event, within=within, now=now, at_least=times)
-        perhaps = self._perhaps(past, user, now)
-        if not len(perhaps):  # as nearly always: and a difference of sets takes its time
             return _Told(done, _NONE)
         return _Told(done, np.setdiff1d(perhaps, done, assume_unique=True))
 
-    def _perhaps(self, past: History, user: int, now: int | None) -> Indices:
-        """Return the items of which the recent events cannot tell, and maybe some of the others."""
-        recent = past.recent(user)
-        if len(recent.items) >= past.limit and self._may_be_cut(recent.timestamps[0], now):
-            return past.did(user, self.node.event)
-        if self.within is None or now is None:
-            return _NONE
-        counts = recent.events == event_code(self.node.event)
-        untimed = counts & (recent.timestamps == MISSING_TIME)
-        if not untimed.any():
-            return _NONE
-        in_time = (recent.timestamps > now - self.within) & (recent.timestamps <= now)
-        items, times = np.unique(recent.items[untimed | (counts & in_time)], return_counts=True)
-        often: Indices = items[times >= self.node.times]
-        return often
 
-    def _may_be_cut(self, oldest: int, now: int | None) -> bool:
-        """Tell whether events that count may have been dropped to make room for later ones."""
-        if self.within is None or now is None or oldest == MISSING_TIME:
-            return True
-        return bool(oldest > now - self.within)
+def perhaps_done(deed: Did, asked: Asked) -> Indices:
+    """Return the items with which it is unknown whether it was done; none if nobody asked yet."""
+    told: _Told = asked.kept.get(deed, _NOTHING)
+    return told.perhaps
+
+
+def _later(time: int, since: int) -> bool:
+    """Tell whether something happened after a moment, or may have."""
+    return bool(time == MISSING_TIME or time > since)
