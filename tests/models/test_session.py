@@ -161,6 +161,19 @@ def test_long_visits_are_followed_by_their_latest_clicks(model):
     assert ids == [f"i{n}" for n in range(39, 22, -1)]
 
 
+def test_a_visit_holds_no_more_than_the_latest_events():
+    # Of rarer kinds older ones are remembered, too, but what lay between them is not.
+    items = [f"i{n}" for n in range(250)]
+    for timed in (True, False):
+        time = [NOON + pd.Timedelta(seconds=n) if timed else None for n in range(251)]
+        log = [rp.Event("ben", "tea", "purchase", time[0])]
+        log += [rp.Event("ben", item, "view", at) for item, at in zip(items, time[1:], strict=True)]
+        model = Echo().fit(log)
+        assert model.items_.ids[model._visit(rp.Query("ben"))].tolist() == items[50:]
+        online = Echo().fit(log[:1]).partial_fit(log[1:])
+        assert online.items_.ids[online._visit(rp.Query("ben"))].tolist() == items[50:]
+
+
 def test_a_forgotten_user_leaves_no_trail(model):
     model.forget(["ben"])
     assert model.trails_.lengths_[model.trails_.lengths_ > 0].tolist() == [2, 1]

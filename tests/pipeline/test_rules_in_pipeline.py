@@ -105,6 +105,29 @@ def test_all_eight_rules_hold_on_every_page(eight, user, seen):
     assert ranking.account.unmet == ()
 
 
+def test_whoever_looks_at_much_is_still_shown_nothing_she_bought(tmp_path):
+    time = [NOW - 30 * DAY, *(NOW - 29 * DAY + n for n in range(500))]
+    item = ["i0", *(f"i{1 + n % 50}" for n in range(500))]
+    kind = ["purchase", *(500 * ["view"])]
+    log = pd.DataFrame({"user_id": "u1", "item_id": item, "event": kind, "timestamp": time})
+    others = events().query("user_id != 'u1'")
+    rules = "RULE no_repeat: EXCLUDE DID purchase WITHIN 90d"
+    build = lambda log: rp.Pipeline(candidates=PARTS, rules=rules).fit(  # noqa: E731
+        rp.Dataset.from_frames(log, items=catalogue(), now=NOW)
+    )
+    batch, online = build(pd.concat([others, log])), build(others)
+    for event in log.itertuples(index=False):
+        online.partial_fit(rp.Event(*event[:3], event.timestamp))
+    online.save(tmp_path / "home")
+    for one in (batch, online, rp.load(tmp_path / "home")):
+        page = one.recommend(ask("u1"), n=N_ITEMS, seen="keep")
+        assert set(page.item_ids) == {f"i{n}" for n in range(1, N_ITEMS)}
+        assert page.effects[0] == f"no_repeat left out 1 of {N_ITEMS} items"
+        assert not any("nobody" in line for line in page.effects)
+        later = rp.Query("u1", now=NOW + 61 * DAY)
+        assert "i0" in one.recommend(later, n=N_ITEMS, seen="keep").item_ids
+
+
 def test_effects_say_what_the_rules_did(eight):
     effects = eight.recommend(ask("u0"), n=10).effects
     assert "in_stock left out 6 of 60 items" in effects

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from recopersona.base.worded import Worded
 from recopersona.errors import RuleError, hint, shown
-from recopersona.rules.forms.plain_values import has_zone
+from recopersona.rules.calendar import has_zone
 from recopersona.rules.forms.python import Term
 from recopersona.rules.nodes import Moment, Param, Rule
 from recopersona.rules.parts import all_in, expressions_of

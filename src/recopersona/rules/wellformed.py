@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from recopersona.errors import RuleError, shown
+from recopersona.rules.calendar import ends_before
 from recopersona.rules.limits import MOST_RULES, TOO_MANY_RULES, excess_of
 from recopersona.rules.nodes import Moment
 from recopersona.rules.parts import expressions_of
-from recopersona.rules.text.literals import check_timezone, ends_before
+from recopersona.rules.text.literals import check_timezone
 
 if TYPE_CHECKING:
     from recopersona.rules.ruleset import RuleSet

@@ -24,7 +24,6 @@ def test_filters_leave_out_and_say_how_many():
     in_force = ask(bound)
     assert shown(in_force) == [0]
     assert in_force.effects == ("in_stock left out 2 of 4 items", "rule 2 left out 1 of 4 items")
-    assert not bound.depends_on_query
 
 
 def test_what_is_off_says_nothing():
@@ -71,7 +70,6 @@ def test_odd_values_of_a_request_are_told_once():
 def test_the_same_rules_on_share_one_mask():
     items = shelf(3, stock=[1, 0, 2], adult=[True, False, False])
     bound = bound_to("REQUIRE item.stock > 0; EXCLUDE item.adult WHEN user.age < 18", items)
-    assert bound.depends_on_query
     young, old = {"age": 15}, {"age": 30}
     one, other, third = ask(bound, who=young), ask(bound, who=old), ask(bound, who=young)
     assert one.allowed is third.allowed
@@ -140,6 +138,35 @@ def test_deeds_of_which_a_history_cannot_tell_are_unknown():
     assert shown(ask(bound_to(text, items), user=0, past=past)) == [2]
 
 
+def test_effects_say_of_how_many_items_nobody_can_tell_what_was_done():
+    items = shelf(4, stock=[1, 2, None, 4])
+    bought = [(0, item, "purchase", 19_990 + item) for item in range(4)]
+    past, full = past_of(*bought), past_of(*bought, limit=1)
+    did = "DID purchase WITHIN 90d"
+
+    def told(text, past=full, **asked):
+        in_force = ask(bound_to(f"RULE no: {text}", items), user=0, past=past, **asked)
+        in_force.shifts(everything(items))
+        return [line for line in in_force.effects if "nobody" in line]
+
+    line = f"no: of 3 items nobody can tell whether {did}, "
+    assert told(f"EXCLUDE {did}") == [f"{line}kept"]
+    assert told(f"EXCLUDE {did} IF UNKNOWN APPLY") == [f"{line}left out"]
+    assert told(f"REQUIRE {did}") == [f"{line}left out"]
+    assert told(f"BOOST {did} BY 2") == [f"{line}skipped"]
+    # What the rest of the rule decides is decided.
+    two, one = line.replace("3 items", "2 items"), line.replace("3 items", "1 item")
+    assert told(f"EXCLUDE {did} AND item.stock >= 2") == [f"{two}kept"]
+    assert told(f"EXCLUDE {did} OR item.stock > 0") == [f"{one}kept"]
+    # Nothing is said where all is known, or nobody asked.
+    for known in (f"EXCLUDE {did}", f"REQUIRE {did}", "EXCLUDE DID purchase AT LEAST 2 TIMES"):
+        assert told(known, past) == []
+    assert told("EXCLUDE DID purchase") == told(f"EXCLUDE {did} WHEN user.vip") == []
+    assert told(f"ENSURE 1 WHERE {did}") == []
+    untimed = told(f"EXCLUDE {did}", past, now=None)
+    assert untimed == [line.replace("3 items", "4 items") + "kept"]
+
+
 def test_filters_of_the_visitor_and_the_seed_item():
     items = shelf(4, price=[1.0, 4.0, 6.0, None], brand=["Ito", "Sol", "Ito", "Sol"])
     band = bound_to("REQUIRE item.price BETWEEN user.price_lo AND user.price_hi", items)
@@ -182,7 +209,6 @@ def test_schedules_go_by_the_querys_moment():
 def test_ages_go_by_the_querys_moment():
     items = shelf(3, created_at=[day(19_990), day(19_900), None])
     bound = bound_to("RULE fresh: REQUIRE item.age <= 30d", items)
-    assert bound.depends_on_query
     one, other = ask(bound), ask(bound, now=TODAY + 5)
     assert one.allowed is other.allowed
     assert (shown(one), one.effects) == ([0], ("fresh left out 2 of 3 items",))

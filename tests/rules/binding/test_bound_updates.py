@@ -39,8 +39,6 @@ def assert_same_answers(one, other, items, rng):
     for kind, values in (("pins", "matches"), ("caps", "groups"), ("quotas", "matches")):
         pairs = zip(getattr(mine, kind), getattr(theirs, kind), strict=True)
         assert all(getattr(a, values).tolist() == getattr(b, values).tolist() for a, b in pairs)
-    for a, b in zip(one.needs(10), other.needs(10), strict=True):
-        assert (a[0], a[1].tolist(), a[2]) == (b[0], b[1].tolist(), b[2])
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -131,14 +129,9 @@ def test_no_rules_cost_nothing_and_allow_everything():
     bound = bound_to("", items)
     in_force = ask(bound)
     assert shown(in_force) == [0, 1, 2]
-    assert (in_force.effects, in_force.shifts(everything(items)), in_force.needs(5)) == (
-        (),
-        None,
-        [],
-    )
+    assert (in_force.effects, in_force.shifts(everything(items))) == ((), None)
     assert not in_force.slot_rules(everything(items), 5)
     assert in_force.allowed is ask(bound).allowed
-    assert not bound.depends_on_query
 
 
 @pytest.mark.parametrize("n_items", [0, 1])
@@ -153,7 +146,6 @@ def test_catalogues_of_nothing_and_of_one(n_items):
         assert len(in_force.allowed) == n_items
         assert len(in_force.shifts(everything(items))) == n_items
         in_force.slot_rules(everything(items), 1)
-        in_force.needs(3)
         ranking = Ranking.of(everything(items), np.ones(n_items), items.ids, "Popularity")
         in_force.touched(ranking)
     change(items, bound, "another", stock=5)

@@ -100,27 +100,6 @@ def test_what_matters_more_comes_first():
     assert [pin.rule for pin in slots.pins] == ["b", "d", "a", "c"]
 
 
-def test_needs_say_who_would_serve_and_how_many_are_wanted():
-    items = shelf(
-        5, sponsored=[1, 1, 0, 0, 1], stock=[0, 1, 1, 1, 1],
-        created_at=[day(19_999), day(19_999), day(19_999), day(10), day(19_999)],
-    )  # fmt: skip
-    text = """
-    REQUIRE item.stock > 0
-    RULE share:   ENSURE 30% WHERE item.age <= 30d
-    RULE sponsor: PIN item.sponsored AT 2, 9
-    RULE vip:     ENSURE 1 WHERE user.vip
-    RULE cheap:   ENSURE 1 WHERE item.stock < user.age
-    """
-    needs = ask(bound_to(text, items), who={"vip": True, "age": 1}).needs(5)
-    assert [(rule, np.flatnonzero(mask).tolist(), count) for rule, mask, count in needs] == [
-        ("sponsor", [1, 4], 1),
-        ("share", [1, 2, 4], 2),
-        ("vip", [1, 2, 3, 4], 1),
-        ("cheap", [], 1),
-    ]
-
-
 def test_every_item_shown_says_which_rules_touched_it():
     items = shelf(
         4, stock=[1, 1, 1, 1], sponsored=[0, 0, 1, 0], brand=["Ito", "Sol", "Ito", None],

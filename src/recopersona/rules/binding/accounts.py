@@ -1,4 +1,4 @@
-"""What rules did to a ranking, in words: to the items shown, and to one that is not."""
+"""What rules did, in words: to the items shown, to one that is not, and where they cannot tell."""
 
 from __future__ import annotations
 
@@ -9,8 +9,12 @@ import numpy as np
 
 from recopersona.data.ranking import Ranking
 from recopersona.data.types import Array, Indices, Mask
-from recopersona.rules.binding.compiled import Caps, Filter
+from recopersona.rules.binding.bitmaps import as_mask
+from recopersona.rules.binding.compiled import Caps, Compiled, Filter
 from recopersona.rules.conditions.asked import Asked
+from recopersona.rules.conditions.logic import Condition
+from recopersona.rules.conditions.past import perhaps_done
+from recopersona.rules.text.printing import print_expression
 
 if TYPE_CHECKING:
     from recopersona.rules.binding.in_force import InForce
@@ -53,6 +57,25 @@ def hid(rules: InForce, asked: Asked, ranking: Ranking, item: int) -> tuple[str,
         if how is not None:
             return cap.label, how
     return None
+
+
+def forgotten(one: Compiled, asked: Asked, n_items: int) -> list[str]:
+    """Say of how many items a rule cannot tell what the visitor did, so far as it was asked."""
+    lines = []
+    for deed in one.deeds:
+        perhaps = perhaps_done(deed, asked)
+        count = _undecided(one, perhaps[perhaps < n_items], asked) if len(perhaps) else 0
+        if count:
+            items = "1 item" if count == 1 else f"{count} items"
+            what = f"of {items} nobody can tell whether {print_expression(deed)}"
+            lines.append(f"{one.label}: {what}, {one.then}")
+    return lines
+
+
+def _undecided(one: Compiled, items: Indices, asked: Asked) -> int:
+    condition: Condition = one.condition  # type: ignore[assignment] # a DID is in it
+    known = condition.true(items, asked) | condition.false(items, asked)
+    return len(items) - int(np.count_nonzero(as_mask(known, len(items))))
 
 
 def _refusal(one: Filter, asked: Asked, row: Indices) -> str | None:

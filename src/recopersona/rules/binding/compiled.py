@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeGuard
 
 import numpy as np
 
@@ -32,6 +32,7 @@ from recopersona.rules.nodes import (
     Amount,
     Boost,
     Bury,
+    Did,
     Ensure,
     Exclude,
     Expression,
@@ -43,6 +44,7 @@ from recopersona.rules.nodes import (
     Rule,
     Window,
 )
+from recopersona.rules.parts import all_in, expressions_of
 from recopersona.rules.slots import Span
 
 Gate: TypeAlias = Callable[[Asked, list[str]], bool]
@@ -60,8 +62,7 @@ class Compiled:
     condition  what that was made of; None for a rule without
     waits      what of it may be unknown because of the request
     unknown    what becomes of the unknown: "applied" or "skipped"
-    place      its number among the bitmaps, -1 if it is not kept there
-    timed      its answers, where they depend on the moment alone
+    deeds      every DID in it that may be unknown
     """
 
     number: int
@@ -73,22 +74,37 @@ class Compiled:
     condition: Condition | None
     waits: tuple[Condition | Numeric, ...]
     unknown: str
-    place: int = -1
-    timed: TimedBitmap | None = None
+    deeds: tuple[Did, ...]
+
+    @property
+    def then(self) -> str:
+        """What becomes of an item of which it is unknown whether the rule meets it."""
+        return self.unknown
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Filter(Compiled):
     """REQUIRE or EXCLUDE.
 
-    refuses  where the condition surely says no
-    how      what to say of those
-    few      the only items that it may leave out, where they are few
+    where      its condition, as it was written
+    refuses    where that surely says no
+    how        what to say of those
+    few        the only items that it may leave out, where they are few
+    place      its number among the bitmaps, -1 if it is not kept there
+    timed      its answers, where they depend on the moment alone
     """
 
+    where: Expression
+    condition: Condition
     refuses: Answer
     how: str
     few: Few | None
+    place: int = -1
+    timed: TimedBitmap | None = None
+
+    @property
+    def then(self) -> str:
+        return "left out" if self.unknown == "applied" else "kept"
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -160,13 +176,12 @@ class Quotas(Counted):
     """ENSURE."""
 
 
-def compiled(number: int, rule: Rule, tables: Tables) -> Compiled:
+def compiled(number: int, label: str, rule: Rule, tables: Tables) -> Compiled:
     """Compile one rule that fits the tables."""
     where: Expression | None = rule.where  # type: ignore[attr-defined] # every action has one
     condition = None if where is None else compile_condition(where, tables)
     # With a WHEN, IF UNKNOWN speaks of that alone.
     counts = rule.unknown == "apply" and rule.when is None
-    label = label_of(number, rule)
     common: dict[str, Any] = {
         "number": number,
         "label": label,
@@ -177,6 +192,7 @@ def compiled(number: int, rule: Rule, tables: Tables) -> Compiled:
         "condition": condition,
         "waits": (condition,) if condition is not None and condition.needs.given else (),
         "unknown": "applied" if counts else "skipped",
+        "deeds": tuple(dict.fromkeys(filter(_may_be_forgotten, all_in(*expressions_of(rule))))),
     }
     if isinstance(rule, (Require, Exclude)):
         return _filter(rule, common, counts)
@@ -191,11 +207,6 @@ def compiled(number: int, rule: Rule, tables: Tables) -> Compiled:
         return Caps(amount=rule.amount, window=rule.window, **common)
     ensure: Ensure = rule  # type: ignore[assignment] # there is no other
     return Quotas(amount=ensure.amount, window=ensure.window, **common)
-
-
-def label_of(number: int, rule: Rule) -> str:
-    """Return what reports call a rule: its name, or its number in the set, from 1."""
-    return f"rule {number + 1}" if rule.name is None else rule.name
 
 
 def amount_of(amount: Amount, size: int) -> int:
@@ -213,18 +224,16 @@ def amount_of(amount: Amount, size: int) -> int:
     return amount
 
 
-def question_of(one: Compiled) -> Question:
-    """Return what is asked of the catalogue for a rule."""
-    return Question(one.answer, frozenset() if one.condition is None else one.condition.reads)
+def question_of(one: Filter) -> Question:
+    """Return what is asked of the catalogue for a filter."""
+    return Question(one.answer, one.condition.reads)
 
 
-def timed_question(one: Compiled, rule: Rule, tables: Tables) -> TimedBitmap | None:
+def timed_question(one: Filter, tables: Tables) -> TimedBitmap | None:
     """Return where the answers to a question of items and the moment are kept; None for others."""
-    condition = one.condition
-    if condition is None or condition.of_request or condition.needs.request:
+    if one.condition.of_request or one.condition.needs.request:
         return None
-    where: Expression = rule.where  # type: ignore[attr-defined] # it has a condition
-    crossings = crossings_of(where, tables.items, tables.timezone)
+    crossings = crossings_of(one.where, tables.items, tables.timezone)
     return TimedBitmap(question_of(one), crossings, tables.items)
 
 
@@ -253,6 +262,7 @@ def _opposite(answer: Answer) -> Answer:
 def _filter(rule: Require | Exclude, common: dict[str, Any], unknown_counts: bool) -> Filter:
     """What may be shown: for REQUIRE the true, or all but the false; for EXCLUDE the reverse."""
     condition: Condition = common["condition"]
+    common["where"] = rule.where
     if isinstance(rule, Require):
         lenient = rule.unknown == "skip" and rule.when is None
         common["answer"] = _met(condition, lenient)
@@ -262,6 +272,10 @@ def _filter(rule: Require | Exclude, common: dict[str, Any], unknown_counts: boo
     common["answer"] = condition.false if unknown_counts else _opposite(condition.true)
     few, how = may_be_true(rule.where), "its condition is met"
     return Filter(few=few, refuses=condition.true, how=how, **common)
+
+
+def _may_be_forgotten(part: Expression) -> TypeGuard[Did]:
+    return isinstance(part, Did) and (part.within is not None or part.times > 1)
 
 
 # -- factors -------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from recopersona.data.times import MISSING_TIME
 from recopersona.data.types import Array, Indices
 from recopersona.rules.calendar import duration_of, moment_of
 from recopersona.rules.nodes import (
+    CREATED,
     And,
     Arithmetic,
     Between,
@@ -32,9 +33,6 @@ from recopersona.rules.nodes import (
     Or,
 )
 from recopersona.rules.parts import all_in
-
-CREATED = "created_at"
-"""The column behind ``item.age``."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

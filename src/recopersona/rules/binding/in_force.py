@@ -42,6 +42,7 @@ class On:
     kept, timed          filters that the catalogue decides, and those that the moment decides, too
     at_request           filters that depend on who asks
     waiting              rules that depend on values of the request, which may be unknown
+    reminded             rules that depend on what the visitor did, which may be forgotten
     """
 
     filters: tuple[Filter, ...]
@@ -55,6 +56,7 @@ class On:
     timed: tuple[Filter, ...]
     at_request: tuple[Filter, ...]
     waiting: tuple[Compiled, ...]
+    reminded: tuple[Compiled, ...]
 
     @classmethod
     def of(cls, rules: Sequence[Compiled]) -> On:
@@ -73,6 +75,7 @@ class On:
             tuple(one for one in filters if one.timed is not None),
             tuple(one for one in filters if one.place < 0 and one.timed is None),
             tuple(one for one in rules if one.waits),
+            tuple(one for one in rules if one.deeds),
         )
 
 
@@ -130,6 +133,9 @@ class InForce:
         counted = [(one, n_items - counts[one.place]) for one in on.kept]
         for one, gone in (*counted, *zip((*on.timed, *on.at_request), others, strict=True)):
             lines.append((one.number, f"{one.label} left out {gone} of {n_items} items"))
+        for rule in on.reminded:
+            words = accounts.forgotten(rule, self._asked, n_items)
+            lines += [(rule.number, line) for line in words]
         lines.sort(key=_number)
         return (*(line for _, line in lines), *self._asked.noted)
 
@@ -191,18 +197,6 @@ class InForce:
     def value_of(self, column: str, item: int) -> Any:
         """Return what is known of an item, in words for reports."""
         return self._bound.value_of(column, item)
-
-    def needs(self, n: int) -> list[tuple[str, Mask, int]]:
-        """Return, per PIN and ENSURE, which allowed items would serve and how many are wanted.
-
-        Pins to slots beyond a page of ``n`` want nothing.
-        """
-        pins = [(pin, sum(slot <= n for slot in pin.slots)) for pin in self.on.pins]
-        quotas = [(quota, quota.on_page(n)[1]) for quota in self.on.quotas]
-        return [
-            (one.label, self.allowed & self._bound.whole(one, self._asked), count)
-            for one, count in (*pins, *quotas)
-        ]
 
     def touched(self, ranking: Ranking) -> list[tuple[int, str, str]]:
         """Return (place from 0, rule, what it did) of the items shown."""

@@ -90,6 +90,12 @@ class HasDone(Condition):
         return _Told(done, np.setdiff1d(perhaps, done, assume_unique=True))
 
 
+def perhaps_done(deed: Did, asked: Asked) -> Indices:
+    """Return the items with which it is unknown whether it was done; none if nobody asked yet."""
+    told: _Told = asked.kept.get(deed, _NOTHING)
+    return told.perhaps
+
+
 def _later(time: int, since: int) -> bool:
     """Tell whether something happened after a moment, or may have."""
     return bool(time == MISSING_TIME or time > since)

@@ -20,6 +20,7 @@ from recopersona.rules.forms.plain_values import (
 from recopersona.rules.nodes import (
     FUNCTIONS,
     NAMESPACES,
+    ORDERS,
     Arithmetic,
     Between,
     Call,
@@ -35,11 +36,6 @@ from recopersona.rules.nodes import (
     StartsWith,
 )
 from recopersona.rules.parts import all_in
-
-ORDERS = ("<", "<=", ">", ">=")
-COMPARISONS = ("=", "!=", *ORDERS)
-SUMS = ("+", "-", "*", "/")
-WAYS_TO_HAVE = ("any", "all", "none")
 
 
 def value_of(given: Any, ordered: bool = False) -> Expression:

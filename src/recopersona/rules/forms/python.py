@@ -15,6 +15,7 @@ from recopersona.rules.forms import building
 from recopersona.rules.forms.plain_values import listed
 from recopersona.rules.limits import MOST_DEPTH, TOO_DEEP
 from recopersona.rules.nodes import (
+    ORDERS,
     And,
     Expression,
     Flag,
@@ -218,7 +219,7 @@ def _members(given: Any) -> Members | list[Any] | Any:
 def _refuse_loose_brackets(op: str, *sides: Any) -> None:
     """``item.a & item.b > 3`` is ``(item.a & item.b) > 3`` to Python, and nobody means that."""
     joined = any(isinstance(side, (And, Or)) for side in sides)
-    if joined and (op in building.ORDERS or not isinstance(sides[1], (Node, bool, np.bool_))):
+    if joined and (op in ORDERS or not isinstance(sides[1], (Node, bool, np.bool_))):
         raise RuleError(f"& and | bind tighter than comparisons; {_BRACKETS}")
 
 

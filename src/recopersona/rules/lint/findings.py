@@ -16,12 +16,13 @@ from recopersona.data.times import from_ms
 from recopersona.data.types import Mask
 from recopersona.rules.binding.compiled import amount_of
 from recopersona.rules.calendar import Schedule
-from recopersona.rules.checks.schema import CREATED, Facts, RuleSchema
+from recopersona.rules.checks.schema import Facts, RuleSchema
 from recopersona.rules.conditions.asked import Asked, Tables
 from recopersona.rules.conditions.compiling import compile_condition
 from recopersona.rules.constants import Constant
 from recopersona.rules.lint.ranges import FALSE, UNKNOWN, Reading, Values, between
 from recopersona.rules.nodes import (
+    CREATED,
     NOWHERE,
     Amount,
     Expression,
