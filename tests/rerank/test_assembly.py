@@ -150,7 +150,11 @@ def test_the_later_of_two_quotas_yields():
 
 def test_a_quota_of_a_window_in_a_row_says_so():
     _, effects = assembled(4, 4, quotas=[quota([1, 0, 0, 0], 1, 2, sliding=True)])
-    assert effects == ("quota: wanted 1 in any 2 slots, got 0, 1 eligible, but pins and rules "
+    assert effects == ("quota: wanted 1 in any 2 slots, got 0, only 1 eligible",)
+    _, effects = assembled(
+        4, 4, [pin([1, 0, 0, 1], 3, 4)], quotas=[quota([1, 0, 0, 1], 1, 2, True)]
+    )
+    assert effects == ("quota: wanted 1 in any 2 slots, got 0, 2 eligible, but pins and rules "
                        "before it leave no room",)  # fmt: skip
 
 
@@ -158,6 +162,22 @@ def test_more_wanted_than_there_are_slots_is_told():
     page, effects = assembled(4, 4, quotas=[quota([0, 1, 1, 1], 3, 2)])
     assert page == [1, 2, 0, 3]
     assert effects == ("quota: wanted 3, got 2, only 2 slots",)
+
+
+def test_what_nobody_can_give_does_not_stand_in_the_way_of_what_can_be_met():
+    rng = np.random.default_rng(6)
+    groups = rng.integers(0, 7, 40)  # seven, of at most two: few ways to fill twelve slots
+    rare = np.isin(np.arange(40), rng.choice(40, 3, replace=False))
+    quotas = [quota([False] * 40, 2, 2, sliding=True), quota(rare, 1, 4, sliding=True)]
+    page, effects = assembled(40, 12, caps=[cap(groups, 2, 12)], quotas=quotas)
+    assert effects == ("quota: wanted 2 in any 2 slots, got 0, only 0 eligible",)
+    assert set(np.flatnonzero(rare)) <= set(page)
+
+
+def test_too_few_for_every_run_of_slots_is_told_as_what_it_is():
+    page, effects = assembled(9, 9, quotas=[quota([1, 1, 0, 0, 0, 0, 0, 0, 0], 1, 3, sliding=True)])
+    assert effects == ("quota: wanted 1 in any 3 slots, got 0, only 2 eligible",)
+    assert page[2] in (0, 1)
 
 
 def test_a_window_longer_than_the_page_is_the_page():

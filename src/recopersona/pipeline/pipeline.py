@@ -184,6 +184,11 @@ class Pipeline(Deciding):
         for one in tuple(self._sharing):
             super(Pipeline, one)._forget_decisions(user_ids)
 
+    def _allowed(self, query: Query) -> Mask | None:
+        if not (self.rules_.rules or self.functions_):
+            return None
+        return self._shop_rules.standing(self, query).allowed
+
     def _candidates_for(self, query: Query, seen: int) -> Ranking:
         standing = self._shop_rules.standing(self, query)
         pool = self._pools([query], self.pool, seen, standing.allowed)[0]

@@ -149,7 +149,7 @@ class _Task:
         self.looks = self._granted(_LOOKS_OF_MANY)
         # What no page of this length can give, whoever stands on it.
         self.yields = len(pinned) < sum(len(pin.slots) for pin in asked.pins) or any(
-            quota.least > min(quota.span.size, n) for quota in asked.quotas
+            quota.least > _most_of(quota, n) for quota in asked.quotas
         )
 
     def page(self) -> Indices:
@@ -235,8 +235,16 @@ def _row(rule: Cap | Quota, n: int) -> tuple[int, ...]:
     """Return a rule's row in the kernel's table; a quota is a cap on what does not match."""
     size = min(max(rule.span.size, 1), n)
     quota = isinstance(rule, Quota)
-    most = size - min(max(rule.least, 0), size) if isinstance(rule, Quota) else max(rule.most, 0)
+    if isinstance(rule, Quota):
+        most = size - min(max(rule.least, 0), _most_of(rule, n))
+    else:
+        most = max(rule.most, 0)
     return size, int(rule.span.sliding), most, most, LARGE if most >= size else 0, int(quota)
+
+
+def _most_of(quota: Quota, n: int) -> int:
+    """Return how many a window could hold at the very most: to search for more is in vain."""
+    return min(quota.span.size, n, int(np.count_nonzero(quota.matches)))
 
 
 def _window_counts(codes: Array, size: int, sliding: bool) -> Array:
@@ -272,7 +280,7 @@ def unmet_by(page: Indices, asked: SlotRules) -> Iterator[Unmet]:
         if got < quota.least:
             said = (
                 f"{quota.rule}: wanted {quota.least}{_where(quota.span)}, got {got}, "
-                f"{_why_below(quota, size)}"
+                f"{_why_below(quota, size, len(page))}"
             )
             yield Unmet(quota.rule, quota.strict, "quotas", place, 0, said)
 
@@ -312,10 +320,12 @@ def _why_above(cap: Cap, size: int) -> str:
     return "pins and rules before it leave no other full list"
 
 
-def _why_below(quota: Quota, size: int) -> str:
-    eligible = int(np.count_nonzero(quota.matches))
-    if eligible < quota.least:
-        return f"only {eligible} eligible"
-    if size < quota.least:
+def _why_below(quota: Quota, size: int, n: int) -> str:
+    eligible, least = int(np.count_nonzero(quota.matches)), quota.least
+    if eligible >= least > size:
         return f"only {size} slots"
+    # One after the other, runs have no slot in common: each needs its own.
+    runs, rest = divmod(n, max(size, 1)) if quota.span.sliding else (1, 0)
+    if eligible < least * runs + max(0, least - size + rest) or eligible < least:
+        return f"only {eligible} eligible"
     return f"{eligible} eligible, but pins and rules before it leave no room"
