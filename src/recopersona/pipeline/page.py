@@ -16,6 +16,7 @@ from recopersona.rules.slots import Cap, Pinned, Quota, SlotRules
 
 _FEW_PAGES = 64  # so many times a page are looked at beyond the pool
 _MOST = 1 << 16  # so many of the most popular
+_MOST_KINDS = 1 << 62
 
 
 class Request(NamedTuple):
@@ -64,8 +65,8 @@ class Outside:
     """The catalogue beyond the pool, for one question whose page does not obey."""
 
     def __init__(self, request: Request, excluded: Indices) -> None:
-        self._n, n_items = request.n, len(request.allowed)
-        self._asked = request.standing.asked_of(np.arange(n_items, dtype=np.int32), request.n)
+        self._n = request.n
+        self._asked = request.standing.asked_of_all(request.n)
         self._free = request.allowed.copy()
         self._free[excluded] = False
 
@@ -105,10 +106,15 @@ class Outside:
         if len(items) > _MOST:
             items = items[np.argpartition(-scores[items], _MOST)[:_MOST]]
         items = items[np.lexsort((items, -scores[items]))]
-        kinds = np.zeros(len(items), np.int64)
+        kinds, n_kinds = np.zeros(len(items), np.int64), 1
         for values in (*(c.groups for c in asked.caps), *(r.matches for r in _matching(asked))):
-            _, codes = np.unique(values[items], return_inverse=True)
-            kinds = np.unique(kinds * (codes.max(initial=0) + 1) + codes, return_inverse=True)[1]
+            codes = values[items].astype(np.int64)
+            codes -= codes.min(initial=0)
+            n_codes = int(codes.max(initial=0)) + 1
+            if n_kinds * n_codes > _MOST_KINDS:  # number those that there are
+                kinds = np.unique(kinds, return_inverse=True)[1]
+                n_kinds = len(items) + 1
+            kinds, n_kinds = kinds * n_codes + codes, n_kinds * n_codes
         best_of_each = np.argsort(_places(kinds), kind="stable")
         return items[best_of_each[: _FEW_PAGES * self._n]]
 
@@ -121,10 +127,11 @@ class Outside:
         """Tell which items' groups have as many candidates as a cap lets in."""
         full = np.zeros(len(self._free), np.bool_)
         for cap in self._asked.caps:
-            most = int(cap.groups.max(initial=-1)) + 2
-            counts = np.bincount(cap.groups[pool] + 1, minlength=most)
-            counts[0] = -1  # those that are not counted
-            full |= counts[cap.groups + 1] >= cap.most
+            n_groups = int(cap.groups.max(initial=-1)) + 1
+            groups = cap.groups[pool]
+            counts = np.bincount(groups[groups >= 0], minlength=n_groups)
+            is_full = np.append(counts >= cap.most, False)  # the last: what is not counted
+            full |= is_full.take(cap.groups)
         return full
 
 

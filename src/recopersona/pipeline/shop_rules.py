@@ -124,6 +124,10 @@ class Standing:
         """Return what is asked of a page of ``n`` slots, over these candidates in this order."""
         return _NOTHING_ASKED if self.in_force is None else self.in_force.slot_rules(items, n)
 
+    def asked_of_all(self, n: int) -> SlotRules:
+        """Return the same over the whole catalogue."""
+        return _NOTHING_ASKED if self.in_force is None else self.in_force.slot_rules_of_all(n)
+
     def account(self, unmet: Sequence[str]) -> Standing | None:
         """Return who accounts for a page that does not meet some rules; None without any rules."""
         if self.in_force is None and self.filters is None:

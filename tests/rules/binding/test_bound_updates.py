@@ -35,10 +35,14 @@ def assert_same_answers(one, other, items, rng):
     assert one.allowed.tolist() == other.allowed.tolist()
     assert one.effects == other.effects
     assert one.shifts(rows).tolist() == other.shifts(rows).tolist()
-    mine, theirs = one.slot_rules(rows, 10), other.slot_rules(rows, 10)
-    for kind, values in (("pins", "matches"), ("caps", "groups"), ("quotas", "matches")):
-        pairs = zip(getattr(mine, kind), getattr(theirs, kind), strict=True)
-        assert all(getattr(a, values).tolist() == getattr(b, values).tolist() for a, b in pairs)
+    every = np.arange(len(items), dtype=np.int32)
+    for mine, theirs in (
+        (one.slot_rules(rows, 10), other.slot_rules(rows, 10)),
+        (one.slot_rules(every, 10), other.slot_rules_of_all(10)),
+    ):
+        for kind, values in (("pins", "matches"), ("caps", "groups"), ("quotas", "matches")):
+            pairs = zip(getattr(mine, kind), getattr(theirs, kind), strict=True)
+            assert all(getattr(a, values).tolist() == getattr(b, values).tolist() for a, b in pairs)
 
 
 @pytest.mark.parametrize("seed", range(12))

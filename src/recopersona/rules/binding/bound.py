@@ -14,7 +14,10 @@ from recopersona.data.query import Query
 from recopersona.data.types import Indices, Mask
 from recopersona.rules.binding.bitmaps import ALL, Bitmaps, Question
 from recopersona.rules.binding.compiled import (
+    Compiled,
     Filter,
+    Pins,
+    Quotas,
     compiled,
     question_of,
     timed_question,
@@ -37,12 +40,11 @@ _MOST_COMBINATIONS = 256
 class BoundRules:
     """A rule set over the tables of one shop.
 
-    What filters ask of the catalogue alone is kept as bitmaps, and what depends on the moment,
-    too; see `Bitmaps` and `TimedBitmap`. What depends on who asks is evaluated at the request, over
-    the whole catalogue; ``DID`` only over what she did. Pins, caps, quotas and boosts are asked of
-    the candidates.
+    What the catalogue alone decides (of filters, pins and quotas) is kept as bitmaps, and what
+    depends on the moment, too; see `Bitmaps` and `TimedBitmap`. What depends on who asks is
+    evaluated at the request, over the whole catalogue; ``DID`` only over what she did.
 
-    Memory, in bytes: ``n_items / 8`` per filter that the catalogue decides;
+    Memory, in bytes: ``n_items / 8`` per filter, pin and quota that the catalogue decides;
     ``n_items * (1 / 8 + 12 c)`` per one with ``c`` comparisons with time (up to twice that while
     the times of items change); and ``n_items`` for each of at most 32 combinations of filters that
     were on in recent requests.
@@ -109,13 +111,13 @@ class BoundRules:
         """Ask the catalogue what does not depend on who asks, and note where the answers are."""
         questions: list[Question] = []
         for one in self._all:
-            if not isinstance(one, Filter):
+            if one.condition is None or not isinstance(one, (Filter, Pins, Quotas)):
                 continue
             if one.condition.of_catalogue:
                 one.place = len(questions)
                 questions.append(question_of(one))
             else:
-                one.timed = timed_question(one, tables)
+                one.timed = timed_question(one, self.rules.rules[one.number], tables)
                 if one.timed is not None:
                     self._timed.append(one.timed)
         return Bitmaps(questions, len(self._items))
@@ -174,6 +176,14 @@ class BoundRules:
             self._masks = {
                 key: mask for key, mask in list(self._masks.items()) if not key[0] & changed
             }
+
+    def whole(self, one: Compiled, asked: Asked) -> Any:
+        """Return whom a rule's condition meets of the whole catalogue: a mask, or one bool."""
+        if one.place >= 0:
+            return self._masked(1 << one.place, (one.place,), ())
+        if one.timed is not None:
+            return self._masked(0, (), (one.timed.at(asked.now),))
+        return one.answer(ALL, asked)
 
     def value_of(self, column: str, item: int) -> Any:
         """Return what is known of an item, for reports: its id, or a value of a column."""

@@ -63,6 +63,8 @@ class Compiled:
     waits      what of it may be unknown because of the request
     unknown    what becomes of the unknown: "applied" or "skipped"
     deeds      every DID in it that may be unknown
+    place      its number among the bitmaps, -1 if it is not kept there
+    timed      its answers, where they depend on the moment alone
     """
 
     number: int
@@ -75,6 +77,8 @@ class Compiled:
     waits: tuple[Condition | Numeric, ...]
     unknown: str
     deeds: tuple[Did, ...]
+    place: int = -1
+    timed: TimedBitmap | None = None
 
     @property
     def then(self) -> str:
@@ -86,21 +90,14 @@ class Compiled:
 class Filter(Compiled):
     """REQUIRE or EXCLUDE.
 
-    where      its condition, as it was written
-    refuses    where that surely says no
-    how        what to say of those
-    few        the only items that it may leave out, where they are few
-    place      its number among the bitmaps, -1 if it is not kept there
-    timed      its answers, where they depend on the moment alone
+    refuses  where the condition surely says no
+    how      what to say of those
+    few      the only items that it may leave out, where they are few
     """
 
-    where: Expression
-    condition: Condition
     refuses: Answer
     how: str
     few: Few | None
-    place: int = -1
-    timed: TimedBitmap | None = None
 
     @property
     def then(self) -> str:
@@ -224,16 +221,18 @@ def amount_of(amount: Amount, size: int) -> int:
     return amount
 
 
-def question_of(one: Filter) -> Question:
-    """Return what is asked of the catalogue for a filter."""
-    return Question(one.answer, one.condition.reads)
+def question_of(one: Compiled) -> Question:
+    """Return what is asked of the catalogue for a rule."""
+    return Question(one.answer, frozenset() if one.condition is None else one.condition.reads)
 
 
-def timed_question(one: Filter, tables: Tables) -> TimedBitmap | None:
+def timed_question(one: Compiled, rule: Rule, tables: Tables) -> TimedBitmap | None:
     """Return where the answers to a question of items and the moment are kept; None for others."""
-    if one.condition.of_request or one.condition.needs.request:
+    condition = one.condition
+    if condition is None or condition.of_request or condition.needs.request:
         return None
-    crossings = crossings_of(one.where, tables.items, tables.timezone)
+    where: Expression = rule.where  # type: ignore[attr-defined] # it has a condition
+    crossings = crossings_of(where, tables.items, tables.timezone)
     return TimedBitmap(question_of(one), crossings, tables.items)
 
 
@@ -262,7 +261,6 @@ def _opposite(answer: Answer) -> Answer:
 def _filter(rule: Require | Exclude, common: dict[str, Any], unknown_counts: bool) -> Filter:
     """What may be shown: for REQUIRE the true, or all but the false; for EXCLUDE the reverse."""
     condition: Condition = common["condition"]
-    common["where"] = rule.where
     if isinstance(rule, Require):
         lenient = rule.unknown == "skip" and rule.when is None
         common["answer"] = _met(condition, lenient)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -172,18 +172,34 @@ class InForce:
 
         items  (n_candidates,) int32
         """
-        on = self.on
-        pins = tuple(
-            Pinned(pin.label, pin.slots, self.met(pin, items), pin.strict) for pin in on.pins
+        return self._slot_rules(
+            n, lambda one: self.met(one, items), lambda cap: self.groups_of(cap, items)
         )
+
+    def slot_rules_of_all(self, n: int) -> SlotRules:
+        """Return the same over the whole catalogue: what it decides alone is known already."""
+        n_items, everything = self._gone.n_items, np.arange(self._gone.n_items, dtype=np.int32)
+
+        def met(one: Compiled) -> Mask:
+            # By now, there may be more items.
+            answer = self._bound.whole(one, self._asked)
+            return as_mask(answer[:n_items] if isinstance(answer, np.ndarray) else answer, n_items)
+
+        return self._slot_rules(n, met, lambda cap: self.groups_of(cap, everything))
+
+    def _slot_rules(
+        self, n: int, met: Callable[[Compiled], Mask], groups: Callable[[Caps], Indices]
+    ) -> SlotRules:
+        on = self.on
+        pins = tuple(Pinned(pin.label, pin.slots, met(pin), pin.strict) for pin in on.pins)
         caps = []
         for cap in on.caps:
             span, most = cap.on_page(n)
-            caps.append(Cap(cap.label, self.groups_of(cap, items), most, span, cap.strict))
+            caps.append(Cap(cap.label, groups(cap), most, span, cap.strict))
         quotas = []
         for quota in on.quotas:
             span, least = quota.on_page(n)
-            quotas.append(Quota(quota.label, self.met(quota, items), least, span, quota.strict))
+            quotas.append(Quota(quota.label, met(quota), least, span, quota.strict))
         return SlotRules(pins, tuple(caps), tuple(quotas))
 
     def met(self, one: Compiled, items: Indices) -> Mask:
