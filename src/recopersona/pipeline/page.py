@@ -38,9 +38,10 @@ class Request(NamedTuple):
 
 
 class Page(NamedTuple):
-    """What was tried: the page, what of the rules it does not meet, and whether any insists."""
+    """What was tried: the page, from whom, what of the rules it lacks, and whether any insists."""
 
     ranking: Ranking
+    stood: Indices
     told: tuple[str, ...]
     lacking: list[Lack]
     strict: bool
@@ -68,13 +69,13 @@ def placed(request: Request, ranking: Ranking, *, strict: bool) -> Page:
     """
     asked = request.standing.asked_of(ranking.items, request.n)
     if not asked:
-        return Page(ranking.top(request.n), (), [], False)
+        return Page(ranking.top(request.n), ranking.items, (), [], False)
     page, told = assemble(ranking, asked if strict else _lenient(asked), request.n)
     lacking: list[Lack] = []
     if told:
         shown = request.standing.asked_of(page.items, request.n)
         lacking.extend(lacks(shown, len(page), request.n))
-    return Page(page, told, lacking, any(one.strict for one in _all_of(asked)))
+    return Page(page, ranking.items, told, lacking, any(one.strict for one in _all_of(asked)))
 
 
 def lacks(asked: SlotRules, shown: int, n: int) -> Iterator[Lack]:

@@ -231,7 +231,7 @@ def _unmet(asked: SlotRules, page: Indices) -> Iterator[tuple[bool, str]]:
             yield (
                 cap.strict,
                 f"{cap.rule}: at most {cap.most}{where}, got {got} of one group: "
-                f"{_why_above(cap, size)}",
+                f"{_why_above(cap, size, len(page))}",
             )
     for quota in asked.quotas:
         size = min(quota.span.size, len(page))
@@ -270,12 +270,16 @@ def _where(span: Span) -> str:
     return f" in any {span.size} slots" if span.sliding else ""
 
 
-def _why_above(cap: Cap, size: int) -> str:
+def _why_above(cap: Cap, size: int, n: int) -> str:
+    # One after the other, runs have no slot in common: together they are the whole page.
+    runs, rest = divmod(n, size) if cap.span.sliding else (1, 0)
+    slots, most = runs * size + rest, max(cap.most, 0)
     counted = cap.groups[cap.groups >= 0]
     sizes = np.unique(counted, return_counts=True)[1]
-    room = len(cap.groups) - len(counted) + int(np.minimum(sizes, max(cap.most, 0)).sum())
-    if room < size:
-        return f"without, only {room} of {size} slots could be filled"
+    shown = int(np.minimum(sizes, most * runs + min(most, rest)).sum())
+    room = len(cap.groups) - len(counted) + shown
+    if room < slots:
+        return f"without, only {room} of {slots} slots could be filled"
     return "pins and rules before it leave no other full list"
 
 
