@@ -151,9 +151,8 @@ def test_the_later_of_two_quotas_yields():
 def test_a_quota_of_a_window_in_a_row_says_so():
     _, effects = assembled(4, 4, quotas=[quota([1, 0, 0, 0], 1, 2, sliding=True)])
     assert effects == ("quota: wanted 1 in any 2 slots, got 0, only 1 eligible",)
-    _, effects = assembled(
-        4, 4, [pin([1, 0, 0, 1], 3, 4)], quotas=[quota([1, 0, 0, 1], 1, 2, True)]
-    )
+    late = [pin([1, 0, 0, 1], 3, 4)]
+    _, effects = assembled(4, 4, late, quotas=[quota([1, 0, 0, 1], 1, 2, sliding=True)])
     assert effects == ("quota: wanted 1 in any 2 slots, got 0, 2 eligible, but pins and rules "
                        "before it leave no room",)  # fmt: skip
 
@@ -178,6 +177,13 @@ def test_too_few_for_every_run_of_slots_is_told_as_what_it_is():
     page, effects = assembled(9, 9, quotas=[quota([1, 1, 0, 0, 0, 0, 0, 0, 0], 1, 3, sliding=True)])
     assert effects == ("quota: wanted 1 in any 3 slots, got 0, only 2 eligible",)
     assert page[2] in (0, 1)
+
+
+def test_too_many_of_a_group_for_every_run_of_slots_are_told_as_what_they_are():
+    groups = [0, 0, 0, 0, -1, -1]
+    _, effects = assembled(6, 6, caps=[cap(groups, 1, 3, sliding=True)])
+    assert effects == ("cap: at most 1 in any 3 slots, got 2 of one group: without, only 4 of 6 "
+                       "slots could be filled",)  # fmt: skip
 
 
 def test_a_window_longer_than_the_page_is_the_page():

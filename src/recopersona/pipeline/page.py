@@ -40,10 +40,12 @@ class Request(NamedTuple):
 class Page(NamedTuple):
     """What was tried: the page, and the rules that it does not meet.
 
-    lacking  those of them that other candidates might meet, each once
+    stood    int32, from whom it was chosen
+    lacking  those of the unmet that other candidates might meet, each once
     """
 
     ranking: Ranking
+    stood: Indices
     unmet: tuple[Unmet, ...]
     lacking: tuple[Unmet, ...]
 
@@ -52,7 +54,7 @@ def placed(request: Request, ranking: Ranking) -> Page:
     """Fill the slots of a page from all candidates."""
     asked = request.standing.asked_of(ranking.items, request.n)
     page, unmet = assemble(ranking, asked, request.n)
-    return Page(page, unmet, lacks(unmet, request.n))
+    return Page(page, ranking.items, unmet, lacks(unmet, request.n))
 
 
 def lacks(unmet: Iterable[Unmet], n: int) -> tuple[Unmet, ...]:

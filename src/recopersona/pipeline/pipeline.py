@@ -327,7 +327,7 @@ class Pipeline(Deciding):
         )
         if request.fill and len(page.ranking) < request.n:
             effects += (f"only {len(page.ranking)} of {request.n} items may be shown",)
-        account = request.standing.account([lack.rule for lack in page.lacking])
+        account = request.standing.account([lack.rule for lack in page.lacking], page.stood)
         return replace(page.ranking, effects=effects, account=account)
 
     def _page(self, request: Request, pool: Ranking) -> Page:

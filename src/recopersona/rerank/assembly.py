@@ -271,7 +271,7 @@ def unmet_by(page: Indices, asked: SlotRules) -> Iterator[Unmet]:
         if got > cap.most:
             said = (
                 f"{cap.rule}: at most {cap.most}{_where(cap.span)}, got {got} of one group: "
-                f"{_why_above(cap, size)}"
+                f"{_why_above(cap, size, len(page))}"
             )
             yield Unmet(cap.rule, cap.strict, "caps", place, 0, said)
     for place, quota in enumerate(asked.quotas):
@@ -311,12 +311,16 @@ def _where(span: Span) -> str:
     return f" in any {span.size} slots" if span.sliding else ""
 
 
-def _why_above(cap: Cap, size: int) -> str:
+def _why_above(cap: Cap, size: int, n: int) -> str:
+    # One after the other, runs have no slot in common: together they are the whole page.
+    runs, rest = divmod(n, size) if cap.span.sliding else (1, 0)
+    slots, most = runs * size + rest, max(cap.most, 0)
     counted = cap.groups[cap.groups >= 0]
     sizes = np.unique(counted, return_counts=True)[1]
-    room = len(cap.groups) - len(counted) + int(np.minimum(sizes, max(cap.most, 0)).sum())
-    if room < size:
-        return f"without, only {room} of {size} slots could be filled"
+    shown = int(np.minimum(sizes, most * runs + min(most, rest)).sum())
+    room = len(cap.groups) - len(counted) + shown
+    if room < slots:
+        return f"without, only {room} of {slots} slots could be filled"
     return "pins and rules before it leave no other full list"
 
 

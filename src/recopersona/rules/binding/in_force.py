@@ -218,12 +218,14 @@ class InForce:
         """Return (place from 0, rule, what it did) of the items shown."""
         return accounts.touched(self, ranking)
 
-    def hid(self, ranking: Ranking, item: int) -> tuple[str, str] | None:
+    def hid(self, ranking: Ranking, item: int, stood: Indices) -> tuple[str, str] | None:
         """Return the first rule that kept an item out, and how; None if none did.
 
         Rules are asked about the catalogue as it is by now.
+
+        stood  int32, who stood to be chosen, best first
         """
-        return accounts.hid(self, self._asked, ranking, item)
+        return accounts.hid(self, self._asked, ranking, item, stood)
 
 
 def _number(line: tuple[int, str]) -> int:
