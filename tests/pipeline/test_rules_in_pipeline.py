@@ -597,3 +597,41 @@ def test_what_all_models_of_a_fallback_forbid_fills_no_list():
     assert min(column(fallback.recommend("a stranger", n=N_ITEMS), "stock")) > 0
     others = rp.Fallback(models=[inner, rp.ItemKNN(k=5)]).fit(SHOP)
     assert min(column(others.recommend("a stranger", n=N_ITEMS), "stock")) == 0
+
+
+BOUGHT = "RULE no_repeat: EXCLUDE DID purchase"
+BEHIND = {
+    "models": PARTS,
+    "switch": [rp.Switch(by="age", models={"40": rp.ItemKNN(k=20)}, default=rp.Popularity())],
+    "fallback": [rp.Fallback(models=[rp.ItemKNN(k=2), rp.Popularity()])],
+    "repeating visits": [rp.SessionKNN(repeats=True)],
+    "a pipeline with rules": [rp.Pipeline(candidates=PARTS, rules=BOUGHT)],
+}
+
+
+@pytest.mark.parametrize("behind", BEHIND)
+@pytest.mark.parametrize("seen", ["keep", "drop"])
+def test_what_somebody_bought_is_barred_whoever_answers(behind, seen):
+    home = rp.Pipeline(candidates=BEHIND[behind], rules=BOUGHT).fit(SHOP)
+    users = [f"u{k}" for k in range(30)]
+    queries = [rp.Query(user, now=NOW, session=["i0", "i1"]) for user in users]
+    bought = SHOP.history()
+    barred = 0
+    for query, ranking in zip(queries, home.rank_many(queries, 40, seen=seen), strict=True):
+        theirs = bought.seen(home.user_of(query), ["purchase"])
+        assert not np.isin(ranking.items, theirs).any()
+        assert len(ranking) == 40 or seen == "drop"
+        assert ranking.item_ids == home.recommend(query, 40, seen=seen).item_ids
+        barred += len(theirs)
+    assert barred > 60
+
+
+def test_those_who_differ_only_in_what_they_bought_are_answered_together(monkeypatch):
+    home = rp.Pipeline(candidates=[rp.Popularity()], rules=BOUGHT).fit(SHOP)
+    asked = []
+    model = home.candidates_["popularity"]
+    answer = model._rank
+    monkeypatch.setattr(model, "_rank", lambda queries, *more, **said: (
+        asked.append(len(queries)), answer(queries, *more, **said))[1])  # fmt: skip
+    home.recommend_many([f"u{k}" for k in range(30)], 5)
+    assert asked == [30]

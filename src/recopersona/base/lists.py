@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple, overload
 
 import numpy as np
@@ -54,6 +55,34 @@ class Best(NamedTuple):
             np.full((n_lists, n), -np.inf, np.float32),
             np.zeros(n_lists, np.int64),
         )
+
+
+@dataclass(frozen=True, eq=False)
+class Barring(Query):
+    """A query that also names what must not be shown to this one visitor: a few items.
+
+    So that many who may be shown the same but for those can be answered together.
+
+    barred  int32, ascending
+    """
+
+    barred: Indices = field(default_factory=lambda: np.empty(0, np.int32))
+
+    @classmethod
+    def around(cls, query: Query, barred: Indices) -> Query:
+        """Return a query that bars some items, and what it barred before."""
+        if not len(barred):
+            return query
+        said = {one.name: getattr(query, one.name) for one in fields(query)}
+        said["barred"] = with_barred(barred, query)
+        return cls(**said)
+
+
+def with_barred(items: Indices, query: Query) -> Indices:
+    """Return some items, ascending, and those that a query bars."""
+    if not isinstance(query, Barring):
+        return items
+    return np.sort(np.concatenate([items, query.barred]))
 
 
 class UserQueries(Sequence[Query]):

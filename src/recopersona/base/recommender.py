@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from recopersona.base.lists import Best, Excluded, UserQueries
+from recopersona.base.lists import Best, Excluded, UserQueries, with_barred
 from recopersona.base.parameters import check, check_parameters, optional, whole
 from recopersona.base.part import Part
 from recopersona.base.quality import held_out_ndcg
@@ -436,7 +436,7 @@ class Recommender(Part):
         """Return the items every query leaves out."""
         if isinstance(queries, UserQueries) and self._ranks_as_the_base():
             return Excluded(*self.past_.seen_by(queries.users, seen))
-        return Excluded.of([self._excluded(query, seen) for query in queries])
+        return Excluded.of([self._left_out(query, seen) for query in queries])
 
     def _list_about(self, item_id: Id, scores: Floats, n: int) -> Ranking:
         """Return the best items by their relation to one, without that one, filled up."""
@@ -485,6 +485,10 @@ class Recommender(Part):
         if seen >> VIEW & 1:
             viewed += [*(() if self.repeats else query.session), *(query.history or ())]
         return np.sort(np.concatenate([past, self._known_items(viewed)])) if viewed else past
+
+    def _left_out(self, query: Query, seen: int) -> Indices:
+        """Return all that is not to be shown, ascending: what is excluded, and what is barred."""
+        return with_barred(self._excluded(query, seen), query)
 
     def _full_scores(self, query: Query) -> Floats:
         return self._padded(self.score_items(query))

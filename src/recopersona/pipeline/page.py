@@ -12,6 +12,7 @@ from recopersona.data.ranking import Ranking
 from recopersona.data.types import Array, Floats, Indices, Mask
 from recopersona.pipeline.shop_rules import Standing
 from recopersona.rerank.assembly import Unmet, assemble
+from recopersona.rules.conditions.labels import members
 from recopersona.rules.slots import Cap, Pinned, Quota, SlotRules
 
 _FEW_PAGES = 64  # so many times a page are looked at beyond the pool
@@ -25,7 +26,7 @@ class Request(NamedTuple):
     standing  the rules as they stand for it
     n         how many items the page has room for, at most the catalogue's
     seen      which kinds of events, as bits, make an item one that was seen
-    allowed   bool (n_items,), what may be shown
+    allowed   bool (n_items,), what may be shown, but for what the rules bar for her alone
     fill      whether popular items stand in where the models have nothing to say
     """
 
@@ -132,8 +133,8 @@ class Outside:
             n_groups = int(cap.groups.max(initial=-1)) + 1
             groups = cap.groups[pool]
             counts = np.bincount(groups[groups >= 0], minlength=n_groups)
-            is_full = np.append(counts >= cap.most, False)  # the last: what is not counted
-            full |= is_full.take(cap.groups)
+            enough = np.flatnonzero(counts >= cap.most).astype(np.int32)
+            full |= members(cap.groups, enough, n_groups)
         return full
 
 

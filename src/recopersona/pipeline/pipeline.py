@@ -12,6 +12,7 @@ import numpy as np
 from sklearn.base import clone
 
 from recopersona.base.composite import MODELS
+from recopersona.base.lists import Barring
 from recopersona.base.parameters import Bound, check, mapping, optional, param, real, whole
 from recopersona.base.recommender import FALLBACK, NO_OPINION
 from recopersona.base.stage import Stage
@@ -40,6 +41,8 @@ KEEP_SEEN = 0
 
 _ROUNDS = 2  # so often are the models asked once more, where a rule finds too few candidates
 _NOBODY = np.empty(0, np.int32)
+_MASKS_PER_BLOCK = 1 << 26  # bytes, where everybody has a mask of his own
+_MOST_AT_ONCE = 256
 
 _STAGE = Bound("a function (query, ranking) -> ranking", callable)
 _WEIGHTS = mapping("from name to a number above 0")
@@ -285,18 +288,25 @@ class Pipeline(Deciding):
         # The models are asked together for all who may be shown the same items.
         alike: dict[int, list[int]] = {}
         for row, one in enumerate(standing):
-            alike.setdefault(id(one.allowed), []).append(row)
+            alike.setdefault(id(one.choice.shared), []).append(row)
         for rows in alike.values():
-            allowed = standing[rows[0]].allowed
+            allowed = standing[rows[0]].choice.shared
             if eligible is not None:
                 allowed = allowed & eligible
-            asked = [queries[row] for row in rows]
+            asked = [Barring.around(queries[row], standing[row].choice.barred) for row in rows]
             pools = self._pools(asked, max(n, self.pool), seen, allowed)
             for row, pool in zip(rows, pools, strict=True):
                 wanted = min(n, len(self.items_))
                 request = Request(queries[row], standing[row], wanted, seen, allowed, fill)
                 rankings[row] = self._answered(request, pool)
         return rankings
+
+    def _block_size(self, n: int) -> int:
+        """Return how many are answered at once: what all models like, and masks leave room for."""
+        size = min(_MOST_AT_ONCE, _MASKS_PER_BLOCK // max(1, len(self.items_)))
+        for model in self.candidates_.values():
+            size = min(size, model._block_size(max(n, self.pool)))
+        return max(1, size)
 
     def _pools(
         self, queries: Sequence[Query], size: int, seen: int, allowed: Mask, first: int = 1
@@ -343,15 +353,21 @@ class Pipeline(Deciding):
         """All that may stand on the page: judged, and filled up with what is popular."""
         ranking = self._judged(request.query, pool, request.standing)
         if request.fill and len(ranking) < request.n:
-            excluded = self._excluded(request.query, request.seen)
+            excluded = self._out_of_reach(request)
             ranking = self._filled(ranking, excluded, request.n, ~request.allowed)
         return ranking
+
+    def _out_of_reach(self, request: Request) -> Indices:
+        """Return what this visitor is not shown of what all may be shown, ascending."""
+        excluded = self._left_out(request.query, request.seen)
+        barred = request.standing.choice.barred
+        return np.union1d(excluded, barred) if len(barred) else excluded
 
     def _searched(
         self, request: Request, pool: Ranking, ranking: Ranking, page: Page
     ) -> tuple[Page, Ranking]:
         """Ask the models for just those who would serve, and after them popularity."""
-        outside = Outside(request, self._excluded(request.query, request.seen))
+        outside = Outside(request, self._out_of_reach(request))
         behind = max(request.n, self.pool) + 1
         for _ in range(_ROUNDS):
             grown = pool

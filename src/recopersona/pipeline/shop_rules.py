@@ -14,7 +14,7 @@ from recopersona.data.ranking import Ranking
 from recopersona.data.types import Floats, Indices, Mask
 from recopersona.pipeline.filters import Filters, Predicate
 from recopersona.rules.binding.bound import BoundRules
-from recopersona.rules.binding.in_force import InForce
+from recopersona.rules.binding.in_force import Choice, InForce
 from recopersona.rules.ruleset import RuleSet
 from recopersona.rules.slots import SlotRules
 
@@ -62,11 +62,13 @@ class ShopRules:
                 past=home.past_,
             )
         if in_force is not None and self._told_by is None:
-            return Standing(query, in_force.allowed, in_force)
+            return Standing(query, in_force.choice, in_force)
         allowed, told = self._filters.eligible(query)
+        choice = Choice(allowed, _NOBODY)
         if in_force is not None:
-            allowed = self._both_allow(in_force.allowed, allowed)
-        return Standing(query, allowed, in_force, self._told_by, told)
+            shared, barred = in_force.choice
+            choice = Choice(self._both_allow(shared, allowed), barred)
+        return Standing(query, choice, in_force, self._told_by, told)
 
     def items_changed(self, rows: Indices, names: set[str]) -> None:
         """Take note of items of which some attributes, those named, are new or have changed."""
@@ -87,7 +89,7 @@ class Standing:
     """All rules of a pipeline as they stand for one question; what ``ranking.account`` holds.
 
     query     who asked
-    allowed   bool (n_items,), what may be shown; one object where two questions are allowed alike
+    choice    what may be shown; one mask where two questions are allowed alike but for a few items
     in_force  those of the language, None where there are none
     filters   those that are functions, None where there are none
     told      what functions left out, in words
@@ -96,12 +98,17 @@ class Standing:
     """
 
     query: Query
-    allowed: Mask
+    choice: Choice
     in_force: InForce | None = None
     filters: Filters | None = None
     told: tuple[str, ...] = ()
     unmet: tuple[str, ...] = ()
     stood: Indices = field(default_factory=lambda: _NOBODY)
+
+    @property
+    def allowed(self) -> Mask:
+        """What may be shown, bool (n_items,): never write to it."""
+        return self.choice.allowed
 
     @property
     def effects(self) -> tuple[str, ...]:

@@ -23,7 +23,8 @@ from recopersona.rules.binding.compiled import (
     timed_question,
     unknown_values,
 )
-from recopersona.rules.binding.in_force import Gone, InForce, On
+from recopersona.rules.binding.in_force import Choice, Gone, InForce, On
+from recopersona.rules.binding.narrowing import NOBODY
 from recopersona.rules.binding.timed import Still, TimedBitmap
 from recopersona.rules.checks.checking import check_rules
 from recopersona.rules.checks.schema import RuleSchema
@@ -153,11 +154,18 @@ class BoundRules:
         n_items = self._grow()
         stills = [one.timed.at(now) for one in on.timed if one.timed is not None]
         gone = [n_items - still.count for still in stills]
-        allowed = self._masked(on.key, on.places, stills)
-        if on.at_request:
-            allowed = allowed.copy()
-            gone += [_leave_out(one, asked, allowed) for one in on.at_request]
-        return InForce(self, on, asked, allowed, said, Gone(n_items, self._bitmaps.counts, gone))
+        shared = self._masked(on.key, on.places, stills)
+        barred: list[Indices] = []
+        if any(one.few is None for one in on.at_request):
+            shared = shared.copy()
+        for one in on.at_request:
+            if one.few is None:
+                gone.append(_leave_out(one, asked, shared))
+            else:
+                barred.append(_few_left_out(one, asked, n_items))
+                gone.append(len(barred[-1]))
+        choice = Choice(shared, _together(barred))
+        return InForce(self, on, asked, choice, said, Gone(n_items, self._bitmaps.counts, gone))
 
     def items_changed(self, rows: Indices, names: set[str]) -> None:
         """Take note of items of which some attributes, those named, are new or have changed.
@@ -238,18 +246,26 @@ class BoundRules:
         return n_items
 
 
+def _together(barred: list[Indices]) -> Indices:
+    if len(barred) == 1:
+        return barred[0]
+    found: Indices = np.unique(np.concatenate([NOBODY, *barred]))
+    return found
+
+
+def _few_left_out(one: Filter, asked: Asked, n_items: int) -> Indices:
+    """Return the few items that a filter leaves out, ascending."""
+    few = NOBODY if one.few is None else one.few(asked)
+    if len(few) and few[-1] >= n_items:
+        few = few[few < n_items]
+    if not len(few):
+        return NOBODY
+    passes = one.answer(few, asked)
+    return few[~passes] if isinstance(passes, np.ndarray) else NOBODY if passes else few
+
+
 def _leave_out(one: Filter, asked: Asked, allowed: Mask) -> int:
     """Leave out what a filter does not let pass, in place; return how many it does not."""
-    if one.few is not None:
-        few = one.few(asked)
-        if len(few) and few[-1] >= len(allowed):
-            few = few[few < len(allowed)]
-        if not len(few):
-            return 0
-        passes = one.answer(few, asked)
-        gone = few[~passes] if isinstance(passes, np.ndarray) else few[:0] if passes else few
-        allowed[gone] = False
-        return len(gone)
     passes = one.answer(ALL, asked)
     if not isinstance(passes, np.ndarray):
         if not passes:

@@ -99,28 +99,53 @@ class Gone(NamedTuple):
     others: list[int]
 
 
+class Choice(NamedTuple):
+    """What may be shown: a mask that many requests have in common, but for a few items each.
+
+    shared  bool (n_items,)
+    barred  int32, ascending
+    """
+
+    shared: Mask
+    barred: Indices
+
+    @property
+    def allowed(self) -> Mask:
+        """What may be shown, as one mask."""
+        if not len(self.barred):
+            return self.shared
+        mask = self.shared.copy()
+        mask[self.barred] = False
+        return mask
+
+
 class InForce:
     """The rules of one request; what `Ranking.account` holds.
 
     Attributes
     ----------
-    allowed : bool (n_items,)
-        What may be shown. Never write to it: requests with the same rules on share one object.
+    choice : Choice
+        What may be shown. Never write to it: requests with the same rules on share one mask.
     """
 
-    __slots__ = ("_asked", "_bound", "_gone", "_said", "allowed", "on")
+    __slots__ = ("_asked", "_bound", "_gone", "_said", "choice", "on")
 
     def __init__(
         self,
         bound: BoundRules,
         on: On,
         asked: Asked,
-        allowed: Mask,
+        choice: Choice,
         said: list[tuple[int, str]],
         gone: Gone,
     ) -> None:
         self._bound, self.on, self._asked, self._said = bound, on, asked, said
-        self.allowed, self._gone = allowed, gone
+        self.choice, self._gone = choice, gone
+
+    @property
+    def allowed(self) -> Mask:
+        """What may be shown, bool (n_items,): never write to it."""
+        return self.choice.allowed
 
     @property
     def effects(self) -> tuple[str, ...]:
