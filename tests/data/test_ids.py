@@ -55,6 +55,27 @@ def test_appending_one_by_one_is_extending(first, second):
     assert singly.ids.tolist() == at_once.ids.tolist()
 
 
+@pytest.mark.parametrize("first", [[], [1, 2], ["a", 2], ["a"], [2**70, 1]])
+@pytest.mark.parametrize("later", [[[7], [8, 9]], [["x"], [7]], [[7], ["x"], [8]], [[2**70 + 1]]])
+def test_ids_that_come_little_by_little_are_read_as_if_all_had_come_at_once(first, later):
+    ids = IdMap(first)
+    for more in later:
+        for one in more:
+            ids.append(one)
+        whole = IdMap([*first, *ids.ids[len(first) :].tolist()]).ids
+        assert (ids.ids.tolist(), ids.ids.dtype) == (whole.tolist(), whole.dtype)
+        assert all(type(one) in (int, str) for one in ids.ids.tolist())
+
+
+def test_one_more_id_does_not_copy_those_before():
+    ids = IdMap(range(100))
+    ids.append(100)
+    before = ids.ids
+    ids.append(101)
+    assert np.shares_memory(before, ids.ids)
+    assert (before.tolist(), ids.ids.tolist()) == (list(range(101)), list(range(102)))
+
+
 @given(distinct, distinct)
 def test_a_copy_grows_alone(first, second):
     ids = IdMap(first)

@@ -5,7 +5,7 @@ import pytest
 
 import recopersona as rp
 from recopersona.kernels.blocks import limit_threads
-from recopersona.models import inner_product
+from recopersona.models import inner_product, item_index
 from recopersona.models.inner_product import InnerProduct
 from recopersona.testing import recommender_checks
 from recopersona.testing.comparing import expect_close
@@ -99,6 +99,31 @@ def test_a_frame_for_ids_is_the_frame_for_their_queries(make, threads, always):
             by_query = model.recommend_many([rp.Query(one) for one in ids], n)
             assert frame.equals(by_query)
             assert (frame.dtypes == by_query.dtypes).all()
+
+
+@pytest.mark.parametrize("make", MODELS)
+@pytest.mark.parametrize("n_asked", [3, 40])
+def test_few_open_items_are_judged_singly_and_alike(make, n_asked, always, monkeypatch):
+    model = make().fit(SHOP)
+    model.partial_fit([rp.Event(SHOP.users.ids[3], SHOP.items.ids[5]), rp.Event("new", "thing")])
+    queries = [rp.Query(user) for user in SHOP.users.ids[:n_asked]]
+    few = np.zeros(len(model.items_), np.bool_)
+    few[[5, 9, 40, 77, 81, len(few) - 1]] = True
+
+    def found():
+        return [
+            (ranking.item_ids, ranking.scores.tolist())
+            for ranking in model._rank(queries, 4, 0, few, fill=False)
+        ]
+
+    for name in ("_OPEN_SHARE", "_OPEN_SHARE_OF_MANY"):
+        monkeypatch.setattr(item_index, name, 10**9)
+    searched = found()
+    for name in ("_OPEN_SHARE", "_OPEN_SHARE_OF_MANY"):
+        monkeypatch.setattr(item_index, name, 2)
+    for name in ("scan_codes", "scan_products"):
+        monkeypatch.setattr(item_index, name, None)  # not called
+    assert found() == searched
 
 
 def test_items_that_changed_after_the_index_was_made_are_found(always):

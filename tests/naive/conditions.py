@@ -332,7 +332,7 @@ def _has(node, world):
     if held is None or wanted is None:
         return None
     there = [None if one is None else one in held for one in wanted]
-    return {"ALL": _and, "ANY": _or, "NONE": lambda them: _not(_or(them))}[node.how](there)
+    return {"ALL": _and, "ANY": _or, "NONE": lambda them: _not(_or(them))}[node.how.upper()](there)
 
 
 def _did(node, world):

@@ -6,7 +6,7 @@ import pytest
 
 import recopersona as rp
 from recopersona.pipeline.page import lacks
-from recopersona.rerank.assembly import assemble
+from recopersona.rerank.assembly import assemble, unmet_by
 from recopersona.rules.slots import Cap, Pinned, Quota, SlotRules, Span
 
 N, N_ITEMS = 10, 80
@@ -73,4 +73,4 @@ def test_what_a_page_lacks():
         (Quota("top", np.array([False, True, True]), 2, Span(2)),
          Quota("all", np.array([False, True, True]), 2, Span(3))),
     )  # fmt: skip
-    assert [lack.rule for lack in lacks(asked, 3, 5)] == ["pin", "cap", "top"]
+    assert [lack.rule for lack in lacks(unmet_by(np.arange(3), asked), 5)] == ["pin", "cap", "top"]

@@ -1,5 +1,7 @@
 """The layers together: candidates, rules, fusion, stages, fallbacks, feedback and keeping."""
 
+from datetime import UTC, datetime, timedelta
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -325,6 +327,26 @@ def test_recommend_many_logs_nothing(plain):
     before = dict(plain.decisions_)
     plain.recommend_many(["u-0001", "u-0002"])
     assert dict(plain.decisions_) == before
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [
+        (datetime(2026, 7, 1, tzinfo=UTC), "2026-07-01 00:00:00+00:00"),
+        (timedelta(days=1), timedelta(days=1)),
+        ({"tea"}, "{'tea'}"),
+        (["tea", b"salt"], "['tea', b'salt']"),
+        (["tea", 1], ["tea", 1]),
+        (np.float32(0.5), 0.5),
+    ],
+)
+def test_whatever_a_request_says_the_pipeline_can_be_saved(value, kept, tmp_path):
+    home = rp.Pipeline(candidates=[rp.Popularity()]).fit(rp.synthetic_shop(20, 9, random_state=1))
+    home.recommend(rp.Query(context={"said": value}, decision_id="d"), n=2)
+    home.save(tmp_path / "home")
+    loaded = rp.load(tmp_path / "home")
+    assert loaded.decisions_["d"].context == {"said": kept}
+    assert home.decisions_["d"].context == {"said": value}
 
 
 def test_a_forgotten_users_decisions_are_forgotten():

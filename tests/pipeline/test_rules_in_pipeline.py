@@ -573,3 +573,27 @@ def test_rules_hold_inside_other_recommenders(eight):
     outer.update_items(pd.DataFrame({"item_id": [first], "stock": [0]}))
     assert inside.item_features_.ids is outer.items_
     assert first not in outer.recommend(ask(), n=5).item_ids
+
+
+def test_whoever_a_switch_lets_answer_fills_the_page_under_its_own_rules():
+    rules = "REQUIRE item.stock > 0; PIN item.sponsored AT 1; LIMIT 1 PER item.brand IN TOP 3"
+    inner = rp.Pipeline(candidates=[rp.ItemKNN(k=20)], rules=rules)
+    switch = rp.Switch(models={"known": rp.Popularity()}, default=inner).fit(SHOP)
+    ranking = switch.recommend("a stranger", n=N_ITEMS)  # of whom the models know nothing
+    assert (
+        ranking.item_ids
+        == home(rules, candidates=[rp.ItemKNN(k=20)]).recommend("a stranger", n=N_ITEMS).item_ids
+    )
+    assert min(column(ranking, "stock")) > 0
+    assert column(ranking, "sponsored")[0]
+    latest = pd.DataFrame({"user_id": ["new"] * 900, "item_id": ["i58"] * 900})
+    switch.partial_fit(latest.assign(timestamp=NOW))
+    assert switch.recommend("a stranger", n=2).item_ids == ["i58", "i0"]  # popular by now
+
+
+def test_what_all_models_of_a_fallback_forbid_fills_no_list():
+    inner = rp.Pipeline(candidates=[rp.ItemKNN(k=20)], rules="REQUIRE item.stock > 0")
+    fallback = rp.Fallback(models=[inner]).fit(SHOP)
+    assert min(column(fallback.recommend("a stranger", n=N_ITEMS), "stock")) > 0
+    others = rp.Fallback(models=[inner, rp.ItemKNN(k=5)]).fit(SHOP)
+    assert min(column(others.recommend("a stranger", n=N_ITEMS), "stock")) == 0

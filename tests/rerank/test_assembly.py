@@ -6,7 +6,9 @@ import pytest
 from recopersona.data.ids import IdMap
 from recopersona.data.ranking import Ranking
 from recopersona.errors import UnmetRuleError
-from recopersona.rerank.assembly import assemble
+from recopersona.kernels.slots import fill_slots
+from recopersona.rerank import assembly
+from recopersona.rerank.assembly import assemble, refuse_strict
 from recopersona.rules.slots import Cap, Pinned, Quota, SlotRules, Span
 from tests.naive import slots as naive
 
@@ -36,8 +38,8 @@ def pin(matches, *slots, rule="pin", **more):
 def assembled(m, n, pins=(), caps=(), quotas=()):
     """Return the places of the candidates on the page, and what was told."""
     ranking = ranked(np.linspace(1, 0, m))
-    page, effects = assemble(ranking, SlotRules(tuple(pins), tuple(caps), tuple(quotas)), n)
-    return (m - 1 - page.items).tolist(), effects
+    page, unmet = assemble(ranking, SlotRules(tuple(pins), tuple(caps), tuple(quotas)), n)
+    return (m - 1 - page.items).tolist(), tuple(one.said for one in unmet)
 
 
 def test_without_rules_the_top_comes_back_untouched():
@@ -48,12 +50,12 @@ def test_without_rules_the_top_comes_back_untouched():
 
 def test_scores_parts_and_sources_travel_with_their_items():
     ranking = ranked([0.9, 0.5, 0.4, 0.1])
-    page, effects = assemble(ranking, SlotRules(caps=(cap([0, 0, 1, 1], 1, 2),)), 3)
+    page, unmet = assemble(ranking, SlotRules(caps=(cap([0, 0, 1, 1], 1, 2),)), 3)
     assert page.item_ids == [3, 1, 2]
     assert page.scores.tolist() == ranking.scores[[0, 2, 1]].tolist()
     assert page.parts[:, 1].tolist() == [3, 1, 2]
     assert (page.sources, page.source.dtype) == (["a", "c", "b"], np.int8)
-    assert effects == ()
+    assert unmet == ()
 
 
 def test_a_pinned_slot_gets_the_best_match_and_the_rest_keep_their_order():
@@ -148,7 +150,10 @@ def test_the_later_of_two_quotas_yields():
 
 def test_a_quota_of_a_window_in_a_row_says_so():
     _, effects = assembled(4, 4, quotas=[quota([1, 0, 0, 0], 1, 2, sliding=True)])
-    assert effects == ("quota: wanted 1 in any 2 slots, got 0, 1 eligible, but pins and rules "
+    assert effects == ("quota: wanted 1 in any 2 slots, got 0, only 1 eligible",)
+    late = [pin([1, 0, 0, 1], 3, 4)]
+    _, effects = assembled(4, 4, late, quotas=[quota([1, 0, 0, 1], 1, 2, sliding=True)])
+    assert effects == ("quota: wanted 1 in any 2 slots, got 0, 2 eligible, but pins and rules "
                        "before it leave no room",)  # fmt: skip
 
 
@@ -156,6 +161,29 @@ def test_more_wanted_than_there_are_slots_is_told():
     page, effects = assembled(4, 4, quotas=[quota([0, 1, 1, 1], 3, 2)])
     assert page == [1, 2, 0, 3]
     assert effects == ("quota: wanted 3, got 2, only 2 slots",)
+
+
+def test_what_nobody_can_give_does_not_stand_in_the_way_of_what_can_be_met():
+    rng = np.random.default_rng(6)
+    groups = rng.integers(0, 7, 40)  # seven, of at most two: few ways to fill twelve slots
+    rare = np.isin(np.arange(40), rng.choice(40, 3, replace=False))
+    quotas = [quota([False] * 40, 2, 2, sliding=True), quota(rare, 1, 4, sliding=True)]
+    page, effects = assembled(40, 12, caps=[cap(groups, 2, 12)], quotas=quotas)
+    assert effects == ("quota: wanted 2 in any 2 slots, got 0, only 0 eligible",)
+    assert set(np.flatnonzero(rare)) <= set(page)
+
+
+def test_too_few_for_every_run_of_slots_is_told_as_what_it_is():
+    page, effects = assembled(9, 9, quotas=[quota([1, 1, 0, 0, 0, 0, 0, 0, 0], 1, 3, sliding=True)])
+    assert effects == ("quota: wanted 1 in any 3 slots, got 0, only 2 eligible",)
+    assert page[2] in (0, 1)
+
+
+def test_too_many_of_a_group_for_every_run_of_slots_are_told_as_what_they_are():
+    groups = [0, 0, 0, 0, -1, -1]
+    _, effects = assembled(6, 6, caps=[cap(groups, 1, 3, sliding=True)])
+    assert effects == ("cap: at most 1 in any 3 slots, got 2 of one group: without, only 4 of 6 "
+                       "slots could be filled",)  # fmt: skip
 
 
 def test_a_window_longer_than_the_page_is_the_page():
@@ -189,7 +217,7 @@ def test_rules_that_ask_nothing_change_nothing():
 )
 def test_a_strict_rule_raises_where_others_report(asked, sentence):
     with pytest.raises(UnmetRuleError, match=f"^{sentence}.*STRICT"):
-        assemble(ranked([0.9, 0.1]), asked, 2)
+        refuse_strict(assemble(ranked([0.9, 0.1]), asked, 2)[1])
 
 
 def test_a_strict_rule_that_is_met_says_nothing():
@@ -226,15 +254,37 @@ def test_what_yields_is_what_the_twin_lets_yield(seed):
                         bool(rng.random() < 0.4)) for _ in range(rng.integers(0, 3))),
         )  # fmt: skip
         ranking = ranked(np.sort(rng.random(m))[::-1])
-        page, effects = assemble(ranking, asked, n)
+        page, unmet = assemble(ranking, asked, n)
         rows = (m - 1 - page.items).tolist()
         _, breaks, _ = naive.fill_slots(ranking.scores.tolist(), *plain(asked), n)
         assert naive.broken(rows, *plain(asked)) == breaks
         assert (len(rows), len(set(rows))) == (min(m, n),) * 2
-        unmet = sum(breaks[0]) + sum(worst > 0 for worst, _ in breaks[1] + breaks[2])
-        assert len(effects) == unmet
-        told += unmet > 0
+        expected = sum(breaks[0]) + sum(worst > 0 for worst, _ in breaks[1] + breaks[2])
+        assert len(unmet) == expected
+        told += expected > 0
     assert 10 < told < 40
+
+
+def test_what_cannot_be_met_costs_no_more_looks_than_there_are_for_a_page(monkeypatch):
+    spent = []
+
+    def counted(*arguments):
+        left = fill_slots(*arguments)
+        spent.append(arguments[7] - (left if left >= 0 else -1 - left))
+        return left
+
+    monkeypatch.setattr(assembly, "fill_slots", counted)
+    for m, n in ((200, 20), (500, 20), (60, 50)):
+        rng = np.random.default_rng([11, m, n])
+        caps = tuple(cap(rng.integers(0, 8, m), 1, size, True) for size in (9, 10, 11))
+        quotas = tuple(quota(rng.random(m) < 0.02, 3, size, True) for size in (5, 6))
+        page, effects = assemble(
+            ranked(np.sort(rng.random(m))[::-1]), SlotRules((), caps, quotas), n
+        )
+        assert (len(page), len(set(page.items.tolist()))) == (n, n)
+        assert effects
+        assert 1_000 < sum(spent) <= 120_000
+        spent.clear()
 
 
 def test_the_same_page_comes_twice():

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path, PurePath
@@ -43,7 +43,7 @@ from recopersona.data.feature_table import (
 from recopersona.data.history import History
 from recopersona.data.ids import IdMap
 from recopersona.data.types import Array
-from recopersona.errors import ArtifactError, DataError, hint
+from recopersona.errors import ArtifactError, DataError, hint, shown
 
 Function = Callable[..., Any]
 Tree = dict[str, Any]
@@ -196,6 +196,8 @@ class Writer:
 
     def _record(self, record: Any, where: str) -> Tree:
         held = {field.name: getattr(record, field.name) for field in fields(record)}
+        if isinstance(record, Decision):
+            held["context"] = {name: _or_its_text(one) for name, one in record.context.items()}
         return {
             "$": "record",
             "class": type(record).__name__,
@@ -586,6 +588,17 @@ _VALUE_TYPES: Mapping[type, type[np.generic]] = {
     FlagColumn: np.int8,
     TextColumn: np.object_,
 }
+
+
+def _or_its_text(value: Any) -> Any:
+    """Return a value that a request came with; as text, where a file cannot hold it."""
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    try:
+        Writer().encode(value, "")  # not by the one at work: what fails half-way leaves its parts
+    except ArtifactError:
+        return str(value) if isinstance(value, date) else shown(value)
+    return value
 
 
 def _are_values(column: Any) -> bool:

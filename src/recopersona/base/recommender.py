@@ -108,6 +108,10 @@ class Recommender(Part):
         """Return (component, evidence item, contribution) rows that add up to the score."""
         return [(type(self).__name__, None, float(self._full_scores(query)[item]))]
 
+    def _allowed(self, query: Query) -> Mask | None:
+        """Return which items rules let be shown, bool (n_items,); None where there are none."""
+        return None
+
     def _forget_users(self, users: Indices) -> None:
         """Blank what was learned about single users, beyond what the base keeps."""
 

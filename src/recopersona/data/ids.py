@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -46,7 +46,7 @@ class IdMap:
     ['tea', 'honey', 'salt']
     """
 
-    __slots__ = ("_added", "_added_index", "_frozen", "_ids")
+    __slots__ = ("_added", "_added_index", "_frozen", "_grown")
 
     def __init__(self, ids: Iterable[Id] = ()) -> None:
         codes, distinct = _factorize(list(_many(ids)))
@@ -92,17 +92,17 @@ class IdMap:
         self._frozen = frozen
         self._added: list[Id] = []
         self._added_index: dict[Id, int] = {}
-        self._ids: Array | None = None
+        self._grown: _Grown | None = None
 
     @property
     def ids(self) -> Array:
         """The ids in index order: int64 where all are integers, else object."""
         if not self._added:
             return self._frozen.ids
-        if self._ids is None or len(self._ids) != len(self):
-            together = [*self._frozen.ids.tolist(), *self._added]
-            self._ids = as_ids(np.fromiter(together, dtype=object, count=len(self)))
-        return self._ids
+        grown = self._grown
+        if grown is None or len(grown.ids) != len(self):
+            grown = self._grown = _Grown.of(self._frozen.ids, self._added, grown)
+        return grown.ids
 
     def __len__(self) -> int:
         return len(self._frozen.ids) + len(self._added)
@@ -235,6 +235,41 @@ class _Frozen:
         index = {identifier: place for place, identifier in enumerate(self.ids.tolist())}
         index.pop(None, None)
         return index
+
+
+class _Grown(NamedTuple):
+    """All ids of a map that grew, and the room behind them, where the next ones are written."""
+
+    ids: Array
+    room: Array
+
+    @classmethod
+    def of(cls, frozen: Array, added: list[Id], before: _Grown | None) -> _Grown:
+        """Put ids behind frozen ones; those that were put there before stay where they are."""
+        held = frozen if before is None else before.ids
+        more = _objects(added[len(held) - len(frozen) :])
+        size = len(held) + len(more)
+        # Objects stay objects; integers stay integers as long as nothing else comes.
+        if not len(held) or held.dtype != object:
+            fresh = as_ids(more)
+            if len(held) and fresh.dtype != held.dtype:
+                return cls._with_room(_objects(held.tolist()), more)
+            more = fresh
+        if before is None or len(before.room) < size:
+            return cls._with_room(held, more)
+        before.room[len(held) : size] = more
+        return cls(_read_only(before.room[:size]), before.room)
+
+    @classmethod
+    def _with_room(cls, held: Array, more: Array) -> _Grown:
+        size = len(held) + len(more)
+        room = np.empty(size + size // 8 + 8, more.dtype)
+        room[: len(held)], room[len(held) : size] = held, more
+        return cls(_read_only(room[:size]), room)
+
+
+def _objects(values: list[Any]) -> Array:
+    return np.fromiter(values, dtype=object, count=len(values))
 
 
 _FEW = 2048  # below this many values a dictionary look-up each is quicker than factorizing them

@@ -121,13 +121,21 @@ class Ranking:
 
     def take(self, places: Any) -> Ranking:
         """Return some places in a new order: a boolean mask or place numbers."""
-        parts = None if self.parts is None else self.parts[places]
-        return replace(
-            self,
-            items=self.items[places],
-            scores=self.scores[places],
-            source=self.source[places],
-            parts=parts,
+        return self._taken(places, self.scores)
+
+    def _taken(self, places: Any, scores: Floats) -> Ranking:
+        """Return some places, each with its score among others; `replace` asks every field."""
+        return type(self)(
+            self.items[places],
+            scores[places],
+            self.ids,
+            self.source_names,
+            self.source[places],
+            None if self.parts is None else self.parts[places],
+            self.effects,
+            self.decision_id,
+            self.propensity,
+            self.account,
         )
 
     def top(self, n: int) -> Ranking:
@@ -141,7 +149,12 @@ class Ranking:
             raise DataError(
                 f"a ranking of {len(self)} items needs {len(self)} scores, got shape {fresh.shape}."
             )
-        return replace(self, scores=fresh).take(np.lexsort((self.items, -fresh)))
+        lowest_first = -fresh
+        order = np.argsort(lowest_first)
+        ordered = lowest_first[order]
+        if not (ordered[1:] > ordered[:-1]).all():  # ties, or what is no number
+            order = np.lexsort((self.items, lowest_first))
+        return self._taken(order, fresh)
 
     def followed_by(self, items: Indices, scores: Any, source: str) -> Ranking:
         """Return the ranking with more items at its end, all from one other source."""

@@ -29,7 +29,7 @@ from recopersona.kernels.blocks import cut
 from recopersona.kernels.metrics import mark_hits
 from recopersona.pipeline.filters import name_of
 from recopersona.pipeline.pipeline import Pipeline
-from recopersona.pipeline.standing import Standing
+from recopersona.pipeline.shop_rules import Standing
 from recopersona.rules.ruleset import RuleSet
 
 ALL_RULES = "all rules"

@@ -479,7 +479,7 @@ def _repair(best, rules, stock, cards, page, heads, order, budget):
     """Fill the slots of ``order`` somehow, then exchange what breaks most until nothing does.
 
     What left the page stays away for a few rounds, so that the search leaves the places where no
-    single exchange helps. Return whether a way was found.
+    single exchange helps. Return whether a way was found, and the looks left.
     """
     n = len(order)
     over = np.empty(len(rules), np.int64)
@@ -549,7 +549,7 @@ def _repair(best, rules, stock, cards, page, heads, order, budget):
         _hide(rules, stock, cards, page, heads, order[place])
     for rule in range(len(rules)):
         rules[rule, _OVER] = over[rule]
-    return found
+    return found, max(budget, 0)
 
 
 @inner
@@ -709,7 +709,11 @@ def _find(
                     if _are_plain(rules):
                         looks = min(budget, _REPAIR_LOOKS)
                         budget -= looks
-                        if _repair(best, rules, stock, cards, page, heads, order, looks):
+                        is_found, looks = _repair(
+                            best, rules, stock, cards, page, heads, order, looks
+                        )
+                        if is_found:
+                            budget += looks
                             found = _value(best, order, worth, gains)
                             break
                     looks = budget // 2
@@ -1009,7 +1013,7 @@ def _is_small(m, n_open):
     i64,
 )
 def fill_slots(page, met, table, codes, pins, masks, scores, budget, polish):
-    """Fill a page as well as may be; return the looks left, -1 if no page was found.
+    """Fill a page as well as may be; return the looks left, -1 minus those if no page was found.
 
     page    (n,) int32, written: the candidate in each slot; n is at most the candidates there are
     met     (n_pins,) bool, written: whether the pin's slot holds a candidate that matches
@@ -1039,7 +1043,7 @@ def fill_slots(page, met, table, codes, pins, masks, scores, budget, polish):
         masks, budget,
     )  # fmt: skip
     if found < 0:
-        return -1
+        return -1 - max(budget, 0)
     if _is_small(m, len(order)):
         found, budget = _search(
             best, rules, stock, cards, desk_page, heads, cursors, starts, sums, worth, gains,

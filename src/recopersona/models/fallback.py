@@ -27,7 +27,8 @@ class Fallback(Composite):
     Each model ranks as it would alone, and is asked only where those before it left a list short.
     Every row names the model it came from as its source; ``ranking.effects`` say who filled how
     many places, and why. What is still missing at the end comes from everybody's favourites,
-    ``fallback: popularity``, so a list is never short.
+    ``fallback: popularity``, so a list is never short; where all models are pipelines with rules,
+    only what one of those may show.
 
     The scores of later models are moved below those of the models before them, in their order and
     on a scale that suits what is above.
@@ -137,9 +138,21 @@ class Fallback(Composite):
     ) -> Ranking:
         if fill and len(ranking) < wanted:
             blocked = np.zeros(len(self.items_), np.bool_) if eligible is None else ~eligible
+            allowed = self._allowed(query)
+            blocked = blocked if allowed is None else blocked | ~allowed
             ranking = self._filled(ranking, self._excluded(query, seen), wanted, blocked)
         short = told if len(told) > 1 else ()  # the first model alone is no news
         return replace(ranking, effects=(*self._unknowns(query), *short))
+
+    def _allowed(self, query: Query) -> Mask | None:
+        """Return what at least one of the models may show."""
+        together = None
+        for model in self._models.values():
+            allowed = model._allowed(query)
+            if allowed is None:
+                return None
+            together = allowed if together is None else together | allowed
+        return together
 
     def _explain(self, query: Query, item: int) -> list[tuple[str, Id | None, float]]:
         for seen in (ALL_EVENTS, _KEEP_SEEN):  # as it was recommended; else as if it were not seen

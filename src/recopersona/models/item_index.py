@@ -20,6 +20,8 @@ from recopersona.kernels.search import (
 _ROWS_PER_BLOCK = 16_384
 _FEW = 24  # vectors; up to here reading rounded factors once each is cheaper than a product
 _ROWS_PER_PRODUCT = 256  # with BLOCK items, the products stay in the second-level cache
+_OPEN_SHARE = 8  # with no more than one item of so many to choose from, each is simply judged
+_OPEN_SHARE_OF_MANY = 64  # for more than a few vectors: in products an item costs less
 _CHANGED_SHARE = 16  # the index is made anew when one item of so many has changed
 _CHANGED_AT_LEAST = 256
 _NONE: Floats = np.empty(0, np.float32)
@@ -125,22 +127,24 @@ class ItemIndex:
         reaches = np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64))
         speaks = (reaches > 0) & np.isfinite(reaches)
         added = _NONE if biases is None else biases
-        aside = self._aside[: self._n_aside]
-        aside = aside[aside < len(factors)]
-        aside = aside[lengths[aside] > 0]
         rows = np.flatnonzero(speaks).astype(np.int32)
-        if len(aside):
+        few = len(vectors) <= _FEW
+        all_open = _open_items(blocked, _OPEN_SHARE if few else _OPEN_SHARE_OF_MANY)
+        singly = self._aside[: self._n_aside] if all_open is None else all_open
+        singly = singly[singly < len(factors)]
+        singly = singly[lengths[singly] > 0]
+        if len(singly):
             for row in rows.tolist():
                 offer_items(
-                    best.items[row], best.scores[row], aside, vectors[row], factors, added,
+                    best.items[row], best.scores[row], singly, vectors[row], factors, added,
                     excluded.row(row), blocked,
                 )  # fmt: skip
-        if len(vectors) <= _FEW:
+        if all_open is None and few:
             for row in rows.tolist():
                 self._scan(
                     best, row, vectors[row], float(reaches[row]), factors, added, excluded, blocked
                 )
-        else:
+        elif all_open is None:
             self._multiply(best, rows, vectors, reaches, factors, added, excluded, blocked)
         np.sum(best.items >= 0, axis=1, out=best.counts)
         return best
@@ -232,6 +236,12 @@ class ItemIndex:
                     block, biases, self._stale, excluded.bounds, excluded.items, blocked,
                     share * longest, slack,
                 )  # fmt: skip
+
+
+def _open_items(blocked: Mask, share: int) -> Indices | None:
+    """Return the items that are not blocked, where they are no more than one of so many."""
+    n_open = len(blocked) - int(np.count_nonzero(blocked))
+    return None if n_open > len(blocked) // share else np.flatnonzero(~blocked).astype(np.int32)
 
 
 def _maxima(values: Floats, starts: Array) -> Floats:

@@ -190,35 +190,33 @@ class Switch(Described, Composite):
         for name in dict.fromkeys(answering):
             rows = [row for row, one in enumerate(answering) if one == name]
             asked = [queries[row] for row in rows]
-            for row, found in zip(rows, self._ranked(name, asked, n, seen, eligible), strict=True):
-                rankings[row] = self._finished(queries[row], found, name, n, seen, eligible, fill)
+            if name:
+                # It fills its list itself: its rules, if it has any, know with what.
+                model = self.models_[name]
+                model.fallback_ = self.fallback_
+                found = model._rank(asked, n, seen, eligible, fill)
+            else:
+                found = [self._favourites(query, n, seen, eligible, fill) for query in asked]
+            for row, ranking in zip(rows, found, strict=True):
+                rankings[row] = self._told(queries[row], ranking, name)
         return rankings
 
-    def _ranked(
-        self, name: str, queries: Sequence[Query], n: int, seen: int, eligible: Mask | None
-    ) -> list[Ranking]:
-        if not name:
-            return [Ranking.of([], [], self.items_, type(self).__name__) for _ in queries]
-        ranked: list[Ranking] = self.models_[name]._rank(queries, n, seen, eligible, fill=False)
-        return ranked
-
-    def _finished(
-        self,
-        query: Query,
-        ranking: Ranking,
-        name: str,
-        n: int,
-        seen: int,
-        eligible: Mask | None,
-        fill: bool,
+    def _favourites(
+        self, query: Query, n: int, seen: int, eligible: Mask | None, fill: bool
     ) -> Ranking:
+        nothing = Ranking.of([], [], self.items_, type(self).__name__)
+        blocked = np.zeros(len(self.items_), np.bool_) if eligible is None else ~eligible
+        return self._filled(nothing, self._excluded(query, seen), n, blocked) if fill else nothing
+
+    def _told(self, query: Query, ranking: Ranking, name: str) -> Ranking:
         unknown = self._unknowns(query)
         told = set(unknown)
         inner = [effect for effect in ranking.effects if effect not in told]
-        if fill:
-            blocked = np.zeros(len(self.items_), np.bool_) if eligible is None else ~eligible
-            ranking = self._filled(ranking, self._excluded(query, seen), n, blocked)
         return replace(ranking, effects=(*unknown, self._reason(query, name), *inner))
+
+    def _allowed(self, query: Query) -> Mask | None:
+        name = self._answering(query)
+        return self.models_[name]._allowed(query) if name else None
 
     def _reason(self, query: Query, name: str) -> str:
         aspect = getattr(self.by, "__name__", "the function") if callable(self.by) else self.by

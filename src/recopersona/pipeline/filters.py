@@ -43,11 +43,6 @@ class Filters:
         self._frame: pd.DataFrame | None = None
         self._kept: tuple[Mask, tuple[str, ...]] | None = None
 
-    @property
-    def depend_on_query(self) -> bool:
-        """Whether two queries may have different eligible items."""
-        return bool(self._of_query)
-
     def eligible(self, query: Query) -> tuple[Mask, tuple[str, ...]]:
         """Return which items may be shown, bool (n_items,), and what each rule did, in words."""
         kept = self.evaluate()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,12 +10,13 @@ import numpy as np
 from recopersona.data.query import Query
 from recopersona.data.ranking import Ranking
 from recopersona.data.types import Array, Floats, Indices, Mask
-from recopersona.pipeline.standing import Standing
-from recopersona.rerank.assembly import assemble
+from recopersona.pipeline.shop_rules import Standing
+from recopersona.rerank.assembly import Unmet, assemble
 from recopersona.rules.slots import Cap, Pinned, Quota, SlotRules
 
 _FEW_PAGES = 64  # so many times a page are looked at beyond the pool
 _MOST = 1 << 16  # so many of the most popular
+_MOST_KINDS = 1 << 62
 
 
 class Request(NamedTuple):
@@ -38,76 +38,42 @@ class Request(NamedTuple):
 
 
 class Page(NamedTuple):
-    """What was tried: the page, what of the rules it does not meet, and whether any insists."""
+    """What was tried: the page, and the rules that it does not meet.
+
+    stood    int32, from whom it was chosen
+    lacking  those of the unmet that other candidates might meet, each once
+    """
 
     ranking: Ranking
-    told: tuple[str, ...]
-    lacking: list[Lack]
-    strict: bool
+    stood: Indices
+    unmet: tuple[Unmet, ...]
+    lacking: tuple[Unmet, ...]
 
 
-class Lack(NamedTuple):
-    """A rule that a page does not meet.
-
-    kind   pins, caps or quotas
-    place  its place among those
-    """
-
-    rule: str
-    kind: str
-    place: int
-
-
-def placed(request: Request, ranking: Ranking, *, strict: bool) -> Page:
-    """Fill the slots of a page from all candidates; without ``strict``, never raise.
-
-    Raises
-    ------
-    UnmetRuleError
-        If a STRICT rule cannot be met.
-    """
+def placed(request: Request, ranking: Ranking) -> Page:
+    """Fill the slots of a page from all candidates."""
     asked = request.standing.asked_of(ranking.items, request.n)
-    if not asked:
-        return Page(ranking.top(request.n), (), [], False)
-    page, told = assemble(ranking, asked if strict else _lenient(asked), request.n)
-    lacking: list[Lack] = []
-    if told:
-        shown = request.standing.asked_of(page.items, request.n)
-        lacking.extend(lacks(shown, len(page), request.n))
-    return Page(page, told, lacking, any(one.strict for one in _all_of(asked)))
+    page, unmet = assemble(ranking, asked, request.n)
+    return Page(page, ranking.items, unmet, lacks(unmet, request.n))
 
 
-def lacks(asked: SlotRules, shown: int, n: int) -> Iterator[Lack]:
-    """Walk the rules that a page does not meet.
-
-    asked  over the items shown, in their order
-    shown  how many those are; ``n`` is how many there was room for
-    """
-    for place, pin in enumerate(asked.pins):
-        due = [slot for slot in pin.slots if slot <= n]
-        if not all(slot <= shown and pin.matches[slot - 1] for slot in due):
-            yield Lack(pin.rule, "pins", place)
-    for place, cap in enumerate(asked.caps):
-        runs = _runs(cap.groups, cap.span.size, cap.span.sliding)
-        if any(np.bincount(run[run >= 0]).max(initial=0) > cap.most for run in runs):
-            yield Lack(cap.rule, "caps", place)
-    for place, quota in enumerate(asked.quotas):
-        runs = _runs(quota.matches, quota.span.size, quota.span.sliding)
-        if any(run.sum() < quota.least for run in runs):
-            yield Lack(quota.rule, "quotas", place)
+def lacks(unmet: Iterable[Unmet], n: int) -> tuple[Unmet, ...]:
+    """Return one entry per rule; none for slots that a page of ``n`` does not have."""
+    due = {(one.kind, one.place): one for one in unmet if one.slot <= n}
+    return tuple(due.values())
 
 
 class Outside:
     """The catalogue beyond the pool, for one question whose page does not obey."""
 
     def __init__(self, request: Request, excluded: Indices) -> None:
-        self._n, n_items = request.n, len(request.allowed)
-        self._asked = request.standing.asked_of(np.arange(n_items, dtype=np.int32), request.n)
+        self._n = request.n
+        self._asked = request.standing.asked_of_all(request.n)
         self._free = request.allowed.copy()
         self._free[excluded] = False
 
     def who_would_serve(
-        self, lacking: Sequence[Lack], candidates: Indices, pool: Indices
+        self, lacking: Sequence[Unmet], candidates: Indices, pool: Indices
     ) -> Iterator[Mask]:
         """Walk, per rule that lacks some, the items beyond the pool that are surely of use.
 
@@ -126,7 +92,7 @@ class Outside:
                     yield serving
 
     def of_every_kind(
-        self, lacking: Sequence[Lack], candidates: Indices, scores: Floats
+        self, lacking: Sequence[Unmet], candidates: Indices, scores: Floats
     ) -> Indices:
         """Return items beyond the candidates, the best of every kind that the rules tell apart.
 
@@ -142,14 +108,19 @@ class Outside:
         if len(items) > _MOST:
             items = items[np.argpartition(-scores[items], _MOST)[:_MOST]]
         items = items[np.lexsort((items, -scores[items]))]
-        kinds = np.zeros(len(items), np.int64)
+        kinds, n_kinds = np.zeros(len(items), np.int64), 1
         for values in (*(c.groups for c in asked.caps), *(r.matches for r in _matching(asked))):
-            _, codes = np.unique(values[items], return_inverse=True)
-            kinds = np.unique(kinds * (codes.max(initial=0) + 1) + codes, return_inverse=True)[1]
+            codes = values[items].astype(np.int64)
+            codes -= codes.min(initial=0)
+            n_codes = int(codes.max(initial=0)) + 1
+            if n_kinds * n_codes > _MOST_KINDS:  # number those that there are
+                kinds = np.unique(kinds, return_inverse=True)[1]
+                n_kinds = len(items) + 1
+            kinds, n_kinds = kinds * n_codes + codes, n_kinds * n_codes
         best_of_each = np.argsort(_places(kinds), kind="stable")
         return items[best_of_each[: _FEW_PAGES * self._n]]
 
-    def _suits(self, lack: Lack) -> Mask:
+    def _suits(self, lack: Unmet) -> Mask:
         rule = getattr(self._asked, lack.kind)[lack.place]
         suits: Mask = np.ones(len(self._free), np.bool_) if lack.kind == "caps" else rule.matches
         return suits
@@ -158,10 +129,11 @@ class Outside:
         """Tell which items' groups have as many candidates as a cap lets in."""
         full = np.zeros(len(self._free), np.bool_)
         for cap in self._asked.caps:
-            most = int(cap.groups.max(initial=-1)) + 2
-            counts = np.bincount(cap.groups[pool] + 1, minlength=most)
-            counts[0] = -1  # those that are not counted
-            full |= counts[cap.groups + 1] >= cap.most
+            n_groups = int(cap.groups.max(initial=-1)) + 1
+            groups = cap.groups[pool]
+            counts = np.bincount(groups[groups >= 0], minlength=n_groups)
+            is_full = np.append(counts >= cap.most, False)  # the last: what is not counted
+            full |= is_full.take(cap.groups)
         return full
 
 
@@ -185,26 +157,5 @@ def _places(groups: Array) -> Array:
     return places
 
 
-def _runs(values: Array, size: int, sliding: bool) -> Iterator[Array]:
-    """Walk the runs of slots in which a rule counts."""
-    last = max(1, len(values) - size + 1) if sliding else 1
-    for start in range(last):
-        yield values[start : start + size]
-
-
-def _lenient(asked: SlotRules) -> SlotRules:
-    if not any(one.strict for one in _all_of(asked)):
-        return asked
-    kinds = {
-        kind: tuple(replace(one, strict=False) for one in getattr(asked, kind))
-        for kind in ("pins", "caps", "quotas")
-    }
-    return SlotRules(**kinds)
-
-
 def _matching(asked: SlotRules) -> tuple[Pinned | Quota, ...]:
     return (*asked.pins, *asked.quotas)
-
-
-def _all_of(asked: SlotRules) -> tuple[Pinned | Cap | Quota, ...]:
-    return (*asked.pins, *asked.caps, *asked.quotas)

@@ -29,7 +29,8 @@ from recopersona.pipeline.decisions import Deciding
 from recopersona.pipeline.fusion import fuse, joined
 from recopersona.pipeline.given_rules import GivenRules, require_predicates
 from recopersona.pipeline.page import Outside, Page, Request, placed
-from recopersona.pipeline.standing import ShopRules, Standing
+from recopersona.pipeline.shop_rules import ShopRules, Standing
+from recopersona.rerank.assembly import refuse_strict
 from recopersona.rules.checks.checking import check_rules
 from recopersona.rules.checks.schema import RuleSchema
 from recopersona.rules.ruleset import RuleSet
@@ -183,6 +184,11 @@ class Pipeline(Deciding):
         for one in tuple(self._sharing):
             super(Pipeline, one)._forget_decisions(user_ids)
 
+    def _allowed(self, query: Query) -> Mask | None:
+        if not (self.rules_.rules or self.functions_):
+            return None
+        return self._shop_rules.standing(self, query).allowed
+
     def _candidates_for(self, query: Query, seen: int) -> Ranking:
         standing = self._shop_rules.standing(self, query)
         pool = self._pools([query], self.pool, seen, standing.allowed)[0]
@@ -314,19 +320,24 @@ class Pipeline(Deciding):
 
     def _answered(self, request: Request, pool: Ranking) -> Ranking:
         page = self._page(request, pool)
-        effects = (*self._unknowns(request.query), *request.standing.effects, *page.told)
+        effects = (
+            *self._unknowns(request.query),
+            *request.standing.effects,
+            *(one.said for one in page.unmet),
+        )
         if request.fill and len(page.ranking) < request.n:
             effects += (f"only {len(page.ranking)} of {request.n} items may be shown",)
-        account = request.standing.account([lack.rule for lack in page.lacking])
+        account = request.standing.account([lack.rule for lack in page.lacking], page.stood)
         return replace(page.ranking, effects=effects, account=account)
 
     def _page(self, request: Request, pool: Ranking) -> Page:
         """Fill the page; where a rule finds too few in the pool, look for more outside."""
         ranking = self._candidates(request, pool)
-        page = placed(request, ranking, strict=False)
+        page = placed(request, ranking)
         if page.lacking:
             page, ranking = self._searched(request, pool, ranking, page)
-        return placed(request, ranking, strict=True) if page.told and page.strict else page
+        refuse_strict(page.unmet)
+        return page
 
     def _candidates(self, request: Request, pool: Ranking) -> Ranking:
         """All that may stand on the page: judged, and filled up with what is popular."""
@@ -350,7 +361,7 @@ class Pipeline(Deciding):
             if len(grown) == len(pool):
                 break
             pool, ranking = grown, self._candidates(request, grown)
-            page = placed(request, ranking, strict=False)
+            page = placed(request, ranking)
             if not page.lacking:
                 return page, ranking
         if request.fill:
@@ -358,7 +369,7 @@ class Pipeline(Deciding):
             chosen = outside.of_every_kind(page.lacking, ranking.items, popular)
             if len(chosen):
                 ranking = self._with_popular(ranking, chosen)
-                page = placed(request, ranking, strict=False)
+                page = placed(request, ranking)
         return page, ranking
 
     def _with_popular(self, ranking: Ranking, items: Indices) -> Ranking:

@@ -13,7 +13,9 @@ everything else be that can be.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 
@@ -36,15 +38,41 @@ _LOOKS = 200_000  # to find a page that meets everything
 _LOOKS_TO_RELAX = 70_000  # to find one while rules yield: all that a small page takes
 _POLISH = 4_000  # to better a page where rules overlap
 
+_SHORT = 10  # slots, of which
+_FEW_PAGES = 40_000  # so many pages are all tried; where there are more,
+_LOOKS_OF_MANY = 40_000  # to find one,
+_LOOKS_TO_RELAX_MANY = 60_000  # for all the steps together in which rules yield,
+_SHARE = 3  # for one step no more than this part of what is left,
+_LOOKS_IN_THE_END = 20_000  # and at least so many for the page that is shown
+_LONG = 25  # slots; a look costs more on a longer page, so it gets fewer
 
-def assemble(ranking: Ranking, asked: SlotRules, n: int) -> tuple[Ranking, tuple[str, ...]]:
-    """Return the best page under the rules, and what could not be met.
+
+class Unmet(NamedTuple):
+    """A rule that a page does not meet.
+
+    strict  whether it insists
+    kind    pins, caps or quotas
+    place   its place among those
+    slot    of a pin, from 1; else 0
+    said    what could not be met, a sentence
+    """
+
+    rule: str
+    strict: bool
+    kind: str
+    place: int
+    slot: int
+    said: str
+
+
+def assemble(ranking: Ranking, asked: SlotRules, n: int) -> tuple[Ranking, tuple[Unmet, ...]]:
+    """Return the best page under the rules, and which of them it does not meet.
 
     Whatever can be met together is met wherever all pages can be tried: 40,000 pages at most, as
     of 10 candidates in 5 slots. Beyond, the search is as good as its budget of looks, a candidate
-    looked at for a slot: 200,000 to find a page that meets everything, 4,000 to better it, and if
-    none is found 70,000 for each rule and each step by which it yields, of which there are at most
-    3 + 2 * log2(slots * window) for a rule. A look costs at most (rules * (quotas + window)).
+    looked at for a slot: 40,000 to find a page that meets everything, 4,000 to better it, and if
+    none is found 80,000 for all the steps in which rules yield; on a page of more than 25 slots
+    fewer by as much. A look costs at most (rules * (quotas + window)).
 
     Parameters
     ----------
@@ -59,13 +87,8 @@ def assemble(ranking: Ranking, asked: SlotRules, n: int) -> tuple[Ranking, tuple
     -------
     page : Ranking
         ``n`` candidates, or all if there are fewer, with their scores and parts.
-    effects : tuple of str
-        What could not be met, a sentence each; none of those that were.
-
-    Raises
-    ------
-    UnmetRuleError
-        If a strict rule cannot be met.
+    unmet : tuple of Unmet
+        The rules that could not be met, strict ones too; see `refuse_strict`.
 
     Examples
     --------
@@ -74,29 +97,35 @@ def assemble(ranking: Ranking, asked: SlotRules, n: int) -> tuple[Ranking, tuple
     >>> ranking = Ranking.of([0, 1, 2, 3], [0.9, 0.8, 0.5, 0.1], ids, "Popularity")
     >>> drink = np.array([0, 0, -1, -1], np.int32)
     >>> cap = Cap("drinks", drink, most=1, span=Span(2))
-    >>> page, effects = assemble(ranking, SlotRules(caps=(cap,)), 3)
-    >>> page.item_ids, effects
+    >>> page, unmet = assemble(ranking, SlotRules(caps=(cap,)), 3)
+    >>> page.item_ids, unmet
     (['tea', 'honey', 'coffee'], ())
     >>> own = Quota("own_brand", np.array([False, False, False, True]), least=2, span=Span(3))
-    >>> page, effects = assemble(ranking, SlotRules(caps=(cap,), quotas=(own,)), 3)
-    >>> page.item_ids, effects
-    (['tea', 'salt', 'coffee'], ('own_brand: wanted 2, got 1, only 1 eligible',))
+    >>> page, unmet = assemble(ranking, SlotRules(caps=(cap,), quotas=(own,)), 3)
+    >>> page.item_ids, [one.said for one in unmet]
+    (['tea', 'salt', 'coffee'], ['own_brand: wanted 2, got 1, only 1 eligible'])
     """
     n = min(max(n, 0), len(ranking))
     if not asked:
         return ranking.top(n), ()
     task = _Task(ranking, asked, n)
     page = task.page()
-    if not task.yields:
-        return ranking.take(page), ()
-    effects = []
-    for strict, sentence in _unmet(asked, page):
-        if strict:
+    return ranking.take(page), tuple(unmet_by(page, asked)) if task.yields else ()
+
+
+def refuse_strict(unmet: Iterable[Unmet]) -> None:
+    """Raise for the first rule that insists.
+
+    Raises
+    ------
+    UnmetRuleError
+        If there is one.
+    """
+    for one in unmet:
+        if one.strict:
             raise UnmetRuleError(
-                f"{sentence}; the rule is STRICT, without it the list comes with what it lacks."
+                f"{one.said}; the rule is STRICT, without it the list comes with what it lacks."
             )
-        effects.append(sentence)
-    return ranking.take(page), tuple(effects)
 
 
 class _Task:
@@ -116,10 +145,11 @@ class _Task:
         self.masks = np.empty((len(pinned), m), np.bool_)
         for mask, (pin, _) in zip(self.masks, pinned, strict=True):
             mask[:] = pin.matches
-        self.met = np.zeros(len(pinned), np.bool_)
+        self.met = np.ones(len(pinned), np.bool_)  # as far as we know
+        self.looks = self._granted(_LOOKS_OF_MANY)
         # What no page of this length can give, whoever stands on it.
         self.yields = len(pinned) < sum(len(pin.slots) for pin in asked.pins) or any(
-            quota.least > min(quota.span.size, n) for quota in asked.quotas
+            quota.least > _most_of(quota, n) for quota in asked.quotas
         )
 
     def page(self) -> Indices:
@@ -129,9 +159,17 @@ class _Task:
             self.yields = True
         elif not self._fill(page, self.table, _LOOKS, self._polish()):
             self.yields = True
+            self.looks = self._granted(_LOOKS_TO_RELAX_MANY)
             self._relax(page)
         self.yields = self.yields or not self.met.all()
         return page
+
+    def _granted(self, looks: int) -> int:
+        """Return how many looks there are: for few pages as many as it takes, else so many."""
+        n_open = self.n - len(set(self.pins[self.met].tolist()))
+        if self.n <= _SHORT and math.perm(self.scores.size, n_open) <= _FEW_PAGES:
+            return LARGE
+        return looks * _LONG // max(self.n, _LONG)
 
     def _polish(self) -> int:
         """Return how many looks a better page is worth: few where the first is seldom not best."""
@@ -140,9 +178,11 @@ class _Task:
         return 0 if len(self.table) < 2 else 300 + 100_000 // self.scores.size
 
     def _fill(self, page: Indices, table: Array, looks: int, polish: int = 0) -> bool:
+        looks = min(looks, self.looks)
         left = fill_slots(
             page, self.met, table, self.codes, self.pins, self.masks, self.scores, looks, polish
         )
+        self.looks -= looks - (left if left >= 0 else -1 - left)
         return bool(left >= 0)
 
     def _relax(self, page: Indices) -> None:
@@ -156,6 +196,7 @@ class _Task:
                 self._least(page, table, rule, TOTAL, 1, self._above(page, rule))
             elif table[rule, SIZE] > base:
                 table[rule, TOTAL] = 0
+        self.looks = max(self.looks, self._granted(_LOOKS_IN_THE_END))
         self._fill(page, table, _LOOKS, _POLISH)
 
     def _least(
@@ -167,7 +208,7 @@ class _Task:
         trial = page.copy()
         while low < high:
             table[rule, column] = middle = (low + high) // 2
-            if self._fill(trial, table, _LOOKS_TO_RELAX):
+            if self._fill(trial, table, min(_LOOKS_TO_RELAX, self.looks // _SHARE)):
                 page[:] = trial
                 high = middle
             else:
@@ -194,8 +235,16 @@ def _row(rule: Cap | Quota, n: int) -> tuple[int, ...]:
     """Return a rule's row in the kernel's table; a quota is a cap on what does not match."""
     size = min(max(rule.span.size, 1), n)
     quota = isinstance(rule, Quota)
-    most = size - min(max(rule.least, 0), size) if isinstance(rule, Quota) else max(rule.most, 0)
+    if isinstance(rule, Quota):
+        most = size - min(max(rule.least, 0), _most_of(rule, n))
+    else:
+        most = max(rule.most, 0)
     return size, int(rule.span.sliding), most, most, LARGE if most >= size else 0, int(quota)
+
+
+def _most_of(quota: Quota, n: int) -> int:
+    """Return how many a window could hold at the very most: to search for more is in vain."""
+    return min(quota.span.size, n, int(np.count_nonzero(quota.matches)))
 
 
 def _window_counts(codes: Array, size: int, sliding: bool) -> Array:
@@ -209,31 +258,31 @@ def _window_counts(codes: Array, size: int, sliding: bool) -> Array:
     return counts[:, groups >= 0]
 
 
-def _unmet(asked: SlotRules, page: Indices) -> Iterator[tuple[bool, str]]:
-    """Yield for each rule that the page does not meet whether it is strict, and a sentence."""
-    for pin in asked.pins:
+def unmet_by(page: Indices, asked: SlotRules) -> Iterator[Unmet]:
+    """Walk the rules that a page of some candidates does not meet."""
+    for place, pin in enumerate(asked.pins):
         for slot in pin.slots:
             if not _is_pinned(pin, slot, page):
-                yield pin.strict, f"{pin.rule}: {_why_no_pin(asked, pin, slot, page)}"
-    for cap in asked.caps:
+                said = f"{pin.rule}: {_why_no_pin(asked, pin, slot, page)}"
+                yield Unmet(pin.rule, pin.strict, "pins", place, slot, said)
+    for place, cap in enumerate(asked.caps):
         size = min(cap.span.size, len(page))
         got = int(_window_counts(cap.groups[page], size, cap.span.sliding).max(initial=0))
         if got > cap.most:
-            where = _where(cap.span)
-            yield (
-                cap.strict,
-                f"{cap.rule}: at most {cap.most}{where}, got {got} of one group: "
-                f"{_why_above(cap, size)}",
+            said = (
+                f"{cap.rule}: at most {cap.most}{_where(cap.span)}, got {got} of one group: "
+                f"{_why_above(cap, size, len(page))}"
             )
-    for quota in asked.quotas:
+            yield Unmet(cap.rule, cap.strict, "caps", place, 0, said)
+    for place, quota in enumerate(asked.quotas):
         size = min(quota.span.size, len(page))
         got = _fewest(quota, page, size)
         if got < quota.least:
-            yield (
-                quota.strict,
+            said = (
                 f"{quota.rule}: wanted {quota.least}{_where(quota.span)}, got {got}, "
-                f"{_why_below(quota, size)}",
+                f"{_why_below(quota, size, len(page))}"
             )
+            yield Unmet(quota.rule, quota.strict, "quotas", place, 0, said)
 
 
 def _fewest(quota: Quota, page: Indices, size: int) -> int:
@@ -262,19 +311,25 @@ def _where(span: Span) -> str:
     return f" in any {span.size} slots" if span.sliding else ""
 
 
-def _why_above(cap: Cap, size: int) -> str:
+def _why_above(cap: Cap, size: int, n: int) -> str:
+    # One after the other, runs have no slot in common: together they are the whole page.
+    runs, rest = divmod(n, size) if cap.span.sliding else (1, 0)
+    slots, most = runs * size + rest, max(cap.most, 0)
     counted = cap.groups[cap.groups >= 0]
     sizes = np.unique(counted, return_counts=True)[1]
-    room = len(cap.groups) - len(counted) + int(np.minimum(sizes, max(cap.most, 0)).sum())
-    if room < size:
-        return f"without, only {room} of {size} slots could be filled"
+    shown = int(np.minimum(sizes, most * runs + min(most, rest)).sum())
+    room = len(cap.groups) - len(counted) + shown
+    if room < slots:
+        return f"without, only {room} of {slots} slots could be filled"
     return "pins and rules before it leave no other full list"
 
 
-def _why_below(quota: Quota, size: int) -> str:
-    eligible = int(np.count_nonzero(quota.matches))
-    if eligible < quota.least:
-        return f"only {eligible} eligible"
-    if size < quota.least:
+def _why_below(quota: Quota, size: int, n: int) -> str:
+    eligible, least = int(np.count_nonzero(quota.matches)), quota.least
+    if eligible >= least > size:
         return f"only {size} slots"
+    # One after the other, runs have no slot in common: each needs its own.
+    runs, rest = divmod(n, max(size, 1)) if quota.span.sliding else (1, 0)
+    if eligible < least * runs + max(0, least - size + rest) or eligible < least:
+        return f"only {eligible} eligible"
     return f"{eligible} eligible, but pins and rules before it leave no room"

@@ -2,25 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from operator import attrgetter
-from typing import Any
-
-from recopersona.rules.nodes import (
-    And,
-    Arithmetic,
-    Between,
-    Call,
-    Compare,
-    Expression,
-    Has,
-    In,
-    IsUnknown,
-    Negative,
-    Not,
-    Or,
-    StartsWith,
-)
+from recopersona.rules.nodes import And, Expression, Or
+from recopersona.rules.parts import has_parts, parts_of
 
 MOST_BYTES = 64 * 1024
 """Of text, in UTF-8."""
@@ -54,52 +37,24 @@ def excess_of(*expressions: Expression) -> str | None:
 
     Examples
     --------
-    >>> from recopersona.rules.nodes import Field
+    >>> from recopersona.rules.nodes import Field, Not
     >>> excess_of(Not(Field("item", "adult"))) is None
     True
     """
     seen, operations = 0, 0
-    level = [whole for whole in expressions if type(whole) in _PARTS]
+    level = [whole for whole in expressions if has_parts(whole)]
     for _ in range(MOST_DEPTH):
         if not level:
             return None
         below: list[Expression] = []
-        operations += sum(type(whole) not in _JOINS for whole in level)
+        operations += sum(not isinstance(whole, (And, Or)) for whole in level)
         for whole in level:
             parts = parts_of(whole)
             seen += len(parts)
             if seen > MOST_BYTES:
                 return TOO_LONG
-            below += [part for part in parts if type(part) in _PARTS]
+            below += [part for part in parts if has_parts(part)]
         if operations > MOST_OPERATIONS:
             return TOO_MANY
         level = below
     return TOO_DEEP
-
-
-def parts_of(expression: Expression) -> tuple[Expression, ...]:
-    """Return the expressions that an expression is directly made of, in the order of the text.
-
-    Examples
-    --------
-    >>> from recopersona.rules.nodes import Field, Number
-    >>> parts_of(Compare(">", Field("item", "stock"), Number(0)))
-    (Field(of='item', name='stock'), Number(value=0))
-    """
-    parts = _PARTS.get(type(expression))
-    return () if parts is None else parts(expression)
-
-
-def _members_too(test: Any) -> tuple[Expression, ...]:
-    members = test.members
-    return (test.value, *(members if isinstance(members, tuple) else (members,)))
-
-
-_PARTS: dict[type, Callable[[Any], tuple[Expression, ...]]] = (
-    dict.fromkeys((And, Or, Call), attrgetter("args"))
-    | dict.fromkeys((Compare, Arithmetic), attrgetter("left", "right"))
-    | dict.fromkeys((Not, Negative, IsUnknown, StartsWith), lambda whole: (whole.value,))
-    | dict.fromkeys((In, Has), _members_too)
-    | {Between: attrgetter("value", "low", "high")}
-)
-_JOINS = frozenset({And, Or})

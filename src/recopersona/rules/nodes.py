@@ -347,6 +347,19 @@ ACTIONS: dict[str, type[Rule]] = {
 """Every kind of rule by its keyword in lower case."""
 
 NAMESPACES = ("item", "user", "ctx", "seed")
+CREATED = "created_at"
+"""The column behind ``item.age``, which is the time since then."""
+
+ORDERS = ("<", "<=", ">", ">=")
+COMPARISONS = ("=", "!=", *ORDERS)
+MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "=", "!=": "!="}
+"""The same comparison with its sides exchanged."""
+
+UNITS = {
+    "s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800, "mo": 30 * 86_400, "y": 365 * 86_400,
+}  # fmt: skip
+"""The seconds in each unit of a duration; a month is 30 days, a year 365."""
+
 FUNCTIONS: dict[str, tuple[int, int]] = {
     "ramp": (3, 3),
     "decay": (2, 2),

@@ -7,8 +7,9 @@ from dataclasses import fields, replace
 from typing import Any, TypeVar
 
 from recopersona.errors import RuleError, shown
-from recopersona.rules.forms.building import ORDERS, members_of, value_of
+from recopersona.rules.forms.building import members_of, value_of
 from recopersona.rules.nodes import (
+    ORDERS,
     Arithmetic,
     Between,
     Call,

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, overload
 
 from recopersona.base.worded import Worded
 from recopersona.errors import RuleError, hint, shown
-from recopersona.rules.accepted import check_set, check_written, rule_parts
-from recopersona.rules.forms.plain_values import has_zone
+from recopersona.rules.calendar import has_zone
 from recopersona.rules.forms.python import Term
 from recopersona.rules.nodes import Moment, Param, Rule
+from recopersona.rules.parts import all_in, expressions_of
+from recopersona.rules.wellformed import check_set, check_written
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -221,7 +222,7 @@ class RuleSet(Worded):
     @property
     def params(self) -> tuple[str, ...]:
         """The names of the parameters that are still open, in the order they are spoken of."""
-        parts = (part for rule in self.rules for part in rule_parts(rule))
+        parts = (part for rule in self.rules for part in all_in(*expressions_of(rule)))
         return tuple(dict.fromkeys(part.name for part in parts if isinstance(part, Param)))
 
     def with_params(self, **values: Any) -> RuleSet:
@@ -409,5 +410,5 @@ def _common_zone(sets: list[_Gathered], timezone: str) -> str:
 
 def _has_local_dates(rule: Rule) -> bool:
     during = () if rule.during is None else (rule.during.start, rule.during.end)
-    moments = [part for part in rule_parts(rule) if isinstance(part, Moment)]
+    moments = [part for part in all_in(*expressions_of(rule)) if isinstance(part, Moment)]
     return any(not has_zone(one) for one in (*during, *moments) if one is not None)

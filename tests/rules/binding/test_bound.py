@@ -24,7 +24,6 @@ def test_filters_leave_out_and_say_how_many():
     in_force = ask(bound)
     assert shown(in_force) == [0]
     assert in_force.effects == ("in_stock left out 2 of 4 items", "rule 2 left out 1 of 4 items")
-    assert not bound.depends_on_query
 
 
 def test_what_is_off_says_nothing():
@@ -71,7 +70,6 @@ def test_odd_values_of_a_request_are_told_once():
 def test_the_same_rules_on_share_one_mask():
     items = shelf(3, stock=[1, 0, 2], adult=[True, False, False])
     bound = bound_to("REQUIRE item.stock > 0; EXCLUDE item.adult WHEN user.age < 18", items)
-    assert bound.depends_on_query
     young, old = {"age": 15}, {"age": 30}
     one, other, third = ask(bound, who=young), ask(bound, who=old), ask(bound, who=young)
     assert one.allowed is third.allowed
@@ -211,7 +209,6 @@ def test_schedules_go_by_the_querys_moment():
 def test_ages_go_by_the_querys_moment():
     items = shelf(3, created_at=[day(19_990), day(19_900), None])
     bound = bound_to("RULE fresh: REQUIRE item.age <= 30d", items)
-    assert bound.depends_on_query
     one, other = ask(bound), ask(bound, now=TODAY + 5)
     assert one.allowed is other.allowed
     assert (shown(one), one.effects) == ([0], ("fresh left out 2 of 3 items",))

@@ -100,27 +100,6 @@ def test_what_matters_more_comes_first():
     assert [pin.rule for pin in slots.pins] == ["b", "d", "a", "c"]
 
 
-def test_needs_say_who_would_serve_and_how_many_are_wanted():
-    items = shelf(
-        5, sponsored=[1, 1, 0, 0, 1], stock=[0, 1, 1, 1, 1],
-        created_at=[day(19_999), day(19_999), day(19_999), day(10), day(19_999)],
-    )  # fmt: skip
-    text = """
-    REQUIRE item.stock > 0
-    RULE share:   ENSURE 30% WHERE item.age <= 30d
-    RULE sponsor: PIN item.sponsored AT 2, 9
-    RULE vip:     ENSURE 1 WHERE user.vip
-    RULE cheap:   ENSURE 1 WHERE item.stock < user.age
-    """
-    needs = ask(bound_to(text, items), who={"vip": True, "age": 1}).needs(5)
-    assert [(rule, np.flatnonzero(mask).tolist(), count) for rule, mask, count in needs] == [
-        ("sponsor", [1, 4], 1),
-        ("share", [1, 2, 4], 2),
-        ("vip", [1, 2, 3, 4], 1),
-        ("cheap", [], 1),
-    ]
-
-
 def test_every_item_shown_says_which_rules_touched_it():
     items = shelf(
         4, stock=[1, 1, 1, 1], sponsored=[0, 0, 1, 0], brand=["Ito", "Sol", "Ito", None],
@@ -168,23 +147,50 @@ def test_a_hidden_item_says_which_rule_hid_it_first():
     RULE stocked: REQUIRE item.stock > 0
     """
     in_force = ask(bound_to(text, items))
+    stood = np.array([0, 1, 3, 2], np.int32)
     ranking = Ranking.of([0, 1, 2], [3, 2, 1], items.ids, "Popularity")
-    assert in_force.hid(ranking, 3) == ("cap", "no room: 2 of at most 2 of brand Ito are shown")
-    assert in_force.hid(ranking, 4) == ("adult", "left out, its condition is met")
-    assert in_force.hid(ranking, 5) == ("stocked", "left out, its condition is unknown")
-    assert in_force.hid(ranking, 2) is None
-    assert in_force.hid(ranking.take([0, 2]), 3) is None
+    room = ("cap", "no room: 2 of at most 2 of brand Ito are shown")
+    assert in_force.hid(ranking, 3, stood) == room
+    assert in_force.hid(ranking, 4, stood) == ("adult", "left out, its condition is met")
+    assert in_force.hid(ranking, 5, stood) == ("stocked", "left out, its condition is unknown")
+    assert in_force.hid(ranking, 2, stood) is None
+    assert in_force.hid(ranking.take([0, 2]), 3, stood) is None
     items.update(pd.DataFrame({"item_id": ["i4"], "adult": [False]}), "item_id")
-    assert in_force.hid(ranking, 4) == ("stocked", "left out, its condition is not met")
+    assert in_force.hid(ranking, 4, stood) == ("stocked", "left out, its condition is not met")
+
+
+def test_no_rule_hides_what_is_worse_than_all_that_are_shown():
+    items = shelf(5, brand=["Ito", "Sol", "Ito", "Ito", "Sol"])
+    in_force = ask(bound_to("RULE cap: LIMIT 1 PER item.brand IN TOP 2", items))
+    stood = np.array([0, 2, 1, 3, 4], np.int32)
+    ranking = Ranking.of([0, 1, 2], [9, 7, 8], items.ids, "Popularity")
+    assert in_force.hid(ranking, 3, stood) is None  # behind all three
+    assert in_force.hid(ranking, 3, stood[:3]) is None  # nobody thought of it
+    assert in_force.hid(ranking.take([0, 1]), 2, stood)[0] == "cap"
+
+
+def test_a_hidden_item_says_what_it_gave_way_to():
+    items = shelf(5, price=[1, 2, 3, 4, 5])
+    text = "RULE first: PIN item.price = 5 AT 1; RULE dear: ENSURE 1 WHERE item.price = 4"
+    in_force = ask(bound_to(text, items))
+    stood = np.arange(5, dtype=np.int32)
+    page = Ranking.of([4, 0, 3], [1, 5, 2], items.ids, "Popularity")
+    assert in_force.hid(page, 1, stood) == ("first", "gave way to what is pinned at slot 1")
+    later = Ranking.of([0, 1, 3], [5, 4, 2], items.ids, "Popularity")
+    assert in_force.hid(later, 2, stood) == ("dear", "gave way to what counts for dear")
+    assert in_force.hid(later, 4, stood) is None  # the fifth of five, for three slots
 
 
 def test_a_limit_in_any_run_hides_only_what_fits_nowhere():
     items = shelf(6, brand=["Ito", "Sol", "Sol", "Sol", "Ito", "Sol"])
     text = "RULE apart: LIMIT 1 PER item.brand IN ANY 2 CONSECUTIVE"
     in_force = ask(bound_to(text, items))
+    stood = np.array([2, 3, 1, 0, 4, 5], np.int32)
+    told = ("apart", "no room: at most 1 of brand Sol in any 2 slots")
     dense = Ranking.of([0, 1, 4], [3, 2, 1], items.ids, "Popularity")
-    assert in_force.hid(dense, 2) == ("apart", "no room: at most 1 of brand Sol in any 2 slots")
+    assert in_force.hid(dense, 2, stood) is None  # in the place of the other, there is room
+    assert in_force.hid(dense, 2, np.array([1, 2, 0, 4], np.int32)) == told
     sparse = Ranking.of([1, 0, 4, 2], [4, 3, 2, 1], items.ids, "Popularity")
-    assert in_force.hid(sparse, 3) == ("apart", "no room: at most 1 of brand Sol in any 2 slots")
+    assert in_force.hid(sparse, 3, np.array([1, 2, 3, 0, 4], np.int32)) == told
     wide = Ranking.of([1, 0, 4], [4, 3, 2], items.ids, "Popularity")
-    assert in_force.hid(wide, 3) is None
+    assert in_force.hid(wide, 3, np.array([1, 3, 0, 4], np.int32)) is None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from recopersona.data.ranking import Ranking
-from recopersona.data.types import Array, Indices, Mask
+from recopersona.data.types import Indices, Mask
 from recopersona.rules.binding.bitmaps import as_mask
 from recopersona.rules.binding.compiled import Caps, Compiled, Filter
 from recopersona.rules.conditions.asked import Asked
@@ -43,19 +43,44 @@ def touched(rules: InForce, ranking: Ranking) -> list[tuple[int, str, str]]:
     return [(place, label, what) for place, _, label, what in sorted(found)]
 
 
-def hid(rules: InForce, asked: Asked, ranking: Ranking, item: int) -> tuple[str, str] | None:
-    """Return the first rule that kept an item out, and how; None if none did."""
+def hid(
+    rules: InForce, asked: Asked, ranking: Ranking, item: int, stood: Indices
+) -> tuple[str, str] | None:
+    """Return the first rule that kept an item out, and how; None if none did.
+
+    stood  int32, who stood to be chosen, best first: behind all that are shown, and without a place
+           among the first as many, an item is kept out by its score
+    """
     row = np.array([item], np.int32)
     for one in rules.on.filters:
         how = _refusal(one, asked, row)
         if how is not None:
             return one.label, how
-    if item in ranking.items:
+    place = np.flatnonzero(stood == item)
+    if item in ranking.items or not len(place):
+        return None
+    worse = ~np.isin(ranking.items, stood[: place[0]])
+    if not worse.any():
         return None
     for cap in rules.on.caps:
-        how = _no_room(rules, cap, ranking, row)
+        how = _no_room(rules, cap, ranking, row, worse)
         if how is not None:
             return cap.label, how
+    return _who_came_first(rules, ranking, row, worse) if place[0] < len(ranking) else None
+
+
+def _who_came_first(
+    rules: InForce, ranking: Ranking, row: Indices, worse: Mask
+) -> tuple[str, str] | None:
+    """Return the rule for which something worse is shown than an item that is not."""
+    for pin in rules.on.pins:
+        met = rules.met(pin, ranking.items)
+        for slot in pin.slots:
+            if slot <= len(ranking) and worse[slot - 1] and met[slot - 1]:
+                return pin.label, f"gave way to what is pinned at slot {slot}"
+    for quota in rules.on.quotas:
+        if not rules.met(quota, row)[0] and (worse & rules.met(quota, ranking.items)).any():
+            return quota.label, f"gave way to what counts for {quota.label}"
     return None
 
 
@@ -110,18 +135,15 @@ def _counted(rules: InForce, cap: Caps, ranking: Ranking) -> list[tuple[int, int
     return found
 
 
-def _no_room(rules: InForce, cap: Caps, ranking: Ranking, row: Indices) -> str | None:
-    """How a LIMIT leaves no slot to an item beside those shown; None if there is one."""
-    n = len(ranking)
-    if not n:
-        return None
+def _no_room(rules: InForce, cap: Caps, ranking: Ranking, row: Indices, worse: Mask) -> str | None:
+    """How a LIMIT leaves an item none of the slots of worse ones; None if it leaves any."""
     # Asked together, so that equal groups have equal numbers.
     groups = rules.groups_of(cap, np.concatenate([ranking.items, row]))
     group, shown = groups[-1], groups[:-1] == groups[-1]
     if group < 0:
         return None
-    span, most = cap.on_page(n)
-    if _has_room(shown, most, span.size, span.sliding):
+    span, most = cap.on_page(len(ranking))
+    if (worse & _free(shown, most, span.size, span.sliding)).any():
         return None
     of = _of(rules, cap, int(row[0]))
     if span.sliding:
@@ -129,20 +151,18 @@ def _no_room(rules: InForce, cap: Caps, ranking: Ranking, row: Indices) -> str |
     return f"no room: {int(np.count_nonzero(shown[: span.size]))} of at most {most}{of} are shown"
 
 
-def _has_room(shown: Mask, most: int, size: int, sliding: bool) -> bool:
-    """Whether one more of a group could take the place of another item.
+def _free(shown: Mask, most: int, size: int, sliding: bool) -> Mask:
+    """Tell in which slots one of a group could take the place of what is shown there.
 
     shown  (n,) bool, the slots that the group has
     """
-    if not sliding:
-        return int(np.count_nonzero(shown[:size])) < most
     before = np.concatenate([[0], np.cumsum(shown)])
-    counts: Array = before[size:] - before[:-size]  # of every run of slots
-    full = counts >= most
-    return any(
-        not shown[slot] and not full[max(0, slot - size + 1) : slot + 1].any()
-        for slot in range(len(shown))
-    )
+    last = len(shown) if sliding else size
+    full: Mask = before[size : last + 1] - before[: last + 1 - size] >= most  # per run of slots
+    free = shown.copy()
+    for slot in np.flatnonzero(~shown).tolist():
+        free[slot] = not full[max(0, slot - size + 1) : slot + 1].any()
+    return free
 
 
 def _of(rules: InForce, cap: Caps, item: int) -> str:

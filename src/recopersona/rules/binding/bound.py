@@ -60,11 +60,6 @@ class BoundRules:
         Read when a question is asked, so that updates count; see `items_changed`.
     max_boost : float, at least 1
 
-    Attributes
-    ----------
-    depends_on_query : bool
-        Whether two queries may have different items to choose from.
-
     Raises
     ------
     RuleError
@@ -93,7 +88,10 @@ class BoundRules:
         self.rules, self.max_boost = rules, max_boost
         self._items, self._users = items, users
         tables = Tables(items, users, rules.timezone)
-        self._all = [compiled(number, rule, tables) for number, rule in enumerate(rules.rules)]
+        self._all = [
+            compiled(number, label, rule, tables)
+            for number, (label, rule) in enumerate(zip(rules.labels, rules.rules, strict=True))
+        ]
         self._timed: list[TimedBitmap] = []
         self._bitmaps = self._kept(tables)
         self._gates = [
@@ -104,9 +102,6 @@ class BoundRules:
         self._always = sum(1 << bit for bit, one in enumerate(self._all) if one.gate is None)
         self._ons: dict[int, On] = {}
         self._masks: dict[Any, Mask] = {}
-        self.depends_on_query = any(
-            one.gate is not None or one.place < 0 for one in self._all if isinstance(one, Filter)
-        )
 
     def __reduce__(self) -> Any:
         """Bind a copy anew: what is compiled reads these tables, and no others."""

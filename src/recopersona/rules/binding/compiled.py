@@ -14,13 +14,12 @@ from typing import Any, TypeAlias, TypeGuard
 import numpy as np
 
 from recopersona.data.types import Array, Indices
-from recopersona.rules.accepted import rule_parts
-from recopersona.rules.binding.acquainted import Few, may_be_false, may_be_true
 from recopersona.rules.binding.bitmaps import ALL, Answer, Question
 from recopersona.rules.binding.crossings import crossings_of
+from recopersona.rules.binding.narrowing import Few, may_be_false, may_be_true
 from recopersona.rules.binding.timed import TimedBitmap
+from recopersona.rules.calendar import Schedule
 from recopersona.rules.conditions.asked import Asked, Tables
-from recopersona.rules.conditions.calendar import Schedule
 from recopersona.rules.conditions.compiling import (
     Condition,
     Groups,
@@ -45,6 +44,7 @@ from recopersona.rules.nodes import (
     Rule,
     Window,
 )
+from recopersona.rules.parts import all_in, expressions_of
 from recopersona.rules.slots import Span
 
 Gate: TypeAlias = Callable[[Asked, list[str]], bool]
@@ -173,13 +173,12 @@ class Quotas(Counted):
     """ENSURE."""
 
 
-def compiled(number: int, rule: Rule, tables: Tables) -> Compiled:
+def compiled(number: int, label: str, rule: Rule, tables: Tables) -> Compiled:
     """Compile one rule that fits the tables."""
     where: Expression | None = rule.where  # type: ignore[attr-defined] # every action has one
     condition = None if where is None else compile_condition(where, tables)
     # With a WHEN, IF UNKNOWN speaks of that alone.
     counts = rule.unknown == "apply" and rule.when is None
-    label = label_of(number, rule)
     common: dict[str, Any] = {
         "number": number,
         "label": label,
@@ -190,7 +189,7 @@ def compiled(number: int, rule: Rule, tables: Tables) -> Compiled:
         "condition": condition,
         "waits": (condition,) if condition is not None and condition.needs.given else (),
         "unknown": "applied" if counts else "skipped",
-        "deeds": tuple(dict.fromkeys(filter(_may_be_forgotten, rule_parts(rule)))),
+        "deeds": tuple(dict.fromkeys(filter(_may_be_forgotten, all_in(*expressions_of(rule))))),
     }
     if isinstance(rule, (Require, Exclude)):
         return _filter(rule, common, counts)
@@ -205,11 +204,6 @@ def compiled(number: int, rule: Rule, tables: Tables) -> Compiled:
         return Caps(amount=rule.amount, window=rule.window, **common)
     ensure: Ensure = rule  # type: ignore[assignment] # there is no other
     return Quotas(amount=ensure.amount, window=ensure.window, **common)
-
-
-def label_of(number: int, rule: Rule) -> str:
-    """Return what reports call a rule: its name, or its number in the set, from 1."""
-    return f"rule {number + 1}" if rule.name is None else rule.name
 
 
 def amount_of(amount: Amount, size: int) -> int:

@@ -16,8 +16,9 @@ import numpy as np
 from recopersona.data.feature_table import FeatureTable
 from recopersona.data.times import MISSING_TIME
 from recopersona.data.types import Array, Indices
-from recopersona.rules.conditions.calendar import duration_of, moment_of
+from recopersona.rules.calendar import duration_of, moment_of
 from recopersona.rules.nodes import (
+    CREATED,
     And,
     Arithmetic,
     Between,
@@ -31,10 +32,7 @@ from recopersona.rules.nodes import (
     Not,
     Or,
 )
-from recopersona.rules.walking import parts_of
-
-CREATED = "created_at"
-"""The column behind ``item.age``."""
+from recopersona.rules.parts import all_in
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,7 +88,7 @@ def _reads_now(condition: Expression) -> bool:
     """Tell whether a condition speaks of the moment or of an age."""
     return any(
         isinstance(part, Field) and (part.of, part.name) in (("ctx", "now"), ("item", "age"))
-        for part in parts_of(condition)
+        for part in all_in(condition)
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -172,18 +172,34 @@ class InForce:
 
         items  (n_candidates,) int32
         """
-        on = self.on
-        pins = tuple(
-            Pinned(pin.label, pin.slots, self.met(pin, items), pin.strict) for pin in on.pins
+        return self._slot_rules(
+            n, lambda one: self.met(one, items), lambda cap: self.groups_of(cap, items)
         )
+
+    def slot_rules_of_all(self, n: int) -> SlotRules:
+        """Return the same over the whole catalogue: what it decides alone is known already."""
+        n_items, everything = self._gone.n_items, np.arange(self._gone.n_items, dtype=np.int32)
+
+        def met(one: Compiled) -> Mask:
+            # By now, there may be more items.
+            answer = self._bound.whole(one, self._asked)
+            return as_mask(answer[:n_items] if isinstance(answer, np.ndarray) else answer, n_items)
+
+        return self._slot_rules(n, met, lambda cap: self.groups_of(cap, everything))
+
+    def _slot_rules(
+        self, n: int, met: Callable[[Compiled], Mask], groups: Callable[[Caps], Indices]
+    ) -> SlotRules:
+        on = self.on
+        pins = tuple(Pinned(pin.label, pin.slots, met(pin), pin.strict) for pin in on.pins)
         caps = []
         for cap in on.caps:
             span, most = cap.on_page(n)
-            caps.append(Cap(cap.label, self.groups_of(cap, items), most, span, cap.strict))
+            caps.append(Cap(cap.label, groups(cap), most, span, cap.strict))
         quotas = []
         for quota in on.quotas:
             span, least = quota.on_page(n)
-            quotas.append(Quota(quota.label, self.met(quota, items), least, span, quota.strict))
+            quotas.append(Quota(quota.label, met(quota), least, span, quota.strict))
         return SlotRules(pins, tuple(caps), tuple(quotas))
 
     def met(self, one: Compiled, items: Indices) -> Mask:
@@ -198,28 +214,18 @@ class InForce:
         """Return what is known of an item, in words for reports."""
         return self._bound.value_of(column, item)
 
-    def needs(self, n: int) -> list[tuple[str, Mask, int]]:
-        """Return, per PIN and ENSURE, which allowed items would serve and how many are wanted.
-
-        Pins to slots beyond a page of ``n`` want nothing.
-        """
-        pins = [(pin, sum(slot <= n for slot in pin.slots)) for pin in self.on.pins]
-        quotas = [(quota, quota.on_page(n)[1]) for quota in self.on.quotas]
-        return [
-            (one.label, self.allowed & self._bound.whole(one, self._asked), count)
-            for one, count in (*pins, *quotas)
-        ]
-
     def touched(self, ranking: Ranking) -> list[tuple[int, str, str]]:
         """Return (place from 0, rule, what it did) of the items shown."""
         return accounts.touched(self, ranking)
 
-    def hid(self, ranking: Ranking, item: int) -> tuple[str, str] | None:
+    def hid(self, ranking: Ranking, item: int, stood: Indices) -> tuple[str, str] | None:
         """Return the first rule that kept an item out, and how; None if none did.
 
         Rules are asked about the catalogue as it is by now.
+
+        stood  int32, who stood to be chosen, best first
         """
-        return accounts.hid(self, self._asked, ranking, item)
+        return accounts.hid(self, self._asked, ranking, item, stood)
 
 
 def _number(line: tuple[int, str]) -> int:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import re
 
+from recopersona.rules.constants import constant
 from recopersona.rules.nodes import (
+    CREATED,
+    MIRRORED,
+    UNITS,
     And,
     Arithmetic,
     Compare,
@@ -24,8 +28,8 @@ from recopersona.rules.nodes import (
     all_of,
     any_of,
 )
+from recopersona.rules.parts import all_in
 from recopersona.rules.text.printing import print_expression
-from recopersona.rules.walking import parts_of
 
 LITERALS = (Number, Percent, Text, Flag, Moment, Duration)
 
@@ -41,7 +45,6 @@ _A_KIND = {
     "amount": "a number, a duration or a time",
     "any": "given with the request",
 }
-_FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "=", "!=": "!="}
 _MOST_PRINTED = 80
 
 
@@ -85,7 +88,7 @@ def written_into(rule: Rule, node: Field | Did) -> str:
     when, where = rule.when, getattr(rule, "where", None)
     assert when is not None  # noqa: S101
     parts = when.args if isinstance(when, And) else (when,)
-    part = next((p for p in parts if any(n is node for n in parts_of(p))), when)
+    part = next((p for p in parts if any(n is node for n in all_in(p))), when)
     if isinstance(rule, Require):  # what the part does not speak of must not be hidden by it
         return f"REQUIRE {printed(any_of(Not(part), rule.where))}"
     moved = printed(part if where is None else all_of(where, part))
@@ -106,7 +109,7 @@ def advice_on_comparison(node: Compare, left: str, right: str, one_of_several: b
         return "comparisons make no chain; write BETWEEN, or join two of them by AND"
     op, value, other = node.op, node.left, node.right
     if isinstance(value, LITERALS) and not isinstance(other, LITERALS):
-        op, value, other, left, right = _FLIPPED[op], other, value, right, left
+        op, value, other, left, right = MIRRORED[op], other, value, right, left
     if "set" in (left, right):
         return _about_sets(op, value, other, left)
     if left == "flag":
@@ -142,14 +145,7 @@ _SPELT_FLAGS = {"true": 1.0, "yes": 1.0, "1": 1.0, "false": 0.0, "no": 0.0, "0":
 
 
 def _holds(op: str, flag: bool, wanted: float) -> bool:
-    return {
-        "=": flag == wanted,
-        "!=": flag != wanted,
-        "<": flag < wanted,
-        "<=": flag <= wanted,
-        ">": flag > wanted,
-        ">=": flag >= wanted,
-    }[op]
+    return constant(Compare(op, Number(flag), Number(wanted))) is True
 
 
 def _rewritten(literal: Expression, wanted: str) -> str | None:
@@ -178,7 +174,7 @@ def _rewritten(literal: Expression, wanted: str) -> str | None:
 
 
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
-_DURATION = re.compile(r"\d+(\.\d+)?(s|m|h|d|w|mo|y)")
+_DURATION = re.compile(rf"\d+(\.\d+)?({'|'.join(UNITS)})")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2})?(Z|[+-]\d{2}:\d{2})?)?")
 
 
@@ -189,7 +185,7 @@ def _about_values(
         return f"write {printed(Compare(op, _age_of(value), other))}"
     if left == "duration" and right == "time" and not one_of_several and _is_age(value):
         assert isinstance(value, Field)  # noqa: S101
-        return f"write {printed(Compare(op, Field(value.of, 'created_at'), other))}"
+        return f"write {printed(Compare(op, Field(value.of, CREATED), other))}"
     if left == "duration" and right == "number":
         return f"write {printed(Arithmetic('*', other, Duration(1, 'd')))}"
     if left in ("category", "text", "id") and op not in ("=", "!="):
@@ -213,7 +209,7 @@ def _is_age(value: Expression) -> bool:
 
 
 def _age_of(value: Expression) -> Expression:
-    if isinstance(value, Field) and value.name == "created_at" and value.of in ("item", "seed"):
+    if isinstance(value, Field) and value.name == CREATED and value.of in ("item", "seed"):
         return Field(value.of, "age")
     return Arithmetic("-", Field("ctx", "now"), value)
 

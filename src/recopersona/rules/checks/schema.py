@@ -22,9 +22,7 @@ from recopersona.data.ids import UNKNOWN
 from recopersona.data.times import MISSING_TIME, from_ms, moment_ms
 from recopersona.data.types import Array, Id
 from recopersona.errors import DataError, hint, shown
-
-CREATED = "created_at"
-"""The column that ``item.age`` is reckoned from."""
+from recopersona.rules.nodes import CREATED
 
 
 class Facts(NamedTuple):

@@ -6,8 +6,8 @@ from difflib import SequenceMatcher
 
 from recopersona.errors import nearest
 from recopersona.rules.checks.advice import printed
-from recopersona.rules.checks.schema import CREATED, RuleSchema
-from recopersona.rules.nodes import Field
+from recopersona.rules.checks.schema import RuleSchema
+from recopersona.rules.nodes import CREATED, Field
 
 
 def unknown_field(node: Field, schema: RuleSchema) -> str:

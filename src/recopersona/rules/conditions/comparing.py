@@ -16,6 +16,7 @@ from recopersona.rules.conditions.asked import Asked
 from recopersona.rules.conditions.labels import Coded, Label, Translation
 from recopersona.rules.conditions.logic import Condition
 from recopersona.rules.conditions.operands import Needs, Numeric, Rows, Since, TimeOf
+from recopersona.rules.nodes import MIRRORED
 
 
 def _differ(left: Any, right: Any) -> Any:
@@ -33,9 +34,6 @@ _HOLDS: Mapping[str, Callable[[Any, Any], Any]] = {
 }
 OPPOSITE = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "=": "!="}
 """What is true of two known numbers where a comparison is false."""
-
-MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "=", "!=": "!="}
-"""The same comparison with its sides exchanged."""
 
 
 class NumbersCompared(Condition):

@@ -16,7 +16,6 @@ from recopersona.data.types import Indices
 from recopersona.rules import nodes
 from recopersona.rules.conditions.asked import Asked, Tables
 from recopersona.rules.conditions.comparing import (
-    MIRRORED,
     AgeCompared,
     CodeIs,
     CodesEqual,
@@ -73,7 +72,7 @@ from recopersona.rules.conditions.sets import (
     Within,
 )
 from recopersona.rules.conditions.values import Values, computes, misfit
-from recopersona.rules.nodes import Expression, Field, Param
+from recopersona.rules.nodes import MIRRORED, Expression, Field, Param
 
 __all__ = [
     "Asked", "Condition", "Groups", "Numeric", "Rows", "Tables",

@@ -17,8 +17,8 @@ from recopersona.data.feature_table import CategoryColumn, TextColumn
 from recopersona.data.ids import UNKNOWN, IdMap
 from recopersona.data.types import Array, Indices, Mask
 from recopersona.rules.conditions.asked import Asked, Tables
-from recopersona.rules.conditions.given import Given
 from recopersona.rules.conditions.operands import ColumnOf, Evaluated, Needs, Numeric, Rows, at
+from recopersona.rules.conditions.request_values import Given
 
 
 class Label(Evaluated):

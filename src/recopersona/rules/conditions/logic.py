@@ -16,9 +16,9 @@ import numpy as np
 from recopersona.data.feature_table import FlagColumn
 from recopersona.data.types import Mask
 from recopersona.rules.conditions.asked import Asked, Tables
-from recopersona.rules.conditions.given import Given
 from recopersona.rules.conditions.labels import Label
 from recopersona.rules.conditions.operands import ColumnOf, Evaluated, Needs, Rows, at
+from recopersona.rules.conditions.request_values import Given
 
 
 class Condition(Evaluated, ABC):

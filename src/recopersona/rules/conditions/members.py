@@ -15,10 +15,16 @@ import numpy as np
 from recopersona.data.ids import IdMap
 from recopersona.data.types import Indices, Mask
 from recopersona.rules.conditions.asked import Asked
-from recopersona.rules.conditions.given import READERS, WRONG, Given, described, is_no_value
 from recopersona.rules.conditions.labels import Coded, Label, codes_of, members
 from recopersona.rules.conditions.logic import Condition
 from recopersona.rules.conditions.operands import Evaluated, Needs, Numeric, Rows
+from recopersona.rules.conditions.request_values import (
+    READERS,
+    WRONG,
+    Given,
+    described,
+    is_no_value,
+)
 
 
 class Listing(NamedTuple):

@@ -17,7 +17,8 @@ from recopersona.data.feature_table import Column, NumberColumn, TimeColumn
 from recopersona.data.times import MISSING_TIME
 from recopersona.data.types import Array, Indices
 from recopersona.rules.conditions.asked import Asked, Tables
-from recopersona.rules.conditions.given import AGE_OF, Given
+from recopersona.rules.conditions.request_values import Given
+from recopersona.rules.nodes import CREATED
 
 Rows: TypeAlias = "slice | Indices"
 """``slice(None)`` for the whole catalogue, or the indices of some items, int32."""
@@ -178,7 +179,7 @@ class Since(Numeric):
 
 def age(tables: Tables, now: Numeric) -> Since:
     """Return ``item.age``: the time since an item was made."""
-    return Since(now, TimeOf(ColumnOf(tables, AGE_OF)))
+    return Since(now, TimeOf(ColumnOf(tables, CREATED)))
 
 
 class Computed(Numeric):

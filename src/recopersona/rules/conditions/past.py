@@ -11,8 +11,8 @@ from recopersona.data.feature_table import FeatureTable
 from recopersona.data.history import History, repeated
 from recopersona.data.times import MISSING_TIME
 from recopersona.data.types import Indices, Mask
+from recopersona.rules.calendar import duration_of
 from recopersona.rules.conditions.asked import Asked, Tables
-from recopersona.rules.conditions.calendar import duration_of
 from recopersona.rules.conditions.labels import members
 from recopersona.rules.conditions.logic import Condition
 from recopersona.rules.conditions.operands import Needs, Rows

@@ -5,8 +5,6 @@ from __future__ import annotations
 from recopersona.errors import RuleError
 from recopersona.rules import nodes
 from recopersona.rules.conditions.asked import Asked, Tables
-from recopersona.rules.conditions.calendar import duration_of, moment_of
-from recopersona.rules.conditions.given import Given
 from recopersona.rules.conditions.kinds import ANY, NUMERIC, common_kind, kind_of, kinds_within
 from recopersona.rules.conditions.labels import (
     CategoryOf,
@@ -32,6 +30,8 @@ from recopersona.rules.conditions.operands import (
     TimeOf,
     age,
 )
+from recopersona.rules.conditions.request_values import Given
+from recopersona.rules.constants import constant
 from recopersona.rules.nodes import Expression, Field, Param
 
 
@@ -79,15 +79,10 @@ class Values:
         return Fixed(self.written_number(node))
 
     def written_number(self, node: Expression) -> float:
-        if isinstance(node, nodes.Number):
-            return node.value
-        if isinstance(node, nodes.Percent):
-            return node.value / 100
-        if isinstance(node, nodes.Moment):
-            return moment_of(node, self.tables.timezone)
-        if isinstance(node, nodes.Duration):
-            return duration_of(node)
-        raise misfit("a number was expected", node)
+        value = constant(node, self.tables.timezone)
+        if value is None or isinstance(value, (bool, str)):
+            raise misfit("a number was expected", node)
+        return value
 
     def numeric_field(self, node: Field | Param, wanted: str) -> Numeric:
         kind = self.kind(node)

@@ -20,6 +20,7 @@ from recopersona.rules.forms.plain_values import (
 from recopersona.rules.nodes import (
     FUNCTIONS,
     NAMESPACES,
+    ORDERS,
     Arithmetic,
     Between,
     Call,
@@ -34,12 +35,7 @@ from recopersona.rules.nodes import (
     Param,
     StartsWith,
 )
-from recopersona.rules.walking import parts_of
-
-ORDERS = ("<", "<=", ">", ">=")
-COMPARISONS = ("=", "!=", *ORDERS)
-SUMS = ("+", "-", "*", "/")
-WAYS_TO_HAVE = ("any", "all", "none")
+from recopersona.rules.parts import all_in
 
 
 def value_of(given: Any, ordered: bool = False) -> Expression:
@@ -136,7 +132,7 @@ def param(name: Any) -> Param:
 
 def of_request(condition: Expression) -> Expression:
     """Return a condition that can be decided once per request; refuse one that asks for an item."""
-    for node in parts_of(condition):
+    for node in all_in(condition):
         if isinstance(node, Did) or (isinstance(node, Field) and node.of == "item"):
             asked = "did(...)" if isinstance(node, Did) else f"item.{node.name}"
             raise RuleError(

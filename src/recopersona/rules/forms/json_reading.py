@@ -17,6 +17,8 @@ from recopersona.rules.forms.plain_values import duration, finite, moment, whole
 from recopersona.rules.limits import MOST_DEPTH, MOST_JSON_BYTES, TOO_DEEP
 from recopersona.rules.nodes import (
     ACTIONS,
+    COMPARISONS,
+    ORDERS,
     Call,
     Did,
     Expression,
@@ -297,7 +299,7 @@ def _operation(given: Mapping[str, Any], path: str, depth: int) -> Expression:
     if not least <= len(args) <= most:
         wanted = f"{least}" if least == most else f"{least} or more" if most > 2 else "1 or 2"
         _fail(path, f"{op!r} takes {wanted} args, got {len(args)}.")
-    ordered = op in building.ORDERS or op in building.SUMS or op == "between"
+    ordered = op in (*ORDERS, "+", "-", "*", "/", "between")
     read: list[Any] = []
     for place, arg in enumerate(args):
         here = f"{path}.args[{place}]"
@@ -321,7 +323,7 @@ def _start(given: Any, path: str) -> str:
 _TAKE_A_LIST = ("in", "has any", "has all", "has none")
 _MANY = 100_000
 _OPERATIONS: dict[str, tuple[int, int, Callable[..., Expression]]] = {
-    **dict.fromkeys(building.COMPARISONS, (2, 2, building.compare)),
+    **dict.fromkeys(COMPARISONS, (2, 2, building.compare)),
     **dict.fromkeys(("+", "*", "/"), (2, 2, building.arithmetic)),
     "-": (1, 2, lambda op, *args: building.arithmetic(op, *args) if args[1:] else negative(*args)),
     "and": (1, _MANY, lambda _, *args: all_of(*args)),

@@ -19,6 +19,7 @@ import pandas as pd
 from recopersona.errors import RuleError, shown
 from recopersona.rules.limits import MOST_COUNT
 from recopersona.rules.nodes import (
+    UNITS,
     Duration,
     Expression,
     Flag,
@@ -30,7 +31,6 @@ from recopersona.rules.nodes import (
 )
 from recopersona.rules.text.literals import is_moment, moment_from, number_from
 
-_UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
 _Read = TypeVar("_Read")
 
 
@@ -173,11 +173,11 @@ def _length(value: Any) -> Expression:
             _refuse_missing()
     if value < timedelta(0):
         return negative(_length(-value))
-    seconds = value.days * 86_400 + value.seconds
+    seconds = value.days * UNITS["d"] + value.seconds
     if value.microseconds or getattr(value, "nanoseconds", 0):
         return Duration(value.total_seconds(), "s")
-    unit, size = next((unit, size) for unit, size in _UNITS if seconds % size == 0)
-    return Duration(seconds // size, unit)
+    unit = next(unit for unit in "dhms" if seconds % UNITS[unit] == 0)
+    return Duration(seconds // UNITS[unit], unit)
 
 
 def _of_numpy(kind: Callable[[Any], Any], value: Any) -> Any:
@@ -217,18 +217,6 @@ def _written(value: datetime) -> str:
     if local.endswith(":00") and not zone.startswith("."):
         local = local[:-3]
     return local + zone.replace("+00:00", "Z")
-
-
-def has_zone(moment: Moment) -> bool:
-    """Tell whether a moment says its own offset from UTC.
-
-    Examples
-    --------
-    >>> [has_zone(Moment(f"2026-07-01{rest}")) for rest in ("", "T18:00", "T18:00-02:00")]
-    [False, False, True]
-    """
-    clock = moment.value.partition("T")[2]
-    return any(sign in clock for sign in "Z+-")
 
 
 def listed(values: Any) -> list[Any]:

@@ -13,8 +13,9 @@ import numpy as np
 from recopersona.errors import RuleError, shown
 from recopersona.rules.forms import building
 from recopersona.rules.forms.plain_values import listed
-from recopersona.rules.limits import MOST_DEPTH, TOO_DEEP, parts_of
+from recopersona.rules.limits import MOST_DEPTH, TOO_DEEP
 from recopersona.rules.nodes import (
+    ORDERS,
     And,
     Expression,
     Flag,
@@ -27,6 +28,7 @@ from recopersona.rules.nodes import (
     any_of,
     negative,
 )
+from recopersona.rules.parts import parts_of
 
 _NO_TRUTH = (
     "a condition is true or false only for an item, not in Python: write & | ~ for and, or, not, "
@@ -217,7 +219,7 @@ def _members(given: Any) -> Members | list[Any] | Any:
 def _refuse_loose_brackets(op: str, *sides: Any) -> None:
     """``item.a & item.b > 3`` is ``(item.a & item.b) > 3`` to Python, and nobody means that."""
     joined = any(isinstance(side, (And, Or)) for side in sides)
-    if joined and (op in building.ORDERS or not isinstance(sides[1], (Node, bool, np.bool_))):
+    if joined and (op in ORDERS or not isinstance(sides[1], (Node, bool, np.bool_))):
         raise RuleError(f"& and | bind tighter than comparisons; {_BRACKETS}")
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from recopersona.data.types import Mask
 from recopersona.rules.checks.advice import printed
-from recopersona.rules.lint.constants import constant
+from recopersona.rules.constants import constant
 from recopersona.rules.lint.findings import Finding, Inspected, day
 from recopersona.rules.lint.ranges import Box, all_of
 from recopersona.rules.nodes import (
@@ -27,7 +27,7 @@ from recopersona.rules.nodes import (
     Rule,
     any_of,
 )
-from recopersona.rules.walking import parts_of
+from recopersona.rules.parts import all_in
 
 # -- never and always --------------------------------------------------------------------------
 
@@ -77,7 +77,7 @@ def _undecided(
 
 def _known(where: Expression) -> str:
     """Write that what a condition reads is known."""
-    fields = dict.fromkeys(node for node in parts_of(where) if isinstance(node, Field))
+    fields = dict.fromkeys(node for node in all_in(where) if isinstance(node, Field))
     return " AND ".join(printed(Not(IsUnknown(field))) for field in fields)
 
 
@@ -216,8 +216,8 @@ def guards_with_holes(inspected: Inspected) -> Iterator[Finding]:
     for number, rule in inspected:
         if not isinstance(rule, (Exclude, Require)) or rule.when is None or rule.unknown:
             continue
-        asked_for = {n.value for n in parts_of(rule.when) if isinstance(n, IsUnknown)}
-        for node in dict.fromkeys(parts_of(rule.when)):
+        asked_for = {n.value for n in all_in(rule.when) if isinstance(n, IsUnknown)}
+        for node in dict.fromkeys(all_in(rule.when)):
             reason = None if node in asked_for else _may_be_unknown(inspected, node)
             if reason is not None:
                 action = type(rule).__name__.upper()
@@ -251,8 +251,8 @@ def unknown_items_kept(inspected: Inspected) -> Iterator[Finding]:
     for number, rule in inspected:
         if not isinstance(rule, Exclude) or (rule.unknown is not None and rule.when is None):
             continue
-        asked_for = {n.value for n in parts_of(rule.where) if isinstance(n, IsUnknown)}
-        for node in dict.fromkeys(parts_of(rule.where)):
+        asked_for = {n.value for n in all_in(rule.where) if isinstance(n, IsUnknown)}
+        for node in dict.fromkeys(all_in(rule.where)):
             unknown = 0 if node in asked_for else _unknown_items(inspected, node)
             if unknown:
                 name = printed(node)

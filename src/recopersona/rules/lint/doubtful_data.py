@@ -9,11 +9,11 @@ from typing import Any
 from recopersona.errors import nearest
 from recopersona.rules.checks.advice import printed
 from recopersona.rules.checks.schema import Facts
-from recopersona.rules.limits import parts_of
-from recopersona.rules.lint.constants import constant
+from recopersona.rules.constants import constant
 from recopersona.rules.lint.findings import Finding, Inspected, day, days, literal
-from recopersona.rules.lint.ranges import FLIPPED, Interval, between, within
+from recopersona.rules.lint.ranges import Interval, between, within
 from recopersona.rules.nodes import (
+    MIRRORED,
     Between,
     Boost,
     Compare,
@@ -27,6 +27,7 @@ from recopersona.rules.nodes import (
     Require,
     Rule,
 )
+from recopersona.rules.parts import parts_of
 
 _MOST_LISTED = 8
 
@@ -203,7 +204,7 @@ def _range_of(inspected: Inspected, node: Expression) -> tuple[Field, tuple[Inte
         case Compare(op=op, left=Field() as field, right=bound) if op != "!=":
             pass
         case Compare(op=op, left=bound, right=Field() as field) if op != "!=":
-            op = FLIPPED[op]
+            op = MIRRORED[op]
         case Between(value=Field() as field, low=least, high=most):
             low, high = constant(least, zone), constant(most, zone)
             if isinstance(low, (int, float)) and isinstance(high, (int, float)):

@@ -15,13 +15,14 @@ from recopersona.data.ids import IdMap
 from recopersona.data.times import from_ms
 from recopersona.data.types import Mask
 from recopersona.rules.binding.compiled import amount_of
-from recopersona.rules.checks.schema import CREATED, Facts, RuleSchema
+from recopersona.rules.calendar import Schedule
+from recopersona.rules.checks.schema import Facts, RuleSchema
 from recopersona.rules.conditions.asked import Asked, Tables
-from recopersona.rules.conditions.calendar import Schedule
 from recopersona.rules.conditions.compiling import compile_condition
-from recopersona.rules.lint.constants import Constant
+from recopersona.rules.constants import Constant
 from recopersona.rules.lint.ranges import FALSE, UNKNOWN, Reading, Values, between
 from recopersona.rules.nodes import (
+    CREATED,
     NOWHERE,
     Amount,
     Expression,

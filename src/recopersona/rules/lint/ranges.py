@@ -13,8 +13,9 @@ from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Any, TypeAlias
 
-from recopersona.rules.lint.constants import constant
+from recopersona.rules.constants import constant
 from recopersona.rules.nodes import (
+    MIRRORED,
     And,
     Between,
     Compare,
@@ -268,7 +269,7 @@ class Reading:
     ) -> tuple[Hashable, Values] | None:
         first, second = self._constants(left, right)
         if second is None and first is not None:
-            op, left, second = FLIPPED[op], right, first
+            op, left, second = MIRRORED[op], right, first
         elif second is None:
             # Of two things that are no constants, what is known is how they stand to each other.
             return ((left, right), within(op, 0.0)) if left != right else None
@@ -288,9 +289,6 @@ class Reading:
         parts: list[list[Box] | None] = [self._box((node.value, value), here) for value in values]
         every = (node.how == "all") == held
         return all_of(parts) if every else _any_of(parts)
-
-
-FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "=", "!=": "!="}
 
 
 def all_of(parts: list[list[Box] | None]) -> list[Box] | None:

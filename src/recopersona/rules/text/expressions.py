@@ -20,8 +20,10 @@ from recopersona.rules.limits import (
     TOO_MANY,
 )
 from recopersona.rules.nodes import (
+    COMPARISONS,
     FUNCTIONS,
     NAMESPACES,
+    UNITS,
     Arithmetic,
     Between,
     Call,
@@ -43,7 +45,7 @@ from recopersona.rules.nodes import (
     any_of,
     negative,
 )
-from recopersona.rules.text.literals import UNITS, is_moment, moment_from, number_from, text_from
+from recopersona.rules.text.literals import is_moment, moment_from, number_from, text_from
 from recopersona.rules.text.mistakes import (
     no_chain,
     no_count,
@@ -62,7 +64,7 @@ OR, AND, NOT, TEST, SUM, PRODUCT, VALUE = range(1, 8)
 
 STRENGTH = (
     {"OR": OR, "AND": AND, "+": SUM, "-": SUM, "*": PRODUCT, "/": PRODUCT}
-    | dict.fromkeys(("=", "!=", "<", "<=", ">", ">="), TEST)
+    | dict.fromkeys(COMPARISONS, TEST)
     | dict.fromkeys(("IN", "NOT", "BETWEEN", "HAS", "STARTS", "IS"), TEST)
 )
 

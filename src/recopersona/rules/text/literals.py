@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from math import isinf
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from recopersona.errors import RuleError, did_you_mean, shown
-from recopersona.rules.nodes import Duration, Moment, Number, Percent
-
-UNITS = {
-    "s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800, "mo": 30 * 86_400, "y": 365 * 86_400,
-}  # fmt: skip
-"""The seconds in each unit of a duration; a month is 30 days, a year 365."""
+from recopersona.rules.nodes import UNITS, Duration, Moment, Number, Percent
 
 LONGEST_DURATION = 2**62 // 1_000
 """In seconds: milliseconds are kept in 64 bits."""
@@ -118,26 +113,6 @@ def moment_from(word: str, text: str, place: int) -> Moment:
 def is_moment(word: str) -> bool:
     """Tell a word that was meant as a day or moment from other numbers."""
     return word[4:5] == "-" and word[:4].isdigit()
-
-
-def ends_before(end: Moment, start: Moment, timezone: str) -> bool:
-    """Tell whether nothing lies between two moments; a day that is an end is included."""
-    if len(start.value) == len(end.value) == len("2026-07-01"):
-        return end.value < start.value
-    zone = ZoneInfo(timezone)
-    last = _since_year_one(end, zone)
-    if len(end.value) == len("2026-07-01"):
-        return last + timedelta(days=1) <= _since_year_one(start, zone)
-    return last < _since_year_one(start, zone)
-
-
-def _since_year_one(moment: Moment, zone: ZoneInfo) -> timedelta:
-    """Datetimes end at the year 9999, and some zones are there first; timedeltas go on."""
-    when = datetime.fromisoformat(moment.value)
-    if when.tzinfo is None:
-        when = when.replace(tzinfo=zone)
-    local = when.replace(tzinfo=UTC) - datetime(1, 1, 1, tzinfo=UTC)
-    return local - (when.utcoffset() or timedelta())
 
 
 def check_timezone(name: str, text: str | None = None, place: int = -1) -> None:

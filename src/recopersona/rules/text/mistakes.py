@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 
 from recopersona.data.event import EVENT_TYPES
 from recopersona.errors import shown
-from recopersona.rules.nodes import ACTIONS, FUNCTIONS, NAMESPACES
-from recopersona.rules.text.literals import UNITS, is_moment, near, unit_meant
+from recopersona.rules.nodes import ACTIONS, COMPARISONS, FUNCTIONS, NAMESPACES, UNITS
+from recopersona.rules.text.literals import is_moment, near, unit_meant
 
 _STARTS = (*(action.upper() for action in ACTIONS), "RULE")
 _MODIFIERS = ("WHEN", "DURING", "IF", "PRIORITY", "STRICT")
@@ -29,7 +29,6 @@ _OTHER_KEYWORDS = (
     *("LEAST", "TIMES", "TRUE", "FALSE", "DID"),
 )
 _KEYWORDS = frozenset((*_STARTS, *_MODIFIERS, *_OPERATORS, *_PLACES, *_OTHER_KEYWORDS))
-_COMPARISONS = ("=", "!=", "<", "<=", ">", ">=")
 _OTHER_SIGNS = {
     "==": "=", "===": "=", "<>": "!=", "!==": "!=", "=!": "!=", "=>": ">=", "=<": "<=",
     "&&": "AND", "&": "AND", "||": "OR", "|": "OR", "!": "NOT", "><": "!=", "<=>": "=",
@@ -103,8 +102,8 @@ def no_value(words: Sequence[str], at: int, expected: str = "a value such as ite
     """Say what is wrong where a value should stand."""
     word, after = words[at], words[at + 1]
     before = words[at - 1] if at else ""
-    if before in _COMPARISONS and word in _COMPARISONS:
-        return f"there is no sign {before + word!r}; write one of {' '.join(_COMPARISONS)}."
+    if before in COMPARISONS and word in COMPARISONS:
+        return f"there is no sign {before + word!r}; write one of {' '.join(COMPARISONS)}."
     if before == word == "/":
         return "comments start with #; write that."
     if word == ")" and before in ("(", ","):
@@ -214,7 +213,7 @@ def no_chain(words: Sequence[str], at: int) -> str:
     """Say that what follows a condition needs a condition of its own."""
     if other := no_end(words, at):
         return other
-    if words[at] in _COMPARISONS:
+    if words[at] in COMPARISONS:
         return "comparisons are not chained; write a < x AND x < b, or x BETWEEN a AND b."
     return f"{said(words[at])} cannot follow a condition; put that in brackets, or write AND."
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from recopersona.rules.calendar import ends_before
 from recopersona.rules.limits import MOST_RULES, TOO_MANY_RULES, excess_of
 from recopersona.rules.nodes import (
     ACTIONS,
@@ -19,7 +20,6 @@ from recopersona.rules.ruleset import UTC, RuleSet
 from recopersona.rules.text.expressions import OR, SUM, ExpressionReader
 from recopersona.rules.text.literals import (
     check_timezone,
-    ends_before,
     is_moment,
     moment_from,
     number_from,
@@ -109,20 +109,6 @@ def parse_rules(text: str) -> RuleSet:
 
 def parse_expression(text: str) -> Expression:
     """Read one condition or number from text, as it stands in a rule.
-
-    Parameters
-    ----------
-    text : str
-
-    Returns
-    -------
-    Expression
-        A node of `recopersona.rules.nodes`.
-
-    Raises
-    ------
-    RuleError
-        If it is no expression; the message points at the place and says what to write.
 
     Examples
     --------

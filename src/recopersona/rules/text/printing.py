@@ -6,7 +6,7 @@ import re
 from math import isfinite
 
 from recopersona.errors import RuleError
-from recopersona.rules.limits import MOST_BYTES, MOST_RULES, TOO_LONG, TOO_MANY_RULES, excess_of
+from recopersona.rules.limits import MOST_BYTES, TOO_LONG, excess_of
 from recopersona.rules.nodes import (
     Amount,
     And,
@@ -43,6 +43,7 @@ from recopersona.rules.nodes import (
     Text,
     Window,
 )
+from recopersona.rules.parts import expressions_of
 from recopersona.rules.ruleset import UTC, RuleSet
 from recopersona.rules.text.expressions import AND, NOT, OR, STRENGTH, SUM, TEST, VALUE
 
@@ -56,18 +57,10 @@ def print_rules(rules: RuleSet) -> str:
     We write blanks between signs, so a long text without any may come out too long to be read;
     `RuleSet.to_text` then returns it as it came.
 
-    Parameters
-    ----------
-    rules : RuleSet
-
-    Returns
-    -------
-    str
-
     Raises
     ------
     RuleError
-        If there is more than a text of rules may hold, or a number that is not finite.
+        If the text would be too long, or a number is not finite.
 
     Examples
     --------
@@ -76,9 +69,6 @@ def print_rules(rules: RuleSet) -> str:
     REQUIRE item.stock > 0
     EXCLUDE DID view WITHIN 2h
     """
-    _refuse_excess(*(part for rule in rules.rules for part in _expressions_of(rule)))
-    if len(rules.rules) > MOST_RULES:
-        raise RuleError(TOO_MANY_RULES)
     lines = [_rule(rule) for rule in rules.rules]
     if rules.timezone != UTC:
         lines.insert(0, f"TIMEZONE {_quoted(rules.timezone)}")
@@ -91,14 +81,6 @@ def print_rules(rules: RuleSet) -> str:
 def print_rule(rule: Rule) -> str:
     """Write one rule on one line.
 
-    Parameters
-    ----------
-    rule : Rule
-
-    Returns
-    -------
-    str
-
     Raises
     ------
     RuleError
@@ -110,7 +92,7 @@ def print_rule(rule: Rule) -> str:
     >>> print_rule(Limit(2, per=Field("item", "brand"), window=Window("top", 10), name="cap"))
     'RULE cap: LIMIT 2 PER item.brand IN TOP 10'
     """
-    _refuse_excess(*_expressions_of(rule))
+    _refuse_excess(*expressions_of(rule))
     return _rule(rule)
 
 
@@ -133,14 +115,6 @@ def _rule(rule: Rule) -> str:
 def print_expression(expression: Expression) -> str:
     """Write a condition or number, with no more brackets than needed.
 
-    Parameters
-    ----------
-    expression : Expression
-
-    Returns
-    -------
-    str
-
     Raises
     ------
     RuleError
@@ -154,11 +128,6 @@ def print_expression(expression: Expression) -> str:
     """
     _refuse_excess(expression)
     return _written(expression, OR)
-
-
-def _expressions_of(rule: Rule) -> list[Expression]:
-    parts = (rule.when, getattr(rule, "where", None), getattr(rule, "by", None))
-    return [part for part in parts if part is not None]
 
 
 def _refuse_excess(*expressions: Expression) -> None:

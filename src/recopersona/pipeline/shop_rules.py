@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -22,6 +22,7 @@ RULES = "rules"
 """The component of a score that boosts add."""
 
 _NOTHING_ASKED = SlotRules()
+_NOBODY = np.empty(0, np.int32)
 
 
 class ShopRules:
@@ -91,6 +92,7 @@ class Standing:
     filters   those that are functions, None where there are none
     told      what functions left out, in words
     unmet     the rules that the page shown does not meet
+    stood     int32, who stood to be chosen for it, best first
     """
 
     query: Query
@@ -99,6 +101,7 @@ class Standing:
     filters: Filters | None = None
     told: tuple[str, ...] = ()
     unmet: tuple[str, ...] = ()
+    stood: Indices = field(default_factory=lambda: _NOBODY)
 
     @property
     def effects(self) -> tuple[str, ...]:
@@ -124,11 +127,15 @@ class Standing:
         """Return what is asked of a page of ``n`` slots, over these candidates in this order."""
         return _NOTHING_ASKED if self.in_force is None else self.in_force.slot_rules(items, n)
 
-    def account(self, unmet: Sequence[str]) -> Standing | None:
+    def asked_of_all(self, n: int) -> SlotRules:
+        """Return the same over the whole catalogue."""
+        return _NOTHING_ASKED if self.in_force is None else self.in_force.slot_rules_of_all(n)
+
+    def account(self, unmet: Sequence[str], stood: Indices) -> Standing | None:
         """Return who accounts for a page that does not meet some rules; None without any rules."""
         if self.in_force is None and self.filters is None:
             return None
-        return replace(self, unmet=tuple(unmet)) if unmet else self
+        return replace(self, unmet=tuple(unmet), stood=stood)
 
     def touched(self, ranking: Ranking) -> list[tuple[int, str, str]]:
         """Return (place from 0, rule, what it did) of the items shown."""
@@ -136,7 +143,7 @@ class Standing:
 
     def hid(self, ranking: Ranking, item: int) -> tuple[str, str] | None:
         """Return the first rule that kept an item out, and how; None if none did."""
-        found = None if self.in_force is None else self.in_force.hid(ranking, item)
+        found = None if self.in_force is None else self.in_force.hid(ranking, item, self.stood)
         if found is None and self.filters is not None:
             function = self.filters.refused_by(self.query, item)
             found = None if function is None else (function, "left out")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from recopersona.errors import RuleError, shown
+from recopersona.rules.calendar import ends_before
 from recopersona.rules.limits import MOST_RULES, TOO_MANY_RULES, excess_of
-from recopersona.rules.nodes import Expression, Moment, Rule
-from recopersona.rules.text.literals import check_timezone, ends_before
-from recopersona.rules.walking import parts_of
+from recopersona.rules.nodes import Moment
+from recopersona.rules.parts import expressions_of
+from recopersona.rules.text.literals import check_timezone
 
 if TYPE_CHECKING:
     from recopersona.rules.ruleset import RuleSet
@@ -64,15 +64,3 @@ def check_written(rules: RuleSet) -> None:
     from recopersona.rules.text.printing import print_rules
 
     print_rules(rules)
-
-
-def expressions_of(rule: Rule) -> list[Expression]:
-    """Return the expressions of a rule: its condition, factor, key and ``WHEN``."""
-    found = (getattr(rule, name, None) for name in ("where", "by", "per", "when"))
-    return [expression for expression in found if expression is not None]
-
-
-def rule_parts(rule: Rule) -> Iterator[Expression]:
-    """Yield all expressions of a rule and everything in them."""
-    for expression in expressions_of(rule):
-        yield from parts_of(expression)

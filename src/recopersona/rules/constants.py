@@ -6,7 +6,7 @@ import operator
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from recopersona.rules.conditions.calendar import duration_of, moment_of
+from recopersona.rules.calendar import duration_of, moment_of
 from recopersona.rules.nodes import (
     Arithmetic,
     Compare,

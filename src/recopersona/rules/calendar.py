@@ -7,44 +7,14 @@ one that exists twice (clocks go back) the first is meant.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
-from recopersona.errors import RuleError, shown
-from recopersona.rules.nodes import Duration, During, Moment
+from recopersona.rules.nodes import UNITS, Duration, During, Moment
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
-_LENGTH_OF_A_DAY_ALONE = len("2026-07-01")
-
-UNIT_MS = {
-    "s": 1_000,
-    "m": 60_000,
-    "h": 3_600_000,
-    "d": 86_400_000,
-    "w": 7 * 86_400_000,
-    "mo": 30 * 86_400_000,
-    "y": 365 * 86_400_000,
-}
-"""Milliseconds of each unit of a duration; a month is 30 days, a year 365."""
-
-
-def zone_of(name: object) -> tzinfo:
-    """Return a time zone by its IANA name.
-
-    Raises
-    ------
-    RuleError
-        If there is none of this name.
-    """
-    if name == "UTC":
-        return UTC  # known without any data about zones
-    with suppress(KeyError, ValueError, OSError):  # a folder of zones is no zone
-        if isinstance(name, str):
-            return ZoneInfo(name)
-    raise RuleError(f'no time zone {shown(name)}; write one such as "Europe/Berlin" or "UTC".')
 
 
 def moment_of(moment: Moment, timezone: str) -> int:
@@ -68,7 +38,7 @@ def duration_of(duration: Duration) -> float:
     >>> duration_of(Duration(90, "d")), duration_of(Duration(1.5, "s"))
     (7776000000, 1500)
     """
-    milliseconds = duration.amount * UNIT_MS[duration.unit]
+    milliseconds = duration.amount * (1_000 * UNITS[duration.unit])
     return int(milliseconds) if milliseconds == milliseconds // 1 else milliseconds
 
 
@@ -105,9 +75,39 @@ class Schedule:
         return started and (self.end is None or now < self.end)
 
 
+def ends_before(end: Moment, start: Moment, timezone: str) -> bool:
+    """Tell whether a schedule would be over before it starts.
+
+    Examples
+    --------
+    >>> ends_before(Moment("2026-07-01"), Moment("2026-07-01T18:00"), "UTC")
+    False
+    """
+    first, last = moment_of(start, timezone), _end_of(end, timezone)
+    if last is None:
+        return False
+    return last <= first if _is_day(end) else last < first
+
+
+def has_zone(moment: Moment) -> bool:
+    """Tell whether a moment says its own offset from UTC.
+
+    Examples
+    --------
+    >>> [has_zone(Moment(f"2026-07-01{rest}")) for rest in ("", "T18:00", "T18:00-02:00")]
+    [False, False, True]
+    """
+    clock = moment.value.partition("T")[2]
+    return any(sign in clock for sign in "Z+-")
+
+
+def _is_day(moment: Moment) -> bool:
+    return len(moment.value) == len("2026-07-01")
+
+
 def _end_of(moment: Moment, timezone: str) -> int | None:
     last = _read(moment, timezone)
-    if len(moment.value) > _LENGTH_OF_A_DAY_ALONE:
+    if not _is_day(moment):
         return _to_ms(last)
     try:
         return _to_ms(last + timedelta(days=1))  # by the calendar: midnight to midnight
@@ -117,8 +117,12 @@ def _end_of(moment: Moment, timezone: str) -> int | None:
 
 def _read(moment: Moment, timezone: str) -> datetime:
     read = datetime.fromisoformat(moment.value)
-    return read if read.tzinfo is not None else read.replace(tzinfo=zone_of(timezone))
+    return read if read.tzinfo is not None else read.replace(tzinfo=_zone_of(timezone))
 
 
 def _to_ms(moment: datetime) -> int:
     return (moment - _EPOCH) // _MS
+
+
+def _zone_of(timezone: str) -> tzinfo:
+    return UTC if timezone == "UTC" else ZoneInfo(timezone)  # the one is known without any data

@@ -18,10 +18,7 @@ import pandas as pd
 from recopersona.data.ids import IdMap, is_missing
 from recopersona.data.times import duration_ms, moment_ms
 from recopersona.rules.conditions.asked import Asked, Tables
-from recopersona.rules.nodes import Field, Param
-
-AGE_OF = "created_at"
-"""``item.age`` is the time since this column."""
+from recopersona.rules.nodes import CREATED, Field, Param
 
 _MS = timedelta(milliseconds=1)
 _NUMBERS = (int, float, np.integer, np.floating, Decimal, Fraction)
@@ -93,7 +90,7 @@ def _of_item(tables: Tables, name: str, item: int) -> Any:
 
 
 def _age_of_seed(tables: Tables, asked: Asked) -> Any:
-    created = _of_item(tables, AGE_OF, asked.seed)
+    created = _of_item(tables, CREATED, asked.seed)
     if created is None or asked.now is None:
         return None
     return timedelta(milliseconds=asked.now - created)
