@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
+from itertools import chain
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -134,10 +135,13 @@ class History:
         added = _in_order(state.recent.get(user))
         if not added:
             return RecentEvents(*past)
-        _, *latest = _as_rows(added, _ADDED_TYPES)
+        latest = _as_columns(added)
         joined = [np.concatenate(pair) for pair in zip(past, latest, strict=True)]
-        bounds = np.array([0, len(joined[0])])
-        return RecentEvents(*_Events(bounds, joined).last(self.limit).columns)
+        codes = joined[1]
+        kept = np.ones(len(codes), np.bool_)
+        for code in np.flatnonzero(np.bincount(codes) > self.limit):
+            kept[np.flatnonzero(codes == code)[: -self.limit]] = False
+        return RecentEvents(*(column[kept] for column in joined))
 
     def recent_of(self, user: int, event: str) -> tuple[Indices, Array]:
         """Return the items and times of a user's last events of one kind, oldest first."""
@@ -148,7 +152,7 @@ class History:
         added = _in_order(state.recent.get(user), code)
         if not added:
             return items, times
-        _, more, _, later = _as_rows(added, _ADDED_TYPES)
+        more, _, later = _as_columns(added)
         return (
             np.concatenate([items, more])[-self.limit :],
             np.concatenate([times, later])[-self.limit :],
@@ -329,9 +333,9 @@ class History:
             return
         users = sorted(state.pairs)
         pairs = [(user, item, *row) for user in users for item, row in state.pairs[user].items()]
-        events = [(user, *event) for user in users for event in _in_order(state.recent[user])]
+        events = [(user, *event[1:]) for user in users for event in _in_order(state.recent[user])]
         user_of_pair, *pair_columns = _as_rows(pairs, (np.int32, *_PAIR_TYPES))
-        user_of_event, _, *event_columns = _as_rows(events, (np.int32, *_ADDED_TYPES))
+        user_of_event, *event_columns = _as_rows(events, (np.int32, *_EVENT_TYPES))
         folded = state.past.events.followed_by(user_of_event, event_columns)
         self._state = _State(
             _Past.of(state.past.pairs.added(user_of_pair, *pair_columns), folded.last(self.limit))
@@ -340,7 +344,6 @@ class History:
 
 _PAIR_TYPES = (np.int32, np.uint16, np.float32)  # item, kinds as bits, weight
 _EVENT_TYPES = (np.int32, np.int8, np.int64)  # item, kind, time
-_ADDED_TYPES = (np.int64, *_EVENT_TYPES)  # the order in which they came
 _PAIR_NAMES = ("pair_bounds", "pair_items", "pair_bits", "pair_weights")
 _EVENT_NAMES = ("event_bounds", "event_items", "event_codes", "event_times")
 
@@ -426,7 +429,7 @@ class _Events(_Runs):
         if not len(long):
             return self
         kept = np.ones(len(self.columns[0]), np.bool_)
-        for code in range(len(EVENT_TYPES)):
+        for code in np.flatnonzero(np.bincount(self.columns[1]) > limit):
             rows = np.flatnonzero(self.columns[1] == code)
             first = np.searchsorted(rows, self.bounds[long])
             extra = np.searchsorted(rows, self.bounds[long + 1]) - first - limit
@@ -504,7 +507,14 @@ def _in_order(recent: Mapping[int, deque[_Added]] | None, code: int | None = Non
         return []
     if code is not None:
         return list(recent.get(code, ()))
-    return sorted(event for kind in list(recent.values()) for event in list(kind))
+    kinds = [list(kind) for kind in list(recent.values())]
+    return kinds[0] if len(kinds) == 1 else sorted(chain.from_iterable(kinds))
+
+
+def _as_columns(added: list[_Added]) -> list[Array]:
+    """Return the items, kinds and times of what was added."""
+    _, *columns = zip(*added, strict=True)
+    return [np.array(column, kind) for column, kind in zip(columns, _EVENT_TYPES, strict=True)]
 
 
 def _pair_columns(log: Interactions, weight: Floats) -> tuple[Indices, Indices, Array, Floats]:
