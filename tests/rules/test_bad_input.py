@@ -69,8 +69,8 @@ MISTAKES = {
     "BOOST BY 2 DURING ⟦2026-07-31⟧..2026-07-01": "write the earlier one first",
     'TIMEZONE ⟦"⟧Europe/Berln"\nREQUIRE item.stock > 0': "did you mean 'Europe/Berlin'?",
     # what WHEN cannot know
-    "EXCLUDE item.adult WHEN ⟦item.stock⟧ > 3": "and the item before WHEN",
-    "EXCLUDE item.adult WHEN ⟦DID⟧ purchase": "write DID before WHEN",
+    "EXCLUDE item.adult WHEN ⟦item.stock⟧ > 3": "EXCLUDE item.adult AND item.stock > 3",
+    "EXCLUDE item.adult WHEN ⟦DID⟧ purchase": "EXCLUDE item.adult AND DID purchase",
     # key words
     "⟦REQUIR⟧ item.stock > 0": "did you mean 'REQUIRE'?",
     "REQUIRE item.stock > 0 ⟦WEHN⟧ user.age < 30": "did you mean 'WHEN'?",

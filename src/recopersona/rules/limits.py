@@ -64,9 +64,9 @@ def excess_of(*expressions: Expression) -> str | None:
         if not level:
             return None
         below: list[Expression] = []
-        operations += sum(type(whole) not in _JOINS for whole in level)
         for whole in level:
             parts = parts_of(whole)
+            operations += len(parts) if type(whole) is Call else type(whole) not in _JOINS
             seen += len(parts)
             if seen > MOST_BYTES:
                 return TOO_LONG

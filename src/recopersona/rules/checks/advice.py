@@ -80,6 +80,14 @@ _AS_CONDITION = {
 }
 
 
+def too_early(rule: Rule, node: Field | Did) -> str:
+    """Say that a WHEN reads the item, and what to write instead."""
+    return (
+        "WHEN is decided once per request, before any item is looked at, and cannot read "
+        f"{printed(node)}; move it into the condition: {written_into(rule, node)}"
+    )
+
+
 def written_into(rule: Rule, node: Field | Did) -> str:
     """Write the part of a WHEN that reads the item as a part of the rule's condition."""
     when, where = rule.when, getattr(rule, "where", None)

@@ -79,6 +79,7 @@ class ExpressionReader:
         self.groups = 0  # brackets in all
         self.operations = 0
         self.of_request = False  # inside of WHEN, where no item is known
+        self.too_early: Field | Did | None = None  # what asks for one there
 
     # -- steps -----------------------------------------------------------------------------
 
@@ -251,13 +252,11 @@ class ExpressionReader:
         of, dot, name = self.words[at].partition(".")
         if not dot or of not in NAMESPACES:
             self.fail(no_value(self.words, at, "a field such as item.brand"))
-        if self.of_request and of == "item":
-            self.fail(
-                "WHEN is decided once per request, where no item is known yet; read user, ctx, "
-                "seed or a $parameter there, and the item before WHEN."
-            )
         self.at += 1
-        return Field(of, self.name(name, at, len(of) + 1), place=self.places[at])
+        found = Field(of, self.name(name, at, len(of) + 1), place=self.places[at])
+        if self.of_request and of == "item":
+            self.too_early = self.too_early or found
+        return found
 
     def number(self) -> Expression:
         """Read what starts with a digit."""
@@ -326,12 +325,12 @@ class ExpressionReader:
         at = self.at
         name = self.words[at].lower()
         least, most = FUNCTIONS[name]
-        self.operation()
         self.at += 2
         args: list[Expression] = []
         while not args or self.skip(","):
             if len(args) == most:
                 self.fail(wrong_arguments(name), at)
+            self.operation()  # max(a, b, c) works as much as a + b + c
             args.append(self.expression(SUM))
         if len(args) < least:
             self.fail(wrong_arguments(name), at)
@@ -341,8 +340,6 @@ class ExpressionReader:
     def did(self) -> Did:
         """Read ``DID purchase AT LEAST 2 TIMES WITHIN 90d``."""
         at = self.at
-        if self.of_request:
-            self.fail("DID asks about an item, and WHEN knows none yet; write DID before WHEN.")
         event = self.words[at + 1].lower()
         self.at += 1
         if event not in EVENT_CODES:
@@ -355,7 +352,10 @@ class ExpressionReader:
             self.expect("TIMES", "TIMES after the number")
         if self.skip("WITHIN"):
             within = self.duration()
-        return Did(event, times, within, place=self.places[at])
+        found = Did(event, times, within, place=self.places[at])
+        if self.of_request:
+            self.too_early = self.too_early or found
+        return found
 
     def duration(self) -> Duration:
         """Read how long something may be ago."""

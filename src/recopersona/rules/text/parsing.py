@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from recopersona.errors import RuleError
 from recopersona.rules.limits import MOST_RULES, TOO_MANY_RULES, excess_of
 from recopersona.rules.nodes import (
     ACTIONS,
@@ -193,7 +194,12 @@ class _RuleReader(ExpressionReader):
                 self.fail(f"{self.keys[self.at]} is said twice in this rule; write it once.")
             self.at += 1
             said_of_it[what] = read(self)
-        return ACTIONS[key.lower()](name=name, place=place, **said_of_it)
+        found = ACTIONS[key.lower()](name=name, place=place, **said_of_it)
+        if self.too_early is not None:
+            from recopersona.rules.checks.advice import too_early
+
+            raise RuleError(too_early(found, self.too_early), self.text, self.too_early.place)
+        return found
 
     def rule_name(self) -> str:
         """Read ``name:``."""
