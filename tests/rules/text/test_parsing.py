@@ -170,7 +170,7 @@ def test_rules_and_their_parts_know_their_place():
         ("BOOST item.a && item.b BY 2", "&& item", "write AND."),
         ("REQUIRE item.a || item.b", "|| item", "write OR."),
         ("REQUIRE !item.a", "!item", "write NOT."),
-        ("REQUIRE item.a = NULL", "NULL", "write IS UNKNOWN."),
+        ("REQUIRE item.a = NULL", "NULL", "write item.x IS UNKNOWN."),
         ("REQUIRE item.a = [1]", "[1]", "write (."),
         ("REQUIRE 1 < item.a < 3", "< 3", "a < x AND x < b"),
         ("-- sale\nREQUIRE item.a", "-- sale", "comments start with #"),

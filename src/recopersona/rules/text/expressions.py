@@ -43,7 +43,14 @@ from recopersona.rules.nodes import (
     any_of,
     negative,
 )
-from recopersona.rules.text.literals import UNITS, is_moment, moment_from, number_from, text_from
+from recopersona.rules.text.literals import (
+    UNITS,
+    is_moment,
+    moment_from,
+    number_from,
+    text_from,
+    unit_meant,
+)
 from recopersona.rules.text.mistakes import (
     no_chain,
     no_count,
@@ -208,7 +215,9 @@ class ExpressionReader:
         """Read ``WITH "text"``."""
         self.expect("WITH", "WITH after STARTS")
         if self.words[self.at][:1] not in _QUOTES:
-            self.fail(f"expected a text in quotes, got {said(self.words[self.at])}.")
+            word = self.words[self.at]
+            instead = f'; write "{word}".' if word.isalnum() and len(word) <= 40 else "."
+            self.fail(f"expected a text in quotes, got {said(word)}{instead}")
         start = text_from(self.words[self.at], self.text, self.places[self.at])
         self.at += 1
         return StartsWith(left, start, place=left.place)
@@ -362,7 +371,11 @@ class ExpressionReader:
         at, word = self.at, self.words[self.at]
         found = self.number() if word[:1].isdigit() else None
         if not isinstance(found, Duration) or found.amount <= 0:
-            self.fail(f"expected a duration such as 90d after WITHIN, got {said(word)}.", at)
+            unit = unit_meant(self.words[at + 1]) if word.isdigit() else None
+            instead = f"; write {word}{unit or 'd'}." if word.isdigit() and len(word) < 9 else "."
+            self.fail(
+                f"expected a duration such as 90d after WITHIN, got {said(word)}{instead}", at
+            )
         return found
 
     def members(self, after: str) -> Members:
