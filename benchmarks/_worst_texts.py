@@ -22,6 +22,7 @@ def texts() -> dict[str, str]:
         "a sum": filled(require + "item.a > 1", "+1"),
         "a sum of fields": filled(require + "item.a > item.b", "+item.b"),
         "products of parameters": filled(require + "1 < $a", "*$a"),
+        "functions of many": filled(require + "max(-1,-1,-1)>1", " OR max(-1,-1,-1)>1"),
         "arguments": filled(require + "min(1", ",1", ") > 0"),
         "opening brackets": filled(require, "("),
         "closing brackets": filled(require + "item.a", ")"),

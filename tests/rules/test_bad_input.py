@@ -55,7 +55,17 @@ MISTAKES = {
     "REQUIRE item.stock ⟦≥⟧ 3": "write >=.",
     "REQUIRE 1 < item.stock ⟦<⟧ 3": "write a < x AND x < b, or x BETWEEN a AND b",
     'REQUIRE item.brand ⟦LIKE⟧ "La%"': "write STARTS WITH",
-    "REQUIRE item.stock > ⟦NULL⟧": "write IS UNKNOWN",
+    "REQUIRE item.stock > ⟦NULL⟧": "write item.x IS UNKNOWN",
+    "REQUIRE item.price < 20⟦,⟧50": "decimals stand after a dot; write 20.50",
+    "REQUIRE item.price > 3⟦,⟧ item.stock > 0": "conditions are joined by AND or OR",
+    "REQUIRE item.brand IS ⟦NULL⟧": "write UNKNOWN.",
+    "⟦SHOW⟧ item.stock > 0": "write REQUIRE.",
+    "⟦in_stock⟧: REQUIRE item.stock > 0": "write RULE in_stock:",
+    "RULE in ⟦stock⟧: REQUIRE item.stock > 0": 'stands in quotes, as RULE "in stock":',
+    "EXCLUDE DID purchase WITHIN ⟦90⟧ days": "write 90d.",
+    "EXCLUDE DID purchase ⟦twice⟧": "write AT LEAST 2 TIMES",
+    "PIN item.sponsored AT ⟦slot⟧ 3": "write 3.",
+    "LIMIT 2 PER ⟦brand⟧": "got 'brand'; write item.brand.",
     # quotes and letters
     "REQUIRE item.brand = ⟦“⟧Larch”": "quotes are straight, got “; write \"text\" or 'text'",
     "REQUIRE item.brand = ⟦‘⟧Larch’": "quotes are straight",  # noqa: RUF001
@@ -69,8 +79,8 @@ MISTAKES = {
     "BOOST BY 2 DURING ⟦2026-07-31⟧..2026-07-01": "write the earlier one first",
     'TIMEZONE ⟦"⟧Europe/Berln"\nREQUIRE item.stock > 0': "did you mean 'Europe/Berlin'?",
     # what WHEN cannot know
-    "EXCLUDE item.adult WHEN ⟦item.stock⟧ > 3": "and the item before WHEN",
-    "EXCLUDE item.adult WHEN ⟦DID⟧ purchase": "write DID before WHEN",
+    "EXCLUDE item.adult WHEN ⟦item.stock⟧ > 3": "EXCLUDE item.adult AND item.stock > 3",
+    "EXCLUDE item.adult WHEN ⟦DID⟧ purchase": "EXCLUDE item.adult AND DID purchase",
     # key words
     "⟦REQUIR⟧ item.stock > 0": "did you mean 'REQUIRE'?",
     "REQUIRE item.stock > 0 ⟦WEHN⟧ user.age < 30": "did you mean 'WHEN'?",

@@ -315,3 +315,12 @@ def test_an_error_points_into_the_text_after_parameters_are_set_and_in_a_strateg
     for one in (rules.with_params(least=3), RuleSet.for_segment("vip", rules), rules[1:]):
         with pytest.raises(RuleError, match="line 2 col 9"):
             one.check(schema)
+
+
+def test_a_parameter_may_have_any_name():
+    assert RuleSet("REQUIRE item.x > $self").with_params(self=3) == RuleSet("REQUIRE item.x > 3")
+
+
+def test_no_name_is_what_reports_call_another_rule():
+    with pytest.raises(RuleError, match="two rules are called 'rule 2'"):
+        RuleSet('RULE "rule 2": REQUIRE item.x; REQUIRE item.y')

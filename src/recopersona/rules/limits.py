@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recopersona.rules.nodes import And, Expression, Or
+from recopersona.rules.nodes import And, Call, Expression, Or
 from recopersona.rules.parts import has_parts, parts_of
 
 MOST_BYTES = 64 * 1024
@@ -47,9 +47,9 @@ def excess_of(*expressions: Expression) -> str | None:
         if not level:
             return None
         below: list[Expression] = []
-        operations += sum(not isinstance(whole, (And, Or)) for whole in level)
         for whole in level:
             parts = parts_of(whole)
+            operations += len(parts) if type(whole) is Call else not isinstance(whole, (And, Or))
             seen += len(parts)
             if seen > MOST_BYTES:
                 return TOO_LONG

@@ -225,7 +225,7 @@ class RuleSet(Worded):
         parts = (part for rule in self.rules for part in all_in(*expressions_of(rule)))
         return tuple(dict.fromkeys(part.name for part in parts if isinstance(part, Param)))
 
-    def with_params(self, **values: Any) -> RuleSet:
+    def with_params(self, /, **values: Any) -> RuleSet:
         """Return the rules with some parameters replaced by values.
 
         Parameters

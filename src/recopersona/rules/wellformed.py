@@ -42,12 +42,11 @@ def _check_excess(rules: RuleSet) -> None:
 
 
 def _check_names(rules: RuleSet) -> None:
-    names: set[str] = set()
-    for rule in rules:
-        if rule.name in names:
-            raise RuleError(f"two rules are called {shown(rule.name)}.", rules.text, rule.place)
-        if rule.name is not None:
-            names.add(rule.name)
+    labels: set[str] = set()  # not only names: one may be "rule 2", as reports call the second
+    for rule, label in zip(rules, rules.labels, strict=True):
+        if label in labels:
+            raise RuleError(f"two rules are called {shown(label)}.", rules.text, rule.place)
+        labels.add(label)
 
 
 def _check_days(start: Moment, end: Moment, label: str, rules: RuleSet) -> None:

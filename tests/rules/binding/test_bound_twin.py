@@ -1,6 +1,7 @@
 """Bound rules say what a naive reading of every row says: while time passes and items change."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -117,11 +118,11 @@ def assert_as_naive(bound, rules, shop, now):
     shown = [[naive.shown(rule, row) for row in rows] for rule in filters]
     allowed = [all(one) for one in zip(*shown, strict=True)] if filters else [True] * len(rows)
     assert in_force.allowed.tolist() == allowed
-    told = [line for line in in_force.effects if " left out " in line]
-    assert told == [
-        f"{rule.name} left out {one.count(False)} of {len(rows)} items"
-        for rule, one in zip(filters, shown, strict=True)
-    ]
+    for rule, one in zip(filters, shown, strict=True):
+        (line,) = [told for told in in_force.effects if re.match(f"{rule.name}[ :]", told)]
+        gone = f"left out {one.count(False)} of {len(rows)} items"
+        unsure = line.startswith(f"{rule.name}: ")  # then "left out 0" would be noise
+        assert line.endswith(gone) or (unsure and all(one) and "left out" not in line)
     assert_shifts(in_force, naive, on)
     assert_slots(in_force, naive, on)
 

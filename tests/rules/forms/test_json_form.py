@@ -157,6 +157,14 @@ def test_depth_ends_where_that_of_text_does():
         RuleSet.from_json({"action": "require", "where": endless})
 
 
+def test_shared_parts_that_fit_no_text_end_soon():
+    many = {"op": "+", "args": [1, 1]}
+    for _ in range(28):
+        many = {"op": "+", "args": [many, many]}
+    with pytest.raises(RuleError, match="65,536 bytes"):
+        RuleSet.from_json({"action": "boost", "by": many})
+
+
 def test_whatever_is_changed_in_json_only_a_rule_error_comes():
     rng = Random(7)  # noqa: S311
     pieces = ['"', "{", "}", "[", "]", ",", ":", "null", "1e400", "-", "\\u", "NaN", '"op"', "\x00"]

@@ -306,3 +306,20 @@ def test_a_condition_that_shares_its_parts_ends_too():
     for make in (lambda: Require(term > 0), lambda: Require(item.x, when=term > 0)):
         with pytest.raises(RuleError, match="4,000 operations"):
             make()
+
+
+def test_columns_as_such_are_compared_with_nothing():
+    for compared in (lambda: item == "sku-1", lambda: item != 3, lambda: Require(item == "sku-1")):
+        with pytest.raises(RuleError, match=r"name a column, such as item\.price"):
+            compared()
+
+
+@pytest.mark.parametrize("many", [range(10**12), iter(int, 1)])
+def test_lists_that_fit_no_text_are_not_gone_through(many):
+    with pytest.raises(RuleError, match="a set may be 65,536 bytes long"):
+        item.x.is_in(many)
+
+
+def test_numbers_are_no_text():
+    with pytest.raises(RuleError, match=r"got the text '1.3'; write it without quotes"):
+        Boost(item.x, by="1.3")

@@ -84,17 +84,17 @@ def _who_came_first(
     return None
 
 
-def forgotten(one: Compiled, asked: Asked, n_items: int) -> list[str]:
+def forgotten(one: Compiled, asked: Asked, n_items: int) -> str:
     """Say of how many items a rule cannot tell what the visitor did, so far as it was asked."""
-    lines = []
+    told = []
     for deed in one.deeds:
         perhaps = perhaps_done(deed, asked)
         count = _undecided(one, perhaps[perhaps < n_items], asked) if len(perhaps) else 0
         if count:
             items = "1 item" if count == 1 else f"{count} items"
             what = f"of {items} nobody can tell whether {print_expression(deed)}"
-            lines.append(f"{one.label}: {what}, {one.then}")
-    return lines
+            told.append(f"{what}, {one.then}")
+    return "; ".join(told)
 
 
 def _undecided(one: Compiled, items: Indices, asked: Asked) -> int:

@@ -149,7 +149,7 @@ class BoundRules:
         page = query.page_items
         seed = self._items.ids.index(page[0]) if page else UNKNOWN
         asked = Asked(now, user, who, query.context, query.params, seed, past)
-        said: list[tuple[int, str]] = []
+        said: dict[int, str] = {}
         on = self._on(asked, said)
         n_items = self._grow()
         stills = [one.timed.at(now) for one in on.timed if one.timed is not None]
@@ -200,7 +200,7 @@ class BoundRules:
         value = self._items.column(column).at(item)
         return "unknown" if value is None else value
 
-    def _on(self, asked: Asked, said: list[tuple[int, str]]) -> On:
+    def _on(self, asked: Asked, said: dict[int, str]) -> On:
         """Ask every rule whether it is on, and say what the request leaves unknown."""
         key = self._always
         words: list[str] = []
@@ -208,14 +208,14 @@ class BoundRules:
             if gate(asked, words):
                 key |= bit
             if words:
-                said += [(number, line) for line in words]
-                words.clear()
+                said[number] = words.pop()  # never more than one
         on = self._ons.get(key) or self._made_on(key)
         for one in on.waiting:
-            for condition in one.waits:
-                if missing := condition.missing(asked):
-                    line = f"{one.label}: {unknown_values(missing)}, {one.unknown}"
-                    said.append((one.number, line))
+            missing = dict.fromkeys(name for part in one.waits for name in part.missing(asked))
+            if missing:
+                line = f"{unknown_values(tuple(missing))}, {one.unknown}"
+                before = said.get(one.number)
+                said[one.number] = f"{before}; {line}" if before else f"{one.label}: {line}"
         return on
 
     def _made_on(self, key: int) -> On:

@@ -136,7 +136,7 @@ class InForce:
         on: On,
         asked: Asked,
         choice: Choice,
-        said: list[tuple[int, str]],
+        said: dict[int, str],
         gone: Gone,
     ) -> None:
         self._bound, self.on, self._asked, self._said = bound, on, asked, said
@@ -151,18 +151,24 @@ class InForce:
     def effects(self) -> tuple[str, ...]:
         """What the rules did so far, in words: who left out how many, what could not be decided.
 
-        In the order of the rules; then what was odd about the values of the request.
+        A line per rule, in their order; then what was odd about the values of the request.
         """
         on, (n_items, counts, others) = self.on, self._gone
-        lines = list(self._said)
-        counted = [(one, n_items - counts[one.place]) for one in on.kept]
-        for one, gone in (*counted, *zip((*on.timed, *on.at_request), others, strict=True)):
-            lines.append((one.number, f"{one.label} left out {gone} of {n_items} items"))
+        lines = dict(self._said)
         for rule in on.reminded:
             words = accounts.forgotten(rule, self._asked, n_items)
-            lines += [(rule.number, line) for line in words]
-        lines.sort(key=_number)
-        return (*(line for _, line in lines), *self._asked.noted)
+            if words:
+                before = lines.get(rule.number)
+                lines[rule.number] = f"{before}; {words}" if before else f"{rule.label}: {words}"
+        counted = [(one, n_items - counts[one.place]) for one in on.kept]
+        for one, gone in (*counted, *zip((*on.timed, *on.at_request), others, strict=True)):
+            did = f"left out {gone} of {n_items} items"
+            unsure = lines.get(one.number)
+            if unsure is None:
+                lines[one.number] = f"{one.label} {did}"
+            elif gone:
+                lines[one.number] = f"{unsure}; {did}"
+        return (*(lines[number] for number in sorted(lines)), *self._asked.noted)
 
     def shifts(self, items: Indices) -> Floats | None:
         """Return what boosts add to the log-odds of some items, clipped; None if none is on.
@@ -251,7 +257,3 @@ class InForce:
         stood  int32, who stood to be chosen, best first
         """
         return accounts.hid(self, self._asked, ranking, item, stood)
-
-
-def _number(line: tuple[int, str]) -> int:
-    return line[0]

@@ -9,10 +9,8 @@ from recopersona.rules.nodes import (
     CREATED,
     MIRRORED,
     UNITS,
-    And,
     Arithmetic,
     Compare,
-    Did,
     Duration,
     Expression,
     Field,
@@ -22,14 +20,9 @@ from recopersona.rules.nodes import (
     Not,
     Number,
     Percent,
-    Require,
-    Rule,
     Text,
-    all_of,
-    any_of,
 )
-from recopersona.rules.parts import all_in
-from recopersona.rules.text.printing import print_expression
+from recopersona.rules.text.printing import printed
 
 LITERALS = (Number, Percent, Text, Flag, Moment, Duration)
 
@@ -45,13 +38,6 @@ _A_KIND = {
     "amount": "a number, a duration or a time",
     "any": "given with the request",
 }
-_MOST_PRINTED = 80
-
-
-def printed(node: Expression) -> str:
-    """Write an expression as it would stand in a rule, cut where it is long."""
-    written = print_expression(node)
-    return written if len(written) <= _MOST_PRINTED else f"{written[:_MOST_PRINTED]}..."
 
 
 def described(node: Expression, kind: str) -> str:
@@ -81,19 +67,6 @@ _AS_CONDITION = {
     "flag": "",
     "any": "",
 }
-
-
-def written_into(rule: Rule, node: Field | Did) -> str:
-    """Write the part of a WHEN that reads the item as a part of the rule's condition."""
-    when, where = rule.when, getattr(rule, "where", None)
-    assert when is not None  # noqa: S101
-    parts = when.args if isinstance(when, And) else (when,)
-    part = next((p for p in parts if any(n is node for n in all_in(p))), when)
-    if isinstance(rule, Require):  # what the part does not speak of must not be hidden by it
-        return f"REQUIRE {printed(any_of(Not(part), rule.where))}"
-    moved = printed(part if where is None else all_of(where, part))
-    name = type(rule).__name__.upper()
-    return f"WHERE {moved}" if name in ("LIMIT", "ENSURE") else f"{name} {moved}"
 
 
 # -- comparisons -------------------------------------------------------------------------------

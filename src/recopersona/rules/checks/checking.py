@@ -19,8 +19,6 @@ from recopersona.rules.checks.advice import (
     advice_on_comparison,
     as_condition,
     described,
-    printed,
-    written_into,
 )
 from recopersona.rules.checks.kinds_together import (
     AMOUNT,
@@ -65,6 +63,8 @@ from recopersona.rules.nodes import (
     Text,
 )
 from recopersona.rules.ruleset import RuleSet
+from recopersona.rules.text.early import too_early
+from recopersona.rules.text.printing import printed
 
 
 def check_rules(rules: RuleSet, schema: Any) -> None:
@@ -358,11 +358,7 @@ class _Checker:
     def _refuse_in_when(self, node: Field | Did) -> NoReturn:
         rule = self.rule_of_when
         assert rule is not None  # noqa: S101
-        raise _Misfit(
-            "WHEN is decided once per request, before any item is looked at, and cannot read "
-            f"{printed(node)}; move it into the condition: {written_into(rule, node)}",
-            node,
-        )
+        raise _Misfit(too_early(rule, node), node)
 
 
 def _clash(

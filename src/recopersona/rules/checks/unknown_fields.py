@@ -5,9 +5,9 @@ from __future__ import annotations
 from difflib import SequenceMatcher
 
 from recopersona.errors import nearest
-from recopersona.rules.checks.advice import printed
 from recopersona.rules.checks.schema import RuleSchema
 from recopersona.rules.nodes import CREATED, Field
+from recopersona.rules.text.printing import printed
 
 
 def unknown_field(node: Field, schema: RuleSchema) -> str:

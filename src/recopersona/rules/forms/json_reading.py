@@ -14,7 +14,7 @@ from typing import Any, NoReturn, TypeVar
 from recopersona.errors import RuleError, did_you_mean, hint, shown
 from recopersona.rules.forms import actions, building
 from recopersona.rules.forms.plain_values import duration, finite, moment, whole_text
-from recopersona.rules.limits import MOST_DEPTH, MOST_JSON_BYTES, TOO_DEEP
+from recopersona.rules.limits import MOST_DEPTH, MOST_JSON_BYTES, TOO_DEEP, TOO_LONG
 from recopersona.rules.nodes import (
     ACTIONS,
     COMPARISONS,
@@ -107,6 +107,8 @@ def read_set(given: Any) -> tuple[tuple[Rule, ...], str]:
     """Read a set, a list of rules or one rule; return the rules and the time zone, or ``""``."""
     if isinstance(given, (str, bytes)):
         given = values_of(given)
+    else:
+        _refuse_many(given)
     zone = ""
     if isinstance(given, Mapping) and "action" not in given:
         _known_keys(given, ("timezone", "rules"), "")
@@ -119,6 +121,20 @@ def read_set(given: Any) -> tuple[tuple[Rule, ...], str]:
     if not isinstance(listed, (list, tuple)):
         raise RuleError(f"expected a list of rules, got {shown(listed)}.")
     return tuple(read_rule(rule, number) for number, rule in enumerate(listed, start=1)), zone
+
+
+def _refuse_many(given: Any) -> None:
+    """Refuse values that would fit no text, though parts that are shared make them look few."""
+    seen, level = 0, [given]
+    for _ in range(3 * MOST_DEPTH):  # what is deeper, or has no end, is refused where it is read
+        below: list[Any] = []
+        for one in level:
+            if isinstance(one, (Mapping, list, tuple)):
+                seen += len(one)
+                if seen > MOST_JSON_BYTES:
+                    raise RuleError(TOO_LONG)
+                below += one.values() if isinstance(one, Mapping) else one
+        level = below
 
 
 def read_rule(given: Any, number: int = 1) -> Rule:

@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Iterable
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from itertools import islice
 from numbers import Integral, Real
 from typing import Any, NoReturn, TypeVar
 
@@ -17,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from recopersona.errors import RuleError, shown
-from recopersona.rules.limits import MOST_COUNT
+from recopersona.rules.limits import MOST_BYTES, MOST_COUNT, TOO_LONG
 from recopersona.rules.nodes import (
     UNITS,
     Duration,
@@ -81,6 +82,7 @@ def _ordered_text(value: str) -> Expression:
         found = _from_text(number_from, value)
         if not isinstance(found, Number):
             return found
+        raise RuleError(f"expected a number, got the text {shown(value)}; write it without quotes.")
     raise RuleError(
         "text cannot be ordered: expected a number, a duration such as '30d' or a date such as "
         f"'2026-07-01', got {shown(value)}."
@@ -224,7 +226,9 @@ def listed(values: Any) -> list[Any]:
     many = isinstance(values, Iterable) and not isinstance(values, (str, bytes, dict))
     if not many or getattr(values, "ndim", 1) != 1:
         raise RuleError(f"expected a list such as ['tea', 'salt'], got {shown(values)}.")
-    found = list(values)
+    found = list(islice(values, MOST_BYTES + 1))  # `range(10**12)` is a list as well
+    if len(found) > MOST_BYTES:
+        raise RuleError(TOO_LONG)
     if not found:
         raise RuleError("expected a list of at least one value, got an empty one.")
     return sorted(found, key=repr) if isinstance(values, (set, frozenset)) else found

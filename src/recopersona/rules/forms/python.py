@@ -32,7 +32,8 @@ from recopersona.rules.parts import parts_of
 
 _NO_TRUTH = (
     "a condition is true or false only for an item, not in Python: write & | ~ for and, or, not, "
-    "x.between(a, b) for a <= x <= b, x.is_in([...]) for in, and brackets around each comparison."
+    "x.between(a, b) for a <= x <= b, x.is_in([...]) for in, minimum and maximum for min and max, "
+    "and brackets around each comparison."
 )
 
 _BRACKETS = "put each comparison in brackets: (item.stock > 0) & (item.price < 5)."
@@ -261,6 +262,12 @@ class Fields:
     def __reduce__(self) -> tuple[Any, ...]:
         return Fields, (self._of,)
 
+    def __eq__(self, other: object) -> bool:
+        """Raise: ``item == "sku-1"`` would be False, and nobody means that."""
+        bare(self)
+        return NotImplemented
+
+    __hash__ = object.__hash__
     __iter__ = None
     __contains__ = None
 

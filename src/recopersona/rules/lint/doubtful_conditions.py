@@ -10,7 +10,6 @@ from operator import and_
 import numpy as np
 
 from recopersona.data.types import Mask
-from recopersona.rules.checks.advice import printed
 from recopersona.rules.constants import constant
 from recopersona.rules.lint.findings import Finding, Inspected, day
 from recopersona.rules.lint.ranges import Box, all_of
@@ -28,6 +27,7 @@ from recopersona.rules.nodes import (
     any_of,
 )
 from recopersona.rules.parts import all_in
+from recopersona.rules.text.printing import printed
 
 # -- never and always --------------------------------------------------------------------------
 

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 from recopersona.errors import nearest
-from recopersona.rules.checks.advice import printed
 from recopersona.rules.checks.schema import Facts
 from recopersona.rules.constants import constant
 from recopersona.rules.lint.findings import Finding, Inspected, day, days, literal
@@ -28,6 +27,7 @@ from recopersona.rules.nodes import (
     Rule,
 )
 from recopersona.rules.parts import parts_of
+from recopersona.rules.text.printing import printed
 
 _MOST_LISTED = 8
 

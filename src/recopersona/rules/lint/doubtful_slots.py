@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from recopersona.rules.checks.advice import printed
 from recopersona.rules.lint.findings import Finding, Inspected
 from recopersona.rules.nodes import Ensure, Field, Limit, Pin, Window
+from recopersona.rules.text.printing import printed
 
 # -- pins --------------------------------------------------------------------------------------
 

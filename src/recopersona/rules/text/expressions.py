@@ -45,7 +45,13 @@ from recopersona.rules.nodes import (
     any_of,
     negative,
 )
-from recopersona.rules.text.literals import is_moment, moment_from, number_from, text_from
+from recopersona.rules.text.literals import (
+    is_moment,
+    moment_from,
+    number_from,
+    text_from,
+    unit_meant,
+)
 from recopersona.rules.text.mistakes import (
     no_chain,
     no_count,
@@ -81,6 +87,7 @@ class ExpressionReader:
         self.groups = 0  # brackets in all
         self.operations = 0
         self.of_request = False  # inside of WHEN, where no item is known
+        self.too_early: Field | Did | None = None  # what asks for one there
 
     # -- steps -----------------------------------------------------------------------------
 
@@ -209,7 +216,9 @@ class ExpressionReader:
         """Read ``WITH "text"``."""
         self.expect("WITH", "WITH after STARTS")
         if self.words[self.at][:1] not in _QUOTES:
-            self.fail(f"expected a text in quotes, got {said(self.words[self.at])}.")
+            word = self.words[self.at]
+            instead = f'; write "{word}".' if word.isalnum() and len(word) <= 40 else "."
+            self.fail(f"expected a text in quotes, got {said(word)}{instead}")
         start = text_from(self.words[self.at], self.text, self.places[self.at])
         self.at += 1
         return StartsWith(left, start, place=left.place)
@@ -253,13 +262,11 @@ class ExpressionReader:
         of, dot, name = self.words[at].partition(".")
         if not dot or of not in NAMESPACES:
             self.fail(no_value(self.words, at, "a field such as item.brand"))
-        if self.of_request and of == "item":
-            self.fail(
-                "WHEN is decided once per request, where no item is known yet; read user, ctx, "
-                "seed or a $parameter there, and the item before WHEN."
-            )
         self.at += 1
-        return Field(of, self.name(name, at, len(of) + 1), place=self.places[at])
+        found = Field(of, self.name(name, at, len(of) + 1), place=self.places[at])
+        if self.of_request and of == "item":
+            self.too_early = self.too_early or found
+        return found
 
     def number(self) -> Expression:
         """Read what starts with a digit."""
@@ -328,12 +335,12 @@ class ExpressionReader:
         at = self.at
         name = self.words[at].lower()
         least, most = FUNCTIONS[name]
-        self.operation()
         self.at += 2
         args: list[Expression] = []
         while not args or self.skip(","):
             if len(args) == most:
                 self.fail(wrong_arguments(name), at)
+            self.operation()  # max(a, b, c) works as much as a + b + c
             args.append(self.expression(SUM))
         if len(args) < least:
             self.fail(wrong_arguments(name), at)
@@ -343,8 +350,6 @@ class ExpressionReader:
     def did(self) -> Did:
         """Read ``DID purchase AT LEAST 2 TIMES WITHIN 90d``."""
         at = self.at
-        if self.of_request:
-            self.fail("DID asks about an item, and WHEN knows none yet; write DID before WHEN.")
         event = self.words[at + 1].lower()
         self.at += 1
         if event not in EVENT_CODES:
@@ -357,14 +362,21 @@ class ExpressionReader:
             self.expect("TIMES", "TIMES after the number")
         if self.skip("WITHIN"):
             within = self.duration()
-        return Did(event, times, within, place=self.places[at])
+        found = Did(event, times, within, place=self.places[at])
+        if self.of_request:
+            self.too_early = self.too_early or found
+        return found
 
     def duration(self) -> Duration:
         """Read how long something may be ago."""
         at, word = self.at, self.words[self.at]
         found = self.number() if word[:1].isdigit() else None
         if not isinstance(found, Duration) or found.amount <= 0:
-            self.fail(f"expected a duration such as 90d after WITHIN, got {said(word)}.", at)
+            unit = unit_meant(self.words[at + 1]) if word.isdigit() else None
+            instead = f"; write {word}{unit or 'd'}." if word.isdigit() and len(word) < 9 else "."
+            self.fail(
+                f"expected a duration such as 90d after WITHIN, got {said(word)}{instead}", at
+            )
         return found
 
     def members(self, after: str) -> Members:

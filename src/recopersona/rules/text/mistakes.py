@@ -19,7 +19,7 @@ _PLACES = {
     "BY": "BY belongs to BOOST and BURY",
     "AT": "AT belongs to PIN, and AT LEAST 2 TIMES to DID",
     "PER": "PER belongs to LIMIT, before IN TOP and WHERE",
-    "WHERE": "WHERE belongs to LIMIT and ENSURE, once",
+    "WHERE": "WHERE belongs to LIMIT and ENSURE, once; who asks stands after WHEN",
     "WITHIN": "WITHIN belongs to DID, once",
     "IN": "IN belongs after a value, and IN TOP before WHERE",
     "DID": "DID starts a condition",
@@ -35,10 +35,17 @@ _OTHER_SIGNS = {
     "[": "(", "]": ")", "{": "(", "}": ")", "`": '"',
 }  # fmt: skip
 _OTHER_WORDS = {
-    "NULL": "IS UNKNOWN", "NAN": "IS UNKNOWN", "NIL": "IS UNKNOWN", "MISSING": "UNKNOWN",
-    "LIKE": "STARTS WITH", "CONTAINS": "HAS ANY (...)", "XOR": "!=", "EQUALS": "=",
-    "YES": "TRUE", "NO": "FALSE", "UNLESS": "WHEN NOT", "UNTIL": "DURING ..2026-07-31",
-    "FROM": "DURING 2026-07-01..", "SINCE": "DURING 2026-07-01..", "MOD": "another condition",
+    "NULL": "item.x IS UNKNOWN", "NAN": "item.x IS UNKNOWN", "NIL": "item.x IS UNKNOWN",
+    "MISSING": "UNKNOWN", "TWICE": "AT LEAST 2 TIMES", "LAST": "WITHIN 90d",
+    "LIKE": "STARTS WITH, without %", "CONTAINS": "HAS ANY (...)", "XOR": "!=", "EQUALS": "=",
+    "YES": "TRUE", "NO": "FALSE", "UNLESS": "WHEN NOT", "UNTIL": "DURING, two dots and a day",
+    "FROM": "DURING 2026-07-01..2026-07-31", "SINCE": "DURING with a day and two dots",
+    "MOD": "another condition",
+}  # fmt: skip
+_OTHER_ACTIONS = {
+    "SHOW": "REQUIRE", "FILTER": "REQUIRE", "INCLUDE": "REQUIRE", "ONLY": "REQUIRE",
+    "HIDE": "EXCLUDE", "REMOVE": "EXCLUDE", "BLOCK": "EXCLUDE", "PROMOTE": "BOOST",
+    "DEMOTE": "BURY", "CAP": "LIMIT", "MAX": "LIMIT", "MIN": "ENSURE",
 }  # fmt: skip
 _ARGUMENTS = {
     "ramp": "x, low, high", "decay": "x, half", "min": "a, b", "max": "a, b", "abs": "x",
@@ -67,6 +74,8 @@ def _or(words: Sequence[str]) -> str:
 def _of_another_language(words: Sequence[str], at: int) -> str | None:
     """Say what to write for a sign that comes from elsewhere, or that nobody can see."""
     word, after = words[at], words[at + 1]
+    if word.upper() in ("NULL", "NAN", "NIL") and words[at - 1].upper() in ("IS", "NOT"):
+        return f"{word} is no word of the rule language; write UNKNOWN."
     if word in ("-", "/") and after in ("-", "/", "*"):
         return "comments start with #; write that."
     if word and word in "%^~@?\\":
@@ -87,15 +96,31 @@ def not_there(words: Sequence[str], at: int, key: str, expected: str) -> str:
     """Say that a keyword or sign is missing."""
     if words[at] == ")" and key != ")":
         return "this bracket closes none; delete it, or write ( where it begins."
+    if key == ":" and at > 1:
+        return f"{expected_name(words, at)}"
     got = f"expected {expected}, got {said(words[at])}"
     likely = _like(words[at], (key,)) if key.isalpha() else ""
-    return _of_another_language(words, at) or got + (likely or ".")
+    end = no_end(words, at) if at and words[at] not in ("", ",") else None
+    return end or _of_another_language(words, at) or got + (likely or ".")
+
+
+def expected_name(words: Sequence[str], at: int) -> str:
+    """Say that a name is no plain word, or that it lacks its sign."""
+    colon = next((place for place in range(at, min(at + 6, len(words))) if words[place] == ":"), 0)
+    if colon:
+        return (
+            f"expected : after the name of a rule, got {said(words[at])}; a name of several words "
+            'or signs stands in quotes, as RULE "in stock":.'
+        )
+    return f"expected : after the name of a rule, got {said(words[at])}; write RULE in_stock:."
 
 
 def no_count(words: Sequence[str], at: int, expected: str) -> str:
     """Say that a whole number is missing, or too small or large."""
     got = words[at] + (words[at + 1] if words[at] == "-" else "")
-    return f"expected {expected}, got {said(got)}."
+    after = words[at + 1]
+    likely = f"; write {after}." if after.isdigit() and got.isalpha() else "."
+    return f"expected {expected}, got {said(got)}{likely}"
 
 
 def no_value(words: Sequence[str], at: int, expected: str = "a value such as item.stock") -> str:
@@ -136,6 +161,12 @@ def _no_value_but_a_word(words: Sequence[str], at: int, expected: str) -> str:
     if likely := _like(word, ("DID", "NOT", "TRUE", "FALSE")):
         return f"expected {expected}, got {shown(word)}{likely}"
     bare = _bare(word)
+    if expected.startswith("a field"):
+        return f"expected {expected}, got {shown(word)}; write item.{bare}."
+    if words[at - 1] == "-" and "." in words[at - 2]:
+        of, _, name = words[at - 2].partition(".")
+        dashed = f'{of}."{_bare(name)}-{bare}"'
+        return f"expected {expected}, got {shown(word)}; a name with a - in it is written {dashed}."
     return (
         f"expected {expected}, got {shown(word)}; "
         f'write "{bare}" for a text, item.{bare} for a field.'
@@ -176,14 +207,19 @@ def no_end(words: Sequence[str], at: int) -> str | None:
         return other
     if word == "." and before == "..":
         return "two dots stand between days; write 2026-07-01..2026-07-31."
-    if before[:1].isdigit():
-        return _no_end_of_number(word, before, words[at + 1])
+    if before[:1].isdigit() and (other := _no_end_of_number(word, before, words[at + 1])):
+        return other
     if word == "." and words[at + 1][:1].isalpha() and "." in before:
         of, _, name = before.partition(".")
         whole = f"{_bare(name)}.{_bare(words[at + 1])}"
         return f'a name with a dot in it stands in quotes; write {of}."{whole}".'
     if word.upper() == "IN" and words[at + 1].upper() in ("TOP", "ANY"):
-        return "IN TOP and IN ANY stand before WHERE; move this there."
+        return (
+            "IN TOP and IN ANY stand before WHERE, in LIMIT and ENSURE; move this there, "
+            "or name slots by PIN ... AT 1, 2."
+        )
+    if word == ",":
+        return "conditions are joined by AND or OR; write one of them for the comma."
     return None
 
 
@@ -197,8 +233,11 @@ def _no_end_of_number(word: str, before: str, after: str) -> str | None:
         return f"a number and its unit are one word; write {_bare(before)}{unit}."
     if word == ".":
         return f"a number ends with a digit; write {_bare(before)}.0, or no dot."
-    if word == "," and len(after) == len("000") and after.isdigit():
-        return f"a number has no commas; write {_bare(before)}{after}."
+    if word == "," and after[:1].isdigit():
+        if len(after) == len("000") and after.isdigit():
+            return f"a number has no commas; write {_bare(before)}{after}."
+        if before.isdigit() and after.isdigit():
+            return f"decimals stand after a dot; write {_bare(before)}.{_bare(after)}."
     return None
 
 
@@ -226,7 +265,7 @@ def no_rule(words: Sequence[str], at: int, *, after_rule: bool) -> str:
     if key == "TIMEZONE":
         return "TIMEZONE is said once, before all rules; move it there."
     if not after_rule:
-        return _of_another_language(words, at) or _no_start(word)
+        return _of_another_language(words, at) or _no_start(word, words[at + 1])
     if other := no_end(words, at):
         return other
     if key in _PLACES:
@@ -239,8 +278,14 @@ def no_rule(words: Sequence[str], at: int, *, after_rule: bool) -> str:
     return f"{got}; rules go on by {_or(_MODIFIERS)}, and start with {_or(_STARTS)}."
 
 
-def _no_start(word: str) -> str:
+def _no_start(word: str, after: str) -> str:
     got = f"expected a rule, got {said(word)}"
+    if action := _OTHER_ACTIONS.get(word.upper()):
+        return f"{got}; write {action}."
+    if word == "RULE" or word.upper() == "RULE":
+        return "a rule has one name; write what it does after the colon, as REQUIRE item.stock > 0."
+    if after == ":":
+        return f"{got}; a name stands after RULE, so write RULE {_bare(word)}:."
     if likely := _like(word, (*_STARTS, "TIMEZONE")):
         return got + likely
     if word.partition(".")[0] in NAMESPACES:

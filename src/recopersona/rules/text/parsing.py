@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from recopersona.errors import RuleError
 from recopersona.rules.calendar import ends_before
 from recopersona.rules.limits import MOST_RULES, TOO_MANY_RULES, excess_of
 from recopersona.rules.nodes import (
@@ -17,6 +18,7 @@ from recopersona.rules.nodes import (
     Window,
 )
 from recopersona.rules.ruleset import UTC, RuleSet
+from recopersona.rules.text.early import too_early
 from recopersona.rules.text.expressions import OR, SUM, ExpressionReader
 from recopersona.rules.text.literals import (
     check_timezone,
@@ -179,7 +181,10 @@ class _RuleReader(ExpressionReader):
                 self.fail(f"{self.keys[self.at]} is said twice in this rule; write it once.")
             self.at += 1
             said_of_it[what] = read(self)
-        return ACTIONS[key.lower()](name=name, place=place, **said_of_it)
+        found = ACTIONS[key.lower()](name=name, place=place, **said_of_it)
+        if self.too_early is not None:
+            raise RuleError(too_early(found, self.too_early), self.text, self.too_early.place)
+        return found
 
     def rule_name(self) -> str:
         """Read ``name:``."""

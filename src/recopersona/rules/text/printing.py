@@ -130,6 +130,15 @@ def print_expression(expression: Expression) -> str:
     return _written(expression, OR)
 
 
+def printed(node: Expression) -> str:
+    """Write an expression as it would stand in a rule, cut where it is long."""
+    written = print_expression(node)
+    return written if len(written) <= _MOST_PRINTED else f"{written[:_MOST_PRINTED]}..."
+
+
+_MOST_PRINTED = 80
+
+
 def _refuse_excess(*expressions: Expression) -> None:
     problem = excess_of(*expressions)
     if problem is not None:
