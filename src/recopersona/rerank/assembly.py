@@ -166,9 +166,10 @@ class _Task:
 
     def _granted(self, looks: int) -> int:
         """Return how many looks there are: for few pages as many as it takes, else so many."""
-        n_open = self.n - len(set(self.pins[self.met].tolist()))
-        if self.n <= _SHORT and math.perm(self.scores.size, n_open) <= _FEW_PAGES:
-            return LARGE
+        if self.n <= _SHORT:
+            n_open = self.n - len(set(self.pins[self.met].tolist()))
+            if math.perm(self.scores.size, n_open) <= _FEW_PAGES:
+                return LARGE
         return looks * _LONG // max(self.n, _LONG)
 
     def _polish(self) -> int:
