@@ -405,6 +405,31 @@ def test_guards_wait_for_what_may_come_and_only_what_is_far_off_is_told():
     assert found("REQUIRE NOT (item.adult AND item.price > 1000)", "> 1000 is never true")
 
 
+@pytest.mark.parametrize(
+    ("condition", "held"),
+    [
+        ("item.discount <= 20", "item.discount is 0 to 0.3"),
+        ("item.discount BETWEEN -20 AND 20", "item.discount is 0 to 0.3"),
+        ("item.price < 6200", "item.price is 3 to 62"),
+    ],
+)
+def test_a_guard_in_another_unit_lets_everything_pass(condition, held):
+    told = f"{condition} is always true: {held} in the data"
+    assert problems(f"REQUIRE {condition}") == [told]
+    assert problems(f"LIMIT 2 WHERE {condition}") == [told]
+    assert (
+        problems(f"REQUIRE {condition}", made_up_shop(discount=[0.1] * 60, price=[5.0] * 60)) == []
+    )
+
+
+@pytest.mark.parametrize(
+    "condition",
+    ["item.discount <= 0.5", "item.stock >= 0", "item.price <= 100", "item.price BETWEEN 0 AND 99"],
+)
+def test_a_guard_near_the_data_waits_for_what_may_come(condition):
+    assert problems(f"REQUIRE {condition}") == []
+
+
 def test_conditions_that_are_true_of_no_item():
     assert problems("PIN item.adult AT 1", made_up_shop(adult=[False] * 60)) == [
         "item.adult is true of no item in the data"

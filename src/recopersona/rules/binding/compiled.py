@@ -213,12 +213,14 @@ def amount_of(amount: Amount, size: int) -> int:
     --------
     >>> amount_of(2, 10), amount_of(Percent(20), 10), amount_of(Percent(21), 10)
     (2, 2, 3)
-    >>> amount_of(Percent(7), 100)
-    7
+    >>> amount_of(Percent(7), 100), amount_of(Percent(16.1), 1000)
+    (7, 161)
     """
-    if isinstance(amount, Percent):
-        return math.ceil(amount.value * size / 100)  # 7 * 100 / 100 is 7; 0.07 * 100 is more
-    return amount
+    if not isinstance(amount, Percent):
+        return amount
+    share = amount.value * size / 100
+    whole = round(share)  # 16.1 * 1000 / 100 is a hair more than 161
+    return whole if whole and abs(share - whole) < 1e-9 * whole else math.ceil(share)
 
 
 def question_of(one: Compiled) -> Question:

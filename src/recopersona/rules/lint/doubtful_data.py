@@ -178,27 +178,37 @@ def _out_of_range(
     asked = _range_of(inspected, node)
     if asked is None:
         return
-    field, intervals = asked
+    field, inside, outside = asked
     facts = inspected.facts(field)
     if facts is None or facts.low is None or facts.high is None:
         return
-    off = min((_distance(interval, facts) for interval in intervals), default=-1.0)
+    off = min((_distance(interval, facts) for interval in inside), default=-1.0)
+    beyond = min((_distance(interval, facts) for interval in outside), default=-1.0)
     # Where a rule waits for what may come, only what is far off is a slip.
+    far = facts.high - facts.low
     wait = not to_be_met or field.of == "user"
-    if off < 0 or (wait and off <= (facts.high - facts.low or off)):
+    if off >= 0 and not (wait and off <= (far or off)):
+        what = "never true"
+    elif far and beyond > far:
+        what = "always true"
+    else:
         return
     low, high = _in_words(inspected, field, facts)
     held = f"{low} to {high}" if low != high else f"{low} throughout"
     yield Finding(
         number,
-        f"{printed(node)} is never true: {printed(field)} is {held} in the data",
+        f"{printed(node)} is {what}: {printed(field)} is {held} in the data",
         "compare it with a value that occurs; mind the unit",
         node.place,
     )
 
 
-def _range_of(inspected: Inspected, node: Expression) -> tuple[Field, tuple[Interval, ...]] | None:
-    """Return a field and the range that a test asks of it."""
+_Range = tuple[Field, tuple[Interval, ...], tuple[Interval, ...]]
+_OPPOSITE = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "=": "!="}
+
+
+def _range_of(inspected: Inspected, node: Expression) -> _Range | None:
+    """Return a field, the range that a test asks of it, and what is outside of that."""
     zone = inspected.rules.timezone
     match node:
         case Compare(op=op, left=Field() as field, right=bound) if op != "!=":
@@ -208,14 +218,16 @@ def _range_of(inspected: Inspected, node: Expression) -> tuple[Field, tuple[Inte
         case Between(value=Field() as field, low=least, high=most):
             low, high = constant(least, zone), constant(most, zone)
             if isinstance(low, (int, float)) and isinstance(high, (int, float)):
-                return field, between(low, high).intervals or ()
+                outside = (within("<", low).intervals or ()) + (within(">", high).intervals or ())
+                return field, between(low, high).intervals or (), outside
             return None
         case _:
             return None
     kind = inspected.schema.kind(field.of, field.name)
     value = constant(bound, zone)
     if kind in ("number", "time", "duration") and isinstance(value, (int, float)):
-        return field, within(op, value).intervals or ()
+        opposite = within(_OPPOSITE[op], value).intervals or ()
+        return field, within(op, value).intervals or (), opposite
     return None
 
 
