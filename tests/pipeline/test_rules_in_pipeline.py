@@ -12,6 +12,7 @@ from sklearn.base import clone
 import recopersona as rp
 from recopersona.errors import ArtifactError, ParameterError, RuleError, UnmetRuleError
 from recopersona.rules import Exclude, Limit, RuleSet, item
+from tests.rules.eight import TEXT
 
 DAY = 86_400_000
 NOW = 1_782_000_000_000  # 21 June 2026
@@ -56,16 +57,7 @@ def events():
 SHOP = rp.Dataset.from_frames(events(), items=catalogue(), users=customers(), now=NOW)
 TABLE = catalogue().set_index("item_id")
 PARTS = [rp.ItemKNN(k=20), rp.Popularity()]
-EIGHT = """
-RULE in_stock:    REQUIRE item.stock > 0
-RULE no_repeat:   EXCLUDE DID purchase WITHIN 90d
-RULE summer_sale: BOOST item.discount > 0 BY 1.3 DURING 2026-06-01..2026-07-31
-RULE sponsor:     PIN item.sponsored AT 3
-RULE brand_cap:   LIMIT 2 PER item.brand IN TOP 10
-RULE fresh_share: ENSURE 20% WHERE item.age <= 30d
-RULE adult_guard: EXCLUDE item.adult WHEN user.age < 18 IF UNKNOWN APPLY
-RULE price_band:  REQUIRE item.price BETWEEN user.price_lo AND user.price_hi IF UNKNOWN SKIP
-"""
+EIGHT = TEXT.replace("2026-07-01..2026-07-31", "2026-06-01..2026-07-31")
 
 
 def home(rules, shop=SHOP, **options):

@@ -11,20 +11,12 @@ from recopersona.data.interactions import Interactions
 from recopersona.data.query import Query
 from recopersona.rules.binding.bound import BoundRules
 from recopersona.rules.text.parsing import parse_rules
+from tests.rules.eight import TEXT
 
 DAY = 86_400_000
 TODAY = 20_000 * DAY
 
-EIGHT = """
-RULE in_stock:    REQUIRE item.stock > 0
-RULE no_repeat:   EXCLUDE DID purchase WITHIN 90d
-RULE summer_sale: BOOST item.discount > 0 BY 1.3 DURING 2024-10-01..2024-10-31
-RULE sponsor:     PIN item.sponsored AT 3
-RULE brand_cap:   LIMIT 2 PER item.brand IN TOP 10
-RULE fresh_share: ENSURE 20% WHERE item.age <= 30d
-RULE adult_guard: EXCLUDE item.adult WHEN user.age < 18 IF UNKNOWN APPLY
-RULE price_band:  REQUIRE item.price BETWEEN user.price_lo AND user.price_hi IF UNKNOWN SKIP
-"""
+EIGHT = TEXT.replace("2026-07-01..2026-07-31", "2024-10-01..2024-10-31")
 
 
 def day(number):

@@ -14,40 +14,16 @@ from recopersona.data.ranking import Ranking
 from recopersona.errors import DataError, RuleError
 from recopersona.rules import (
     Boost,
-    Ensure,
-    Exclude,
-    Limit,
-    Pin,
     Require,
     RuleSet,
-    did,
     item,
     param,
-    user,
 )  # fmt: skip
 from recopersona.rules.checks.schema import RuleSchema
+from tests.rules.eight import PYTHON
+from tests.rules.eight import TEXT as EIGHT
 
-EIGHT = """
-RULE in_stock:    REQUIRE item.stock > 0
-RULE no_repeat:   EXCLUDE DID purchase WITHIN 90d
-RULE summer_sale: BOOST item.discount > 0 BY 1.3 DURING 2026-07-01..2026-07-31
-RULE sponsor:     PIN item.sponsored AT 3
-RULE brand_cap:   LIMIT 2 PER item.brand IN TOP 10
-RULE fresh_share: ENSURE 20% WHERE item.age <= 30d
-RULE adult_guard: EXCLUDE item.adult WHEN user.age < 18 IF UNKNOWN APPLY
-RULE price_band:  REQUIRE item.price BETWEEN user.price_lo AND user.price_hi IF UNKNOWN SKIP
-"""
-
-IN_PYTHON = [
-    Require(item.stock > 0, name="in_stock"),
-    Exclude(did("purchase", within="90d"), name="no_repeat"),
-    Boost(item.discount > 0, by=1.3, during=("2026-07-01", "2026-07-31"), name="summer_sale"),
-    Pin(item.sponsored, at=3, name="sponsor"),
-    Limit(2, per=item.brand, top=10, name="brand_cap"),
-    Ensure("20%", item.age <= "30d", name="fresh_share"),
-    Exclude(item.adult, when=user.age < 18, unknown="apply", name="adult_guard"),
-    Require(item.price.between(user.price_lo, user.price_hi), unknown="skip", name="price_band"),
-]
+IN_PYTHON = list(PYTHON)
 
 
 def test_text_python_and_json_are_one_set():

@@ -9,17 +9,7 @@ from recopersona.rules import RuleSet
 from recopersona.rules.checks.schema import RuleSchema
 from recopersona.rules.lint.linting import lint_rules
 from recopersona.rules.nodes import Ensure, Flag, Percent, Require
-
-EIGHT = """
-RULE in_stock:    REQUIRE item.stock > 0
-RULE no_repeat:   EXCLUDE DID purchase WITHIN 90d
-RULE summer_sale: BOOST item.discount > 0 BY 1.3 DURING 2026-07-01..2026-07-31
-RULE sponsor:     PIN item.sponsored AT 3
-RULE brand_cap:   LIMIT 2 PER item.brand IN TOP 10
-RULE fresh_share: ENSURE 20% WHERE item.age <= 30d
-RULE adult_guard: EXCLUDE item.adult WHEN user.age < 18 IF UNKNOWN APPLY
-RULE price_band:  REQUIRE item.price BETWEEN user.price_lo AND user.price_hi IF UNKNOWN SKIP
-"""
+from tests.rules.eight import TEXT as EIGHT
 
 END = "2026-07-20"
 
