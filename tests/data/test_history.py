@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from recopersona.data import history as chapter
+from recopersona.data import runs
 from recopersona.data.event import ALL_EVENTS, EVENT_TYPES, event_bits, event_code
 from recopersona.data.history import History
 from recopersona.data.interactions import Interactions
@@ -335,5 +336,5 @@ def test_who_is_renumbered_takes_her_events_along():
 
 @given(st.lists(st.integers(0, 5)))
 def test_counting_sorts_and_keeps_the_order_of_equals(numbers):
-    order = chapter._counted_out(np.array(numbers, np.int32))
+    order = runs._counted_out(np.array(numbers, np.int32))
     assert order.tolist() == np.argsort(np.array(numbers), kind="stable").tolist()
