@@ -1,8 +1,11 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from recopersona.data.dataset import Dataset
+from recopersona.data.event import Event
 from recopersona.errors import RuleError
 from recopersona.rules.checks.checking import check_rules, kind_of
 from recopersona.rules.checks.kinds_together import AMOUNT
@@ -364,3 +367,21 @@ def test_checking_looks_at_no_value(monkeypatch):
     monkeypatch.setattr(RuleSchema, "facts", None)
     monkeypatch.setattr(np, "isnan", None)
     check_rules(parse_rules(EIGHT), SCHEMA)
+
+
+def test_text_and_numbers_are_told_apart_where_the_values_are_known():
+    shelf = pd.DataFrame({
+        "item_id": ["tea"], "brand": ["Moss"], "size": ["36"], "tags": [["new", "hot"]],
+        "maker": pd.Categorical([7]),
+    })  # fmt: skip
+    schema = RuleSchema.of(Dataset.from_frames([Event("anna", "tea")], items=shelf))
+    assert told("REQUIRE item.brand = 3", schema) == (
+        "item.brand holds text, such as 'Moss', and 3 is a number; write \"3\""
+    )
+    assert "3 is a number" in told('REQUIRE item.brand IN ("Moss", 3)', schema)
+    assert "3 is a number" in told("REQUIRE item.tags HAS ANY (3)", schema)
+    assert told('REQUIRE "seven" = item.maker', schema) == (
+        'item.maker holds numbers, such as 7, and "seven" is text; write a number, such as 7'
+    )
+    for fitting in ('item.brand = "Iris"', "item.maker = 8", 'item.size = "37"'):
+        check_rules(parse_rules(f"REQUIRE {fitting}"), schema)

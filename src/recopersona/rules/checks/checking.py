@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from numbers import Real
 from typing import Any, NoReturn
 
 from recopersona.data.event import EVENT_CODES
-from recopersona.errors import RuleError, hint
+from recopersona.errors import RuleError, hint, shown
 from recopersona.rules.checks.advice import (
     LITERALS,
     advice_on_arithmetic,
@@ -248,6 +249,8 @@ class _Checker:
         if node.op in ("=", "!="):
             if not can_be_equal(left, right):
                 self._refuse(node, left, right, node)
+            self._refuse_unlike(node.left, node.right)
+            self._refuse_unlike(node.right, node.left)
         elif not can_be_ordered(left, right):
             self._refuse(node, left, right, node)
         return "flag"
@@ -283,6 +286,7 @@ class _Checker:
                 )
             if not can_be_equal(kind, other):
                 self._refuse(Compare("=", value, member), kind, other, node)
+            self._refuse_unlike(node.value, member)
             if kind == ANY:  # what nobody knows yet takes the kind of the first that is known
                 value, kind = member, other
         return "flag"
@@ -305,6 +309,7 @@ class _Checker:
                 raise _Misfit(
                     f"a set holds text or numbers, but {described(member, other)}", member
                 )
+            self._refuse_unlike(node.value, member)
         return "flag"
 
     def list_of(self, members: Param | Field, kind: str, node: In | Has) -> None:
@@ -354,6 +359,23 @@ class _Checker:
     def _refuse(self, node: Compare, left: str, right: str, whole: Expression) -> NoReturn:
         advice = advice_on_comparison(node, left, right, one_of_several=node is not whole)
         _clash(node, left, right, advice, whole)
+
+    def _refuse_unlike(self, value: Expression, other: Expression) -> None:
+        """Refuse a number where a column holds text, and text where it holds numbers."""
+        if not (isinstance(value, Field) and isinstance(other, (Number, Text))):
+            return
+        held = self.schema.example(value.of, value.name, other.value)
+        wanted_text = isinstance(other, Text)
+        if not isinstance(held, Real if wanted_text else str):
+            return
+        what = "numbers" if wanted_text else "text"
+        instead = shown(held) if wanted_text else printed(Text(printed(other)))
+        raise _Misfit(
+            f"{printed(value)} holds {what}, such as {shown(held)}, and "
+            f"{printed(other)} is {'text' if wanted_text else 'a number'}; write "
+            f"{'a number, such as ' if wanted_text else ''}{instead}",
+            other,
+        )
 
     def _refuse_in_when(self, node: Field | Did) -> NoReturn:
         rule = self.rule_of_when

@@ -190,6 +190,20 @@ class RuleSchema:
         """Return the table of a namespace, or None where only kinds are known."""
         return self._tables.get("item" if of == "seed" else of)
 
+    def example(self, of: str, name: str, wanted: Id) -> Id | None:
+        """Return a value that a column of categories or sets has known: the one wanted, if it has.
+
+        None for other columns, for those that know none, and where only the kind is known.
+        """
+        table = self.table(of)
+        column = None if table is None else table.columns.get(name)
+        if not isinstance(column, (CategoryColumn, SetColumn)) or not len(column.categories):
+            return None
+        if column.categories.index(wanted) >= 0:
+            return wanted
+        first: Id = column.categories.ids[:1].tolist()[0]
+        return first
+
     def facts(self, of: str, name: str) -> Facts | None:
         """Return what a column holds, or None where only its kind is known.
 
