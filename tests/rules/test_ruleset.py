@@ -300,3 +300,9 @@ def test_a_parameter_may_have_any_name():
 def test_no_name_is_what_reports_call_another_rule():
     with pytest.raises(RuleError, match="two rules are called 'rule 2'"):
         RuleSet('RULE "rule 2": REQUIRE item.x; REQUIRE item.y')
+
+
+@pytest.mark.parametrize("part", ["itemope.", "a/", "item", "\0"])
+def test_a_time_zone_of_many_parts_is_looked_up_nowhere(part):
+    with pytest.raises(RuleError, match="unknown time zone"):
+        RuleSet((), timezone="Europe/" + part * 2_000 + "a")

@@ -118,13 +118,17 @@ def is_moment(word: str) -> bool:
 def check_timezone(name: str, text: str | None = None, place: int = -1) -> None:
     """Refuse a zone that is not in the IANA database, or only on some machines."""
     try:
-        if name.startswith(_NOT_OF_ALL_MACHINES):
+        # What is spelt like no zone is not looked up: parts without end would be looked up one by one.
+        if not _ZONE.fullmatch(name) or name.startswith(_NOT_OF_ALL_MACHINES):
             raise ZoneInfoNotFoundError(name)
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         known = (zone for zone in available_timezones() if zone not in _NOT_OF_ALL_MACHINES)
         likely = near(name, known) or "; write one such as 'Europe/Berlin'."
         raise RuleError(f"unknown time zone {shown(name)}{likely}", text, place) from None
+
+
+_ZONE = re.compile(r"[A-Za-z0-9_+-]{1,32}(/[A-Za-z0-9_+-]{1,32}){0,2}")
 
 
 # -- texts -------------------------------------------------------------------------------------
