@@ -118,7 +118,7 @@ def is_moment(word: str) -> bool:
 def check_timezone(name: str, text: str | None = None, place: int = -1) -> None:
     """Refuse a zone that is not in the IANA database, or only on some machines."""
     try:
-        # What is spelt like no zone is not looked up: parts without end would be looked up one by one.
+        # What is spelt like no zone is not looked up: endless parts would each be looked up.
         if not _ZONE.fullmatch(name) or name.startswith(_NOT_OF_ALL_MACHINES):
             raise ZoneInfoNotFoundError(name)
         ZoneInfo(name)
