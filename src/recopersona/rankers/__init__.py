@@ -1,0 +1,1 @@
+"""The learned second stage: what makes good candidates a good page."""

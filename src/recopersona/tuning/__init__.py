@@ -1,0 +1,1 @@
+"""Search over models and their parameters, and know what mattered."""
