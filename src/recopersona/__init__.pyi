@@ -37,6 +37,14 @@ from recopersona.evaluation.splits.per_user import leave_one_out as leave_one_ou
 from recopersona.evaluation.splits.per_user import split_at_random as split_at_random
 from recopersona.evaluation.splits.per_user import split_last as split_last
 from recopersona.evaluation.splits.split import Split as Split
+from recopersona.evaluation.splits.splitters import ColdItemSplitter as ColdItemSplitter
+from recopersona.evaluation.splits.splitters import ColdUserSplitter as ColdUserSplitter
+from recopersona.evaluation.splits.splitters import LastSplitter as LastSplitter
+from recopersona.evaluation.splits.splitters import LeaveOneOutSplitter as LeaveOneOutSplitter
+from recopersona.evaluation.splits.splitters import PairKFold as PairKFold
+from recopersona.evaluation.splits.splitters import RandomSplitter as RandomSplitter
+from recopersona.evaluation.splits.splitters import TimeSplitter as TimeSplitter
+from recopersona.evaluation.splits.splitters import UserKFold as UserKFold
 from recopersona.events.bots import Bots as Bots
 from recopersona.events.catalogue import read_catalogue as read_catalogue
 from recopersona.events.cleaning import Cleaner as Cleaner

@@ -109,7 +109,7 @@ def prove_cold_items(split: Split, since: int | None = None) -> None:
     """Raise AssertionError if training has an event of a held-out item, or one from the cut on."""
     known = np.intersect1d(split.test.log.items, split.train.log.items)
     if len(known):
-        item = split.test.items.ids[known[0]]
+        item = split.test.items.ids[known[:1]].tolist()[0]
         raise AssertionError(f"{split.name}: training has an event of the held-out item {item!r}")
     if since is not None:
         prove_by_time(split, since)

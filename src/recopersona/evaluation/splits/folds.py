@@ -8,12 +8,14 @@ import numpy as np
 
 from recopersona.base.parameters import check, generator, seed, whole
 from recopersona.data.dataset import Dataset
+from recopersona.data.types import Array
 from recopersona.errors import DataError
 from recopersona.evaluation.splits.held_out_users import (
     BY,
     ask_of,
     chosen_by,
     prove_held_out_users,
+    prove_unknown_users,
     who_can_be_asked,
 )
 from recopersona.evaluation.splits.per_user import prove_by_pair
@@ -114,14 +116,7 @@ def k_fold_users(
     draw, by = generator(random_state), chosen_by(dataset, by, "k_fold_users")
     found = ask_of(dataset, test, by, draw)
     able = who_can_be_asked(dataset, found)
-    if len(able) < k:
-        raise DataError(
-            f"k_fold_users: {k} folds need at least {k} users with two events, got {len(able)}; "
-            "choose a smaller k."
-        )
-    group = np.full(len(dataset.users), -1)
-    group[draw.permutation(able)] = np.arange(len(able)) % k
-    fold = group[dataset.log.users]
+    fold = _group_of_each_event(dataset, able, k, draw, "k_fold_users", " with two events")
     left_out = {"users_with_too_few_events": len(np.unique(dataset.log.users)) - len(able)}
     fix = "k_fold_users: a fold has nothing to learn from or to find, choose another k"
     splits = []
@@ -131,3 +126,32 @@ def k_fold_users(
         splits.append(cut.split(dataset, fix))
         prove_held_out_users(splits[-1], by)
     return splits
+
+
+def user_groups(dataset: Dataset, k: int, random_state: Any) -> list[Split]:
+    """Hold out each of ``k`` equal groups of users in turn, of whom nothing is told."""
+    check_dataset(dataset, "UserKFold")
+    users = np.unique(dataset.log.users)
+    draw = generator(random_state)
+    fold = _group_of_each_event(dataset, users, k, draw, "UserKFold", "")
+    fix = "UserKFold: a fold has nothing to learn from or to find, choose a smaller n_splits"
+    splits = []
+    for f in range(k):
+        cut = Cut(fold != f, fold == f, f"strangers {f + 1} of {k}")
+        splits.append(cut.split(dataset, fix))
+        prove_unknown_users(splits[-1])
+    return splits
+
+
+def _group_of_each_event(
+    dataset: Dataset, users: Array, k: int, draw: np.random.Generator, owner: str, kind: str
+) -> Array:
+    """Put some users into k groups, and return the group of each event, -1 of the others."""
+    if len(users) < k:
+        raise DataError(
+            f"{owner}: {k} folds need at least {k} users{kind}, got {len(users)}; "
+            "choose fewer folds."
+        )
+    group = np.full(len(dataset.users), -1)
+    group[draw.permutation(users)] = np.arange(len(users)) % k
+    return group[dataset.log.users]

@@ -114,7 +114,7 @@ def prove_unknown_users(split: Split) -> None:
     """Raise AssertionError if training has a row of a user of the test part."""
     known = np.intersect1d(split.test.log.users, split.train.log.users)
     if len(known):
-        user = split.test.users.ids[known[0]]
+        user = split.test.users.ids[known[:1]].tolist()[0]
         raise AssertionError(f"{split.name}: training has a row of the held-out user {user!r}")
 
 

@@ -176,7 +176,7 @@ def prove_earlier(split: Split, known: Dataset) -> None:
     np.maximum.at(last, before.users, before.timestamp)
     np.minimum.at(first, test.users, test.timestamp)
     if (last > first).any():
-        user = known.users.ids[np.argmax(last > first)]
+        user = known.users.ids[last > first].tolist()[0]
         where = "a training event" if known is split.train else "a known event"
         raise AssertionError(f"{split.name}: {user!r} has {where} after a held-out one")
 
@@ -196,7 +196,7 @@ def prove_one_left_out(split: Split) -> None:
     wrong = np.bincount(new >> 32, minlength=len(split.test.users)) != 1
     wrong[np.setdiff1d(np.arange(len(wrong)), split.test.log.users)] = False
     if wrong.any():
-        user = split.test.users.ids[np.argmax(wrong)]
+        user = split.test.users.ids[wrong].tolist()[0]
         raise AssertionError(f"{split.name}: {user!r} has not one new item held out")
 
 
@@ -204,7 +204,7 @@ def prove_known_users(split: Split) -> None:
     """Raise AssertionError if a held-out user has nothing in training."""
     alone = np.setdiff1d(split.test.log.users, split.train.log.users)
     if len(alone):
-        user = split.test.users.ids[alone[0]]
+        user = split.test.users.ids[alone[:1]].tolist()[0]
         raise AssertionError(f"{split.name}: nothing of {user!r} is in training")
 
 
