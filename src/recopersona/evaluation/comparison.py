@@ -16,10 +16,10 @@ from recopersona.data.types import Array
 from recopersona.errors import DataError, ParameterError, hint
 from recopersona.evaluation.bootstrap import Resampling
 from recopersona.evaluation.evaluate import METRICS
-from recopersona.evaluation.metrics import Asked, asked_metrics
+from recopersona.evaluation.metrics import Asked
 from recopersona.evaluation.power import Spread
 from recopersona.evaluation.randomization import holm, randomization_p
-from recopersona.evaluation.results import Results, Values, named_models, results_of
+from recopersona.evaluation.results import Results, Values, asked_of, named_models, results_of
 from recopersona.evaluation.splits import Split
 from recopersona.evaluation.tables import segment_table, table_of, with_attributes
 
@@ -102,7 +102,7 @@ def compare(
     check(effect, real(above=0), "compare", "effect")
     check(n_draws, whole(at_least=1), "compare", "n_draws")
     named = named_models(models, "compare")
-    _check_comparable(named, against, asked_metrics(metrics, k))
+    _check_comparable(named, against, asked_of("compare", k, metrics))
     results = results_of(
         "compare",
         named,
@@ -219,10 +219,11 @@ class Comparison:
     @cached_property
     def segments(self) -> pd.DataFrame:
         """Every segment's metric and gain, with intervals."""
-        if self._results.segments is None:
+        segments = self._results.segments
+        if segments is None:
             raise ParameterError("there are no segments; name some: compare(..., by='activity').")
         against = 0 if self.against is None else self.models.index(self.against)
-        return segment_table(self._results, self._resampling, [self.metric], against)
+        return segment_table(self._results, segments, self._resampling, [self.metric], against)
 
     def power(self, effect: float = 0.03) -> pd.Series:
         """Return how likely each pair's difference would be found if it were as large as this.

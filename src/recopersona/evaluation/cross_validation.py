@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from typing import Any
 
@@ -19,7 +20,7 @@ from recopersona.evaluation.trial import Failure, Job, Trial
 
 
 def cross_validate(
-    model: Recommender,
+    model: Any,
     splits: Any,
     *,
     data: Any = None,
@@ -84,7 +85,7 @@ def cross_validate(
     rows = [_row(trial, job) for trial, job in zip(trials, jobs, strict=True)]
     names = [fold.name for fold in folds]
     table = pd.DataFrame(rows, index=pd.Index(names, name="fold"))
-    table.attrs["counts"] = {fold.name: dict(job.task.counts) for fold, job in zip(folds, jobs)}
+    table.attrs["counts"] = {job.split.name: dict(job.task.counts) for job in jobs}
     failed = {
         name: trial.words
         for name, trial in zip(names, trials, strict=True)
@@ -119,10 +120,13 @@ def _folds(splits: Any, data: Any) -> list[Split]:
         )
     dataset = as_dataset(data)
     frame = _frame_of(dataset) if isinstance(data, Dataset) else data
-    users = dataset.log.users
+    with warnings.catch_warnings():
+        # Who does not cut by groups says so; who does cuts by users.
+        warnings.filterwarnings("ignore", "The groups parameter is ignored")
+        cuts = list(splits.split(frame, None, groups=dataset.log.users))
     parts = [
         Split(dataset.take(train), dataset.take(test), f"{type(splits).__name__} {number}")
-        for number, (train, test) in enumerate(splits.split(frame, None, groups=users), 1)
+        for number, (train, test) in enumerate(cuts, 1)
     ]
     for part in parts:
         if not len(part.train.interactions):
@@ -133,7 +137,10 @@ def _folds(splits: Any, data: Any) -> list[Split]:
 def _frame_of(dataset: Dataset) -> pd.DataFrame:
     """Return the log as the frame that a splitter cuts."""
     log = dataset.log
-    columns = {"user_id": dataset.users.ids[log.users], "item_id": dataset.items.ids[log.items]}
+    columns: dict[str, Any] = {
+        "user_id": dataset.users.ids[log.users],
+        "item_id": dataset.items.ids[log.items],
+    }
     if log.timestamp is not None:
         columns["timestamp"] = from_ms(log.timestamp)
     return pd.DataFrame(columns)

@@ -129,10 +129,10 @@ def evaluate(
         n_jobs=n_jobs,
         progress=progress,
     )
-    if by is None:
+    if results.segments is None:
         return table_of(results, resampling)
     if not results.labels:
         raise ParameterError(
             "evaluate: by needs a metric that has a value per user, such as 'ndcg'."
         )
-    return segment_table(results, resampling, results.labels)
+    return segment_table(results, results.segments, resampling, results.labels)

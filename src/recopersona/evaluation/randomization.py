@@ -19,7 +19,7 @@ Values = NDArray[np.float64]
 
 
 def randomization_p(differences: Values, n_draws: int, random_state: Any) -> Values:
-    r"""Return how likely a difference at least this large is if each user's two values were swapped.
+    r"""Return how likely so large a difference is if each user's two values are swapped at random.
 
     If the models are equally good, then who of the two gave a user which value is chance: every
     difference :math:`d_u` could as well have had the other sign. With random signs

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextvars import copy_context
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -96,13 +97,18 @@ def results_of(
 
 def jobs_of(owner: str, splits: Sequence[Split], k: Any, metrics: Any, seen: Any) -> list[Job]:
     """Check what is to be measured, and find out what there is to find on every split."""
-    cut_offs = list(k) if _is_many(k) else [k]
-    for cut_off in cut_offs:
-        check(cut_off, whole(at_least=1), owner, "k")
-    asked = asked_metrics(metrics, cut_offs)
+    asked = asked_of(owner, k, metrics)
     if not isinstance(seen, str) and isinstance(seen, Iterable):
         seen = tuple(seen)
     return [Job(one, relevant_items(one, seen), Known(one.train), asked, seen) for one in splits]
+
+
+def asked_of(owner: str, k: Any, metrics: Any) -> tuple[Asked, ...]:
+    """Check cut-offs and metrics."""
+    cut_offs = list(k) if _is_many(k) else [k]
+    for cut_off in cut_offs:
+        check(cut_off, whole(at_least=1), owner, "k")
+    return asked_metrics(metrics, cut_offs)
 
 
 def run_trials(
@@ -115,10 +121,10 @@ def run_trials(
 ) -> dict[str, list[Trial | Failure]]:
     """Try every model on every split, ``n_jobs`` of them at once; return models in their order.
 
-    Threads, not processes: kernels and BLAS let go of the interpreter, training data are there once
-    for all, and a model of a notebook need not be sent anywhere. A trial keeps values and drops the
-    model, so no more than ``n_jobs`` fitted models are alive. BLAS works with one thread throughout:
-    with more, another model that starts or ends would change how sums are rounded.
+    Threads, not processes: kernels and BLAS let go of the interpreter, the training data are there
+    once for all, and a model of a notebook need not be sent anywhere. A trial keeps values and
+    drops the model, so no more than ``n_jobs`` fitted models are alive. BLAS works with one thread
+    throughout: with more, a model that begins or ends would change how another's sums are rounded.
     """
     check(errors, one_of("raise", "record"), owner, "errors")
     check(n_jobs, MANY, owner, "n_jobs")
@@ -136,11 +142,9 @@ def run_trials(
                 raise
             return Failure(f"{type(problem).__name__}: {problem}")
 
-    found: dict[tuple[str, int], Trial | Failure] = {}
     with one_blas_thread():
         done = _one_by_one(attempt, pairs) if alone else _at_once(attempt, pairs, n_jobs)
-        for pair, trial in watch(done, "evaluating", len(pairs)):
-            found[pair] = trial
+        found = dict(watch(done, "evaluating", len(pairs)))
     return {name: [found[name, job] for job in range(len(jobs))] for name in named}
 
 
@@ -158,7 +162,7 @@ def _at_once(attempt: Attempt, pairs: Sequence[tuple[str, int]], n_jobs: int) ->
     with ThreadPoolExecutor(n_jobs, "recopersona-trial") as pool:
         running: dict[Future[Any], tuple[str, int]] = {
             # A limit on threads holds for the trials of whoever set it.
-            pool.submit(copy_context().run, attempt, *pair): pair
+            pool.submit(copy_context().run, partial(attempt, *pair)): pair
             for pair in pairs
         }
         try:

@@ -84,7 +84,7 @@ def _by_activity(train: Dataset, user_ids: Sequence[Id]) -> Array:
 
 
 def _by_column(name: str, split: Split, user_ids: Sequence[Id]) -> Array:
-    """Read a user column: of the held-out part, which knows all who are asked about, or training's."""
+    """Read a user column: of the held-out part, which knows all users asked about, or training."""
     for part in (split.test, split.train):
         if name in part.user_features:
             column = part.user_features.column(name)

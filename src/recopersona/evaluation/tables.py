@@ -27,7 +27,7 @@ def table_of(results: Results, resampling: Resampling) -> pd.DataFrame:
         shown |= {name: columns[name] for name in _names(one.label) if name in columns}
     shown |= {name: values for name, values in columns.items() if " gain" in name}
     shown["users"] = results.n_users
-    shown |= {name: results.costs[name].to_numpy() for name in results.costs}
+    shown |= {str(name): costs.to_numpy() for name, costs in results.costs.items()}
     table = pd.DataFrame(shown, index=pd.Index(results.models, name="model"))
     table = table.reindex([*results.models, *results.failed])
     table["users"] = results.n_users
@@ -35,17 +35,20 @@ def table_of(results: Results, resampling: Resampling) -> pd.DataFrame:
 
 
 def segment_table(
-    results: Results, resampling: Resampling, labels: Sequence[str], against: int = 0
+    results: Results,
+    segments: Array,
+    resampling: Resampling,
+    labels: Sequence[str],
+    against: int = 0,
 ) -> pd.DataFrame:
     """Return a row per segment and model: its users, metrics and gains over one of the models.
 
     Users of a segment are resampled among themselves. Of several splits, a user is in the segment
     that each split says, so the users of all segments may be more than there are users.
     """
-    assert results.segments is not None
     frames = {}
-    for name in in_order(results.segments):
-        rows = np.flatnonzero(results.segments == name)
+    for name in in_order(segments):
+        rows = np.flatnonzero(segments == name)
         values = {label: results.values[label][:, rows] for label in labels}
         gains = _gains(values[labels[0]], against)
         columns = _with_intervals(
@@ -76,7 +79,8 @@ def _columns(results: Results) -> dict[str, Values]:
 
 
 def _gains(values: Values, against: int = 0) -> Values:
-    return values - values[against]
+    gains: Values = values - values[against]
+    return gains
 
 
 def _names(label: str) -> tuple[str, str, str]:

@@ -127,7 +127,8 @@ def _are_equal(scores: Floats) -> Mask:
     """Tell the answers of several items that all have one score."""
     several = (~np.isnan(scores)).sum(axis=1) > 1
     # Unlike nanmin, fmin says nothing where there is nothing.
-    return several & (np.fmin.reduce(scores, axis=1) == np.fmax.reduce(scores, axis=1))
+    equal: Mask = several & (np.fmin.reduce(scores, axis=1) == np.fmax.reduce(scores, axis=1))
+    return equal
 
 
 def _is_impersonal(lists: Indices, scores: Floats) -> bool:
