@@ -114,7 +114,7 @@ def test_the_table_is_that_of_evaluate(found, split):
 
 
 def test_what_is_better_beyond_luck_is_told_in_words(found):
-    assert found.differences["different"].tolist() == [True, False, True]
+    assert found.differences["different"].tolist() == [True, False, False]
     words = repr(found)
     assert "ItemKNN 2 and Popularity are not told apart" in words
     assert "ItemKNN is better than Popularity: +" in words
