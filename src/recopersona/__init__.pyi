@@ -28,6 +28,9 @@ from recopersona.data.interactions import Interactions as Interactions
 from recopersona.data.query import Query as Query
 from recopersona.data.ranking import Ranking as Ranking
 from recopersona.datasets.synthetic import synthetic_shop as synthetic_shop
+from recopersona.evaluation.comparison import Comparison as Comparison
+from recopersona.evaluation.comparison import compare as compare
+from recopersona.evaluation.cross_validation import cross_validate as cross_validate
 from recopersona.evaluation.evaluate import evaluate as evaluate
 from recopersona.evaluation.lists import score_lists as score_lists
 from recopersona.evaluation.rule_costs import simulate_rules as simulate_rules
