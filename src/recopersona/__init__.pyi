@@ -12,6 +12,10 @@ from recopersona.base.parameters import switch as switch
 from recopersona.base.parameters import whole as whole
 from recopersona.base.part import Part as Part
 from recopersona.base.recommender import Recommender as Recommender
+from recopersona.base.searching import choice as choice
+from recopersona.base.searching import real_range as real_range
+from recopersona.base.searching import search_space as search_space
+from recopersona.base.searching import whole_range as whole_range
 from recopersona.base.stage import Stage as Stage
 from recopersona.data.dataset import Dataset as Dataset
 from recopersona.data.decision import Decision as Decision

@@ -11,6 +11,7 @@ from recopersona.base.online import counted_weight
 from recopersona.base.parameters import check, generator, param, real, seed, whole
 from recopersona.base.progress import progress
 from recopersona.base.recommender import require_array
+from recopersona.base.searching import real_range, whole_range
 from recopersona.data.dataset import Dataset
 from recopersona.data.growing import with_room
 from recopersona.data.interactions import Interactions
@@ -113,11 +114,13 @@ class ALS(InnerProduct):
     'ALS'
     """
 
-    factors: int = param(whole(at_least=1), default=64)
-    reg: float = param(real(at_least=0), default=0.1)
+    factors: int = param(whole(at_least=1), default=64, search=whole_range(16, 256, log=True))
+    reg: float = param(real(at_least=0), default=0.1, search=real_range(1e-3, 10, log=True))
     alpha: float = param(real(above=0), default=1.0)
-    unobserved_weight: float = param(real(above=0), default=0.2)
-    reg_exponent: float = param(real(at_least=0, at_most=1), default=0.5)
+    unobserved_weight: float = param(
+        real(above=0), default=0.2, search=real_range(0.01, 1, log=True)
+    )
+    reg_exponent: float = param(real(at_least=0, at_most=1), default=0.5, search=real_range(0, 1))
     iterations: int = param(whole(at_least=1), default=10)
     random_state: Any = param(seed(), default=0)
 

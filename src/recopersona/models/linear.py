@@ -12,6 +12,7 @@ from recopersona.base.memory import memory, require_memory
 from recopersona.base.parameters import check, optional, param, real, switch, whole
 from recopersona.base.progress import progress
 from recopersona.base.recommender import NO_OPINION, require_array
+from recopersona.base.searching import real_range
 from recopersona.data.dataset import Dataset
 from recopersona.data.types import Array, Floats, Indices
 from recopersona.errors import DataError
@@ -90,8 +91,8 @@ class EASE(ItemToItem):
     0   honey     1    0.5   EASE
     """
 
-    reg: float = param(real(above=0), default=200.0)
-    dropout: float = param(real(at_least=0, at_most=0.99), default=0.0)
+    reg: float = param(real(above=0), default=200.0, search=real_range(5, 5_000, log=True))
+    dropout: float = param(real(at_least=0, at_most=0.99), default=0.0, search=real_range(0, 0.8))
     max_memory: Any = param(optional(memory()), default=None)
 
     def _fit(self, dataset: Dataset) -> None:
