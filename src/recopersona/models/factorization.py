@@ -23,6 +23,7 @@ from recopersona.base.parameters import (
 from recopersona.base.progress import progress
 from recopersona.base.quality import held_out_ndcg
 from recopersona.base.recommender import as_dataset, listed, require_array
+from recopersona.base.searching import real_range, whole_range
 from recopersona.data.dataset import Dataset
 from recopersona.data.event import RETURN
 from recopersona.data.growing import with_room
@@ -152,12 +153,12 @@ class Factorization(InnerProduct):
     (5, True)
     """
 
-    factors: int = param(whole(at_least=1), default=64)
+    factors: int = param(whole(at_least=1), default=64, search=whole_range(16, 256, log=True))
     loss: str = param(one_of(*LOSSES), default="bpr")
-    learning_rate: float = param(real(above=0), default=0.5)
-    reg: float = param(real(at_least=0), default=0.01)
+    learning_rate: float = param(real(above=0), default=0.5, search=real_range(0.05, 1, log=True))
+    reg: float = param(real(at_least=0), default=0.01, search=real_range(1e-4, 0.1, log=True))
     negatives: int | None = param(optional(whole(at_least=1)), default=None)
-    epochs: int = param(whole(at_least=1), default=20)
+    epochs: int = param(whole(at_least=1), default=20, search=whole_range(5, 60, log=True))
     optimizer: str = param(one_of("adagrad", "sgd"), default="adagrad")
     patience: int = param(whole(at_least=1), default=3)
     random_state: Any = param(seed(), default=0)

@@ -11,6 +11,7 @@ import pandas as pd
 from recopersona.base.described import Described
 from recopersona.base.parameters import check, one_of, param, real, switch, whole
 from recopersona.base.recommender import require_array
+from recopersona.base.searching import real_range
 from recopersona.data.feature_table import FeatureTable
 from recopersona.data.ids import UNKNOWN
 from recopersona.data.query import Query
@@ -110,7 +111,7 @@ class HybridFactorization(Described, Factorization):
     loss: str = param(one_of(*LOSSES), default="logistic")
     identity: bool = param(switch(), default=True)
     feature_reg: float = param(real(above=0), default=1.0)
-    prior_events: float = param(real(above=0), default=20.0)
+    prior_events: float = param(real(above=0), default=20.0, search=real_range(2, 200, log=True))
     item_encoder: AttributeEncoder | None = param(ENCODER, default=None)
     user_encoder: AttributeEncoder | None = param(ENCODER, default=None)
 

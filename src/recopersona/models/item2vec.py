@@ -9,6 +9,7 @@ import numpy as np
 from recopersona.base.parameters import check, generator, param, real, seed, whole
 from recopersona.base.progress import progress
 from recopersona.base.recommender import require_array
+from recopersona.base.searching import real_range, whole_range
 from recopersona.data.dataset import Dataset
 from recopersona.data.growing import with_room
 from recopersona.data.types import Array, Floats, Indices
@@ -94,13 +95,13 @@ class Item2Vec(VisitVectors):
     """
 
     factors: int = param(whole(at_least=1), default=100)
-    window: int = param(whole(at_least=1), default=5)
+    window: int = param(whole(at_least=1), default=5, search=whole_range(2, 10))
     negatives: int = param(whole(at_least=0), default=10)
-    power: float = param(real(at_least=-2, at_most=2), default=0.0)
-    sample: float = param(real(above=0), default=1e-2)
-    fading: float = param(real(at_least=0, at_most=1), default=0.7)
+    power: float = param(real(at_least=-2, at_most=2), default=0.0, search=real_range(-1, 1))
+    sample: float = param(real(above=0), default=1e-2, search=real_range(1e-4, 0.1, log=True))
+    fading: float = param(real(at_least=0, at_most=1), default=0.7, search=real_range(0.3, 1))
     learning_rate: float = param(real(above=0), default=0.3)
-    epochs: int = param(whole(at_least=1), default=15)
+    epochs: int = param(whole(at_least=1), default=15, search=whole_range(5, 60, log=True))
     random_state: Any = param(seed(), default=0)
 
     # -- learning in passes ------------------------------------------------------------------

@@ -186,11 +186,11 @@ class UserKNN(OnlineRecommender):
     0   honey     1  1.414214  UserKNN
     """
 
-    k: int = param(whole(at_least=1), default=100)
-    weighting: str = param(one_of(*WEIGHTINGS), default="tfidf")
+    k: int = param(whole(at_least=1), default=100, search=whole_range(20, 1_000, log=True))
+    weighting: str = param(one_of(*WEIGHTINGS), default="tfidf", search=choice(*WEIGHTINGS))
     similarity: str = param(one_of(*SIMILARITIES), default="cosine")
-    asymmetry: float = param(real(at_least=0, at_most=1), default=0.5)
-    shrink: float = param(real(at_least=0), default=0.0)
+    asymmetry: float = param(real(at_least=0, at_most=1), default=0.5, search=real_range(0.2, 0.8))
+    shrink: float = param(real(at_least=0), default=0.0, search=real_range(0, 100))
 
     def _fit(self, dataset: Dataset) -> None:
         by_user = dataset.matrix()

@@ -10,6 +10,7 @@ import numpy as np
 from recopersona.base.parameters import check, generator, param, real, seed, whole
 from recopersona.base.progress import progress
 from recopersona.base.recommender import require_array
+from recopersona.base.searching import real_range, whole_range
 from recopersona.data.dataset import Dataset
 from recopersona.data.growing import with_room
 from recopersona.data.types import Floats, Indices
@@ -116,13 +117,15 @@ class SessionFactors(VisitVectors):
     ['oil']
     """
 
-    factors: int = param(whole(at_least=1), default=128)
-    temperature: float = param(real(at_least=0.03), default=0.11)
+    factors: int = param(whole(at_least=1), default=128, search=whole_range(64, 256, log=True))
+    temperature: float = param(
+        real(at_least=0.03), default=0.11, search=real_range(0.06, 0.25, log=True)
+    )
     window: int = param(whole(at_least=1), default=20)
-    dropout: float = param(real(at_least=0, at_most=0.9), default=0.2)
+    dropout: float = param(real(at_least=0, at_most=0.9), default=0.2, search=real_range(0, 0.6))
     negatives: int = param(whole(at_least=1), default=2048)
-    learning_rate: float = param(real(above=0), default=1.0)
-    epochs: int = param(whole(at_least=1), default=4)
+    learning_rate: float = param(real(above=0), default=1.0, search=real_range(0.3, 3, log=True))
+    epochs: int = param(whole(at_least=1), default=4, search=whole_range(2, 10))
     random_state: Any = param(seed(), default=0)
 
     _n_kinds = N_KINDS
