@@ -42,7 +42,7 @@ class HybridFactorization(Described, Factorization):
 
     Parameters
     ----------
-    factors, learning_rate, reg, negatives, epochs, optimizer, patience, random_state
+    factors, learning_rate, reg, negatives, epochs, optimizer, random_state
         See `Factorization`; ``reg`` draws the :math:`\delta` towards 0.
     loss : "bpr", "warp", "logistic" or "squared"
     identity : bool
@@ -65,7 +65,7 @@ class HybridFactorization(Described, Factorization):
         bias; row 0 is the constant feature.
     user_counts_, item_counts_ : float32 (n_users,), (n_items,)
         How many events taught each.
-    mean_, history_
+    mean_
         See `Factorization`.
 
     Notes
@@ -218,13 +218,6 @@ class HybridFactorization(Described, Factorization):
         moved[:, -1] *= kept[:, 1]
         drawn: Floats = priors + moved
         return drawn
-
-    def _copied(self) -> list[Array]:
-        return [*super()._copied(), self.user_map_.embeddings_, self.item_map_.embeddings_]
-
-    def _restore(self, tables: list[Array]) -> None:
-        *own, self.user_map_.embeddings_, self.item_map_.embeddings_ = tables
-        super()._restore(own)
 
     def _own_parts(self) -> tuple[Floats, Floats]:
         priors = self.user_map_.vectors(np.arange(len(self.user_factors_)))

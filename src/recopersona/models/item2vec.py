@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from recopersona.base.parameters import check, generator, param, real, seed, whole
-from recopersona.base.progress import progress
 from recopersona.base.recommender import require_array
 from recopersona.base.searching import real_range, whole_range
 from recopersona.data.dataset import Dataset
@@ -115,15 +114,14 @@ class Item2Vec(VisitVectors):
         self.inputs_: Floats = _first_vectors(self.seed_, n_items, self.factors)
         self.inputs_[clicks == 0] = 0
         self.outputs_: Floats = np.zeros((n_items, self.factors), np.float32)
-        self._descend(visits, _kept(clicks, self.sample))
         with np.errstate(divide="ignore"):
             weights = np.log(self.fading ** np.arange(TRAIL))
         self._keep_weights(weights[None, :].astype(np.float32))
-        self._keep_items(_of_length_1(self.inputs_))
+        self._descend(visits, _kept(clicks, self.sample))
 
     def _descend(self, visits: Visits, kept: Floats) -> None:
         rates = np.linspace(1, _LEAST_RATE, self.epochs + 1) * self.learning_rate
-        for epoch in progress(range(self.epochs), type(self).__name__):
+        for epoch in self._passes(self.epochs, self._publish):
             random = np.random.default_rng([self.seed_, epoch])
             key = int(random.integers(_WORD))
             learn_visits(
@@ -131,6 +129,9 @@ class Item2Vec(VisitVectors):
                 random.permutation(len(visits)), kept, self.shares_, self.aliases_, self.window,
                 self.negatives, rates[epoch], rates[epoch + 1], key, 0, len(visits),
             )  # fmt: skip
+
+    def _publish(self) -> None:
+        self._keep_items(_of_length_1(self.inputs_))
 
     # -- learning event by event -------------------------------------------------------------
 

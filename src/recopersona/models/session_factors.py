@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from recopersona.base.parameters import check, generator, param, real, seed, whole
-from recopersona.base.progress import progress
 from recopersona.base.recommender import require_array
 from recopersona.base.searching import real_range, whole_range
 from recopersona.data.dataset import Dataset
@@ -82,8 +81,6 @@ class SessionFactors(VisitVectors):
         The squared lengths of gradients so far, for Adagrad.
     counts_ : int64 (n_items,)
         Clicks that were fitted, on items that have a vector.
-    history_ : list of dict
-        For each epoch its number and the mean ``loss``.
 
     Notes
     -----
@@ -144,9 +141,7 @@ class SessionFactors(VisitVectors):
         self.item_factors_: Floats = self._start(visits, n_items)
         clicks = np.bincount(visits.items, minlength=n_items)
         self.counts_ = np.where(self.item_factors_.any(axis=1), clicks, 0).astype(np.int64)
-        self.history_: list[dict[str, float]] = []
         self._descend(samples)
-        self._keep_items(self.item_factors_)
 
     def _start(self, visits: Visits, n_items: int) -> Floats:
         """Draw a vector for every item that comes before or after another."""
@@ -167,7 +162,7 @@ class SessionFactors(VisitVectors):
         movers = Adam(self.weights_), Adam(self.repeats_)
         n_steps = -(-n // size)
         with one_blas_thread():
-            for epoch in progress(range(self.epochs if n else 0), type(self).__name__):
+            for epoch in self._passes(self.epochs if n else 0, self._publish):
                 random = np.random.default_rng([self.seed_, epoch])
                 order, loss = random.permutation(n), 0.0
                 for step in range(n_steps):
@@ -180,7 +175,10 @@ class SessionFactors(VisitVectors):
                     loss += lesson.loss
                     movers[0].step(lesson.shift / len(chosen), left * _WEIGHT_RATE)
                     movers[1].step(lesson.lift / len(chosen), left * _BONUS_RATE)
-                self.history_.append({"epoch": epoch + 1, "loss": loss / n})
+                self._tell(loss=loss / n)
+
+    def _publish(self) -> None:
+        self._keep_items(self.item_factors_)
 
     def _tables(self) -> Tables:
         columns = vars(self).get("_columns")
