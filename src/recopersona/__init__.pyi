@@ -29,6 +29,7 @@ from recopersona.data.query import Query as Query
 from recopersona.data.ranking import Ranking as Ranking
 from recopersona.datasets.synthetic import synthetic_shop as synthetic_shop
 from recopersona.evaluation.evaluate import evaluate as evaluate
+from recopersona.evaluation.lists import score_lists as score_lists
 from recopersona.evaluation.rule_costs import simulate_rules as simulate_rules
 from recopersona.evaluation.splits import k_fold as k_fold
 from recopersona.evaluation.splits import split_by_time as split_by_time

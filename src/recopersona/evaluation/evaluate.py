@@ -21,11 +21,10 @@ from recopersona.data.query import Query
 from recopersona.data.types import Array, Id
 from recopersona.errors import ParameterError
 from recopersona.evaluation.bootstrap import bootstrap_means
-from recopersona.evaluation.metrics import OVERALL, PER_USER, Judged, metric_names
+from recopersona.evaluation.metrics import OVERALL, PER_USER, Judged, measure, metric_names
 from recopersona.evaluation.relevance import Relevant, relevant_items
 from recopersona.evaluation.splits import Split
 from recopersona.kernels.blocks import cut
-from recopersona.kernels.metrics import mark_hits
 
 METRICS = ("ndcg", "recall", "map", "mrr", "hit_rate", "coverage", "novelty")
 """What is measured unless other metrics are named."""
@@ -201,22 +200,13 @@ def _trial(
         for row, ranking in enumerate(fitted.rank_many(queries, k, seen=seen), start):
             lists[row, : len(ranking)] = ranking.items
     answered = perf_counter()
-    judged = _judged(lists, split, task)
+    found = measure(Judged.of(lists, split, task), metrics, k)
     return _Trial(
         asked - started,
         answered - asked,
-        {name: PER_USER[name](judged) for name in metrics if name in PER_USER},
-        {name: OVERALL[name](judged) for name in metrics if name in OVERALL},
+        {label.partition("@")[0]: values for label, values in found.per_user.items()},
+        {label.partition("@")[0]: value for label, value in found.overall.items()},
     )
-
-
-def _judged(lists: Array, split: Split, task: Relevant) -> Judged:
-    hits = np.empty(lists.shape, dtype=np.bool_)
-    mark_hits(hits, lists, task.bounds, task.items)
-    rows = split.train.interactions
-    owned = rows.to_csr(split.train.shape)
-    holders = np.bincount(owned.indices, minlength=owned.shape[1])
-    return Judged(lists, hits, task.n_relevant, holders, int((np.diff(owned.indptr) > 0).sum()))
 
 
 def _numbered(user_ids: list[list[Id]]) -> Array:

@@ -23,12 +23,14 @@ class Relevant:
     bounds    int64 (n_users + 1,), where each user's items start
     items     int32 (n_relevant,), training's indices, ascending within each user; -1 where
               training's catalogue lacks the item
+    weights   float64 (n_relevant,), the summed weight of each pair's held-out events, above 0
     counts    how many users and items were left out or unknown
     """
 
     user_ids: list[Id]
     bounds: Array
     items: Indices
+    weights: Array
     counts: Mapping[str, int]
 
     @property
@@ -47,12 +49,12 @@ def relevant_items(split: Split, seen: str | Iterable[str]) -> Relevant:
     n_items = len(train.items)
     users_in_train = _translation(test.users, train.users)
     items_in_train = _translation(test.items, train.items)
-    held_out = _distinct_pairs(test.interactions)
+    held_out, weights = _distinct_pairs(test.interactions)
     users, items = held_out >> 32, items_in_train[held_out & 0xFFFFFFFF]
     trained = train.log.take(_rows_of_kinds(train.log, seen_bits(seen)))
     known = _keys(trained.users, trained.items, n_items)
     fresh = (items < 0) | ~np.isin(_keys(users_in_train[users], items, n_items), known)
-    users, items = users[fresh], items[fresh]
+    users, items, weights = users[fresh], items[fresh], weights[fresh]
     order = np.lexsort((items, users))
     asked, sizes = np.unique(users, return_counts=True)
     new_users = ~np.isin(users_in_train[asked], train.log.users)
@@ -74,6 +76,7 @@ def relevant_items(split: Split, seen: str | Iterable[str]) -> Relevant:
         test.users.ids[asked].tolist(),
         np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
         items[order].astype(np.int32),
+        weights[order],
         counts,
     )
 
@@ -85,9 +88,12 @@ def _translation(source: IdMap, target: IdMap) -> Indices:
     return target.indices(source.ids)
 
 
-def _distinct_pairs(rows: Interactions) -> Array:
+def _distinct_pairs(rows: Interactions) -> tuple[Array, Array]:
+    """Return the pairs of positive weight, ascending, and the summed weight of each."""
+    weighty = rows.weight > 0
     pairs = rows.users.astype(np.int64) << 32 | rows.items
-    return np.unique(pairs[rows.weight > 0])
+    distinct, pair = np.unique(pairs[weighty], return_inverse=True)
+    return distinct, np.bincount(pair, rows.weight[weighty], minlength=len(distinct))
 
 
 def _keys(users: Array, items: Array, n_items: int) -> Array:
