@@ -17,9 +17,9 @@ from recopersona.base.parameters import Bound, check, seed, whole
 from recopersona.base.progress import progress as with_bar
 from recopersona.base.recommender import Recommender
 from recopersona.data.ids import IdMap
-from recopersona.data.query import Query
 from recopersona.data.types import Array, Id
 from recopersona.errors import ParameterError
+from recopersona.evaluation.asking import queries_of
 from recopersona.evaluation.bootstrap import bootstrap_means
 from recopersona.evaluation.metrics import OVERALL, PER_USER, Judged, measure, metric_names
 from recopersona.evaluation.relevance import Relevant, relevant_items
@@ -196,7 +196,7 @@ def _trial(
     asked = perf_counter()
     lists = np.full((len(task.user_ids), k), -1, dtype=np.int32)
     for start, end in watch(cut(len(lists), _USERS_AT_ONCE), f"asking {name}"):
-        queries = [Query(user_id=user) for user in task.user_ids[start:end]]
+        queries = queries_of(split, task.user_ids[start:end])
         for row, ranking in enumerate(fitted.rank_many(queries, k, seen=seen), start):
             lists[row, : len(ranking)] = ranking.items
     answered = perf_counter()
