@@ -130,6 +130,8 @@ from recopersona.models.valued_popularity import ValuedPopularity as ValuedPopul
 from recopersona.pipeline.pipeline import Pipeline as Pipeline
 from recopersona.rules.checks.schema import RuleSchema as RuleSchema
 from recopersona.rules.ruleset import RuleSet as RuleSet
+from recopersona.tuning.tune import tune as tune
+from recopersona.tuning.tuned import Tuned as Tuned
 
 __version__: str
 __all__: list[str]
