@@ -64,6 +64,9 @@ class Forest(Part):
         The weight of the rows learned from that fell into each leaf.
     """
 
+    n_columns_: int
+    start_: float
+
     def logits(self, matrix: Floats) -> Array:
         """Return what all trees say together: float64 (n_rows,).
 
