@@ -122,6 +122,6 @@ class Network(Part):
 
     @property
     def base(self) -> float:
-        """u of the mean row."""
+        """The utility of the mean row."""
         outer = self.outer_.astype(np.float64)
         return float(self.level_[0] + np.tanh(self.biases_.astype(np.float64)) @ outer)

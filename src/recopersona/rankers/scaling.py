@@ -1,4 +1,4 @@
-"""Columns of any scale made inputs of a network: near 0, near 1 apart, gaps and far values tamed."""
+"""Columns of any scale made inputs of a network: centred, of one spread, gaps and far values tamed."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Scaling(Part):
     --------
     >>> matrix = np.array([[1, 5], [10, 5], [1e6, 5], [np.nan, 5]], np.float32)
     >>> scaling = Scaling().fit(matrix)
-    >>> scaling.inputs(matrix).round(1).tolist()
+    >>> scaling.inputs(matrix).astype(float).round(1).tolist()
     [[-0.7, 0.0, -0.6], [-0.7, 0.0, -0.6], [1.4, 0.0, -0.6], [0.0, 0.0, 1.7]]
     """
 
