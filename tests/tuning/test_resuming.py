@@ -40,7 +40,9 @@ def test_killed_in_the_midst_of_trials_it_goes_on_as_if_nothing_had_happened(sho
     path = str(tmp_path / "study.db")
     for alive in (5, 9):  # killed twice, once among the random trials and once among the learned
         child = [sys.executable, "-c", CHILD, path, str(alive)]
-        done = subprocess.run(child, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}, check=False)
+        done = subprocess.run(
+            child, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}, check=False
+        )
         assert done.returncode == -signal.SIGKILL
     resumed = search(shop, path)
     assert resumed.counts["interrupted"] == 2
@@ -85,9 +87,7 @@ def test_several_models_each_have_a_study(shop, tmp_path):
         ({"seen": "keep"}, "seen 'drop' there, 'keep' here"),
     ],
 )
-def test_another_search_of_the_same_name_is_refused_with_what_differs(
-    shop, tmp_path, other, words
-):
+def test_another_search_of_the_same_name_is_refused_with_what_differs(shop, tmp_path, other, words):
     path = tmp_path / "study.db"
     search(shop, path, trials=1)
     with pytest.raises(ParameterError, match=f"another search .*{words}"):

@@ -111,9 +111,7 @@ class Drawn(Proposals):
 
     def _drawn(self, sampler: BaseSampler, study: Study, trial: FrozenTrial) -> Point:
         """Draw all parameters at once."""
-        varied = {
-            name: where for name, where in self._distributions.items() if not where.single()
-        }
+        varied = {name: where for name, where in self._distributions.items() if not where.single()}
         point = sampler.sample_relative(study, trial, varied)
         for name, where in self._distributions.items():
             if name not in point:

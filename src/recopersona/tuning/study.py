@@ -32,9 +32,7 @@ def quiet() -> Iterator[None]:
         optuna.logging.set_verbosity(before)
 
 
-def open_study(
-    storage: Any, name: str, asked: Mapping[str, Any], maximize: bool
-) -> optuna.Study:
+def open_study(storage: Any, name: str, asked: Mapping[str, Any], maximize: bool) -> optuna.Study:
     """Begin a study, or go on with the one of this name.
 
     Parameters

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from optuna.trial import TrialState
-from sklearn.base import clone
 
 from recopersona.base.nested import named
 from recopersona.base.parameters import Bound, check, one_of, optional, real, seed, switch, whole
@@ -189,9 +188,7 @@ class _Plan:
         }  # fmt: skip
 
 
-def _searched(
-    model: Recommender, said: Any, budget: Budget, name: str, plan: _Plan
-) -> Tuned:
+def _searched(model: Recommender, said: Any, budget: Budget, name: str, plan: _Plan) -> Tuned:
     """Search the parameters of one model; it comes back with the best, unfitted."""
     space = read_space(model, said)
     proposals = SEARCHES[plan.search](space, space.nearest(model.get_params()), plan.seed)

@@ -140,7 +140,9 @@ class Tuned:
         return self._parameters().to_string().splitlines() if self.params else []
 
     def _noticed(self) -> list[str]:
-        said = ", ".join(f"{count:,} {what.replace('_', ' ')}" for what, count in self.counts.items() if count)
+        said = ", ".join(
+            f"{count:,} {what.replace('_', ' ')}" for what, count in self.counts.items() if count
+        )
         failures = self.trials["failure"].dropna()
         lines = [said]
         if len(failures):
