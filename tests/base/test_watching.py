@@ -1,7 +1,5 @@
 """Fits that are watched: what they tell, when they stop, and what they go back to."""
 
-from typing import NamedTuple
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -109,32 +107,17 @@ def test_what_learns_in_one_go_is_measured_once(model, split):
 
 
 def test_what_a_split_gives_of_users_is_told(split):
-    """Held-out users, whose past is given, score as if training had known just their past."""
     held_out = np.unique(split.test.log.users)[::2]
     strangers = np.isin(split.train.log.users, held_out)
     theirs, others = split.train.take(strangers), split.train.take(~strangers)
     late = np.arange(len(theirs.log)) % 3 == 0
-    asked = Parts(others, theirs.take(late), theirs.take(~late))
+    asked = rp.Split(others, theirs.take(late), given=theirs.take(~late))
     told = rp.ItemKNN().fit(others, validation=asked).history_["ndcg@10"].item()
+    table = rp.evaluate(rp.ItemKNN(), asked, metrics="ndcg", n_boot=1)
+    assert told == pytest.approx(table["ndcg@10"].item(), abs=1e-9)
+    stranger = frame_of(asked.test).assign(user_id="another one")
     with pytest.raises(DataError, match="validation needs users whom training knows"):
-        rp.ItemKNN().fit(others, validation=only_known_to_itself(asked.test))
-    model = rp.ItemKNN().fit(others)
-    model.partial_fit(frame_of(asked.given))
-    assert told == pytest.approx(model.score(asked.test), abs=1e-9)
-
-
-class Parts(NamedTuple):
-    """What a split of held-out users looks like."""
-
-    train: rp.Dataset
-    test: rp.Dataset
-    given: rp.Dataset
-
-
-def only_known_to_itself(dataset):
-    """Return the same events of people of other names."""
-    frame = frame_of(dataset)
-    return frame.assign(user_id="another " + frame["user_id"].astype(str))
+        rp.ItemKNN().fit(others, validation=stranger)
 
 
 def frame_of(dataset):

@@ -12,7 +12,7 @@ from recopersona.data.dataset import Dataset
 from recopersona.data.event import ALL_EVENTS
 from recopersona.data.ids import UNKNOWN, IdMap
 from recopersona.data.query import Query
-from recopersona.data.types import Array, Id, Indices
+from recopersona.data.types import Array, Floats, Id, Indices
 from recopersona.errors import DataError
 from recopersona.kernels.metrics import discounted_gain, mark_hits
 
@@ -20,6 +20,31 @@ if TYPE_CHECKING:
     from recopersona.base.recommender import Recommender
 
 _K = 10
+
+
+class Told(NamedTuple):
+    """What is told of users when they are asked about.
+
+    users, items  IdMaps
+    bounds        (n_users + 1,) int64: user u's items are ``columns[bounds[u]:bounds[u + 1]]``
+    columns       (n_entries,) int32, the one she came to last at the end
+    weights       (n_entries,) float32
+    """
+
+    users: IdMap
+    items: IdMap
+    bounds: Array
+    columns: Indices
+    weights: Floats
+
+    def query(self, user_id: Id) -> Query:
+        """Return the question about a user; who is not told of is asked about by her id alone."""
+        row = self.users.index(user_id)
+        own = slice(0) if row == UNKNOWN else slice(*self.bounds[row : row + 2].tolist())
+        past = dict(
+            zip(self.items.ids[self.columns[own]].tolist(), self.weights[own].tolist(), strict=True)
+        )
+        return Query(user_id=user_id, history=past or None)
 
 
 class HeldOut(NamedTuple):
@@ -36,15 +61,9 @@ class HeldOut(NamedTuple):
 
     @classmethod
     def of(
-        cls,
-        model: Recommender,
-        held_out: Dataset,
-        given: Dataset | None = None,
-        purpose: str = "score",
+        cls, model: Recommender, held_out: Dataset, told: Told | None = None, purpose: str = "score"
     ) -> HeldOut:
         """Match held-out interactions to a model's ids; the two need not share their maps.
-
-        What is ``given`` of users is told when they are asked about.
 
         Raises
         ------
@@ -55,11 +74,15 @@ class HeldOut(NamedTuple):
         bounds, seen = model.past_.seen_by(users, ALL_EVENTS)
         # Pairs of user and item as one number each, so that they are compared all at once.
         width = len(model.items_) + 1
-        before = [np.repeat(np.arange(len(users)), np.diff(bounds)) * width + seen + 1]
-        if given is not None:
-            before.append(_pairs(given, held_out.users, model.items_, width))
-        pairs = _pairs(held_out, held_out.users, model.items_, width)
-        fresh = np.sort(pairs[~np.isin(pairs, np.concatenate(before))])
+        seen_pairs = [np.repeat(np.arange(len(users)), np.diff(bounds)) * width + seen + 1]
+        if told is not None:
+            theirs = held_out.users.indices(told.users.ids)
+            its = model.items_.indices(told.items.ids)[told.columns]
+            seen_pairs.append(_pairs(theirs, told.bounds, its, width))
+        matrix = held_out.matrix()
+        its = model.items_.indices(held_out.items.ids)[matrix.indices]
+        pairs = _pairs(np.arange(len(users)), matrix.indptr, its, width)
+        fresh = np.sort(pairs[~np.isin(pairs, np.concatenate(seen_pairs))])
         sizes = np.bincount(fresh // width, minlength=len(users))
         asked = np.flatnonzero(sizes)
         if not len(asked):
@@ -68,7 +91,7 @@ class HeldOut(NamedTuple):
             )
         ids = held_out.users.ids[asked].tolist()
         return cls(
-            UserQueries(ids, users[asked]) if given is None else _told(ids, given),
+            UserQueries(ids, users[asked]) if told is None else [told.query(one) for one in ids],
             np.concatenate([[0], np.cumsum(sizes[asked])]),
             (fresh % width - 1).astype(np.int32),
         )
@@ -83,27 +106,11 @@ class HeldOut(NamedTuple):
         return float(discounted_gain(hits, np.diff(self.bounds)).mean())
 
 
-def _pairs(dataset: Dataset, users: IdMap, items: IdMap, width: int) -> Array:
-    """Return each pair of user and item, numbered by other maps, as one number."""
-    matrix = dataset.matrix()
-    rows = users.indices(dataset.users.ids).astype(np.int64)
-    rows = np.repeat(rows, np.diff(matrix.indptr))
-    columns = items.indices(dataset.items.ids)[matrix.indices]
-    known = rows != UNKNOWN
-    pairs: Array = rows[known] * width + columns[known] + 1
-    return pairs
-
-
-def _told(ids: list[Id], given: Dataset) -> list[Query]:
-    """Return the questions of users whose past the caller knows."""
-    matrix, names = given.matrix(), given.items.ids
-    queries = []
-    for user_id, row in zip(ids, given.users.indices(ids).tolist(), strict=True):
-        own = slice(*matrix.indptr[row : row + 2]) if row != UNKNOWN else slice(0)
-        items, weights = names[matrix.indices[own]].tolist(), matrix.data[own].tolist()
-        past = dict(zip(items, weights, strict=True)) or None
-        queries.append(Query(user_id=user_id, history=past))
-    return queries
+def _pairs(users: Array, bounds: Array, items: Array, width: int) -> Array:
+    """Return each known user with each of her items as one number; 0 stands for unknown items."""
+    rows = np.repeat(users.astype(np.int64), np.diff(bounds))
+    pairs: Array = rows * width + items + 1
+    return pairs[rows != UNKNOWN]
 
 
 def held_out_ndcg(model: Recommender, held_out: Dataset) -> float:

@@ -146,7 +146,7 @@ class Recommender(Part):
 
     def _watch_on(self, validation: Validation, patience: int | None) -> Watch:
         """Return how passes are measured on held-out interactions; ids and the past are there."""
-        if validation.given is None:
+        if validation.told is None:
             require_known_users(self, validation.held_out)
         wanted = HeldOut.of(self, *validation, purpose="validation")
         return Watch(wanted.ndcg, metric="ndcg@10", patience=patience)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from recopersona.base.parameters import check, optional, whole
 from recopersona.base.part import is_learned
 from recopersona.base.progress import progress
+from recopersona.base.quality import Told
 from recopersona.base.searching import is_number
 from recopersona.data.dataset import Dataset
 from recopersona.errors import DataError, ParameterError
@@ -75,7 +76,7 @@ class Validation(NamedTuple):
     """Held-out interactions, and what is told of users when they are asked about."""
 
     held_out: Dataset
-    given: Dataset | None = None
+    told: Told | None = None
 
 
 def asked_to_watch(validation: Any, patience: int | None, owner: str) -> Watch | Validation | None:
@@ -100,7 +101,9 @@ def asked_to_watch(validation: Any, patience: int | None, owner: str) -> Watch |
         return validation if patience is None else replace(validation, patience=patience)
     held_out = getattr(validation, "test", None)
     if isinstance(held_out, Dataset):  # a split, which is made further up
-        return Validation(held_out, getattr(validation, "given", None))
+        given = getattr(validation, "given", None)
+        told = None if given is None else Told(given.users, given.items, *validation.pasts)
+        return Validation(held_out, told)
     if isinstance(validation, Dataset):
         return Validation(validation)
     return Validation(Dataset.from_frames(validation))

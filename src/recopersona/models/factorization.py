@@ -315,7 +315,7 @@ class Factorization(InnerProduct):
             )
 
     def _watch_on(self, validation: Validation, patience: int | None) -> Watch:
-        if self.loss != "squared" or validation.given is not None:
+        if self.loss != "squared" or validation.told is not None:
             return super()._watch_on(validation, patience)
         require_known_users(self, validation.held_out)
         return Watch(
