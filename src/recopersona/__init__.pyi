@@ -17,6 +17,7 @@ from recopersona.base.searching import real_range as real_range
 from recopersona.base.searching import search_space as search_space
 from recopersona.base.searching import whole_range as whole_range
 from recopersona.base.stage import Stage as Stage
+from recopersona.base.watching import Watch as Watch
 from recopersona.data.dataset import Dataset as Dataset
 from recopersona.data.decision import Decision as Decision
 from recopersona.data.event import EVENT_TYPES as EVENT_TYPES
