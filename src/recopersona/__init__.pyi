@@ -24,6 +24,9 @@ from recopersona.data.interactions import Interactions as Interactions
 from recopersona.data.query import Query as Query
 from recopersona.data.ranking import Ranking as Ranking
 from recopersona.datasets.synthetic import synthetic_shop as synthetic_shop
+from recopersona.evaluation.curves import Curve as Curve
+from recopersona.evaluation.curves import learning_curve as learning_curve
+from recopersona.evaluation.curves import validation_curve as validation_curve
 from recopersona.evaluation.evaluate import evaluate as evaluate
 from recopersona.evaluation.rule_costs import simulate_rules as simulate_rules
 from recopersona.evaluation.splits.by_time import rolling_splits as rolling_splits
