@@ -53,7 +53,11 @@ class Curve:
 
     Examples
     --------
-    See `learning_curve`.
+    >>> from recopersona.datasets.synthetic import synthetic_shop
+    >>> from recopersona.models.popularity import Popularity
+    >>> curve = learning_curve(Popularity(), synthetic_shop(100, 30, random_state=7), sizes=[1.0])
+    >>> isinstance(curve, Curve), curve.metric, curve.best, curve.table.shape
+    (True, 'ndcg@10', 1.0, (1, 8))
     """
 
     model: str
