@@ -32,6 +32,9 @@ from recopersona.datasets.synthetic import synthetic_shop as synthetic_shop
 from recopersona.evaluation.comparison import Comparison as Comparison
 from recopersona.evaluation.comparison import compare as compare
 from recopersona.evaluation.cross_validation import cross_validate as cross_validate
+from recopersona.evaluation.curves import Curve as Curve
+from recopersona.evaluation.curves import learning_curve as learning_curve
+from recopersona.evaluation.curves import validation_curve as validation_curve
 from recopersona.evaluation.evaluate import evaluate as evaluate
 from recopersona.evaluation.lists import score_lists as score_lists
 from recopersona.evaluation.rule_costs import simulate_rules as simulate_rules
