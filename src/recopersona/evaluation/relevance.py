@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recopersona.data.event import seen_bits
+from recopersona.data.dataset import Dataset
+from recopersona.data.event import VIEW, seen_bits
 from recopersona.data.ids import IdMap
 from recopersona.data.interactions import Interactions
 from recopersona.data.types import Array, Id, Indices, Mask
@@ -42,8 +43,8 @@ class Relevant:
 def relevant_items(split: Split, seen: str | Iterable[str]) -> Relevant:
     """Return each user's distinct held-out items of positive weight that can be recommended.
 
-    Items that training saw the user with cannot, unless seen items are kept; ``seen`` means what
-    it means in `Recommender.recommend`.
+    Items that training saw the user with, or that are told of her, cannot, unless seen items are
+    kept; ``seen`` means what it means in `Recommender.recommend`.
     """
     train, test = split.train, split.test
     n_items = len(train.items)
@@ -51,8 +52,11 @@ def relevant_items(split: Split, seen: str | Iterable[str]) -> Relevant:
     items_in_train = _translation(test.items, train.items)
     held_out, weights = _distinct_pairs(test.interactions)
     users, items = held_out >> 32, items_in_train[held_out & 0xFFFFFFFF]
-    trained = train.log.take(_rows_of_kinds(train.log, seen_bits(seen)))
+    bits = seen_bits(seen)
+    trained = train.log.take(_rows_of_kinds(train.log, bits))
     known = _keys(trained.users, trained.items, n_items)
+    if split.given is not None and bits >> VIEW & 1:  # as the base does with a query's history
+        known = np.concatenate([known, _told(split.given, train, n_items)])
     fresh = (items < 0) | ~np.isin(_keys(users_in_train[users], items, n_items), known)
     users, items, weights = users[fresh], items[fresh], weights[fresh]
     order = np.lexsort((items, users))
@@ -79,6 +83,12 @@ def relevant_items(split: Split, seen: str | Iterable[str]) -> Relevant:
         weights[order],
         counts,
     )
+
+
+def _told(given: Dataset, train: Dataset, n_items: int) -> Array:
+    """Number the pairs that are told when users are asked about."""
+    users = _translation(given.users, train.users)[given.log.users]
+    return _keys(users, _translation(given.items, train.items)[given.log.items], n_items)
 
 
 def _translation(source: IdMap, target: IdMap) -> Indices:

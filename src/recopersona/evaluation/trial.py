@@ -12,8 +12,8 @@ import numpy as np
 from sklearn.base import clone
 
 from recopersona.base.recommender import Recommender
-from recopersona.data.query import Query
 from recopersona.data.types import Floats, Indices, Mask
+from recopersona.evaluation.asking import queries_of
 from recopersona.evaluation.metrics import Asked, Judged, Known, Measured, measure
 from recopersona.evaluation.peak import Peak, peak_memory
 from recopersona.evaluation.relevance import Relevant
@@ -115,7 +115,7 @@ def _answers(
     lists = np.full((len(users), job.width), -1, dtype=np.int32)
     scores = np.full(lists.shape, np.nan, dtype=np.float32)
     for start, end in watch(cut(len(users), _USERS_AT_ONCE), label):
-        queries = [Query(user_id=user) for user in users[start:end]]
+        queries = queries_of(job.split, users[start:end])
         rankings = fitted.rank_many(queries, job.width, seen=job.seen)
         for row, ranking in enumerate(rankings, start):
             lists[row, : len(ranking)] = ranking.items
