@@ -12,6 +12,10 @@ from recopersona.base.parameters import switch as switch
 from recopersona.base.parameters import whole as whole
 from recopersona.base.part import Part as Part
 from recopersona.base.recommender import Recommender as Recommender
+from recopersona.base.searching import choice as choice
+from recopersona.base.searching import real_range as real_range
+from recopersona.base.searching import search_space as search_space
+from recopersona.base.searching import whole_range as whole_range
 from recopersona.base.stage import Stage as Stage
 from recopersona.data.dataset import Dataset as Dataset
 from recopersona.data.decision import Decision as Decision
@@ -28,6 +32,7 @@ from recopersona.evaluation.comparison import Comparison as Comparison
 from recopersona.evaluation.comparison import compare as compare
 from recopersona.evaluation.cross_validation import cross_validate as cross_validate
 from recopersona.evaluation.evaluate import evaluate as evaluate
+from recopersona.evaluation.lists import score_lists as score_lists
 from recopersona.evaluation.rule_costs import simulate_rules as simulate_rules
 from recopersona.evaluation.splits.by_time import rolling_splits as rolling_splits
 from recopersona.evaluation.splits.by_time import split_by_time as split_by_time
@@ -125,6 +130,8 @@ from recopersona.models.valued_popularity import ValuedPopularity as ValuedPopul
 from recopersona.pipeline.pipeline import Pipeline as Pipeline
 from recopersona.rules.checks.schema import RuleSchema as RuleSchema
 from recopersona.rules.ruleset import RuleSet as RuleSet
+from recopersona.tuning.tune import tune as tune
+from recopersona.tuning.tuned import Tuned as Tuned
 
 __version__: str
 __all__: list[str]

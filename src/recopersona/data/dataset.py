@@ -9,17 +9,18 @@ from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
+import pandas as pd
 from scipy import sparse
 
 from recopersona.data.columns import factorized
-from recopersona.data.event import VIEW, event_weight_table
+from recopersona.data.event import EVENT_TYPES, VIEW, event_weight_table
 from recopersona.data.feature_table import FeatureTable
 from recopersona.data.history import History
 from recopersona.data.ids import IdMap
 from recopersona.data.intake import EventColumns, read_columns
 from recopersona.data.interactions import Interactions
 from recopersona.data.returns import kept_rows
-from recopersona.data.times import duration_ms, moment_ms
+from recopersona.data.times import duration_ms, from_ms, moment_ms
 from recopersona.data.types import Array, Floats, Mask
 from recopersona.errors import DataError
 
@@ -47,7 +48,6 @@ class Dataset:
 
     Examples
     --------
-    >>> import pandas as pd
     >>> events = pd.DataFrame({"user_id": ["anna", "ben", "anna"],
     ...                        "item_id": ["tea", "tea", "salt"],
     ...                        "event": ["view", "purchase", "cart"]})
@@ -216,6 +216,21 @@ class Dataset:
         """Return every user's past; what it holds is shared with other callers until updated."""
         return self._history.copy()
 
+    def events_frame(self) -> pd.DataFrame:
+        """Return the log as an events frame, returns included, in the order it came.
+
+        ``user_id, item_id, event, weight``, and ``timestamp`` and ``quantity`` where they are
+        known; what `from_frames` made of it once, it makes of it again.
+
+        Examples
+        --------
+        >>> events = pd.DataFrame({"user_id": ["anna"], "item_id": ["tea"], "event": ["cart"]})
+        >>> Dataset.from_frames(events, event_weights={"cart": 4}).events_frame()
+          user_id item_id event  weight
+        0    anna     tea  cart     1.0
+        """
+        return events_of(self.log, self.users, self.items, self.event_weights)
+
     def take(self, rows: Array) -> Self:
         """Return a dataset of some rows of the log, with the same ids and attributes.
 
@@ -252,6 +267,25 @@ def index_events(
         session=session,
         quantity=columns.quantity,
     )
+
+
+def events_of(
+    rows: Interactions, users: IdMap, items: IdMap, event_weights: Floats
+) -> pd.DataFrame:
+    """Return numbered events as a frame: the way back from `index_events`."""
+    kinds = event_weights[rows.event]
+    columns: dict[str, Any] = {
+        "user_id": users.ids[rows.users],
+        "item_id": items.ids[rows.items],
+        "event": np.array(EVENT_TYPES, object)[rows.event],
+        # What weighs nothing by its kind has lost the weight it came with.
+        "weight": np.divide(rows.weight, kinds, out=np.ones_like(kinds), where=kinds > 0),
+    }
+    if rows.timestamp is not None:
+        columns["timestamp"] = from_ms(rows.timestamp)
+    if rows.quantity is not None:
+        columns["quantity"] = rows.quantity
+    return pd.DataFrame(columns)
 
 
 def _feature_table(frame: Any, id_column: str) -> FeatureTable:

@@ -14,6 +14,17 @@ from recopersona.data.types import Array, Floats, Id, Indices
 from recopersona.errors import DataError
 
 
+class Judge(Protocol):
+    """Who can say why an item got its score: a ranker puts itself there."""
+
+    def reasons(self, evidence: Floats) -> list[tuple[str, float]]:
+        """Return (component, contribution) rows that add up to the score of one item.
+
+        evidence  float32 (n_columns,), what was known of it
+        """
+        ...
+
+
 class Account(Protocol):
     """Who can say what the rules did to a ranking: they put themselves there."""
 
@@ -43,6 +54,11 @@ class Ranking:
         Per item, the place of its source in ``source_names``.
     parts : float32 (n, n_sources), optional
         What each source contributed to each score, NaN where it had nothing to say.
+    source_scores, source_ranks : float32 (n, n_sources), optional
+        The score that each source gave, and the item's rank in its list, from 1; NaN where it did
+        not name the item.
+    evidence : float32 (n, n_columns), optional
+        What the ranker knew of each item; NaN for those it did not judge.
     effects : tuple of str
         What filters and rules did, in words.
     decision_id : str, optional
@@ -51,6 +67,8 @@ class Ranking:
     account : Account, optional
         Who says which rules touched which items; see `RuleSet.explain`. It speaks of tables that
         stay where they are, so copies and pickled rankings go without.
+    judge : Judge, optional
+        The ranker that judged, for `explain`; pickled rankings go without.
 
     Examples
     --------
@@ -76,6 +94,10 @@ class Ranking:
     decision_id: str | None = None
     propensity: float | None = None
     account: Account | None = None
+    source_scores: Floats | None = None
+    source_ranks: Floats | None = None
+    evidence: Floats | None = None
+    judge: Judge | None = None
 
     @classmethod
     def of(cls, items: Any, scores: Any, ids: IdMap, source: str) -> Ranking:
@@ -95,7 +117,7 @@ class Ranking:
         return self.item_ids[place]
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "account": None}
+        return {**vars(self), "account": None, "judge": None}
 
     def __repr__(self) -> str:
         shown = ", ".join(
@@ -131,11 +153,15 @@ class Ranking:
             self.ids,
             self.source_names,
             self.source[places],
-            None if self.parts is None else self.parts[places],
+            _rows(self.parts, places),
             self.effects,
             self.decision_id,
             self.propensity,
             self.account,
+            _rows(self.source_scores, places),
+            _rows(self.source_ranks, places),
+            _rows(self.evidence, places),
+            self.judge,
         )
 
     def top(self, n: int) -> Ranking:
@@ -160,11 +186,11 @@ class Ranking:
         """Return the ranking with more items at its end, all from one other source."""
         names = self.source_names if source in self.source_names else (*self.source_names, source)
         column = names.index(source)
-        parts = self.parts
+        shape = len(self) + len(items), len(names)
+        parts = _padded(self.parts, shape)
         if parts is not None:
-            parts = np.full((len(self) + len(items), len(names)), np.nan, np.float32)
-            parts[: len(self), : len(self.source_names)] = self.parts
             parts[len(self) :, column] = scores
+        width = 0 if self.evidence is None else self.evidence.shape[1]
         return replace(
             self,
             items=np.concatenate([self.items, items]),
@@ -172,6 +198,9 @@ class Ranking:
             source_names=names,
             source=np.concatenate([self.source, np.full(len(items), column, np.int8)]),
             parts=parts,
+            source_scores=_padded(self.source_scores, shape),
+            source_ranks=_padded(self.source_ranks, shape),
+            evidence=_padded(self.evidence, (shape[0], width)),
         )
 
     def to_frame(self) -> pd.DataFrame:
@@ -186,7 +215,9 @@ class Ranking:
         )
 
     def explain(self, item_id: Id) -> pd.DataFrame:
-        """Return what contributed how much to one item's place.
+        """Return what contributed how much to one item's place, the most first.
+
+        Where a ranker judged, its columns; else the sources.
 
         Raises
         ------
@@ -198,10 +229,34 @@ class Ranking:
         if index < 0 or not len(place):
             raise DataError(f"the ranking does not hold {item_id!r}; see ranking.item_ids.")
         row = int(place[0])
+        reasons = self._reasons(row)
+        if reasons is not None:
+            frame = pd.DataFrame(reasons, columns=["component", "contribution"])
+            largest_first = -frame["contribution"].abs().to_numpy()
+            return frame.take(np.argsort(largest_first, kind="stable")).reset_index(drop=True)
         parts = self.scores[row : row + 1] if self.parts is None else self.parts[row]
         names = (self.sources[row],) if self.parts is None else self.source_names
         frame = pd.DataFrame({"component": names, "contribution": parts})
         return frame.dropna().sort_values("contribution", ascending=False, ignore_index=True)
+
+    def _reasons(self, row: int) -> list[tuple[str, float]] | None:
+        """Return what the ranker says of one place; None where none judged it."""
+        if self.judge is None or self.evidence is None or np.isnan(self.evidence[row]).all():
+            return None
+        return self.judge.reasons(self.evidence[row])
+
+
+def _rows(values: Floats | None, places: Any) -> Floats | None:
+    return None if values is None else values[places]
+
+
+def _padded(values: Floats | None, shape: tuple[int, int]) -> Floats | None:
+    """Lengthen a table by rows and columns of which nothing is known."""
+    if values is None:
+        return None
+    padded = np.full(shape, np.nan, np.float32)
+    padded[: values.shape[0], : values.shape[1]] = values
+    return padded
 
 
 def long_frame(

@@ -16,6 +16,7 @@ from recopersona.base.nested import Nested, are_parts, named
 from recopersona.base.parameters import Bound, check_parameters, duration, optional, param
 from recopersona.base.recommender import listed
 from recopersona.data.columns import as_pandas
+from recopersona.data.dataset import Dataset
 from recopersona.data.event import EVENT_COLUMNS, Event
 from recopersona.data.feature_table import FeatureTable
 from recopersona.data.intake import frame_of_events, is_events
@@ -146,16 +147,17 @@ class Features(TransformerMixin, Nested):  # type: ignore[misc]
 
         Parameters
         ----------
-        events : dataframe, or iterable of `Event`
+        events : dataframe, iterable of `Event`, or Dataset
             ``user_id``, ``item_id`` and ``timestamp``; anything else of an events frame is used
-            where it is there.
+            where it is there. A dataset brings its catalogue; of events it knows no prices,
+            categories or pages.
         y : ignored
         items : dataframe or FeatureTable, optional
             The catalogue, one row per ``item_id``.
         rows : dataframe, optional
             What the scaler is fitted on, where there is one; by default the events themselves.
         """
-        frame = frame_of_events(events)
+        frame, items = _log_of(events, items)
         with self._all_or_nothing():
             self._start(frame, items)
             state = self._blank()
@@ -171,14 +173,15 @@ class Features(TransformerMixin, Nested):  # type: ignore[misc]
         self, events: Any, y: Any = None, *, items: Any = None, rows: Any = None
     ) -> Any:
         """Fit, and return the features of the rows, by default of the events themselves."""
-        frame = frame_of_events(events)
+        frame, items = _log_of(events, items)
         with self._all_or_nothing():
             self._start(frame, items)
             state = self._blank()
             values = self._replay(self._row_frame(frame if rows is None else rows), state)
             self._fit_scaler(values)
             self._adopt(state)
-        return self._framed(values, events if rows is None else rows)
+        answered = frame if isinstance(events, Dataset) else events
+        return self._framed(values, answered if rows is None else rows)
 
     def update(self, events: Any) -> Self:
         """Take in what happened since: one `Event` in microseconds, many in one pass.
@@ -563,6 +566,13 @@ class Features(TransformerMixin, Nested):  # type: ignore[misc]
 
 
 _NOTHING = np.empty(0, np.int64)
+
+
+def _log_of(events: Any, items: Any) -> tuple[pd.DataFrame, Any]:
+    """Return the events as a frame, and the catalogue, which a dataset brings."""
+    if not isinstance(events, Dataset):
+        return frame_of_events(events), items
+    return events.events_frame(), events.item_features if items is None else items
 
 
 def _item_ids(items: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -36,8 +37,9 @@ def fuse(
 
     Returns
     -------
-    Ranking of every item in any list, ties by item index; ``parts`` holds each list's share, and
-    ``source`` names the list with the largest.
+    Ranking of every item in any list, ties by item index; ``parts`` holds each list's share,
+    ``source_scores`` and ``source_ranks`` what it said, and ``source`` names the list with the
+    largest share.
 
     References
     ----------
@@ -52,13 +54,19 @@ def fuse(
     ['honey', 'tea', 'salt']
     """
     items = np.unique(np.concatenate([ranking.items for ranking in lists])).astype(np.int32)
-    parts = np.full((len(items), len(lists)), np.nan, dtype=np.float32)
-    for column, (ranking, weight) in enumerate(zip(lists, weights, strict=True)):
-        ranks = np.arange(first, first + len(ranking))
-        parts[np.searchsorted(items, ranking.items), column] = weight / (SMOOTHING + ranks)
+    ranks = np.full((len(items), len(lists)), np.nan, dtype=np.float32)
+    said = ranks.copy()
+    for column, ranking in enumerate(lists):
+        rows = np.searchsorted(items, ranking.items)
+        ranks[rows, column] = np.arange(first, first + len(ranking))
+        said[rows, column] = ranking.scores
+    parts = np.asarray(weights, np.float32) / (np.float32(SMOOTHING) + ranks)
     scores = np.nansum(parts, axis=1)
     source = np.nan_to_num(parts, nan=-1).argmax(axis=1) if len(items) else np.empty(0)
-    merged = Ranking(items, scores, ids, names, source.astype(np.int8), parts)
+    merged = Ranking(
+        items, scores, ids, names, source.astype(np.int8), parts,
+        source_scores=said, source_ranks=ranks,
+    )  # fmt: skip
     return merged.rescored(scores)
 
 
@@ -80,6 +88,13 @@ def joined(pool: Ranking, more: Ranking) -> Ranking:
         items=np.concatenate([pool.items, fresh.items]),
         scores=scores,
         source=np.concatenate([pool.source, fresh.source]),
-        parts=np.concatenate([pool.parts, fresh.parts]),
+        **{name: _stacked(getattr(pool, name), getattr(fresh, name)) for name in _TABLES},
     )
     return both.rescored(scores)
+
+
+_TABLES = ("parts", "source_scores", "source_ranks")
+
+
+def _stacked(above: Any, below: Any) -> Any:
+    return None if above is None or below is None else np.concatenate([above, below])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 from weakref import WeakSet
 
 import numpy as np
@@ -13,7 +13,16 @@ from sklearn.base import clone
 
 from recopersona.base.composite import MODELS
 from recopersona.base.lists import Barring
-from recopersona.base.parameters import Bound, check, mapping, optional, param, real, whole
+from recopersona.base.parameters import (
+    Bound,
+    check,
+    check_parameters,
+    mapping,
+    optional,
+    param,
+    real,
+    whole,
+)
 from recopersona.base.recommender import FALLBACK, NO_OPINION
 from recopersona.base.stage import Stage
 from recopersona.data.dataset import Dataset
@@ -29,8 +38,10 @@ from recopersona.errors import DataError, ParameterError, hint
 from recopersona.pipeline.decisions import Deciding
 from recopersona.pipeline.fusion import fuse, joined
 from recopersona.pipeline.given_rules import GivenRules, require_predicates
+from recopersona.pipeline.lessons import lessons_of
 from recopersona.pipeline.page import Outside, Page, Request, placed
 from recopersona.pipeline.shop_rules import ShopRules, Standing
+from recopersona.rankers.ranker import Ranker
 from recopersona.rerank.assembly import refuse_strict
 from recopersona.rules.checks.checking import check_rules
 from recopersona.rules.checks.schema import RuleSchema
@@ -70,7 +81,9 @@ class Pipeline(Deciding):
         cannot: it takes the catalogue as a frame (one row per item), or the query and the
         catalogue, and returns true or false per item; unknown counts as false.
     ranker, reranker : Stage, optional
-        Functions or objects ``(query, ranking) -> ranking``, applied in this order.
+        Functions or objects ``(query, ranking) -> ranking``, applied in this order. A `Ranker`
+        learns from the log: its later part is lived through with candidate models of the earlier
+        part, see there; ``ranker_.counts_`` says what came of it.
     weights : mapping from name to a number above 0, optional
         Weights of the fusion, 1 where nothing is said.
     pool : int, at least 1
@@ -121,10 +134,21 @@ class Pipeline(Deciding):
     def _fit(self, dataset: Dataset) -> None:
         self.weights_ = _fusion_weights(self.weights, tuple(dict(self._named())))
         self._take_rules(self.rules)
+        taught = self._taught(self.ranker, dataset) if isinstance(self.ranker, Ranker) else None
         self._fit_models(dataset)
-        self.ranker_ = _fitted(self.ranker, dataset)
+        self.ranker_ = _fitted(self.ranker, dataset) if taught is None else taught
         self.reranker_ = _fitted(self.reranker, dataset)
         self._begin_log()
+
+    def _taught(self, ranker: Ranker, dataset: Dataset) -> Ranker:
+        """Return a ranker that lived through the later part of the log, with models of the rest."""
+        fresh: Ranker = clone(ranker)
+        check_parameters(fresh)
+        twin = Pipeline(candidates=self.candidates, weights=self.weights, pool=self.pool)
+        lessons, why, counts = lessons_of(dataset, lambda early: clone(twin).fit(early), fresh)
+        if lessons is None:
+            return fresh.leave_untaught(why, counts)
+        return fresh.fit(lessons, dataset)
 
     def _adopt(self, users: IdMap, items: IdMap, past: History) -> None:
         super()._adopt(users, items, past)
@@ -170,8 +194,24 @@ class Pipeline(Deciding):
     def _learn(self, rows: Interactions) -> None:
         super()._learn(rows)
         for stage in (self.ranker_, self.reranker_):
-            if hasattr(stage, "_learn"):
+            if isinstance(stage, Ranker):
+                stage.take_in(rows, self)
+            elif hasattr(stage, "_learn"):
                 stage._learn(rows)
+
+    def update_items(self, frame: Any) -> Self:
+        """Take in new or changed rows of the catalogue; rules and the ranker see them at once."""
+        super().update_items(frame)
+        if isinstance(self.ranker_, Ranker):
+            self.ranker_.update_items(frame)
+        return self
+
+    def update_users(self, frame: Any) -> Self:
+        """Take in new or changed rows of the customers; the ranker sees them at once."""
+        super().update_users(frame)
+        if isinstance(self.ranker_, Ranker):
+            self.ranker_.update_users(frame)
+        return self
 
     def _items_described(self, rows: Indices, names: set[str]) -> None:
         for one in tuple(self._sharing):
@@ -205,10 +245,29 @@ class Pipeline(Deciding):
         for seen in (ALL_EVENTS, KEEP_SEEN):  # as it was recommended; else as if it were not seen
             ranking = self._candidates_for(query, seen)
             place = np.flatnonzero(ranking.items == item)
-            if len(place) and ranking.parts is not None:
+            if not len(place):
+                continue
+            said = self._said_by_ranker(ranking, int(place[0]))
+            if said is not None:
+                return said
+            if ranking.parts is not None:
                 shares = zip(ranking.source_names, ranking.parts[place[0]], strict=True)
                 return [(name, None, float(share)) for name, share in shares if share == share]
         return [(FALLBACK, None, 0.0)]
+
+    @staticmethod
+    def _said_by_ranker(ranking: Ranking, place: int) -> list[tuple[str, Id | None, float]] | None:
+        """Return what the ranker's columns added to a score; None where it did not judge."""
+        if ranking.judge is None or ranking.evidence is None:
+            return None
+        return [
+            (name, None, share) for name, share in ranking.judge.reasons(ranking.evidence[place])
+        ]
+
+    @property
+    def _ranker_effects(self) -> tuple[str, ...]:
+        why = getattr(self.ranker_, "untaught_", "")
+        return (f"the ranker had nothing to learn from: {why}",) if why else ()
 
     # -- rules -------------------------------------------------------------------------------
 
@@ -333,6 +392,7 @@ class Pipeline(Deciding):
         effects = (
             *self._unknowns(request.query),
             *request.standing.effects,
+            *self._ranker_effects,
             *(one.said for one in page.unmet),
         )
         if request.fill and len(page.ranking) < request.n:

@@ -1,0 +1,189 @@
+"""What a ranker learns from: requests, what was on offer, and what was taken."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from recopersona.data.query import Query
+from recopersona.data.ranking import Ranking
+from recopersona.data.types import Array, Floats
+from recopersona.errors import DataError
+
+
+class Rows(NamedTuple):
+    """Lessons in columns of numbers: what a learner reads.
+
+    matrix     (n, n_columns) float32, NaN where something is not known
+    names      of the columns
+    labels     (n,) float32, 0 to 1
+    weights    (n,) float32
+    bounds     (n_requests + 1,) int64, each request's rows
+    positions  (n,) int32, from 1, or None
+    """
+
+    matrix: Floats
+    names: tuple[str, ...]
+    labels: Floats
+    weights: Floats
+    bounds: Array
+    positions: Array | None
+
+    def of_requests(self, start: int, end: int) -> Rows:
+        """Return some requests, one after another."""
+        rows = slice(int(self.bounds[start]), int(self.bounds[end]))
+        return Rows(
+            self.matrix[rows], self.names, self.labels[rows], self.weights[rows],
+            self.bounds[start : end + 1] - self.bounds[start],
+            None if self.positions is None else self.positions[rows],
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Lessons:
+    """Requests in order of time, each with candidates, and what the visitor took of them.
+
+    Parameters
+    ----------
+    queries : sequence of Query (n_requests,)
+        Each with its ``now``, where there is time.
+    rankings : sequence of Ranking (n_requests,)
+        The candidates, with what each source said of them.
+    bounds : int64 (n_requests + 1,)
+        The rows of request r are ``bounds[r]`` to ``bounds[r + 1]``.
+    labels : float32 (n_rows,)
+        From 0 to 1, how much the visitor wanted it.
+    weights : float32 (n_rows,)
+        A candidate drawn at a rate stands for 1 / rate of them, so that probabilities are right.
+    positions : int32 (n_rows,), optional
+        Where it was shown, from 1: lessons from impressions have them.
+    bought : float32 (n_rows,), optional
+        Whether it was bought in the end, for learners of the second step.
+    counts : mapping from str to int
+        What was noticed while making them.
+
+    Raises
+    ------
+    DataError
+        If the parts do not fit together.
+
+    Examples
+    --------
+    >>> from recopersona.data.ids import IdMap
+    >>> offered = Ranking.of([1, 0], [0.9, 0.4], IdMap(["tea", "salt"]), "Popularity")
+    >>> Lessons.of([Query("anna")], [offered], [[0, 1]])
+    Lessons(1 requests, 2 rows, 1 taken)
+    """
+
+    queries: Sequence[Query]
+    rankings: Sequence[Ranking]
+    bounds: Array
+    labels: Floats
+    weights: Floats
+    positions: Array | None = None
+    bought: Floats | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, dtype in _DTYPES.items():
+            values = getattr(self, name)
+            if values is not None:
+                object.__setattr__(self, name, np.ascontiguousarray(values, dtype))
+        sizes = np.array([len(ranking) for ranking in self.rankings], np.int64)
+        if len(self.queries) != len(sizes) or not np.array_equal(self.bounds, _bounds(sizes)):
+            raise DataError(
+                f"lessons need one ranking per query, and the bounds of their rows; got "
+                f"{len(self.queries)} queries, {len(sizes)} rankings, {len(self.bounds)} bounds."
+            )
+        for name in ("labels", "weights", "positions", "bought"):
+            values = getattr(self, name)
+            if values is not None and values.shape != (self.n_rows,):
+                raise DataError(
+                    f"lessons.{name} must have one value for each of the {self.n_rows} rows, "
+                    f"got shape {values.shape}."
+                )
+        if not ((self.labels >= 0) & (self.labels <= 1)).all():
+            raise DataError("lessons.labels must lie between 0 and 1.")
+        if not ((self.weights > 0) & (self.weights < np.inf)).all():
+            raise DataError("lessons.weights must be finite and above 0.")
+
+    @classmethod
+    def of(
+        cls,
+        queries: Sequence[Query],
+        rankings: Sequence[Ranking],
+        labels: Sequence[Sequence[float]],
+        *,
+        positions: Sequence[Sequence[int]] | None = None,
+        bought: Sequence[Sequence[float]] | None = None,
+    ) -> Lessons:
+        """Make lessons of lists per request; every row weighs 1."""
+        flat = _joined(labels)
+        return cls(
+            list(queries), list(rankings), _bounds(np.array([len(r) for r in rankings], np.int64)),
+            flat, np.ones(len(flat), np.float32),
+            None if positions is None else _joined(positions),
+            None if bought is None else _joined(bought),
+        )  # fmt: skip
+
+    def __len__(self) -> int:
+        return len(self.queries)
+
+    def __repr__(self) -> str:
+        taken = int((self.labels > 0).sum())
+        return f"Lessons({len(self):,} requests, {self.n_rows:,} rows, {taken:,} taken)"
+
+    @property
+    def n_rows(self) -> int:
+        """How many candidates there are, of all requests together."""
+        return int(self.bounds[-1])
+
+    @cached_property
+    def request_of(self) -> Array:
+        """The request that each row belongs to, int64 (n_rows,)."""
+        return np.repeat(np.arange(len(self)), np.diff(self.bounds))
+
+    def after_click(self) -> Lessons:
+        """Return the rows that were taken, labelled with what was bought: the second step.
+
+        Raises
+        ------
+        DataError
+            If nothing is known of what was bought.
+        """
+        if self.bought is None:
+            raise DataError("these lessons do not say what was bought; give them bought=.")
+        kept = self.labels > 0
+        sizes = np.bincount(self.request_of[kept], minlength=len(self))
+        rankings = [
+            ranking.take(kept[start:end])
+            for ranking, start, end in zip(
+                self.rankings, self.bounds[:-1], self.bounds[1:], strict=True
+            )
+        ]
+        return replace(
+            self, rankings=rankings, bounds=_bounds(sizes), labels=self.bought[kept],
+            weights=self.weights[kept], bought=None,
+            positions=None if self.positions is None else self.positions[kept],
+        )  # fmt: skip
+
+
+_DTYPES = {
+    "bounds": np.int64,
+    "labels": np.float32,
+    "weights": np.float32,
+    "positions": np.int32,
+    "bought": np.float32,
+}
+
+
+def _bounds(sizes: Array) -> Array:
+    return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+
+
+def _joined(lists: Sequence[Sequence[float]]) -> Array:
+    return np.concatenate([np.asarray(one, np.float64) for one in lists] or [np.empty(0)])
