@@ -225,6 +225,11 @@ class Comparison:
         frame.attrs.update(metric=self.metric, effect=self.effect)
         return with_attributes(frame, self._results)
 
+    @property
+    def has_segments(self) -> bool:
+        """Whether `compare` was given ``by``."""
+        return self._results.segments is not None
+
     @cached_property
     def segments(self) -> pd.DataFrame:
         """Every segment's metric and gain, with intervals."""
