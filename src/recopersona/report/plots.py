@@ -105,9 +105,10 @@ def _(result: Comparison) -> Plot:
     ]
     if result.has_segments:
         segments = result.segments.drop(index=base, level="model")
+        users = segments["users"].tolist()
         names = [
-            f"{segment}: {model} ({users:,} users)"
-            for (segment, model), users in segments["users"].items()
+            f"{segment}: {model} ({n:,} users)"
+            for (segment, model), n in zip(segments.index.tolist(), users, strict=True)
         ]
         charts.append(
             interval_chart(
