@@ -134,6 +134,8 @@ from recopersona.models.switch import Switch as Switch
 from recopersona.models.trending import Trending as Trending
 from recopersona.models.valued_popularity import ValuedPopularity as ValuedPopularity
 from recopersona.pipeline.pipeline import Pipeline as Pipeline
+from recopersona.report.plots import Plot as Plot
+from recopersona.report.plots import plot as plot
 from recopersona.rules.checks.schema import RuleSchema as RuleSchema
 from recopersona.rules.ruleset import RuleSet as RuleSet
 from recopersona.tuning.tune import tune as tune
