@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from recopersona.errors import DataError, ParameterError, shown
@@ -32,9 +33,7 @@ def quiet() -> Iterator[None]:
         optuna.logging.set_verbosity(before)
 
 
-def open_study(
-    storage: Any, name: str, asked: Mapping[str, Any], maximize: bool
-) -> optuna.Study:
+def open_study(storage: Any, name: str, asked: Mapping[str, Any], maximize: bool) -> optuna.Study:
     """Begin a study, or go on with the one of this name.
 
     Parameters
@@ -52,7 +51,7 @@ def open_study(
     DataError
         If the storage cannot be used.
     """
-    direction = "maximize" if maximize else "minimize"
+    direction = StudyDirection.MAXIMIZE if maximize else StudyDirection.MINIMIZE
     try:
         study = optuna.create_study(
             storage=_storage(storage), study_name=name, direction=direction, load_if_exists=True
