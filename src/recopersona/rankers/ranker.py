@@ -24,7 +24,6 @@ from recopersona.base.parameters import (
     whole,
 )
 from recopersona.base.part import Part
-from recopersona.base.recommender import require_array
 from recopersona.data.dataset import Dataset
 from recopersona.data.event import event_bits, seen_bits
 from recopersona.data.interactions import Interactions
