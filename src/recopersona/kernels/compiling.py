@@ -19,7 +19,7 @@ from numba import types
 KERNELS: list[Kernel] = []
 """Every kernel of the modules imported so far."""
 
-f32, f64, i8, i16, i32, i64, u8, u16, u64, flag = (
+f32, f64, i8, i16, i32, i64, u8, u16, u32, u64, flag = (
     types.float32,
     types.float64,
     types.int8,
@@ -28,6 +28,7 @@ f32, f64, i8, i16, i32, i64, u8, u16, u64, flag = (
     types.int64,
     types.uint8,
     types.uint16,
+    types.uint32,
     types.uint64,
     types.boolean,
 )

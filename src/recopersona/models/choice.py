@@ -11,6 +11,7 @@ from recopersona.base.parameters import generator, param, real, seed, whole
 from recopersona.base.part import Part
 from recopersona.base.progress import progress
 from recopersona.base.recommender import require_array
+from recopersona.base.searching import real_range, whole_range
 from recopersona.data.runs import spread, starts_of
 from recopersona.data.types import Array, Floats
 from recopersona.errors import DataError
@@ -72,10 +73,12 @@ class ChoiceModel(Part):
     True
     """
 
-    hidden: int = param(whole(at_least=1), default=24)
+    hidden: int = param(whole(at_least=1), default=24, search=whole_range(8, 64, log=True))
     epochs: int = param(whole(at_least=1), default=15)
-    learning_rate: float = param(real(above=0), default=3e-3)
-    reg: float = param(real(at_least=0), default=1e-4)
+    learning_rate: float = param(
+        real(above=0), default=3e-3, search=real_range(1e-3, 0.01, log=True)
+    )
+    reg: float = param(real(at_least=0), default=1e-4, search=real_range(1e-6, 0.01, log=True))
     random_state: Any = param(seed(), default=0)
 
     def fit(self, features: Floats, bounds: Array, chosen: Array) -> Self:
