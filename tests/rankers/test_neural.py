@@ -170,7 +170,7 @@ def test_without_the_constraint_the_price_does_turn_back():
 def test_training_stops_when_the_held_out_requests_gain_no_more():
     rows, _ = made_rows(150)
     ranker = taught(rows, epochs=200, patience=3, hidden=64, reg=0.0, dropout=0.0)
-    told = [epoch["held_out"] for epoch in ranker.history_]
+    told = ranker.history_["held_out"].tolist()
     assert len(told) < 200
     assert min(told) == told[-4]
 

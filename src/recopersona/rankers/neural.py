@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from recopersona.base.parameters import generator, optional, param, real, whole
@@ -53,8 +54,8 @@ class NeuralRanker(Ranker):
     network_ : Network
     base_ : float
         u of a row that is the mean in every column.
-    history_ : list of dict
-        Per epoch ``iteration``, ``loss`` and ``held_out``, the loss on requests held out, or None.
+    history_ : DataFrame
+        Per epoch ``iteration``, ``loss`` and ``held_out``, the loss on requests held out.
 
     Notes
     -----
@@ -83,6 +84,12 @@ class NeuralRanker(Ranker):
     listwise: float = param(real(at_least=0, at_most=1), default=0.5)
     patience: int | None = param(optional(whole(at_least=1)), default=5)
 
+    @property
+    def history_(self) -> pd.DataFrame:
+        """What every epoch came to."""
+        self._check_fitted()
+        return pd.DataFrame(self.passes_)
+
     def _learn(self, rows: Rows) -> None:
         self.scaling_ = Scaling().fit(rows.matrix)
         signs = np.zeros(len(self.scaling_.columns), np.int8)  # a gap may mean anything
@@ -97,7 +104,7 @@ class NeuralRanker(Ranker):
         start = Network().start(lists.inputs.shape[1], self.hidden, _level(labels, weights), random)
         self.network_ = training.run(start, lists, CrossEntropy(labels, weights, self.listwise))
         self.base_ = self.network_.base
-        self.history_ = training.history
+        self.passes_ = training.history
 
     def _logits(self, matrix: Floats) -> NDArray[np.float64]:
         return self.network_.utilities(self.scaling_.inputs(matrix)).astype(np.float64)

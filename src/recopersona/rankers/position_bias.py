@@ -22,8 +22,10 @@ from recopersona.base.parameters import (
 )
 from recopersona.base.part import Part
 from recopersona.base.recommender import require_array
+from recopersona.data.columns import as_pandas
 from recopersona.data.types import Array, Floats, Indices
-from recopersona.errors import ColumnError, DataError, hint
+from recopersona.errors import DataError
+from recopersona.rankers.impressions import flags_of, positions_of, require_column
 from recopersona.rankers.lessons import Rows
 from recopersona.rankers.network import Network
 from recopersona.rankers.objectives import SeenClicks, look_of, sigmoid
@@ -78,7 +80,8 @@ class ExaminationModel(Part):
     first_ : float
         The look at the first place before all were divided by it: :math:`\sigma(u)` times it is
         how likely an item is wished for, and then clicked in the first place.
-    history_ : list of dict
+    history_ : DataFrame
+        As of `NeuralRanker`.
     counts_ : dict from str to int
         Impressions, clicks, places, and places that were counted with others.
 
@@ -110,23 +113,20 @@ class ExaminationModel(Part):
     patience: int | None = param(optional(whole(at_least=1)), default=8)
     random_state: Any = param(seed(), default=0)
 
-    def fit(self, impressions: pd.DataFrame, features: Sequence[str] = ()) -> Self:
+    def fit(self, impressions: Any, features: Sequence[str] = ()) -> Self:
         """Learn from a frame of what was shown.
 
         Parameters
         ----------
-        impressions : DataFrame
+        impressions : dataframe
             ``position`` from 1, ``clicked`` 0 or 1; if there are, ``request`` (rows of one page
             are held out together) and ``item_id``.
         features : sequence of str
             Columns of numbers that tell how welcome the item is.
         """
-        frame = impressions.reset_index(drop=True)
+        frame = as_pandas(impressions, "impressions").reset_index(drop=True)
         for name in ("position", "clicked", *features):
-            if name not in frame:
-                raise ColumnError(
-                    f"no column {name!r} among the impressions{hint(name, frame.columns)}"
-                )
+            require_column(frame, name)
         if "request" in frame:
             frame = frame.sort_values("request", kind="stable", ignore_index=True)
             starts = np.flatnonzero(frame["request"].ne(frame["request"].shift()))
@@ -139,7 +139,7 @@ class ExaminationModel(Part):
             frame[list(features)].to_numpy(np.float32),
             np.append(starts, len(frame)),
             positions_of(frame["position"]),
-            frame["clicked"].to_numpy(np.float32),
+            flags_of(frame["clicked"]),
             items,
         )
 
@@ -169,7 +169,7 @@ class ExaminationModel(Part):
         check_parameters(self)
         self._unfit()
         clicked = np.asarray(clicks > 0, np.float32)
-        self.history_: list[dict[str, float | None]] = []
+        self.passes_: list[dict[str, float | None]] = []
         self.scaling_: Scaling | None = None
         self.network_: Network | None = None
         self.first_ = 1.0
@@ -191,6 +191,12 @@ class ExaminationModel(Part):
         self.first_ = float(looks[0])
         self.propensities_ = (looks / looks[0])[group_of]
         return self
+
+    @property
+    def history_(self) -> pd.DataFrame:
+        """What every epoch came to."""
+        self._check_fitted()
+        return pd.DataFrame(self.passes_)
 
     def propensity(self, positions: Array) -> Array:
         """Return how likely places are looked at, float64 (n,)."""
@@ -234,7 +240,7 @@ class ExaminationModel(Part):
             inputs.shape[1], self.hidden, float(np.log(share / (1 - share))), random
         )
         self.network_ = network = training.run(start, lists, objective)
-        self.history_ = training.history
+        self.passes_ = training.history
         utilities = network.utilities(inputs) + objective.of_items(slice(None))
         return _settled(
             look_of(objective.places).astype(np.float64),
@@ -277,16 +283,6 @@ def unbiased(
     model.learn(rows.matrix, rows.bounds, rows.positions, rows.labels)
     weights = model.weights(rows.matrix, rows.positions, rows.labels)
     return model, rows._replace(weights=rows.weights * weights)
-
-
-def positions_of(column: Any) -> Array:
-    """Read places, from 1."""
-    read = pd.to_numeric(pd.Series(column), errors="coerce").to_numpy(np.float64)
-    wrong = ~((read >= 1) & (read == np.floor(read)))
-    if wrong.any():
-        first = pd.Series(column).iloc[int(np.flatnonzero(wrong)[0])]
-        raise DataError(f"position must be whole numbers from 1, got {first}.")
-    return read.astype(np.int64)
 
 
 def grouped_places(positions: Array) -> Array:
