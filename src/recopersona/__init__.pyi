@@ -94,6 +94,7 @@ from recopersona.features.taste import Affinity as Affinity
 from recopersona.features.taste import Engagement as Engagement
 from recopersona.features.taste import PaymentPreference as PaymentPreference
 from recopersona.features.taste import PriceFit as PriceFit
+from recopersona.features.touches import Touches as Touches
 from recopersona.kernels.blocks import limit_threads as limit_threads
 from recopersona.models.als import ALS as ALS
 from recopersona.models.blend import Blend as Blend
@@ -116,6 +117,7 @@ from recopersona.models.popularity import Popularity as Popularity
 from recopersona.models.questionnaire import questionnaire as questionnaire
 from recopersona.models.random_walk import RP3Beta as RP3Beta
 from recopersona.models.related import RelatedItems as RelatedItems
+from recopersona.models.revisit import Revisit as Revisit
 from recopersona.models.segment_popularity import SegmentPopularity as SegmentPopularity
 from recopersona.models.session_blend import SessionBlend as SessionBlend
 from recopersona.models.session_encoder import SessionEncoder as SessionEncoder

@@ -35,6 +35,10 @@ class Rows(NamedTuple):
     bounds: Array
     positions: Array | None
 
+    def unweighted(self) -> Rows:
+        """Return the same rows, each of weight 1: drawn candidates then stand for themselves."""
+        return self._replace(weights=np.ones_like(self.weights))
+
     def of_requests(self, start: int, end: int) -> Rows:
         """Return some requests, one after another."""
         rows = slice(int(self.bounds[start]), int(self.bounds[end]))
