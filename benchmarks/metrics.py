@@ -7,7 +7,7 @@ items wanted by each. Six metrics at four cut-offs, in one process, alternating,
 
 - `ready`: each side has its own objects, ours a `Judged`, theirs a `Qrels` and a `Run`, and
   everything is compiled (`ratio_peer`, on one thread; `ratio_peer_threads` on all);
-- `bare`: theirs are the typed lists that its kernels read, so that only those are timed, one thread;
+- `bare`: theirs are the typed lists that its kernels read: those alone, one thread;
 - `frames`: from the same two frames of text ids and scores to the figures.
 
 ranx works on all cores by numba's `parallel` unless told otherwise; both are told here. Its writing
@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import platform
 import statistics
 import sys
@@ -34,6 +33,7 @@ import pandas as pd
 import recopersona as rp
 from recopersona.evaluation.lists import judge_frames
 from recopersona.evaluation.metrics import measure
+from recopersona.kernels.blocks import thread_count
 
 METRICS = ("ndcg", "map", "mrr", "recall", "precision", "hit_rate")
 CUT_OFFS = (5, 10, 20, 100)
@@ -46,10 +46,10 @@ def drawn(n_users: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     rng = np.random.default_rng(7)
     users = np.array([f"u{number}" for number in range(n_users)], dtype=object)
     items = np.array([f"i{number}" for number in range(N_ITEMS)], dtype=object)
-    # Steps of an odd number around the catalogue never meet an item twice within one list.
+    # A list spans less than the whole catalogue, so that it holds no item twice.
     start, step = (
         rng.integers(N_ITEMS, size=n_users),
-        2 * rng.integers(N_ITEMS // 400, size=n_users) + 1,
+        1 + rng.integers(N_ITEMS // LENGTH - 1, size=n_users),
     )
     listed = (start[:, None] + step[:, None] * np.arange(LENGTH)) % N_ITEMS
     lengths = np.where(rng.random(n_users) < 0.1, rng.integers(1, LENGTH, n_users), LENGTH)
@@ -101,13 +101,9 @@ def main() -> None:
     except ImportError:
         sys.exit('benchmarks/metrics.py needs an extra: pip install "recopersona[bench]"')
 
-    n_users, times = (5_000, 5) if args.quick else (100_000, 7)
-    cores = (
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    )
+    n_users, times, cores = (5_000 if args.quick else 100_000), 5, thread_count()
     rp.warmup()
-    lists, truth = drawn(n_users)
-    print(f"{n_users:,} users, {len(lists):,} rows of lists, {len(truth):,} of truth")
+    lists, truth = drawn(200)
 
     def theirs_built() -> tuple[Any, Any]:
         qrels = ranx.Qrels.from_df(truth, "user_id", "item_id", "weight")
@@ -117,6 +113,9 @@ def main() -> None:
     def peer(qrels: Any, run: Any, threads: int, **more: Any) -> Any:
         return ranx.evaluate(qrels, run, LABELS, threads=threads, save_results_in_run=False, **more)
 
+    peer(*theirs_built(), cores)  # it compiles
+    lists, truth = drawn(n_users)
+    print(f"{n_users:,} users, {len(lists):,} rows of lists, {len(truth):,} of truth")
     built_s = time.perf_counter()
     qrels, run = theirs_built()
     built_s = time.perf_counter() - built_s
