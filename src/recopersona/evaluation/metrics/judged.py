@@ -192,9 +192,9 @@ class Judged:
     @cached_property
     def pasts(self) -> sparse.csr_array:
         """What each user had before, as training saw or was told it, users x items."""
-        if self.users is None:
-            raise ParameterError("this metric needs the users' training events; use evaluate.")
         owned = self.known_for().owned
+        if self.users is None:
+            raise ParameterError("this metric needs to know who the users are; use evaluate.")
         present = (self.users >= 0).astype(np.float32)
         kept: sparse.csr_array = sparse.diags_array(present).tocsr() @ owned[self.users]
         kept = kept if self.told is None else (kept + self.told).tocsr()
