@@ -122,7 +122,7 @@ def the_number_of_threads_changes_nothing(model: Recommender) -> None:
 
 
 def a_watched_fit_learns_the_same(model: Recommender) -> None:
-    """``fit(validation=)`` measures every pass, or once where there is none, and teaches nothing."""
+    """``fit(validation=)`` measures every pass, or once if there is none; it teaches nothing."""
     shop = small_shop()
     late = np.arange(len(shop.log)) % 5 == 0
     asked = questions(shop.users.ids, shop.items.ids)
