@@ -21,7 +21,7 @@ from recopersona.data.query import Query
 from recopersona.data.types import Array, Id, Mask
 from recopersona.errors import DataError, ParameterError, hint
 from recopersona.evaluation.asking import queries_of
-from recopersona.evaluation.bootstrap import bootstrap_means
+from recopersona.evaluation.bootstrap import SHARE, bootstrap_means
 from recopersona.evaluation.metrics import PER_USER, Judged, asked_metrics, measure
 from recopersona.evaluation.relevance import Relevant, relevant_items
 from recopersona.evaluation.splits import Split, split_at_random, split_by_time
@@ -32,7 +32,6 @@ SIZES = (0.1, 0.25, 0.5, 0.75, 1.0)
 
 _USERS_AT_ONCE = 1_024
 _TEST = 0.2  # of a dataset that comes uncut
-_BETWEEN = Bound("a number between 0 and 1, both excluded", lambda value: 0 < value < 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,8 +69,9 @@ class Curve:
     @property
     def best(self) -> Any:
         """The point with the highest test score; of equal ones the first."""
-        scores = self.table[self.metric]
-        return None if scores.isna().all() else scores.idxmax()
+        scores = self.table[self.metric].to_numpy()
+        points: list[Any] = self.table.index.tolist()
+        return None if np.isnan(scores).all() else points[int(np.nanargmax(scores))]
 
     @property
     def overfit(self) -> pd.Series:
@@ -359,7 +359,7 @@ def _intervals(
     owner: str, confidence: Any, n_boot: Any, random_state: Any
 ) -> Callable[[Array], tuple[float, float]]:
     """Return what gives the bootstrap interval of the mean of some values."""
-    check(confidence, _BETWEEN, owner, "confidence")
+    check(confidence, SHARE, owner, "confidence")
     check(n_boot, whole(at_least=1), owner, "n_boot")
     tail = (1 - confidence) / 2
 
