@@ -17,6 +17,7 @@ from recopersona.base.searching import real_range as real_range
 from recopersona.base.searching import search_space as search_space
 from recopersona.base.searching import whole_range as whole_range
 from recopersona.base.stage import Stage as Stage
+from recopersona.base.watching import Watch as Watch
 from recopersona.data.dataset import Dataset as Dataset
 from recopersona.data.decision import Decision as Decision
 from recopersona.data.event import EVENT_TYPES as EVENT_TYPES
@@ -31,6 +32,9 @@ from recopersona.datasets.synthetic import synthetic_shop as synthetic_shop
 from recopersona.evaluation.comparison import Comparison as Comparison
 from recopersona.evaluation.comparison import compare as compare
 from recopersona.evaluation.cross_validation import cross_validate as cross_validate
+from recopersona.evaluation.curves import Curve as Curve
+from recopersona.evaluation.curves import learning_curve as learning_curve
+from recopersona.evaluation.curves import validation_curve as validation_curve
 from recopersona.evaluation.evaluate import evaluate as evaluate
 from recopersona.evaluation.lists import score_lists as score_lists
 from recopersona.evaluation.rule_costs import simulate_rules as simulate_rules
@@ -130,6 +134,8 @@ from recopersona.models.switch import Switch as Switch
 from recopersona.models.trending import Trending as Trending
 from recopersona.models.valued_popularity import ValuedPopularity as ValuedPopularity
 from recopersona.pipeline.pipeline import Pipeline as Pipeline
+from recopersona.report.plots import Plot as Plot
+from recopersona.report.plots import plot as plot
 from recopersona.rules.checks.schema import RuleSchema as RuleSchema
 from recopersona.rules.ruleset import RuleSet as RuleSet
 from recopersona.tuning.tune import tune as tune
