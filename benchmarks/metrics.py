@@ -123,6 +123,14 @@ def main() -> None:
     judged, user_ids, _ = judge_frames(lists, truth, max(CUT_OFFS))
 
     rows: dict[str, tuple[float, float]] = {}
+    print(f"\n{'':24}{'ours':>10}{'ranx':>10}{'ratio':>9}")
+
+    def compare(name: str, ours: Callable[[], Any], theirs: Callable[[], Any]) -> None:
+        mine, other = rows[name] = alternating(ours, theirs, times)
+        print(
+            f"{name:24}{1_000 * mine:8.1f} ms{1_000 * other:7.0f} ms{other / mine:8.1f}x",
+            flush=True,
+        )
 
     def ours_on(threads: int) -> Callable[[], Any]:
         def measured() -> Any:
@@ -131,15 +139,13 @@ def main() -> None:
 
         return measured
 
-    for name, threads in (("ready, 1 thread", 1), (f"ready, {cores} threads", cores)):
-        rows[name] = alternating(
-            ours_on(threads), lambda threads=threads: peer(qrels, run, threads), times
-        )
+    compare("ready, 1 thread", ours_on(1), lambda: peer(qrels, run, 1))
+    compare(f"ready, {cores} threads", ours_on(cores), lambda: peer(qrels, run, cores))
     bare = qrels.to_typed_list(), run.to_typed_list()
-    rows["bare, 1 thread"] = alternating(ours_on(1), lambda: peer(*bare, 1), times)
+    compare("bare, 1 thread", ours_on(1), lambda: peer(*bare, 1))
 
     # Their objects take long to build: fewer users, so that every repetition can be afforded.
-    some = user_ids[: max(n_users // 10, 1_000)]
+    some = user_ids[: max(n_users // 20, 1_000)]
     all_lists, all_truth = lists, truth
     lists, truth = (frame[frame["user_id"].isin(some)] for frame in (lists, truth))
 
@@ -147,7 +153,7 @@ def main() -> None:
         with rp.limit_threads(1):
             return rp.score_lists(lists, truth, metrics=LABELS).mean()
 
-    rows["frames, 1 thread"] = alternating(from_frames, lambda: peer(*theirs_built(), 1), 5)
+    compare("frames, 1 thread", from_frames, lambda: peer(*theirs_built(), 1))
     lists, truth = all_lists, all_truth
     whole_s = statistics.median(timed(from_frames) for _ in range(3))
 
@@ -156,9 +162,6 @@ def main() -> None:
     place = pd.Index(list(qrels.keys())).get_indexer(pd.Index(user_ids))
     apart = np.stack([np.abs(ours.per_user[label] - theirs[label][place]) for label in LABELS])
 
-    print(f"\n{'':24}{'ours':>10}{'ranx':>10}{'ratio':>9}")
-    for name, (mine, other) in rows.items():
-        print(f"{name:24}{1_000 * mine:8.1f} ms{1_000 * other:7.0f} ms{other / mine:8.1f}x")
     print(f"{'all frames to figures':24}{whole_s:8.2f} s {built_s:7.1f} s (building alone)")
     for label in LABELS:
         print(f"{label:14}{ours.means[label]:.6f}  {theirs[label].mean():.6f}")

@@ -38,6 +38,29 @@ def test_the_same_list_however_it_is_told(given):
     assert table["recall@3"].tolist() == [1.0, 0.5]
 
 
+@pytest.mark.parametrize("dtype", [object, "str", "category", "Int64", np.int64, float])
+def test_ids_of_any_type_meet_whether_they_come_in_runs_or_not(dtype):
+    rng = np.random.default_rng(1)
+    users = np.repeat(np.arange(30), 8)
+    lists = pd.DataFrame({"user_id": users, "item_id": rng.integers(0, 50, 240), "rank": 1})
+    truth = pd.DataFrame({"user_id": np.arange(30), "item_id": rng.integers(0, 50, 30)})
+    expected = score_lists(lists, truth)
+    lists, truth = (frame.astype({"user_id": dtype, "item_id": dtype}) for frame in (lists, truth))
+    for rows in (np.arange(240), rng.permutation(240)):
+        found = score_lists(lists.iloc[rows], truth)
+        if dtype != "str":  # of text, ties go another way
+            np.testing.assert_array_equal(found.to_numpy(), expected.to_numpy())
+        assert found["recall@10"].tolist() == expected["recall@10"].tolist()
+
+
+def test_a_gap_among_runs_is_found():
+    for gap in (None, pd.NA, np.nan):
+        lists = LISTS.astype({"user_id": object})
+        lists.loc[1, "user_id"] = gap
+        with pytest.raises(DataError, match="1 rows have no user_id, the first is row 1"):
+            table_of(lists)
+
+
 def test_random_rows_agree_with_the_twins():
     rng = np.random.default_rng(0)
     rows = [

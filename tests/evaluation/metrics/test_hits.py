@@ -8,6 +8,7 @@ of items; its ``recip_rank`` looks at the whole list, ours at k places; it has n
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import pytrec_eval
 from hypothesis import given
@@ -16,6 +17,7 @@ from sklearn.metrics import ndcg_score
 
 from recopersona.errors import DataError
 from recopersona.evaluation import metrics
+from recopersona.evaluation.lists import score_lists
 from recopersona.evaluation.metrics import Judged, measure
 from recopersona.kernels.blocks import limit_threads
 from tests.naive import metrics as naive
@@ -255,3 +257,12 @@ def test_weights_too_large_for_an_exponent_are_refused():
     judged = Judged(np.zeros((1, 1), np.int32), np.array([0, 1]), np.array([0]), np.array([1e3]))
     with pytest.raises(DataError, match="at most 500, got 1000; use ndcg_graded"):
         measure(judged, "ndcg_exponential", 1)
+
+
+def test_trec_eval_breaks_ties_the_other_way_round_and_leaves_out_who_has_no_list():
+    judge = pytrec_eval.RelevanceEvaluator({"u": {"1": 1}, "v": {"1": 1}}, {"recip_rank"})
+    theirs = judge.evaluate({"u": {"1": 0.5, "2": 0.5}})
+    assert theirs == {"u": {"recip_rank": 0.5}}
+    lists = pd.DataFrame({"user_id": "u", "item_id": ["2", "1"], "score": 0.5})
+    truth = pd.DataFrame({"user_id": ["u", "v"], "item_id": "1"})
+    assert score_lists(lists, truth, metrics="mrr")["mrr@10"].tolist() == [1.0, 0.0]
