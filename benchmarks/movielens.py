@@ -195,7 +195,6 @@ def main() -> None:
     parser.add_argument("--draws", type=int)
     given = parser.parse_args()
     start = time.perf_counter()
-    rp.warmup()
     name, whole = load(given.folder, given.quick)
     large = len(whole.interactions) > MANY or (given.quick and "1m" in name)
     protocol = given.protocol or ("strangers" if large else "shares")
