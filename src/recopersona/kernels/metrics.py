@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from recopersona.kernels.compiling import (
     f64,
     flag,
+    i8,
     i32,
     i64,
     inlined,
@@ -178,6 +179,62 @@ def judge_lists(
                     best = best_gains[kind, first : first + reachable]
                     value = _ratio(discounted[kind], _discounted_sum(best, discounts))
                 values[column, user] = value
+
+
+@kernel(
+    written(f64),
+    written(i8),
+    written(f64),
+    read(f64, 2),
+    read(i64),
+    read(i32),
+    read(i64),
+    read(i32),
+    i64,
+    i64,
+)
+def areas_under_curves(
+    values, marks, wanted, scores, bounds, relevant, left_out_bounds, left_out, start, end
+):
+    """Count how often a relevant item scores above another; a tie is half.
+
+    values    (n_users,) float64, written; NaN where there is nothing to compare
+    marks     (n_items,) int8, scratch, zeros when given and when done
+    wanted    (n_items,) float64, scratch
+    scores    (n_users, n_items) float64, no NaN
+    bounds    (n_users + 1,) int64, where each user's relevant items start
+    relevant  (n_relevant,) int32, each once per user; -1 for items below all others
+    left_out_bounds, left_out  the same of items that are not ranked
+    start, end  which users
+    """
+    for user in range(start, end):
+        line = scores[user]
+        unranked = left_out[left_out_bounds[user] : left_out_bounds[user + 1]]
+        chosen = relevant[bounds[user] : bounds[user + 1]]
+        for item in unranked:
+            if item >= 0:
+                marks[item] = 1
+        size = 0
+        for item in chosen:
+            if item >= 0 and marks[item] == 0:
+                marks[item] = 1
+                wanted[size] = line[item]
+                size += 1
+        best = np.sort(wanted[:size])
+        wins, others = 0.0, 0.0
+        for item in range(len(line)):
+            if marks[item] == 0:
+                others += 1.0
+                below = np.searchsorted(best, line[item])
+                equal = np.searchsorted(best, line[item], side="right") - below
+                wins += (size - below - equal) + 0.5 * equal
+        for item in unranked:
+            if item >= 0:
+                marks[item] = 0
+        for item in chosen:
+            if item >= 0:
+                marks[item] = 0
+        values[user] = _ratio(wins, others * len(chosen))
 
 
 @inlined

@@ -14,7 +14,20 @@ otherwise (Krichene & Rendle 2020).
 """
 
 from recopersona.evaluation.metrics.accuracy import hit_rate, precision, recall, recall_capped
-from recopersona.evaluation.metrics.catalogue import coverage
+from recopersona.evaluation.metrics.catalogue import (
+    average_popularity,
+    coverage,
+    gini,
+    long_tail,
+    long_tail_share,
+)
+from recopersona.evaluation.metrics.exposure import (
+    demand_shares,
+    exposure_disparity,
+    exposure_gini,
+    exposure_largest,
+    exposure_shares,
+)
 from recopersona.evaluation.metrics.judged import Judged, Known
 from recopersona.evaluation.metrics.measuring import Measured, measure
 from recopersona.evaluation.metrics.names import (
@@ -25,31 +38,64 @@ from recopersona.evaluation.metrics.names import (
     metric_names,
 )
 from recopersona.evaluation.metrics.ordering import (
+    auc,
     average_precision,
     average_precision_capped,
+    list_auc,
     ndcg,
     reciprocal_rank,
 )
-from recopersona.evaluation.metrics.surprise import novelty
+from recopersona.evaluation.metrics.sampled import (
+    sampled_hit_rate,
+    sampled_mrr,
+    sampled_ndcg,
+    sampled_ranks,
+)
+from recopersona.evaluation.metrics.surprise import expected_places, novelty, serendipity
+from recopersona.evaluation.metrics.taste import calibration
+from recopersona.evaluation.metrics.value import ndcg_of_gains, worth, worth_share
+from recopersona.evaluation.metrics.variety import diversity
 
 __all__ = [
-    "OVERALL",
-    "PER_USER",
     "Asked",
     "Judged",
     "Known",
     "Measured",
+    "OVERALL",
+    "PER_USER",
     "asked_metrics",
+    "auc",
+    "average_popularity",
     "average_precision",
     "average_precision_capped",
+    "calibration",
     "coverage",
+    "demand_shares",
+    "diversity",
+    "expected_places",
+    "exposure_disparity",
+    "exposure_gini",
+    "exposure_largest",
+    "exposure_shares",
+    "gini",
     "hit_rate",
+    "list_auc",
+    "long_tail",
+    "long_tail_share",
     "measure",
     "metric_names",
     "ndcg",
+    "ndcg_of_gains",
     "novelty",
     "precision",
     "recall",
     "recall_capped",
     "reciprocal_rank",
+    "sampled_hit_rate",
+    "sampled_mrr",
+    "sampled_ndcg",
+    "sampled_ranks",
+    "serendipity",
+    "worth",
+    "worth_share",
 ]

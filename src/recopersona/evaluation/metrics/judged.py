@@ -10,9 +10,10 @@ import numpy as np
 from scipy import sparse
 
 from recopersona.data.dataset import Dataset
-from recopersona.data.feature_table import CategoryColumn, NumberColumn, SetColumn
+from recopersona.data.feature_table import CategoryColumn, Column, NumberColumn, SetColumn
 from recopersona.data.types import Array, Id, Indices, Mask
 from recopersona.errors import ColumnError, DataError, ParameterError, hint
+from recopersona.evaluation.metrics.catalogue import long_tail
 from recopersona.evaluation.metrics.values import Values
 from recopersona.evaluation.relevance import Relevant
 from recopersona.evaluation.splits import Split
@@ -46,6 +47,11 @@ class Known:
     def holders(self) -> Array:
         """How many training users have each item, int64 (n_items,)."""
         return np.bincount(self.owned.indices, minlength=self.n_items)
+
+    @cached_property
+    def tail(self) -> Mask:
+        """Which items belong to the long tail, bool (n_items,)."""
+        return long_tail(self.holders)
 
     @cached_property
     def n_users(self) -> int:
@@ -87,7 +93,7 @@ class Known:
         marks.data[:] = 1.0  # a set that names a value twice has it once
         return marks
 
-    def _column(self, column: str, metric: str):  # type: ignore[no-untyped-def]
+    def _column(self, column: str, metric: str) -> Column:
         table = self.train.item_features
         if column not in table:
             raise ColumnError(
@@ -114,8 +120,8 @@ class Judged:
         What training knew, for metrics that ask more than hits.
     users : int32 (n_users,), optional
         Training's indices, -1 for who was not there.
-    areas : float64 (n_users,), optional
-        The exact area under the curve of each, from `auc`, which needs the scores of all items.
+    told : csr (n_users, n_items), optional
+        What models were told of users when asked about them, beside what they had learned.
 
     Examples
     --------
@@ -130,7 +136,7 @@ class Judged:
     weights: Values | None = None
     known: Known | None = None
     users: Indices | None = None
-    areas: Values | None = None
+    told: sparse.csr_array | None = None
 
     @classmethod
     def of(
@@ -140,7 +146,6 @@ class Judged:
         task: Relevant,
         *,
         known: Known | None = None,
-        areas: Values | None = None,
     ) -> Judged:
         """Put a model's lists beside what a split held out.
 
@@ -152,11 +157,10 @@ class Judged:
         task : Relevant
         known : Known, optional
             ``Known(split.train)``, where several models are measured on one split.
-        areas : float64 (n_users,), optional
         """
         known = Known(split.train) if known is None else known
         users = _indices(split.train, task.user_ids)
-        return cls(lists, task.bounds, task.items, task.weights, known, users, areas)
+        return cls(lists, task.bounds, task.items, task.weights, known, users, _told(split, task))
 
     def __post_init__(self) -> None:
         for name, dtype in (("lists", np.int32), ("bounds", np.int64), ("relevant", np.int32)):
@@ -187,17 +191,18 @@ class Judged:
 
     @cached_property
     def pasts(self) -> sparse.csr_array:
-        """What training saw each user with, users x items; nothing of who was not there."""
+        """What each user had before, as training saw or was told it, users x items."""
+        owned = self.known_for().owned
         if self.users is None:
-            raise ParameterError("this metric needs the users' training events; use evaluate.")
-        owned = self.trained("this metric").owned
+            raise ParameterError("this metric needs to know who the users are; use evaluate.")
         present = (self.users >= 0).astype(np.float32)
         kept: sparse.csr_array = sparse.diags_array(present).tocsr() @ owned[self.users]
+        kept = kept if self.told is None else (kept + self.told).tocsr()
         kept.eliminate_zeros()
         kept.sort_indices()
         return kept
 
-    def trained(self, metric: str) -> Known:
+    def known_for(self, metric: str = "this metric") -> Known:
         """Return what training knew, or say which metric lacks it."""
         if self.known is None:
             raise ParameterError(
@@ -209,3 +214,19 @@ class Judged:
 
 def _indices(train: Dataset, user_ids: Sequence[Id]) -> Indices:
     return train.users.indices(list(user_ids))
+
+
+def _told(split: Split, task: Relevant) -> sparse.csr_array | None:
+    if split.given is None:
+        return None
+    given, n_items = split.given, len(split.train.items)
+    place = split.train.items.indices(given.items.ids)
+    rows = given.interactions.to_csr(given.shape).tocoo()
+    known = place[rows.col] >= 0
+    of_all = sparse.coo_array(
+        (rows.data[known], (rows.row[known], place[rows.col[known]])), (given.shape[0], n_items)
+    ).tocsr()
+    users = _indices(given, task.user_ids)
+    there = sparse.diags_array((users >= 0).astype(np.float32)).tocsr()
+    told: sparse.csr_array = there @ of_all[users]
+    return told

@@ -10,7 +10,14 @@ import numpy as np
 
 from recopersona.data.types import Array
 from recopersona.evaluation.metrics.judged import Judged
-from recopersona.evaluation.metrics.names import HITS, OVERALL, PER_LIST, Asked, asked_metrics
+from recopersona.evaluation.metrics.names import (
+    COLUMNS,
+    HITS,
+    OVERALL,
+    PER_LIST,
+    Asked,
+    asked_metrics,
+)
 from recopersona.evaluation.metrics.value import gains_of
 from recopersona.evaluation.metrics.values import Values
 from recopersona.kernels.blocks import cut, run_blocks
@@ -149,19 +156,20 @@ def _gains(
     judged: Judged, columns: Sequence[Asked], counts: dict[str, int]
 ) -> tuple[Array, Array, Array]:
     """Return which gain each column asks for, the gains, and each user's from the largest on."""
-    wanted: list[str] = []
+    wanted: list[tuple[str, str | None]] = []
     kinds = np.zeros(len(columns), np.int64)
     for place, one in enumerate(columns):
         gain = HITS[one.name].gain
         if gain is not None:
-            if gain not in wanted:
-                wanted.append(gain)
-            kinds[place] = wanted.index(gain)
+            kind = gain, one.column or COLUMNS.get(one.name)
+            if kind not in wanted:
+                wanted.append(kind)
+            kinds[place] = wanted.index(kind)
     gains = np.zeros((len(wanted), len(judged.relevant)))
     best = np.zeros_like(gains)
     user = np.repeat(np.arange(len(judged.lists)), judged.n_relevant)
-    for row, gain in enumerate(wanted):
-        gains[row] = gains_of(judged, gain, counts)
+    for row, kind in enumerate(wanted):
+        gains[row] = gains_of(judged, *kind, counts)
         best[row] = gains[row][np.lexsort((-gains[row], user))]
     return kinds, gains, best
 

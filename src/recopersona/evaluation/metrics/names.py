@@ -7,12 +7,27 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from scipy import sparse
+
 from recopersona.base.parameters import check, whole
+from recopersona.data.types import Indices
 from recopersona.errors import ParameterError, hint
-from recopersona.evaluation.metrics.catalogue import coverage
+from recopersona.evaluation.metrics.catalogue import (
+    average_popularity,
+    coverage,
+    gini,
+    long_tail_share,
+)
+from recopersona.evaluation.metrics.exposure import (
+    exposure_disparity,
+    exposure_gini,
+    exposure_largest,
+)
 from recopersona.evaluation.metrics.judged import Judged
-from recopersona.evaluation.metrics.surprise import novelty
+from recopersona.evaluation.metrics.surprise import expected_places, novelty, serendipity
+from recopersona.evaluation.metrics.taste import calibration
 from recopersona.evaluation.metrics.values import Values
+from recopersona.evaluation.metrics.variety import diversity
 from recopersona.kernels import metrics as kernels
 
 
@@ -55,30 +70,64 @@ HITS: Mapping[str, _OfHits] = {
     "list_auc": _OfHits(kernels.LIST_AUC),
     "ndcg_graded": _OfHits(kernels.GAIN_NDCG, "weight"),
     "ndcg_exponential": _OfHits(kernels.GAIN_NDCG, "exponential"),
-    "revenue": _OfHits(kernels.GAIN, "price"),
-    "revenue_share": _OfHits(kernels.SHARE, "price"),
-    "revenue_ndcg": _OfHits(kernels.GAIN_NDCG, "price"),
-    "margin": _OfHits(kernels.GAIN, "margin"),
-    "margin_share": _OfHits(kernels.SHARE, "margin"),
-    "margin_ndcg": _OfHits(kernels.GAIN_NDCG, "margin"),
+    "revenue": _OfHits(kernels.GAIN, "column"),
+    "revenue_share": _OfHits(kernels.SHARE, "column"),
+    "revenue_ndcg": _OfHits(kernels.GAIN_NDCG, "column"),
+    "margin": _OfHits(kernels.GAIN, "column"),
+    "margin_share": _OfHits(kernels.SHARE, "column"),
+    "margin_ndcg": _OfHits(kernels.GAIN_NDCG, "column"),
 }
 """Metrics of a user's hits, all computed in one walk over the lists."""
 
 PER_LIST: Mapping[str, Callable[[Judged, Asked], Values]] = {
     "novelty": lambda judged, asked: novelty(
-        judged.lists[:, : asked.k],
-        judged.trained("novelty").holders,
-        judged.trained("novelty").n_users,
+        _lists(judged, asked), judged.known_for(asked.name).holders, judged.known_for().n_users
+    ),
+    "serendipity": lambda judged, asked: _serendipity(judged, asked),
+    "diversity": lambda judged, asked: diversity(_lists(judged, asked), _labels(judged, asked)),
+    "calibration": lambda judged, asked: calibration(
+        _lists(judged, asked), judged.pasts, _labels(judged, asked)
+    ),
+    "arp": lambda judged, asked: average_popularity(
+        _lists(judged, asked), judged.known_for(asked.name).holders
+    ),
+    "long_tail": lambda judged, asked: long_tail_share(
+        _lists(judged, asked), judged.known_for(asked.name).tail
     ),
 }
 """Metrics of a user's list and of what was known of its items."""
 
 OVERALL: Mapping[str, Callable[[Judged, Asked], float]] = {
     "coverage": lambda judged, asked: coverage(
-        judged.lists[:, : asked.k], judged.trained("coverage").n_items
+        _lists(judged, asked), judged.known_for(asked.name).n_items
+    ),
+    "gini": lambda judged, asked: gini(_lists(judged, asked), judged.known_for(asked.name).n_items),
+    "exposure_gini": lambda judged, asked: exposure_gini(
+        _lists(judged, asked), _labels(judged, asked)
+    ),
+    "exposure_largest": lambda judged, asked: exposure_largest(
+        _lists(judged, asked), _labels(judged, asked)
+    ),
+    "exposure_disparity": lambda judged, asked: exposure_disparity(
+        _lists(judged, asked), judged.relevant, _labels(judged, asked)
     ),
 }
 """Metrics with one value for all lists together."""
+
+COLUMNS: Mapping[str, str] = {
+    "diversity": "category",
+    "calibration": "category",
+    "exposure_gini": "seller",
+    "exposure_largest": "seller",
+    "exposure_disparity": "seller",
+    "revenue": "price",
+    "revenue_share": "price",
+    "revenue_ndcg": "price",
+    "margin": "margin",
+    "margin_share": "margin",
+    "margin_ndcg": "margin",
+}
+"""The item column that a metric reads unless another is named: ``diversity[brand]``."""
 
 PER_USER = (*HITS, *PER_LIST)
 """Names of metrics with one value per user."""
@@ -142,9 +191,33 @@ def _parsed(name: Any) -> tuple[str, str | None, int | None]:
     parts = _FORM.match(name) if isinstance(name, str) else None
     plain = parts["name"] if parts else name
     known = (*PER_USER, *OVERALL)
+    if plain == "auc" or str(plain).startswith("sampled_"):
+        raise ParameterError(
+            f"{plain} cannot be told from lists, it needs the scores of all items: call "
+            f"recopersona.evaluation.metrics.{plain}, or ask for 'list_auc'."
+        )
     if parts is None or plain not in known:
         raise ParameterError(f"there is no metric {name!r}{hint(plain, known)}")
+    if parts["column"] and plain not in COLUMNS:
+        raise ParameterError(f"{plain} reads no item column, got {name!r}; write {plain!r}.")
     k = None if parts["k"] is None else int(parts["k"])
     if k is not None:
         check(k, whole(at_least=1), str(name), "k")
     return plain, parts["column"], k
+
+
+def _lists(judged: Judged, asked: Asked) -> Indices:
+    return judged.lists[:, : asked.k]
+
+
+def _labels(judged: Judged, asked: Asked) -> sparse.csr_array:
+    column = asked.column or COLUMNS[asked.name]
+    return judged.known_for(asked.name).labels(column, asked.name)
+
+
+def _serendipity(judged: Judged, asked: Asked) -> Values:
+    hits, lists = judged.hits[:, : asked.k], _lists(judged, asked)
+    ranks = judged.known_for(asked.name).popularity_ranks
+    found = serendipity(hits, expected_places(lists, ranks, judged.pasts, asked.k))
+    spread: Values = found * (lists.shape[1] / asked.k)  # places beyond the width are misses
+    return spread
