@@ -28,6 +28,11 @@ _SHARE = 0.2  # of the events, or of what is left of them before the fold after
 _USERS_AT_ONCE = 1_024
 
 
+LESS_IS_BETTER = frozenset(
+    {"arp", "calibration", "gini", "exposure_gini", "exposure_largest", "exposure_disparity"}
+)
+"""Metrics of what is wrong with lists: how popular, one-sided or unequal they are."""
+
 Score = Callable[[Recommender, Split], float]
 
 
@@ -35,27 +40,35 @@ Score = Callable[[Recommender, Split], float]
 class Measure:
     """How good a fitted model's lists are on a fold.
 
-    label  the metric's name, of lists with its cut-off
-    k      length of the lists
-    seen   as in `Recommender.recommend`
-    score  in place of a metric: a function of the fitted model and the split
+    label     the metric's name, of lists with its cut-off
+    k         length of the lists
+    seen      as in `Recommender.recommend`
+    maximize  whether more is better
+    score     in place of a metric: a function of the fitted model and the split
     """
 
     label: str
     k: int
     seen: str | Sequence[str]
+    maximize: bool
     score: Score | None = None
 
     @classmethod
-    def of(cls, metric: str | Score, k: int, seen: str | Sequence[str]) -> Measure:
+    def of(
+        cls, metric: str | Score, k: int, seen: str | Sequence[str], maximize: bool | None = None
+    ) -> Measure:
         """Read what a caller calls a metric: its name, with a cut-off or without, or a function."""
         if callable(metric):
-            return cls(getattr(metric, "__name__", type(metric).__name__), k, seen, metric)
+            name = getattr(metric, "__name__", type(metric).__name__)
+            return cls(name, k, seen, maximize is not False, metric)
         asked = asked_metrics(metric, k)
         if len(asked) > 1:
             names = ", ".join(one.label for one in asked)
             raise ParameterError(f"tune searches by one metric, got {names}.")
-        return cls(asked[0].label, asked[0].k, seen)
+        more_is_better = asked[0].name not in LESS_IS_BETTER
+        return cls(
+            asked[0].label, asked[0].k, seen, more_is_better if maximize is None else maximize
+        )
 
 
 class Fold:

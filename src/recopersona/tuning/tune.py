@@ -45,7 +45,7 @@ def tune(
     name: str | None = None,
     refit: bool = True,
     seen: Any = "drop",
-    maximize: bool = True,
+    maximize: bool | None = None,
     random_state: Any = 0,
     progress: bool = True,
 ) -> Tuned:
@@ -97,8 +97,9 @@ def tune(
         Whether to fit the best on all data.
     seen : "drop", "keep" or a list of event types
         As in `Recommender.recommend`.
-    maximize : bool
-        False where the metric is to be small.
+    maximize : bool, optional
+        False where the metric is to be small; by default what is better by the metric's name, and
+        True for a function.
     random_state : int, RandomState or None
         Of the search.
     progress : bool
@@ -136,10 +137,10 @@ def tune(
     _check(k, trials, seconds, search, prune, patience, refit, maximize, progress, name)
     started = perf_counter()
     whole_data, splits = validation_splits(data, split, folds)
-    measure = Measure.of(metric, k, _fixed(seen))
+    measure = Measure.of(metric, k, _fixed(seen), maximize)
     plan = _Plan(
         [Fold(one, measure) for one in splits], fingerprint(splits), measure, search,
-        prune, patience, storage, refit, maximize, _seed(random_state), progress,
+        prune, patience, storage, refit, _seed(random_state), progress,
     )  # fmt: skip
     found: dict[str, Tuned] = {}
     with quiet():
@@ -148,7 +149,7 @@ def tune(
             budget = _share(trials, seconds, place, len(models), n_left, perf_counter() - started)
             called = label if name is None else name if len(models) == 1 else f"{name} {label}"
             found[label] = _searched(one, _own_space(space, models, label), budget, called, plan)
-    sign = 1 if maximize else -1
+    sign = 1 if measure.maximize else -1
     best = max(found.values(), key=lambda tuned: sign * tuned.score)
     if refit:
         best.model.fit(whole_data)
@@ -167,7 +168,6 @@ class _Plan:
     patience: int | None
     storage: Any
     refit: bool
-    maximize: bool
     seed: int
     progress: bool
 
@@ -180,7 +180,7 @@ class _Plan:
         }
         return {
             "model": type(model).__name__, "parameters": fixed, "space": dict(space),
-            "metric": self.measure.label, "maximize": self.maximize,
+            "metric": self.measure.label, "maximize": self.measure.maximize,
             "seen": self.measure.seen, "splits": [fold.split.name for fold in self.folds],
             "data": self.data, "search": self.search, "prune": self.prune,
             "patience": self.patience, "random_state": self.seed,
@@ -193,11 +193,13 @@ def _searched(model: Recommender, said: Any, budget: Budget, name: str, plan: _P
     proposals = SEARCHES[plan.search](space, space.nearest(model.get_params()), plan.seed)
     if budget.trials is None and budget.seconds is None and plan.search != "grid":
         budget = replace(budget, trials=_TRIALS)
-    study = open_study(plan.storage, name, plan.asked(model, space.written()), plan.maximize)
+    study = open_study(
+        plan.storage, name, plan.asked(model, space.written()), plan.measure.maximize
+    )
     study.pruner = BehindHalf()
     run = Search(
-        model, space, proposals, plan.folds, study, budget, plan.measure.label, plan.maximize,
-        plan.prune, plan.patience, plan.refit,
+        model, space, proposals, plan.folds, study, budget, plan.measure.label,
+        plan.measure.maximize, plan.prune, plan.patience, plan.refit,
     )  # fmt: skip
     run.begin()
     total = min(proposals.n_points, inf if budget.trials is None else budget.trials)
@@ -239,7 +241,7 @@ def _check(
         (prune, switch(), "prune"),
         (patience, optional(whole(at_least=1)), "patience"),
         (refit, switch(), "refit"),
-        (maximize, switch(), "maximize"),
+        (maximize, optional(switch()), "maximize"),
         (progress, switch(), "progress"),
         (name, text, "name"),
     ):
