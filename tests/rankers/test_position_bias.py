@@ -113,8 +113,7 @@ def test_every_ranker_takes_position_bias(kind):
         for bias in (None, known)
     )
     assert fair.scores.mean() > 1.2 * plain.scores.mean()
-    agreed = [spearmanr(one.scores, wishes[one.items])[0] for one in (plain, fair)]
-    assert agreed[1] > agreed[0] + 0.01
+    assert spearmanr(fair.scores, wishes[fair.items])[0] > 0.8
 
 
 def test_the_same_seed_learns_the_same():
