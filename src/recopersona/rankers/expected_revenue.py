@@ -43,9 +43,9 @@ class ExpectedRevenue(Ranker):
     Parameters
     ----------
     click, buy : Ranker, optional
-        `NeuralRanker` where nothing is said. ``features``, ``monotone`` and ``position_bias`` of
-        this stage go to those that say nothing of their own (``position_bias`` to ``click`` only);
-        ``calibration`` is each one's own.
+        `NeuralRanker` where nothing is said, for ``buy`` with ``listwise=0``. ``features``,
+        ``monotone`` and ``position_bias`` of this stage go to those that say nothing of their own
+        (``position_bias`` to ``click`` only); ``calibration`` is each one's own.
     margin : str
         The item column of what a sale earns. Where it is not known, the median counts; where it is
         below 0, nothing is earned.
@@ -99,11 +99,13 @@ class ExpectedRevenue(Ranker):
                 "with purchases."
             )
         self._note_margins(dataset)
-        self.click_ = self._step(self.click, self.position_bias).fit(lessons, dataset)
+        click = self.click or NeuralRanker(random_state=self.random_state)
+        self.click_ = self._step(click, self.position_bias).fit(lessons, dataset)
         after = lessons.after_click()
         n_bought, n_clicked = int((after.labels > 0).sum()), after.n_rows
         self.buy_rate_ = float(after.labels.mean(dtype=np.float64)) if n_clicked else 0.0
-        self.buy_ = self._step(self.buy, None)
+        buy = self.buy or NeuralRanker(listwise=0.0, random_state=self.random_state)
+        self.buy_ = self._step(buy, None)
         if 0 < n_bought < n_clicked:
             self.buy_.fit(after, dataset)
         else:
@@ -118,11 +120,9 @@ class ExpectedRevenue(Ranker):
         self.usual_ = [float(self.click_.counts_["taken"] / lessons.n_rows), self.buy_rate_]
         self.untaught_ = ""
 
-    def _step(self, given: Ranker | None, bias: Any) -> Ranker:
+    def _step(self, given: Ranker, bias: Any) -> Ranker:
         """Return one of the two rankers, unfitted, with what it leaves to this stage."""
-        step: Ranker = (
-            NeuralRanker(random_state=self.random_state) if given is None else clone(given)
-        )
+        step: Ranker = clone(given)
         own = {"features": self.features, "monotone": self.monotone, "position_bias": bias}
         step.set_params(
             **{name: value for name, value in own.items() if getattr(step, name) is None}

@@ -41,7 +41,8 @@ class NeuralRanker(Ranker):
     dropout : float, at least 0 and at most 0.9
         Share of the inputs that is hidden in every step, so that no single one is leant on.
     listwise : float, at least 0 and at most 1
-        What lists count beside rows.
+        What lists count beside rows. Lists order best; where a list has one row, as after a click,
+        only rows teach anything: write 0 there.
     patience : int, at least 1, or None
         Stop after so many epochs without gain; None never stops.
     features, monotone, position_bias, calibration, target, seen, share, requests, negatives, \
@@ -82,7 +83,7 @@ class NeuralRanker(Ranker):
     learning_rate: float = param(real(above=0), default=5e-3)
     reg: float = param(real(at_least=0), default=0.05)
     dropout: float = param(real(at_least=0, at_most=0.9), default=0.05)
-    listwise: float = param(real(at_least=0, at_most=1), default=0.5)
+    listwise: float = param(real(at_least=0, at_most=1), default=0.95)
     patience: int | None = param(optional(whole(at_least=1)), default=5)
 
     @property
