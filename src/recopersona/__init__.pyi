@@ -17,6 +17,7 @@ from recopersona.base.searching import real_range as real_range
 from recopersona.base.searching import search_space as search_space
 from recopersona.base.searching import whole_range as whole_range
 from recopersona.base.stage import Stage as Stage
+from recopersona.base.watching import Watch as Watch
 from recopersona.data.dataset import Dataset as Dataset
 from recopersona.data.decision import Decision as Decision
 from recopersona.data.event import EVENT_TYPES as EVENT_TYPES
@@ -31,6 +32,9 @@ from recopersona.datasets.synthetic import synthetic_shop as synthetic_shop
 from recopersona.evaluation.comparison import Comparison as Comparison
 from recopersona.evaluation.comparison import compare as compare
 from recopersona.evaluation.cross_validation import cross_validate as cross_validate
+from recopersona.evaluation.curves import Curve as Curve
+from recopersona.evaluation.curves import learning_curve as learning_curve
+from recopersona.evaluation.curves import validation_curve as validation_curve
 from recopersona.evaluation.evaluate import evaluate as evaluate
 from recopersona.evaluation.lists import score_lists as score_lists
 from recopersona.evaluation.rule_costs import simulate_rules as simulate_rules
@@ -53,6 +57,7 @@ from recopersona.evaluation.splits.splitters import PairKFold as PairKFold
 from recopersona.evaluation.splits.splitters import RandomSplitter as RandomSplitter
 from recopersona.evaluation.splits.splitters import TimeSplitter as TimeSplitter
 from recopersona.evaluation.splits.splitters import UserKFold as UserKFold
+from recopersona.evaluation.value_tradeoff import value_tradeoff as value_tradeoff
 from recopersona.events.bots import Bots as Bots
 from recopersona.events.catalogue import read_catalogue as read_catalogue
 from recopersona.events.cleaning import Cleaner as Cleaner
@@ -94,6 +99,7 @@ from recopersona.features.taste import Affinity as Affinity
 from recopersona.features.taste import Engagement as Engagement
 from recopersona.features.taste import PaymentPreference as PaymentPreference
 from recopersona.features.taste import PriceFit as PriceFit
+from recopersona.features.touches import Touches as Touches
 from recopersona.kernels.blocks import limit_threads as limit_threads
 from recopersona.models.als import ALS as ALS
 from recopersona.models.blend import Blend as Blend
@@ -116,6 +122,7 @@ from recopersona.models.popularity import Popularity as Popularity
 from recopersona.models.questionnaire import questionnaire as questionnaire
 from recopersona.models.random_walk import RP3Beta as RP3Beta
 from recopersona.models.related import RelatedItems as RelatedItems
+from recopersona.models.revisit import Revisit as Revisit
 from recopersona.models.segment_popularity import SegmentPopularity as SegmentPopularity
 from recopersona.models.session_blend import SessionBlend as SessionBlend
 from recopersona.models.session_encoder import SessionEncoder as SessionEncoder
@@ -128,6 +135,11 @@ from recopersona.models.switch import Switch as Switch
 from recopersona.models.trending import Trending as Trending
 from recopersona.models.valued_popularity import ValuedPopularity as ValuedPopularity
 from recopersona.pipeline.pipeline import Pipeline as Pipeline
+from recopersona.rankers.expected_revenue import ExpectedRevenue as ExpectedRevenue
+from recopersona.rankers.neural import NeuralRanker as NeuralRanker
+from recopersona.rankers.position_bias import ExaminationModel as ExaminationModel
+from recopersona.report.plots import Plot as Plot
+from recopersona.report.plots import plot as plot
 from recopersona.rules.checks.schema import RuleSchema as RuleSchema
 from recopersona.rules.ruleset import RuleSet as RuleSet
 from recopersona.tuning.tune import tune as tune

@@ -186,7 +186,7 @@ def test_a_metric_that_is_no_number_is_a_failure(shop):
         return float("nan") if model.kind == "plain" else model.x
 
     found = rp.tune(Dial(), shop, metric=undefined, space=SPACE, trials=10)
-    assert set(found.trials["failure"].dropna()) == {"DataError: the metric of fold 1 is nan"}
+    assert all("must be a finite number" in words for words in found.trials["failure"].dropna())
 
 
 # -- several models --------------------------------------------------------------------------
@@ -259,7 +259,7 @@ def test_optuna_is_as_talkative_afterwards_as_before(shop, capfd):
         ({"folds": 0}, "folds must be"),
         ({"patience": 0}, "patience must be"),
         ({"name": ""}, "name must be"),
-        ({"search": "grid", "space": {"n": list(range(1, 2_000)), "x": [i / 1e4 for i in range(999)]}},
+        ({"search": "grid", "space": {"n": [*range(1, 2_000)], "x": [1 / n for n in range(1, 999)]}},
          "points, more than"),
     ],
 )  # fmt: skip
@@ -276,7 +276,9 @@ def test_a_class_is_no_model(shop):
 
 
 def test_data_in_which_nobody_has_anything_to_find_is_refused():
-    events = pd.DataFrame({"user_id": [1, 1], "item_id": ["a", "a"], "timestamp": [0, 10**9]})
+    events = pd.DataFrame(
+        {"user_id": [1, 1], "item_id": ["a", "a"], "timestamp": ["2026-01-01", "2026-01-02"]}
+    )
     with pytest.raises(DataError, match="leaves no user anything new to find"):
         rp.tune(Dial(), events, trials=2)
 

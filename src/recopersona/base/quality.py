@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from recopersona.base.lists import UserQueries
 from recopersona.data.dataset import Dataset
 from recopersona.data.event import ALL_EVENTS
-from recopersona.data.ids import UNKNOWN
-from recopersona.data.types import Array, Indices
+from recopersona.data.ids import UNKNOWN, IdMap
+from recopersona.data.query import Query
+from recopersona.data.types import Array, Floats, Id, Indices
 from recopersona.errors import DataError
 from recopersona.kernels.metrics import discounted_gain, mark_hits
 
@@ -19,20 +22,47 @@ if TYPE_CHECKING:
 _K = 10
 
 
-class HeldOut(NamedTuple):
-    """What users are to find: held-out items that training did not see them with.
+class Told(NamedTuple):
+    """What is told of users when they are asked about.
 
-    user_ids  (n_users,) their ids
-    bounds    (n_users + 1,) int64: user u is to find ``wanted[bounds[u]:bounds[u + 1]]``
-    wanted    (n_wanted,) int32, ascending for each user; -1 for items that training does not know
+    users, items  IdMaps
+    bounds        (n_users + 1,) int64: user u's items are ``columns[bounds[u]:bounds[u + 1]]``
+    columns       (n_entries,) int32, the one she came to last at the end
+    weights       (n_entries,) float32
     """
 
-    user_ids: Array
+    users: IdMap
+    items: IdMap
+    bounds: Array
+    columns: Indices
+    weights: Floats
+
+    def query(self, user_id: Id) -> Query:
+        """Return the question about a user; who is not told of is asked about by her id alone."""
+        row = self.users.index(user_id)
+        own = slice(0) if row == UNKNOWN else slice(*self.bounds[row : row + 2].tolist())
+        past = dict(
+            zip(self.items.ids[self.columns[own]].tolist(), self.weights[own].tolist(), strict=True)
+        )
+        return Query(user_id=user_id, history=past or None)
+
+
+class HeldOut(NamedTuple):
+    """What users are to find: held-out items that nobody saw them with before.
+
+    queries  (n_users,) what is asked
+    bounds   (n_users + 1,) int64: user u is to find ``wanted[bounds[u]:bounds[u + 1]]``
+    wanted   (n_wanted,) int32, ascending for each user; -1 for items that training does not know
+    """
+
+    queries: Sequence[Query]
     bounds: Array
     wanted: Indices
 
     @classmethod
-    def of(cls, model: Recommender, held_out: Dataset, purpose: str = "score") -> HeldOut:
+    def of(
+        cls, model: Recommender, held_out: Dataset, told: Told | None = None, purpose: str = "score"
+    ) -> HeldOut:
         """Match held-out interactions to a model's ids; the two need not share their maps.
 
         Raises
@@ -40,36 +70,47 @@ class HeldOut(NamedTuple):
         DataError
             If no user has anything to find.
         """
-        matrix = held_out.matrix()
         users = model.users_.indices(held_out.users.ids)
-        items = model.items_.indices(held_out.items.ids)[matrix.indices].astype(np.int64)
-        rows = np.repeat(np.arange(len(users)), np.diff(matrix.indptr))
         bounds, seen = model.past_.seen_by(users, ALL_EVENTS)
         # Pairs of user and item as one number each, so that they are compared all at once.
         width = len(model.items_) + 1
-        seen_pairs = np.repeat(np.arange(len(users)), np.diff(bounds)) * width + seen + 1
-        pairs = rows * width + items + 1
-        fresh = np.sort(pairs[~np.isin(pairs, seen_pairs)])
+        seen_pairs = [np.repeat(np.arange(len(users)), np.diff(bounds)) * width + seen + 1]
+        if told is not None:
+            theirs = held_out.users.indices(told.users.ids)
+            its = model.items_.indices(told.items.ids)[told.columns]
+            seen_pairs.append(_pairs(theirs, told.bounds, its, width))
+        matrix = held_out.matrix()
+        its = model.items_.indices(held_out.items.ids)[matrix.indices]
+        pairs = _pairs(np.arange(len(users)), matrix.indptr, its, width)
+        fresh = np.sort(pairs[~np.isin(pairs, np.concatenate(seen_pairs))])
         sizes = np.bincount(fresh // width, minlength=len(users))
         asked = np.flatnonzero(sizes)
         if not len(asked):
             raise DataError(
                 f"{purpose} needs a user with a held-out item that training did not have."
             )
+        ids = held_out.users.ids[asked].tolist()
         return cls(
-            held_out.users.ids[asked],
+            UserQueries(ids, users[asked]) if told is None else [told.query(one) for one in ids],
             np.concatenate([[0], np.cumsum(sizes[asked])]),
             (fresh % width - 1).astype(np.int32),
         )
 
     def ndcg(self, model: Recommender) -> float:
         """Return the mean NDCG@10 over the users."""
-        lists = np.full((len(self.user_ids), _K), UNKNOWN, dtype=np.int32)
-        found = model._lists_for_users(self.user_ids.tolist(), _K)
+        lists = np.full((len(self.queries), _K), UNKNOWN, dtype=np.int32)
+        found = model._lists_of(self.queries, _K)
         lists[:, : found.shape[1]] = found  # a small catalogue fills no list
         hits = np.zeros(lists.shape, dtype=np.bool_)
         mark_hits(hits, lists, self.bounds, self.wanted)
         return float(discounted_gain(hits, np.diff(self.bounds)).mean())
+
+
+def _pairs(users: Array, bounds: Array, items: Array, width: int) -> Array:
+    """Return each known user with each of her items as one number; 0 stands for unknown items."""
+    rows = np.repeat(users.astype(np.int64), np.diff(bounds))
+    pairs: Array = (rows * width + items + 1)[rows != UNKNOWN]
+    return pairs
 
 
 def held_out_ndcg(model: Recommender, held_out: Dataset) -> float:

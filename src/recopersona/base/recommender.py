@@ -15,7 +15,13 @@ from recopersona.base.lists import Best, Excluded, UserQueries, with_barred
 from recopersona.base.parameters import check, check_parameters, optional, whole
 from recopersona.base.part import Part
 from recopersona.base.quality import HeldOut, held_out_ndcg, require_known_users
-from recopersona.base.watching import Watch, Watching, asked_to_watch
+from recopersona.base.watching import (
+    Validation,
+    Watch,
+    Watching,
+    asked_to_watch,
+    require_passes,
+)
 from recopersona.data.columns import as_pandas, require_columns
 from recopersona.data.dataset import Dataset
 from recopersona.data.event import ALL_EVENTS, EVENT_TYPES, VIEW, seen_bits
@@ -58,6 +64,8 @@ class Recommender(Part):
         What every user has done; grows online.
     fallback_ : float32 (n_items,)
         Summed weights, for filling lists.
+    passes_ : list of dict
+        What ``history_`` shows as a frame.
 
     Examples
     --------
@@ -126,6 +134,7 @@ class Recommender(Part):
         check(self.decayed_to_, moment, owner, "decayed_to_")
         check(self.end_, moment, owner, "end_")
         check(self.n_fitted_items_, whole(0, n_items), owner, "n_fitted_items_")
+        require_passes(self.passes_, owner)
         past: Any = self.past_
         fits = isinstance(past, History) and past.fits(len(self.users_), n_items)
         if not fits or len(self.fallback_) > n_items:
@@ -135,10 +144,11 @@ class Recommender(Part):
         """Share ids and past with the pipeline this model is part of: events are taken in once."""
         self.users_, self.items_, self.past_ = users, items, past
 
-    def _watch_on(self, held_out: Dataset, patience: int | None) -> Watch:
+    def _watch_on(self, validation: Validation, patience: int | None) -> Watch:
         """Return how passes are measured on held-out interactions; ids and the past are there."""
-        require_known_users(self, held_out)
-        wanted = HeldOut.of(self, held_out, "validation")
+        if validation.told is None:
+            require_known_users(self, validation.held_out)
+        wanted = HeldOut.of(self, *validation, purpose="validation")
         return Watch(wanted.ndcg, metric="ndcg@10", patience=patience)
 
     # -- the verbs ---------------------------------------------------------------------------
@@ -155,10 +165,11 @@ class Recommender(Part):
         y : ignored
             Present for scikit-learn.
         validation : Dataset, events frame, split or Watch, optional
-            Held-out interactions, of a split its ``test``. After each pass over the data the model
-            is measured on them, as `score` does, and ``history_`` tells of it; a model that learns
-            in one go is measured once, at the end, as are those made of others. What is learned
-            stays the same. `Watch` measures something else, or more seldom.
+            Held-out interactions; of a split its ``test``. After each pass over the data the model
+            is measured on them, as by `score`, and ``history_`` tells of it. A model that learns in
+            one go is measured once, at the end, and so is one made of others: no part of it is
+            watched. What is learned stays the same. `Watch` measures in another way, or more
+            seldom.
         patience : int, at least 1, optional
             So many measurements in a row without a better value end the fit, and the model goes
             back to its best pass.
@@ -179,8 +190,9 @@ class Recommender(Part):
         self._unfit()
         try:
             self._begin(shop)
-            watch = self._watch_on(asked, patience) if isinstance(asked, Dataset) else asked
-            self._watching = Watching(self, watch)
+            if isinstance(asked, Validation):
+                asked = self._watch_on(asked, patience)
+            self._watching = Watching(self, asked)
             self._fit(shop)
             self._prepare()
             self._watching.finish()
@@ -456,22 +468,22 @@ class Recommender(Part):
 
     def _frame_for_users(self, ids: list[Id], n: int, seen: int) -> pd.DataFrame:
         """Answer users who say nothing but who they are, without an object for each."""
-        best, sources = self._answers_to_users(ids, n, seen)
+        queries = UserQueries(ids, self.users_.indices(ids))
+        best, sources = self._answers_to_users(queries, n, seen)
         names = (type(self).__name__, FALLBACK)
         return frame_of_lists(ids, best.items, best.scores, sources, names, self.items_)
 
-    def _lists_for_users(self, ids: list[Id], n: int) -> Indices:
-        """Return the best items of many users, int32 (n_users, n), -1 beyond what there is."""
-        if self._ranks_as_the_base():
-            return self._answers_to_users(ids, n, ALL_EVENTS)[0].items
-        lists = np.full((len(ids), min(n, len(self.items_))), UNKNOWN, dtype=np.int32)
-        for place, ranking in enumerate(self.rank_many([Query(user_id=one) for one in ids], n)):
+    def _lists_of(self, queries: Sequence[Query], n: int) -> Indices:
+        """Return the best items for many queries, int32 (n_queries, n), -1 where there are none."""
+        if isinstance(queries, UserQueries) and self._ranks_as_the_base():
+            return self._answers_to_users(queries, n, ALL_EVENTS)[0].items
+        lists = np.full((len(queries), min(n, len(self.items_))), UNKNOWN, dtype=np.int32)
+        for place, ranking in enumerate(self.rank_many(queries, n)):
             lists[place, : len(ranking)] = ranking.items
         return lists
 
-    def _answers_to_users(self, ids: list[Id], n: int, seen: int) -> tuple[Best, Array]:
+    def _answers_to_users(self, queries: UserQueries, n: int, seen: int) -> tuple[Best, Array]:
         """Return the best items of many users, filled up, and which places were filled."""
-        queries = UserQueries(ids, self.users_.indices(ids))
         blocked = np.zeros(len(self.items_), np.bool_)
 
         def block(start: int, end: int) -> tuple[Best, Array]:

@@ -6,11 +6,13 @@ import math
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from recopersona.base.parameters import check, optional, whole
 from recopersona.base.part import is_learned
 from recopersona.base.progress import progress
+from recopersona.base.quality import Told
+from recopersona.base.searching import is_number
 from recopersona.data.dataset import Dataset
 from recopersona.errors import DataError, ParameterError
 
@@ -70,7 +72,14 @@ class Watch:
         return number % self.every == 0 or number == n
 
 
-def asked_to_watch(validation: Any, patience: int | None, owner: str) -> Watch | Dataset | None:
+class Validation(NamedTuple):
+    """Held-out interactions, and what is told of users when they are asked about."""
+
+    held_out: Dataset
+    told: Told | None = None
+
+
+def asked_to_watch(validation: Any, patience: int | None, owner: str) -> Watch | Validation | None:
     """Return what ``fit`` was asked to watch: nothing, held-out interactions, or in its own way.
 
     Raises
@@ -90,10 +99,14 @@ def asked_to_watch(validation: Any, patience: int | None, owner: str) -> Watch |
         return None
     if isinstance(validation, Watch):
         return validation if patience is None else replace(validation, patience=patience)
-    held_out = getattr(validation, "test", None)  # of a split
-    if isinstance(held_out, Dataset):
-        return held_out
-    return validation if isinstance(validation, Dataset) else Dataset.from_frames(validation)
+    held_out = getattr(validation, "test", None)
+    if isinstance(held_out, Dataset):  # a split, which is made further up
+        given = getattr(validation, "given", None)
+        told = None if given is None else Told(given.users, given.items, *validation.pasts)
+        return Validation(held_out, told)
+    if isinstance(validation, Dataset):
+        return Validation(validation)
+    return Validation(Dataset.from_frames(validation))
 
 
 class Watching:
@@ -170,3 +183,10 @@ class Watching:
         shared = {id(value): value for value in self._begun.values()}
         copied: dict[str, Any] = deepcopy(since, shared)
         return copied
+
+
+def require_passes(passes: Any, owner: str) -> None:
+    """Refuse a history from a file that is none."""
+    rows = passes if isinstance(passes, list) else [None]
+    if not all(isinstance(row, dict) and all(map(is_number, row.values())) for row in rows):
+        raise DataError(f"{owner}: passes_ must be a list of numbers by name.")

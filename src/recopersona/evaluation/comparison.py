@@ -147,7 +147,16 @@ class Comparison:
 
     Examples
     --------
-    See `compare`.
+    >>> from recopersona.datasets.synthetic import synthetic_shop
+    >>> from recopersona.evaluation.splits import split_last
+    >>> from recopersona.models.neighbors import ItemKNN
+    >>> shop = synthetic_shop(200, 50, random_state=7)
+    >>> models = {"few": ItemKNN(k=2), "many": ItemKNN(k=20)}
+    >>> found = compare(models, split_last(shop), metrics=["ndcg", "recall"])
+    >>> found.metric, found.on("recall@10").differences.index.tolist()
+    ('ndcg@10', [('many', 'few')])
+    >>> bool(found.power(0.03).item() < found.power(0.3).item())
+    True
     """
 
     def __init__(
@@ -215,6 +224,11 @@ class Comparison:
         )
         frame.attrs.update(metric=self.metric, effect=self.effect)
         return with_attributes(frame, self._results)
+
+    @property
+    def has_segments(self) -> bool:
+        """Whether `compare` was given ``by``."""
+        return self._results.segments is not None
 
     @cached_property
     def segments(self) -> pd.DataFrame:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from recopersona.base.parameters import check_parameters
 from recopersona.base.recommender import Recommender, as_dataset
 from recopersona.data.dataset import Dataset
 from recopersona.data.times import from_ms
@@ -16,6 +17,7 @@ from recopersona.errors import DataError, ParameterError
 from recopersona.evaluation.evaluate import METRICS
 from recopersona.evaluation.results import as_splits, jobs_of, run_trials
 from recopersona.evaluation.splits import Split
+from recopersona.evaluation.splits.splitters import Splitter
 from recopersona.evaluation.trial import Failure, Job, Trial
 
 
@@ -119,6 +121,9 @@ def _folds(splits: Any, data: Any) -> list[Split]:
             f"cross_validate: {name} has nothing to cut; pass cross_validate(..., data=events)."
         )
     dataset = as_dataset(data)
+    if isinstance(splits, Splitter):  # its parts have names, and know what is told of users
+        check_parameters(splits)
+        return splits._splits(dataset)
     frame = _frame_of(dataset) if isinstance(data, Dataset) else data
     with warnings.catch_warnings():
         # Who does not cut by groups says so; who does cuts by users.

@@ -15,7 +15,7 @@ from recopersona.errors import ColumnError, DataError, ParameterError, hint
 from recopersona.evaluation.splits import Split
 
 ACTIVITY = "activity"
-"""The name of segments by how many events training has of a user."""
+"""The name of segments by how many events are known of a user."""
 NOBODY_KNOWS = "unknown"
 """The segment of users of whom the attribute is not known."""
 MOST_SEGMENTS = 50
@@ -31,7 +31,7 @@ def segments_of(by: Any, split: Split, user_ids: Sequence[Id]) -> Array:
     ----------
     by : str, or mapping from user id to segment
         A user column of the dataset (numbers and times are cut into thirds), ``"activity"`` (thirds
-        by the number of training events; "new" is who has none), or who is in which segment: a
+        by the number of events known of them; "new" is who has none), or who is in which segment: a
         dict or a series.
 
     Raises
@@ -49,7 +49,7 @@ def segments_of(by: Any, split: Split, user_ids: Sequence[Id]) -> Array:
             f"got {by!r}."
         )
     elif by == ACTIVITY:
-        found = _by_activity(split.train, user_ids)
+        found = _by_activity(split, user_ids)
     else:
         found = _by_column(by, split, user_ids)
     n_segments = len(set(found.tolist()))
@@ -75,12 +75,20 @@ def _mapped(by: Any, user_ids: Sequence[Id]) -> Array:
     return _texts([None if pd.isna(value) else value for value in told])
 
 
-def _by_activity(train: Dataset, user_ids: Sequence[Id]) -> Array:
-    users = train.users.indices(list(user_ids))
-    events = np.append(np.bincount(train.log.users, minlength=len(train.users)), 0)[users]
-    segments = np.full(len(users), "new", dtype=object)
+def _by_activity(split: Split, user_ids: Sequence[Id]) -> Array:
+    events = _events(split.train, user_ids)
+    if split.given is not None:
+        events = events + _events(split.given, user_ids)
+    segments = np.full(len(events), "new", dtype=object)
     segments[events > 0] = _thirds(events[events > 0])
     return segments
+
+
+def _events(part: Dataset, user_ids: Sequence[Id]) -> Array:
+    """Return how many events a part has of each user; of who is not in it (-1) none."""
+    counts = np.append(np.bincount(part.log.users, minlength=len(part.users)), 0)
+    events: Array = counts[part.users.indices(list(user_ids))]
+    return events
 
 
 def _by_column(name: str, split: Split, user_ids: Sequence[Id]) -> Array:

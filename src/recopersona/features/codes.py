@@ -206,6 +206,7 @@ class Codes(Part):
         if "category" in self.item_features_:
             parts[:, CATEGORY] = self.categories_[items]
             return
+        self._own_categories()
         naming = np.flatnonzero((said >= 0) & (self.categories_[items] < 0))
         firsts, place = np.unique(items[naming], return_index=True)
         first_row = naming[place]
@@ -217,6 +218,13 @@ class Codes(Part):
             known &= (firsts[spot] != items) | (np.arange(len(items)) >= first_row[spot])
         as_known = np.where(known, self.categories_[items], UNKNOWN)
         parts[:, CATEGORY] = np.where(said >= 0, said, as_known)
+
+    def _own_categories(self) -> None:
+        """See to it that categories can be written to: from a file they come read-only."""
+        if not self.categories_.flags.writeable:
+            self.categories_ = self.categories_.copy()
+        if not self.category_since_.flags.writeable:
+            self.category_since_ = self.category_since_.copy()
 
     def relearn_categories(self, columns: Mapping[str, Array]) -> None:
         """Learn anew, from all events in order of time, which category each item is known by."""
@@ -232,6 +240,7 @@ class Codes(Part):
             is_known = self.category_since_[item] <= time
             return int(self.categories_[item]) if is_known else UNKNOWN
         if self.categories_[item] < 0:
+            self._own_categories()
             self.categories_[item], self.category_since_[item] = said, time
         return said
 

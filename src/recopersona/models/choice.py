@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple, Self
 
 import numpy as np
+import pandas as pd
 
 from recopersona.base.descent import Adam
 from recopersona.base.parameters import generator, param, real, seed, whole
@@ -49,7 +50,8 @@ class ChoiceModel(Part):
     inner_ : float32 (f, hidden)
     biases_, outer_ : float32 (hidden,)
     losses_ : list of float
-        The mean loss after each epoch, on the lists held out where there are any.
+        The mean loss after each epoch, on the lists held out where there are any, and the best
+        epoch's weights are kept. ``history_`` shows it as a frame.
 
     Notes
     -----
@@ -117,6 +119,14 @@ class ChoiceModel(Part):
         if n:
             self.inner_, self.biases_, self.outer_, self.linear_ = kept
         return self
+
+    @property
+    def history_(self) -> pd.DataFrame:
+        """The loss after each epoch: a DataFrame with columns ``iteration, loss``."""
+        self._check_fitted()
+        return pd.DataFrame(
+            {"iteration": np.arange(1, len(self.losses_) + 1), "loss": self.losses_}
+        )
 
     def utilities(self, features: Floats) -> Floats:
         """Return u of every row, float32 (n_rows,)."""

@@ -23,7 +23,7 @@ from recopersona.base.parameters import (
 from recopersona.base.quality import require_known_users
 from recopersona.base.recommender import as_dataset, listed, require_array
 from recopersona.base.searching import real_range, whole_range
-from recopersona.base.watching import Watch
+from recopersona.base.watching import Validation, Watch
 from recopersona.data.dataset import Dataset
 from recopersona.data.event import RETURN
 from recopersona.data.growing import with_room
@@ -314,13 +314,14 @@ class Factorization(InnerProduct):
                 f"nothing costs {ignorance:.3g}; try learning_rate={self.learning_rate / 10:g}."
             )
 
-    def _watch_on(self, held_out: Dataset, patience: int | None) -> Watch:
-        if self.loss != "squared":
-            return super()._watch_on(held_out, patience)
-        require_known_users(self, held_out)
+    def _watch_on(self, validation: Validation, patience: int | None) -> Watch:
+        if self.loss != "squared" or validation.told is not None:
+            return super()._watch_on(validation, patience)
+        require_known_users(self, validation.held_out)
         return Watch(
-            lambda _: self._rmse(held_out), metric="rmse", patience=patience, less_is_better=True
-        )
+            lambda _: self._rmse(validation.held_out),
+            metric="rmse", patience=patience, less_is_better=True,
+        )  # fmt: skip
 
     def _rmse(self, dataset: Dataset) -> float:
         rows = dataset.interactions

@@ -273,10 +273,22 @@ def _graded(lightgbm: Any, taught: Taught, **options: Any) -> Any:
     return lightgbm.Dataset(
         taught.matrix,
         np.rint(taught.labels * _GRADES),
-        weight=taught.weights / taught.weights.mean(dtype=np.float64),
+        weight=_weights_of_requests(taught),
         group=taught.sizes,
         **options,
     )
+
+
+def _weights_of_requests(taught: Taught) -> Array:
+    """Return the mean weight of what was wanted in each request, for all its rows.
+
+    Rows are pushed apart in pairs: were one of a pair heavier, it would be pushed further.
+    """
+    request = np.repeat(np.arange(len(taught.sizes)), taught.sizes)
+    wanted = np.bincount(request, taught.labels, len(taught.sizes))
+    weight = np.bincount(request, taught.labels * taught.weights, len(taught.sizes))
+    weight /= np.maximum(wanted, 1e-12)
+    return (weight / (weight.mean() or 1.0))[request]
 
 
 def _from_dump(node: Any) -> Fork | Leaf:

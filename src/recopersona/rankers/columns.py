@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from sklearn.base import clone
 from recopersona.base.online import OnlineRecommender
 from recopersona.base.parameters import Bound, optional, param
 from recopersona.base.part import Part
+from recopersona.base.recommender import require_array
 from recopersona.data.dataset import Dataset, events_of
 from recopersona.data.event import EVENT_CODES, Event
 from recopersona.data.feature_table import FeatureTable, FlagColumn, NumberColumn
@@ -25,7 +27,7 @@ from recopersona.errors import DataError
 from recopersona.features.buying import RFM, CartAbandonment, Repurchase, SessionSignals
 from recopersona.features.feature import Feature
 from recopersona.features.features import Features
-from recopersona.features.market import Context, Conversion, Freshness, ItemPopularity
+from recopersona.features.market import Conversion, Freshness, ItemPopularity
 from recopersona.features.taste import Affinity, PriceFit
 from recopersona.features.touches import Touches
 from recopersona.rankers.lessons import Lessons
@@ -44,8 +46,8 @@ FUSED, SOURCES = "fused", "sources"
 class Columns(Part):
     """The numbers that a ranker knows of each candidate at the moment of a request.
 
-    In this order: of every source ``NAME_score`` and ``NAME_rank`` (1 / rank), NaN where it did
-    not name the candidate; ``fused``, the merged score, and ``sources``, how many named it; the
+    In this order: of every source ``NAME_score`` (standardized within its list) and ``NAME_rank``
+    (1 / rank), NaN where it did not name the candidate; ``fused``, the merged score, and ``sources``, how many named it; the
     columns of `Features` as of the moment; number and flag columns of the catalogue and of the
     customers, those that no feature is called like, the latter as ``user_NAME``.
 
@@ -96,9 +98,16 @@ class Columns(Part):
         self._check_fitted()
         table = np.empty((len(ranking), 0), np.float32)
         if self.features_ is not None:
-            table = self.features_.for_query(query, ranking.item_ids)
+            table = self.features_.for_query(self._as_known(query), ranking.item_ids)
         users = np.full(len(ranking), _user_of(self, query), np.int32)
         return self._matrix([ranking], users, table)[:, self.kept_]
+
+    def _as_known(self, query: Query) -> Query:
+        """Leave out what nobody knows of a visit: it must not make the visit a longer one."""
+        items = self.features_.codes_.items_  # type: ignore[union-attr]
+        if all(item in items for item in query.session):
+            return query
+        return replace(query, session=tuple(item for item in query.session if item in items))
 
     # -- what comes later --------------------------------------------------------------------
 
@@ -137,6 +146,29 @@ class Columns(Part):
         if self.features_ is not None:
             self.features_.forget(user_ids)
 
+    def _check_learned(self) -> None:
+        held: Any = vars(self)
+        names, kept = held.get("all_names_"), held.get("kept_")
+        lists = ("source_names_", "all_names_", "names_", "constant_")
+        lists += ("item_columns_", "user_columns_")
+        good = (
+            all(_are_words(held.get(name)) for name in lists)
+            and isinstance(held.get("counts_"), dict)
+            and isinstance(held.get("item_features_"), FeatureTable)
+            and isinstance(held.get("user_features_"), FeatureTable)
+            and isinstance(held.get("features_"), Features | None)
+        )
+        if not good:
+            raise DataError("Columns: what was learned is not what it should be.")
+        require_array(kept, np.int64, (len(self.names_),), "kept_")
+        own = 0 if self.features_ is None else len(self.features_.get_feature_names_out())
+        wide = 2 * len(self.source_names_) + 2 + own
+        wide += len(self.item_columns_) + len(self.user_columns_)
+        within = len(names) == wide and bool(((kept >= 0) & (kept < wide)).all())
+        known = set(self.item_columns_) <= set(_numeric(self.item_features_))
+        if not (within and known and set(self.user_columns_) <= set(_numeric(self.user_features_))):
+            raise DataError("Columns: the columns do not fit together.")
+
     # -- inside ------------------------------------------------------------------------------
 
     def _wanted(self, dataset: Dataset) -> Features | None:
@@ -160,21 +192,21 @@ class Columns(Part):
         if len(set(names)) < len(names):
             twice = next(name for name in names if names.count(name) > 1)
             raise DataError(f"two columns of the ranker are called {twice!r}; rename one of them.")
-        self._names = names
+        self.all_names_ = names
 
     def _telling(self, matrix: Floats) -> Floats:
         """Leave out the columns that say the same of every row, or nothing."""
         first = matrix[:1]
         same = ((matrix == first) | (np.isnan(matrix) & np.isnan(first))).all(axis=0)
         self.kept_ = np.flatnonzero(~same)
-        self.names_ = [self._names[column] for column in self.kept_.tolist()]
-        self.constant_ = [self._names[column] for column in np.flatnonzero(same).tolist()]
+        self.names_ = [self.all_names_[column] for column in self.kept_.tolist()]
+        self.constant_ = [self.all_names_[column] for column in np.flatnonzero(same).tolist()]
         return np.ascontiguousarray(matrix[:, self.kept_])
 
     def _matrix(self, rankings: Sequence[Ranking], users: Indices, table: Floats) -> Floats:
         """Put all columns of some requests side by side."""
         n_sources, n = len(self.source_names_), len(users)
-        matrix = np.empty((n, len(self._names)), np.float32)
+        matrix = np.empty((n, len(self.all_names_)), np.float32)
         start = 0
         for ranking in rankings:
             rows = slice(start, start + len(ranking))
@@ -213,6 +245,10 @@ class Columns(Part):
             )
         order = [place[name] for name in self.source_names_]
         return ranking.source_scores[:, order], ranking.source_ranks[:, order]
+
+
+def _are_words(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)
 
 
 _CODES = tuple(EVENT_CODES[kind] for kind in ("purchase", "cart", "view"))
@@ -291,7 +327,7 @@ def _telling(dataset: Dataset) -> list[Feature]:
     """Return the features by which a log and a catalogue can tell something."""
     kinds = set(np.unique(dataset.log.event).tolist())
     features: list[Feature] = [
-        Touches(), Affinity(), SessionSignals(), ItemPopularity(), Freshness(), Context(),
+        Touches(), Affinity(), SessionSignals(), ItemPopularity(), Freshness(),
     ]  # fmt: skip
     bought, carted, viewed = (code in kinds for code in _CODES)
     if bought:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recopersona.base.part import Part
+from recopersona.base.recommender import require_array
 from recopersona.data.types import Array, Floats
+from recopersona.errors import DataError
 from recopersona.kernels.blocks import one_blas_thread
 
 _ROWS_AT_ONCE = 16_384
@@ -90,7 +93,7 @@ class Network(Part):
             self.inner_[bound] = sign * np.maximum(sign * self.inner_[bound], 0)
         np.maximum(self.outer_, 0, out=self.outer_)
 
-    def shares(self, inputs: Floats) -> Floats:
+    def shares(self, inputs: Floats) -> NDArray[np.float64]:
         r"""Return what each input adds to u, beyond u of the mean row (all inputs 0).
 
         The slopes are summed along the straight way from the mean row to the row. With one hidden
@@ -117,7 +120,7 @@ class Network(Part):
             rise = np.tanh(biases + move) - np.tanh(biases)
             middle = 1 - np.tanh(biases + move / 2) ** 2
             slope = np.where(near, middle, rise / np.where(near, 1, move))
-            shares: Floats = z * (linear + (slope * outer) @ inner.T)
+            shares: NDArray[np.float64] = z * (linear + (slope * outer) @ inner.T)
         return shares
 
     @property
@@ -125,3 +128,17 @@ class Network(Part):
         """The utility of the mean row."""
         outer = self.outer_.astype(np.float64)
         return float(self.level_[0] + np.tanh(self.biases_.astype(np.float64)) @ outer)
+
+    def _check_learned(self) -> None:
+        held: Any = vars(self)
+        require_array(held.get("inner_"), np.float32, (None, None), "network_.inner_")
+        f, h = self.inner_.shape
+        for name, shape in {
+            "linear_": (f,),
+            "biases_": (h,),
+            "outer_": (h,),
+            "level_": (1,),
+        }.items():
+            require_array(held.get(name), np.float32, shape, f"network_.{name}")
+        if not all(np.isfinite(weight).all() for weight in self.weights):
+            raise DataError("the weights of a network must be finite numbers.")

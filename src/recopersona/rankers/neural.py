@@ -5,17 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
-from recopersona.base.parameters import generator, optional, param, real, seed, whole
-from recopersona.base.part import Part
-from recopersona.data.types import Array, Floats
+from recopersona.base.parameters import generator, optional, param, real, whole
+from recopersona.data.types import Floats
+from recopersona.errors import DataError
+from recopersona.rankers.lessons import Rows
 from recopersona.rankers.network import Network
 from recopersona.rankers.objectives import CrossEntropy
+from recopersona.rankers.ranker import Ranker
 from recopersona.rankers.scaling import Scaling
 from recopersona.rankers.training import Lists, Training
 
 
-class NeuralRanker(Part):
+class NeuralRanker(Ranker):
     r"""Learn a small network that tells which candidates are wanted.
 
     .. math:: u(z) = d + z \cdot b + \tanh(z W + c) \cdot v, \qquad p = \sigma(u)
@@ -40,7 +44,9 @@ class NeuralRanker(Part):
         What lists count beside rows.
     patience : int, at least 1, or None
         Stop after so many epochs without gain; None never stops.
-    random_state : int, RandomState or None
+    features, monotone, position_bias, calibration, target, seen, share, requests, negatives, \
+    random_state
+        See `Ranker`.
 
     Attributes
     ----------
@@ -48,8 +54,8 @@ class NeuralRanker(Part):
     network_ : Network
     base_ : float
         u of a row that is the mean in every column.
-    history_ : list of dict
-        Per epoch ``iteration``, ``loss`` and ``held_out``, the loss on requests held out, or None.
+    history_ : DataFrame
+        Per epoch ``iteration``, ``loss`` and ``held_out``, the loss on requests held out.
 
     Notes
     -----
@@ -57,6 +63,18 @@ class NeuralRanker(Part):
 
     Contributions are integrated gradients from the mean row; with one hidden layer their integral
     has a closed form, so they add up to the logit exactly: see `Network.shares`.
+
+    Examples
+    --------
+    >>> from recopersona.datasets.synthetic import synthetic_shop
+    >>> from recopersona.models.neighbors import ItemKNN
+    >>> from recopersona.models.popularity import Popularity
+    >>> from recopersona.pipeline.pipeline import Pipeline
+    >>> home = Pipeline(candidates=[ItemKNN(), Popularity()], ranker=NeuralRanker(requests=200))
+    >>> shop = synthetic_shop(300, 60, random_state=7)
+    >>> ranking = home.fit(shop).recommend(shop.users.ids[0], n=3)
+    >>> len(ranking), bool((ranking.scores > 0).all() and (ranking.scores < 1).all())
+    (3, True)
     """
 
     hidden: int = param(whole(at_least=1), default=32)
@@ -66,12 +84,17 @@ class NeuralRanker(Part):
     dropout: float = param(real(at_least=0, at_most=0.9), default=0.05)
     listwise: float = param(real(at_least=0, at_most=1), default=0.5)
     patience: int | None = param(optional(whole(at_least=1)), default=5)
-    random_state: Any = param(seed(), default=0)
 
-    def _learn(self, rows: Any) -> None:
+    @property
+    def history_(self) -> pd.DataFrame:
+        """What every epoch came to."""
+        self._check_fitted()
+        return pd.DataFrame(self.passes_)
+
+    def _learn(self, rows: Rows) -> None:
         self.scaling_ = Scaling().fit(rows.matrix)
         signs = np.zeros(len(self.scaling_.columns), np.int8)  # a gap may mean anything
-        signs[: len(rows.names)] = [(self.monotone or {}).get(name, 0) for name in rows.names]
+        signs[: len(rows.names)] = self._directions(rows.names)
         lists = Lists(self.scaling_.inputs(rows.matrix), rows.bounds, signs)
         labels, weights = np.asarray(rows.labels, np.float32), _mean_one(rows.weights)
         random = generator(self.random_state)
@@ -82,16 +105,28 @@ class NeuralRanker(Part):
         start = Network().start(lists.inputs.shape[1], self.hidden, _level(labels, weights), random)
         self.network_ = training.run(start, lists, CrossEntropy(labels, weights, self.listwise))
         self.base_ = self.network_.base
-        self.history_ = training.history
+        self.passes_ = training.history
 
-    def _logits(self, matrix: Floats) -> Array:
+    def _logits(self, matrix: Floats) -> NDArray[np.float64]:
         return self.network_.utilities(self.scaling_.inputs(matrix)).astype(np.float64)
 
-    def _shares(self, matrix: Floats) -> Array:
+    def _shares(self, matrix: Floats) -> NDArray[np.float64]:
         of_inputs = self.network_.shares(self.scaling_.inputs(matrix))
         shares = of_inputs[:, : matrix.shape[1]].copy()
         shares[:, self.scaling_.gapped_] += of_inputs[:, matrix.shape[1] :]
         return shares
+
+    def _check_learned(self) -> None:
+        super()._check_learned()
+        if self.untaught_:
+            return
+        held: Any = vars(self)
+        scaling, network = held.get("scaling_"), held.get("network_")
+        if not isinstance(scaling, Scaling) or not isinstance(network, Network):
+            raise DataError("NeuralRanker: what was learned is not what it should be.")
+        n_columns, n_inputs = len(scaling.centers_), len(scaling.columns)
+        if n_columns != len(self.columns_.names_) or n_inputs != len(network.linear_):
+            raise DataError("NeuralRanker: its columns and its network do not fit together.")
 
 
 def _mean_one(weights: Floats) -> Floats:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -17,8 +17,9 @@ class CrossEntropy:
     .. math:: L = -(1 - \lambda) \sum_i w_i \left( y_i \ln p_i + (1 - y_i) \ln (1 - p_i) \right)
               - \lambda \sum_i w_i y_i \ln \frac{e^{u_i}}{\sum_j (y_j + (1 - y_j) w_j) e^{u_j}}
 
-    with :math:`p = \sigma(u)` and j over the list of i. A weight of what was not taken stands for
-    rows left out when sampling, so it belongs below the fraction, too; what was taken is there once.
+    with :math:`p = \sigma(u)` and j over the list of i. The weight of what was not taken
+    stands for rows left out when sampling, so it belongs below the fraction, too; what was taken
+    is there once.
 
     Parameters
     ----------
@@ -30,7 +31,11 @@ class CrossEntropy:
     labels: Floats
     weights: Floats
     listwise: float
-    learned: ClassVar[tuple[Floats, ...]] = ()
+
+    @property
+    def learned(self) -> tuple[Floats, ...]:
+        """Nothing is learned beside the network."""
+        return ()
 
     def __call__(
         self, utilities: Floats, rows: Array, bounds: Array

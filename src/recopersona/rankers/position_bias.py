@@ -7,9 +7,11 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
+from sklearn.base import clone
 
 from recopersona.base.parameters import (
     Bound,
+    check,
     check_parameters,
     generator,
     optional,
@@ -20,8 +22,11 @@ from recopersona.base.parameters import (
 )
 from recopersona.base.part import Part
 from recopersona.base.recommender import require_array
+from recopersona.data.columns import as_pandas
 from recopersona.data.types import Array, Floats, Indices
 from recopersona.errors import DataError
+from recopersona.rankers.impressions import flags_of, positions_of, require_column
+from recopersona.rankers.lessons import Rows
 from recopersona.rankers.network import Network
 from recopersona.rankers.objectives import SeenClicks, look_of, sigmoid
 from recopersona.rankers.scaling import Scaling
@@ -72,7 +77,11 @@ class ExaminationModel(Part):
         before them; places beyond the last count like it.
     scaling_, network_ : Scaling and Network, or None
         What u is; None where propensities were given.
-    history_ : list of dict
+    first_ : float
+        The look at the first place before all were divided by it: :math:`\sigma(u)` times it is
+        how likely an item is wished for, and then clicked in the first place.
+    history_ : DataFrame
+        As of `NeuralRanker`.
     counts_ : dict from str to int
         Impressions, clicks, places, and places that were counted with others.
 
@@ -104,21 +113,20 @@ class ExaminationModel(Part):
     patience: int | None = param(optional(whole(at_least=1)), default=8)
     random_state: Any = param(seed(), default=0)
 
-    def fit(self, impressions: pd.DataFrame, features: Sequence[str] = ()) -> Self:
+    def fit(self, impressions: Any, features: Sequence[str] = ()) -> Self:
         """Learn from a frame of what was shown.
 
         Parameters
         ----------
-        impressions : DataFrame
+        impressions : dataframe
             ``position`` from 1, ``clicked`` 0 or 1; if there are, ``request`` (rows of one page
             are held out together) and ``item_id``.
         features : sequence of str
             Columns of numbers that tell how welcome the item is.
         """
-        frame = impressions.reset_index(drop=True)
+        frame = as_pandas(impressions, "impressions").reset_index(drop=True)
         for name in ("position", "clicked", *features):
-            if name not in frame:
-                raise column_missing(name, frame)
+            require_column(frame, name)
         if "request" in frame:
             frame = frame.sort_values("request", kind="stable", ignore_index=True)
             starts = np.flatnonzero(frame["request"].ne(frame["request"].shift()))
@@ -131,7 +139,7 @@ class ExaminationModel(Part):
             frame[list(features)].to_numpy(np.float32),
             np.append(starts, len(frame)),
             positions_of(frame["position"]),
-            frame["clicked"].to_numpy(np.float32),
+            flags_of(frame["clicked"]),
             items,
         )
 
@@ -161,10 +169,12 @@ class ExaminationModel(Part):
         check_parameters(self)
         self._unfit()
         clicked = np.asarray(clicks > 0, np.float32)
-        self.history_ = []
+        self.passes_: list[dict[str, float | None]] = []
+        self.scaling_: Scaling | None = None
+        self.network_: Network | None = None
+        self.first_ = 1.0
         self.counts_ = {"impressions": len(clicked), "clicks": int(clicked.sum())}
         if self.propensities is not None:
-            self.scaling_, self.network_ = None, None
             self.propensities_ = np.array(self.propensities, np.float64)
             self.counts_ |= {"places": len(self.propensities_), "places_joined": 0}
             return self
@@ -178,13 +188,21 @@ class ExaminationModel(Part):
             "places": len(group_of), "places_joined": len(group_of) - int(group_of[-1]) - 1,
         }  # fmt: skip
         looks = self._taught(matrix, bounds, group_of[positions - 1], clicked, items)
+        self.first_ = float(looks[0])
         self.propensities_ = (looks / looks[0])[group_of]
         return self
+
+    @property
+    def history_(self) -> pd.DataFrame:
+        """What every epoch came to."""
+        self._check_fitted()
+        return pd.DataFrame(self.passes_)
 
     def propensity(self, positions: Array) -> Array:
         """Return how likely places are looked at, float64 (n,)."""
         self._check_fitted()
-        return self.propensities_[np.clip(positions, 1, len(self.propensities_)) - 1]
+        found: Array = self.propensities_[np.clip(positions, 1, len(self.propensities_)) - 1]
+        return found
 
     def weights(self, matrix: Floats, positions: Array, clicks: Floats) -> Floats:
         r"""Return what rows count when wishes, not clicks, are learned: float32 (n,).
@@ -192,14 +210,15 @@ class ExaminationModel(Part):
         A click counts :math:`1 / \theta_k` times (clipped by ``least``), as many of its like went
         unseen; a row that was not clicked counts as likely as it was not wished for, beside how
         likely it was not clicked, :math:`(1 - \gamma) / (1 - \theta_k \gamma)` with
-        :math:`\gamma = \sigma(u)` (1 where propensities were given): in the mean, both are then
+        :math:`\gamma` the click rate it would have in the first place (1 where propensities
+        were given): in the mean, both are then
         what they had been had everybody looked everywhere.
         """
         looks = np.clip(self.propensity(positions), self.least, 1)
-        wish = np.zeros(len(looks))
+        wish: Array = np.zeros(len(looks))
         if self.network_ is not None and self.scaling_ is not None:
             inputs = self.scaling_.inputs(matrix)
-            wish = sigmoid(self.network_.utilities(inputs).astype(np.float64))
+            wish = self.first_ * sigmoid(self.network_.utilities(inputs).astype(np.float64))
         found: Floats = np.where(clicks > 0, 1 / looks, (1 - wish) / (1 - looks * wish + 1e-9))
         return found.astype(np.float32)
 
@@ -208,10 +227,9 @@ class ExaminationModel(Part):
     ) -> Array:
         """Learn the network and the looks at groups of places; return these."""
         random = generator(self.random_state)
-        self.scaling_ = Scaling().fit(matrix)
-        lists = Lists(
-            self.scaling_.inputs(matrix), bounds, np.zeros(len(self.scaling_.columns), np.int8)
-        )
+        self.scaling_ = scaling = Scaling().fit(matrix)
+        inputs = scaling.inputs(matrix)
+        lists = Lists(inputs, bounds, np.zeros(inputs.shape[1], np.int8))
         objective = SeenClicks.of(clicks, groups, items)
         training = Training(
             self.epochs, self.learning_rate, self.reg, 0.0, self.patience, random,
@@ -219,11 +237,11 @@ class ExaminationModel(Part):
         )  # fmt: skip
         share = float(clicks.mean(dtype=np.float64))
         start = Network().start(
-            lists.inputs.shape[1], self.hidden, float(np.log(share / (1 - share))), random
+            inputs.shape[1], self.hidden, float(np.log(share / (1 - share))), random
         )
-        self.network_ = training.run(start, lists, objective)
-        self.history_ = training.history
-        utilities = self.network_.utilities(lists.inputs) + objective.of_items(slice(None))
+        self.network_ = network = training.run(start, lists, objective)
+        self.passes_ = training.history
+        utilities = network.utilities(inputs) + objective.of_items(slice(None))
         return _settled(
             look_of(objective.places).astype(np.float64),
             groups, clicks, sigmoid(utilities.astype(np.float64)),
@@ -234,6 +252,7 @@ class ExaminationModel(Part):
         require_array(held.get("propensities_"), np.float64, (None,), "propensities_")
         if not len(self.propensities_) or not (self.propensities_ > 0).all():
             raise DataError("propensities_ must be numbers above 0, at least one.")
+        check(held.get("first_"), real(above=0), "ExaminationModel", "first_")
         parts = held.get("scaling_"), held.get("network_")
         if parts != (None, None) and not (
             isinstance(parts[0], Scaling) and isinstance(parts[1], Network)
@@ -241,14 +260,29 @@ class ExaminationModel(Part):
             raise DataError("ExaminationModel: what was learned is not what it should be.")
 
 
-def positions_of(column: Any) -> Array:
-    """Read places, from 1."""
-    read = pd.to_numeric(pd.Series(column), errors="coerce").to_numpy(np.float64)
-    wrong = ~((read >= 1) & (read == np.floor(read)))
-    if wrong.any():
-        first = pd.Series(column).iloc[int(np.flatnonzero(wrong)[0])]
-        raise DataError(f"position must be whole numbers from 1, got {first!r}.")
-    return read.astype(np.int64)
+BIAS = optional(
+    Bound(
+        "True, False, an ExaminationModel", lambda value: isinstance(value, bool | ExaminationModel)
+    )
+)
+"""What the parameter ``position_bias`` may be."""
+
+
+def unbiased(
+    rows: Rows, bias: bool | ExaminationModel | None
+) -> tuple[ExaminationModel | None, Rows]:
+    """Weigh rows so that wishes are learned of them, not clicks; return the model, too."""
+    if bias is None or bias is False:
+        return None, rows
+    if rows.positions is None:
+        raise DataError(
+            "position_bias needs lessons that say at which place each row was shown; make them "
+            "with Lessons.from_impressions, or leave position_bias out."
+        )
+    model = ExaminationModel() if bias is True else clone(bias)
+    model.learn(rows.matrix, rows.bounds, rows.positions, rows.labels)
+    trust = model.weights(rows.matrix, rows.positions, rows.labels)
+    return model, rows._replace(weights=rows.weights * trust, trust=trust)
 
 
 def grouped_places(positions: Array) -> Array:

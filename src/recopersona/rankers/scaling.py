@@ -1,13 +1,15 @@
-"""Columns of any scale made inputs of a network: centred, of one spread, gaps and far values tamed."""
+"""Columns of any scale made inputs of a network: centred, far values tamed, gaps told."""
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
 from recopersona.base.part import Part
+from recopersona.base.recommender import require_array
 from recopersona.data.types import Array, Floats
+from recopersona.errors import DataError
 
 _ROWS_AT_ONCE = 65_536
 _FARTHEST = np.float32(1e30)
@@ -89,3 +91,17 @@ class Scaling(Part):
     def columns(self) -> Array:
         """Of which column each input tells, int64 (f + n_gapped,)."""
         return np.concatenate([np.arange(len(self.centers_)), self.gapped_])
+
+    def _check_learned(self) -> None:
+        held: Any = vars(self)
+        require_array(held.get("centers_"), np.float32, (None,), "scaling_.centers_")
+        require_array(held.get("gapped_"), np.int64, (None,), "scaling_.gapped_")
+        f, n_gapped = len(self.centers_), len(self.gapped_)
+        sizes = {"spreads_": f, "means_": f, "deviations_": f,
+                 "gap_means_": n_gapped, "gap_deviations_": n_gapped}  # fmt: skip
+        for name, size in sizes.items():
+            require_array(held.get(name), np.float32, (size,), f"scaling_.{name}")
+        if not (self.spreads_ > 0).all() or not (self.gap_deviations_ > 0).all():
+            raise DataError("spreads of columns must be above 0.")
+        if ((self.gapped_ < 0) | (self.gapped_ >= f)).any():
+            raise DataError("the columns with gaps must be among the columns.")

@@ -24,8 +24,10 @@ _FEWEST = 20  # lists; of fewer nothing is held out
 class Objective(Protocol):
     """What is to be small: a sum over lists, and its slopes."""
 
-    learned: Sequence[Floats]
-    """What is learned beside the network, in place."""
+    @property
+    def learned(self) -> Sequence[Floats]:
+        """What is learned beside the network, in place."""
+        ...
 
     def __call__(
         self, utilities: Floats, rows: Array, bounds: Array

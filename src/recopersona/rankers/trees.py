@@ -64,9 +64,6 @@ class Forest(Part):
         The weight of the rows learned from that fell into each leaf.
     """
 
-    n_columns_: int
-    start_: float
-
     def logits(self, matrix: Floats) -> Array:
         """Return what all trees say together: float64 (n_rows,).
 
@@ -101,7 +98,7 @@ class Forest(Part):
     @property
     def base(self) -> float:
         """The weighted mean of the logit over the rows learned from."""
-        return self.start_ + float(np.dot(self._leaf_shares, self.values_))
+        return float(self.start_ + np.dot(self._leaf_shares, self.values_))
 
     def gains(self) -> Array:
         """Return each column's part of all gains: float64 (n_columns,), together 1, or 0."""
@@ -110,7 +107,8 @@ class Forest(Part):
         return summed / total if total else summed
 
     def first(self, n_trees: int) -> Forest:
-        """Return the same with only the first trees."""
+        """Return the same with only the first trees, or with all if there are fewer."""
+        n_trees = min(n_trees, len(self.bounds_) - 1)
         end = int(self.bounds_[n_trees])
         return _forest(
             self.n_columns_, self.start_, self.bounds_[: n_trees + 1], self.columns_[:end],

@@ -6,50 +6,60 @@ import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import reduce
 from typing import Any
 
 import numpy as np
 
+from recopersona.base.lists import UserQueries
 from recopersona.base.parameters import check, whole
 from recopersona.base.recommender import Recommender, as_dataset
 from recopersona.data.dataset import Dataset
 from recopersona.data.interactions import Interactions
-from recopersona.data.query import Query
-from recopersona.data.types import Array
+from recopersona.data.types import Indices
 from recopersona.errors import ParameterError, shown
-from recopersona.evaluation.metrics import OVERALL, PER_USER, Judged
-from recopersona.evaluation.relevance import Relevant, relevant_items
-from recopersona.evaluation.splits import Split, k_fold, split_by_time
+from recopersona.evaluation.asking import queries_of
+from recopersona.evaluation.metrics import Judged, Known, asked_metrics, measure
+from recopersona.evaluation.relevance import relevant_items
+from recopersona.evaluation.splits import Split, split_at_random, split_by_time
 from recopersona.kernels.blocks import cut
-from recopersona.kernels.metrics import mark_hits
 
 _SHARE = 0.2  # of the events, or of what is left of them before the fold after
 _USERS_AT_ONCE = 1_024
+
+
+Score = Callable[[Recommender, Split], float]
 
 
 @dataclass(frozen=True, eq=False)
 class Measure:
     """How good a fitted model's lists are on a fold.
 
-    metric  name of a metric, or function (fitted model, split) -> number
-    k       length of the lists
-    seen    as in `Recommender.recommend`
+    label  the metric's name, of lists with its cut-off
+    k      length of the lists
+    seen   as in `Recommender.recommend`
+    score  in place of a metric: a function of the fitted model and the split
     """
 
-    metric: str | Callable[[Recommender, Split], float]
+    label: str
     k: int
     seen: str | Sequence[str]
+    score: Score | None = None
 
-    @property
-    def label(self) -> str:
-        """The metric's name with its cut-off."""
-        if callable(self.metric):
-            return str(getattr(self.metric, "__name__", type(self.metric).__name__))
-        return f"{self.metric}@{self.k}"
+    @classmethod
+    def of(cls, metric: str | Score, k: int, seen: str | Sequence[str]) -> Measure:
+        """Read what a caller calls a metric: its name, with a cut-off or without, or a function."""
+        if callable(metric):
+            return cls(getattr(metric, "__name__", type(metric).__name__), k, seen, metric)
+        asked = asked_metrics(metric, k)
+        if len(asked) > 1:
+            names = ", ".join(one.label for one in asked)
+            raise ParameterError(f"tune searches by one metric, got {names}.")
+        return cls(asked[0].label, asked[0].k, seen)
 
 
 class Fold:
-    """One split, with everything about it that no model changes: it is worked out once.
+    """One split, with everything about it that no model changes: it is found out once.
 
     Parameters
     ----------
@@ -59,31 +69,25 @@ class Fold:
 
     def __init__(self, split: Split, measure: Measure) -> None:
         self.split, self._measure = split, measure
-        self.task: Relevant = relevant_items(split, measure.seen)
-        owned = split.train.interactions.to_csr(split.train.shape)
-        self._holders = np.bincount(owned.indices, minlength=owned.shape[1])
-        self._n_trained = int((np.diff(owned.indptr) > 0).sum())
+        self._task, self._known = relevant_items(split, measure.seen), Known(split.train)
 
     def value(self, model: Recommender) -> float:
         """Measure a fitted model."""
-        metric = self._measure.metric
-        if callable(metric):
-            return float(metric(model, self.split))
-        lists = self._lists(model)
-        hits = np.empty(lists.shape, np.bool_)
-        mark_hits(hits, lists, self.task.bounds, self.task.items)
-        judged = Judged(lists, hits, self.task.n_relevant, self._holders, self._n_trained)
-        if metric in OVERALL:
-            return float(OVERALL[metric](judged))
-        return float(np.mean(PER_USER[metric](judged)))
+        asked = self._measure
+        if asked.score is not None:
+            return float(asked.score(model, self.split))
+        judged = Judged.of(self._lists(model), self.split, self._task, known=self._known)
+        return measure(judged, asked.label, asked.k).means[asked.label]
 
-    def _lists(self, model: Recommender) -> Array:
-        user_ids, k = self.task.user_ids, self._measure.k
+    def _lists(self, model: Recommender) -> Indices:
+        user_ids, k, seen = self._task.user_ids, self._measure.k, self._measure.seen
+        if seen == "drop" and self.split.given is None:
+            asked = UserQueries(user_ids, model.users_.indices(user_ids))
+            return model._lists_of(asked, k)  # without an object for each user
         lists = np.full((len(user_ids), k), -1, np.int32)
         for start, end in cut(len(lists), _USERS_AT_ONCE):
-            asked = [Query(user_id=user) for user in user_ids[start:end]]
-            rankings = model.rank_many(asked, k, seen=self._measure.seen)
-            for row, ranking in enumerate(rankings, start):
+            queries = queries_of(self.split, user_ids[start:end])
+            for row, ranking in enumerate(model.rank_many(queries, k, seen=seen), start):
                 lists[row, : len(ranking)] = ranking.items
         return lists
 
@@ -105,7 +109,10 @@ def validation_splits(data: Any, split: Any, folds: int) -> tuple[Dataset, list[
                 "tune: a Split says itself what is held out; leave out split and folds, or give "
                 "the Dataset it was cut from."
             )
-        return joined(data.train, data.test), [data]
+        parts = (
+            (data.train, data.test) if data.given is None else (data.train, data.given, data.test)
+        )
+        return reduce(joined, parts), [data]
     shop = as_dataset(data)
     if split is None or isinstance(split, (str, float, timedelta, datetime)):
         return shop, _cut(shop, split, folds)
@@ -155,7 +162,7 @@ def fingerprint(splits: Iterable[Split]) -> str:
 def _cut(shop: Dataset, test: Any, folds: int) -> list[Split]:
     """Cut one fold after the other off the end; where there is no time, by user."""
     if shop.log.timestamp is None and test is None:
-        return k_fold(shop, max(folds, round(1 / _SHARE)))[:folds]
+        return [split_at_random(shop, _SHARE, random_state=fold) for fold in range(folds)]
     splits: list[Split] = []
     for _ in range(folds):
         splits.insert(0, split_by_time(shop, _SHARE if test is None else test))

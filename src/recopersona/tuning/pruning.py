@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from optuna import Study
 from optuna.pruners import BasePruner
@@ -26,11 +28,9 @@ class BehindHalf(BasePruner):
         place = trial.last_step
         if place is None:
             return False
-        others = [
-            other.intermediate_values[place]
-            for other in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-            if place in other.intermediate_values
-        ]
+        trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        reached = [_value_at(other.intermediate_values, place) for other in trials]
+        others = [value for value in reached if value is not None]
         if len(others) < _ENOUGH:
             return False
         value, median = trial.intermediate_values[place], float(np.median(others))
@@ -38,12 +38,30 @@ class BehindHalf(BasePruner):
         return value < median if maximize else value > median
 
 
-def place_of(fold: int, iteration: int | None = None) -> int:
-    """Number a place in a trial: a pass within a fold, or the end of the fold.
+def place_of(fold: int, iteration: int) -> int:
+    """Number a place in a trial: a pass within a fold.
 
     Examples
     --------
-    >>> place_of(0, 3) < place_of(0) < place_of(1, 1)
+    >>> place_of(0, 3) < place_of(0, 10) < place_of(1, 1)
     True
     """
-    return fold * _MOST_PASSES + (_MOST_PASSES - 1 if iteration is None else iteration)
+    return fold * _MOST_PASSES + iteration
+
+
+def pass_at(place: int) -> int:
+    """Return the pass of a place.
+
+    Examples
+    --------
+    >>> pass_at(place_of(2, 7))
+    7
+    """
+    return place % _MOST_PASSES
+
+
+def _value_at(values: Mapping[int, float], place: int) -> float | None:
+    """Return the latest value of the same fold up to a place; None where there is none."""
+    begin = place - pass_at(place)
+    reached = [other for other in values if begin <= other <= place]
+    return values[max(reached)] if reached else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from math import prod
 from typing import Any
 
@@ -136,7 +136,11 @@ class Estimated(Drawn):
             )
 
 
-SEARCHES: Mapping[str, type[Proposals]] = {"tpe": Estimated, "random": Drawn, "grid": Grid}
+SEARCHES: Mapping[str, Callable[[Space, Point, int], Proposals]] = {
+    "tpe": Estimated,
+    "random": Drawn,
+    "grid": Grid,
+}
 """How a search goes on, by name."""
 
 

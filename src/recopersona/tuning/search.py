@@ -14,6 +14,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from sklearn.base import clone
 
 from recopersona.base.recommender import Recommender
+from recopersona.base.watching import Watch
 from recopersona.errors import DataError
 from recopersona.tuning.folds import Fold
 from recopersona.tuning.pruning import place_of
@@ -21,6 +22,8 @@ from recopersona.tuning.sampling import OneTrial, Proposals, point_key
 from recopersona.tuning.space import Space
 from recopersona.tuning.study import TOLD, close_interrupted, finished, told
 
+_LOOKS = 4  # at a trial while it is fitted
+_PASSES = ("iterations", "epochs")
 _HOPELESS = 10  # trials that fail, and none before that did not
 
 
@@ -42,6 +45,8 @@ class Search:
 
     Attributes
     ----------
+    label : str
+        Of the metric.
     refit : bool
         Whether time for fitting the best on everything is set aside.
     """
@@ -52,6 +57,8 @@ class Search:
     folds: Sequence[Fold]
     study: optuna.Study
     budget: Budget
+    label: str
+    maximize: bool
     prune: bool
     patience: int | None
     refit: bool
@@ -72,7 +79,7 @@ class Search:
         tried = {point_key(trial.params) for trial in finished(self.study)}
         self.study.sampler = OneTrial(self.proposals, self.space, number, tried)
         trial = self.study.ask(self.space.distributions)
-        said: dict[str, Any] = {"folds": [], "fit_s": []}
+        said: dict[str, Any] = {"folds": [], "passes": [], "fit_s": []}
         started, value = perf_counter(), None
         try:
             value, state = self._value(trial, said), TrialState.COMPLETE
@@ -85,7 +92,8 @@ class Search:
 
     def fitted(self, params: Mapping[str, Any]) -> Recommender:
         """Return a clone with other parameters."""
-        return clone(self.model).set_params(**params)
+        model: Recommender = clone(self.model).set_params(**params)
+        return model
 
     def _goes_on(self, trials: Sequence[FrozenTrial]) -> bool:
         self._refuse_hopeless(trials)
@@ -96,7 +104,7 @@ class Search:
         if self.budget.seconds is None or not trials:
             return True
         spent = self._spent_before + perf_counter() - self._started
-        return spent + _pace(trials) + self._refit_s(trials) <= self.budget.seconds
+        return bool(spent + _pace(trials) + self._refit_s(trials) <= self.budget.seconds)
 
     def _refit_s(self, trials: Sequence[FrozenTrial]) -> float:
         """Guess how long the best so far takes to be fitted on everything."""
@@ -104,28 +112,49 @@ class Search:
         if not (self.refit and complete):
             return 0.0
         share = len(self.folds[-1].split.test.log) / len(self.folds[-1].split.train.log)
-        return max(told(best_of(self.study, complete))["fit_s"]) * (1 + share)
+        return float(max(told(best_of(self.study, complete))["fit_s"]) * (1 + share))
 
     def _value(self, trial: Trial, said: dict[str, Any]) -> float:
         """Return the mean over folds; what is found on the way goes into ``said``."""
         model = self.fitted(self.space.values(trial.params))
         for place, fold in enumerate(self.folds):
-            started = perf_counter()
-            model.fit(fold.split.train)
-            said["fit_s"].append(perf_counter() - started)
-            value = fold.value(model)
-            if not np.isfinite(value):
-                raise DataError(f"the metric of fold {place + 1} is {value}")
+            value, iteration = self._fold_value(model, fold, place, trial, said)
             said["folds"].append(value)
-            mean = float(np.mean(said["folds"]))
-            if len(self.folds) > 1:
-                self._report(trial, mean, place_of(place))
-        return mean
+            said["passes"].append(iteration)
+        return float(np.mean(said["folds"]))
 
-    def _report(self, trial: Trial, value: float, place: int) -> None:
-        trial.report(value, place)
-        if self.prune and trial.should_prune():
-            raise optuna.TrialPruned
+    def _fold_value(
+        self, model: Recommender, fold: Fold, place: int, trial: Trial, said: dict[str, Any]
+    ) -> tuple[float, int]:
+        """Fit on one fold and return how good the model is, and after which pass."""
+        sign = 1 if self.maximize else -1
+        passes, is_last = n_passes(model), place == len(self.folds) - 1
+        best: list[tuple[float, int]] = []  # with patience the best so far, else the latest
+
+        def told(iteration: int, value: float) -> None:
+            if self.patience is None or not best or sign * value > sign * best[-1][0]:
+                best.append((value, iteration))
+            if self.prune:
+                trial.report(
+                    float(np.mean([*said["folds"], best[-1][0]])), place_of(place, iteration)
+                )
+                if not (is_last and iteration >= passes) and trial.should_prune():
+                    raise optuna.TrialPruned
+
+        watch = Watch(
+            fold.value, metric=self.label, every=self._every(model), patience=self.patience,
+            told=told, less_is_better=not self.maximize,
+        )  # fmt: skip
+        started = perf_counter()
+        model.fit(fold.split.train, validation=watch)
+        said["fit_s"].append(perf_counter() - started)
+        return best[-1]
+
+    def _every(self, model: Recommender) -> int:
+        """Return after how many passes to measure: each where somebody is patient, else a few."""
+        if self.patience is not None:
+            return 1
+        return -(-n_passes(model) // (_LOOKS if self.prune else 1))
 
     def _tell(self, trial: Trial, value: float | None, state: TrialState) -> None:
         try:
@@ -140,6 +169,18 @@ class Search:
         n_failed = sum(trial.state == TrialState.FAIL for trial in trials)
         if n_failed == len(trials) >= min(_HOPELESS, self.proposals.n_points):
             refuse_all_failed(trials)
+
+
+def passes_of(model: Recommender) -> str | None:
+    """Return the parameter that says how many passes a model makes, if it has one."""
+    known = model.get_params(deep=False)
+    return next((name for name in _PASSES if name in known), None)
+
+
+def n_passes(model: Recommender) -> int:
+    """Return how many passes a model makes over the data; 1 where it learns in one go."""
+    name = passes_of(model)
+    return 1 if name is None else int(getattr(model, name))
 
 
 def refuse_all_failed(trials: Sequence[FrozenTrial]) -> None:

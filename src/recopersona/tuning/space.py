@@ -195,4 +195,4 @@ def _spaced(search: Range, most: float) -> list[Any]:
         return list(range(int(search.low), int(search.high) + 1)) if search.whole else [search.low]
     spaced = (np.geomspace if search.log else np.linspace)(search.low, search.high, n)
     inside = np.clip(spaced, search.low, search.high)  # a power may miss the end by a hair
-    return [int(round(value)) if search.whole else value for value in inside.tolist()]
+    return [round(value) if search.whole else value for value in inside.tolist()]

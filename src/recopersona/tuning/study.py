@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from recopersona.errors import DataError, ParameterError, shown
@@ -50,7 +51,7 @@ def open_study(storage: Any, name: str, asked: Mapping[str, Any], maximize: bool
     DataError
         If the storage cannot be used.
     """
-    direction = "maximize" if maximize else "minimize"
+    direction = StudyDirection.MAXIMIZE if maximize else StudyDirection.MINIMIZE
     try:
         study = optuna.create_study(
             storage=_storage(storage), study_name=name, direction=direction, load_if_exists=True

@@ -16,13 +16,12 @@ from recopersona.base.parameters import Bound, check, one_of, optional, real, se
 from recopersona.base.progress import progress as with_bar
 from recopersona.base.recommender import Recommender
 from recopersona.errors import ParameterError
-from recopersona.evaluation.metrics import metric_names
 from recopersona.tuning.folds import Fold, Measure, fingerprint, validation_splits
 from recopersona.tuning.pruning import BehindHalf
 from recopersona.tuning.sampling import SEARCHES
-from recopersona.tuning.search import Budget, Search, best_of, counted, refuse_all_failed
+from recopersona.tuning.search import Budget, Search, best_of, counted, passes_of, refuse_all_failed
 from recopersona.tuning.space import read_space, written
-from recopersona.tuning.study import finished, open_study, quiet
+from recopersona.tuning.study import finished, open_study, quiet, told
 from recopersona.tuning.tuned import Tuned
 
 _TRIALS = 50  # where no budget is given
@@ -137,7 +136,7 @@ def tune(
     _check(k, trials, seconds, search, prune, patience, refit, maximize, progress, name)
     started = perf_counter()
     whole_data, splits = validation_splits(data, split, folds)
-    measure = Measure(metric if callable(metric) else _one_metric(metric), k, _fixed(seen))
+    measure = Measure.of(metric, k, _fixed(seen))
     plan = _Plan(
         [Fold(one, measure) for one in splits], fingerprint(splits), measure, search,
         prune, patience, storage, refit, maximize, _seed(random_state), progress,
@@ -197,8 +196,9 @@ def _searched(model: Recommender, said: Any, budget: Budget, name: str, plan: _P
     study = open_study(plan.storage, name, plan.asked(model, space.written()), plan.maximize)
     study.pruner = BehindHalf()
     run = Search(
-        model, space, proposals, plan.folds, study, budget, plan.prune, plan.patience, plan.refit
-    )
+        model, space, proposals, plan.folds, study, budget, plan.measure.label, plan.maximize,
+        plan.prune, plan.patience, plan.refit,
+    )  # fmt: skip
     run.begin()
     total = min(proposals.n_points, inf if budget.trials is None else budget.trials)
     numbers = run.numbers()
@@ -213,6 +213,9 @@ def _searched(model: Recommender, said: Any, budget: Budget, name: str, plan: _P
     params = space.values(best.params)
     counts = counted(study) | _points(proposals.n_points, len(finished(study)))
     tuned = run.fitted(params)
+    if plan.patience is not None and (passes := passes_of(tuned)) is not None:
+        params[passes] = round(float(np.median(told(best)["passes"])))
+        tuned.set_params(**{passes: params[passes]})
     return Tuned(tuned, params, float(best.value or 0.0), plan.measure.label, study, counts, space)
 
 
@@ -268,13 +271,6 @@ def _own_space(space: Any, models: Mapping[str, Recommender], label: str) -> Any
             f"names are {', '.join(models)}, got {space!r}."
         )
     return space.get(label)
-
-
-def _one_metric(metric: Any) -> str:
-    names = metric_names(metric)
-    if len(names) > 1:
-        raise ParameterError(f"tune searches by one metric, got {', '.join(names)}.")
-    return names[0]
 
 
 def _share(

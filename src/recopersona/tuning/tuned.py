@@ -11,9 +11,10 @@ from typing import Any
 import optuna
 import pandas as pd
 from optuna.importance import FanovaImportanceEvaluator
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from recopersona.base.recommender import Recommender
+from recopersona.tuning.pruning import pass_at
 from recopersona.tuning.space import Space
 from recopersona.tuning.study import finished, told
 
@@ -39,7 +40,20 @@ class Tuned:
     counts : dict
         Trials by how they ended, and what else was noticed.
     others : dict from name to Tuned
-        Where several models were searched, what was found of each; their models are unfitted.
+        Where several models were searched, what was found of each; of the others than the best,
+        the models are unfitted.
+
+    Examples
+    --------
+    >>> from recopersona.datasets.synthetic import synthetic_shop
+    >>> from recopersona.models.neighbors import ItemKNN
+    >>> from recopersona.tuning.tune import tune
+    >>> shop = synthetic_shop(200, 50, random_state=7)
+    >>> found = tune(ItemKNN(), shop, trials=4, space={"k": [5, 20], "shrink": [0.0, 10.0]})
+    >>> found.trials[["state", "k", "shrink"]].drop_duplicates().shape
+    (4, 3)
+    >>> found.importances.columns.tolist(), found.counts["complete"]
+    (['importance'], 4)
     """
 
     model: Recommender
@@ -55,8 +69,9 @@ class Tuned:
     def trials(self) -> pd.DataFrame:
         """One row per trial: how it ended, what it was worth, on each fold, and what was tried.
 
-        ``seconds`` is the whole trial, ``failure`` why there is no value. A pruned trial has the
-        value at which it was given up.
+        ``passes`` says after how many passes over the data it was measured, ``seconds`` how long
+        the whole trial took, ``failure`` why there is no value. A pruned trial has the value at
+        which it was given up.
         """
         rows = []
         for number, trial in enumerate(finished(self.study)):
@@ -66,6 +81,7 @@ class Tuned:
                 "state": _STATES[trial.state],
                 self.metric: trial.value,
                 **self.space.values(trial.params),
+                "passes": _passes(trial),
                 **{f"fold {n}": value for n, value in enumerate(known.get("folds", ()), 1)},
                 "seconds": known.get("seconds"),
                 "failure": known.get("failure"),
@@ -148,3 +164,10 @@ class Tuned:
         if len(failures):
             lines.append(f"first failure: {failures.iloc[0]}")
         return lines
+
+
+def _passes(trial: FrozenTrial) -> int | None:
+    """Return after which pass the value was taken: the latest of any fold, or where it was cut."""
+    if trial.state == TrialState.PRUNED and trial.last_step is not None:
+        return pass_at(trial.last_step)
+    return max(told(trial).get("passes", ()), default=None)
