@@ -85,8 +85,9 @@ def evaluate(
         ``attrs["counts"]`` says who was evaluated and who was not, and per model what is odd about
         its answers: ``short_lists``; ``answers_of_equal_scores``, whose order is only that of the
         catalogue; ``splits_of_equal_users``, in which no item's score depends on who asks;
-        ``users_without_a_value``, for whom a metric is not defined. ``attrs["splits"]`` says on
-        what; of several splits, a user or item counts in each.
+        ``users_without_a_value``, for whom a metric is not defined; ``noticed_by_metrics``, such as
+        items without a price. ``attrs["splits"]`` says on what; of several splits, a user or item
+        counts in each.
 
     Raises
     ------

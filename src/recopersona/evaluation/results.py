@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextvars import copy_context
@@ -294,6 +295,10 @@ def _oddities(trials: Mapping[str, Sequence[Trial]]) -> dict[str, Any]:
                 for label in runs[0].measured.per_user
                 if any(label in run.measured.undefined for run in runs)
             }
+            for name, runs in trials.items()
+        },
+        "noticed_by_metrics": {
+            name: dict(sum((Counter(run.measured.counts) for run in runs), Counter()))
             for name, runs in trials.items()
         },
     }
