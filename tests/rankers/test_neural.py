@@ -9,6 +9,7 @@ from recopersona.rankers.network import Network
 from recopersona.rankers.neural import NeuralRanker
 from recopersona.rankers.objectives import CrossEntropy, SeenClicks, sigmoid
 from recopersona.rankers.scaling import Scaling
+from recopersona.rankers.training import Lists, Training
 from tests.rankers.rows import made_rows
 
 
@@ -173,6 +174,21 @@ def test_training_stops_when_the_held_out_requests_gain_no_more():
     told = ranker.history_["held_out"].tolist()
     assert len(told) < 200
     assert min(told) == told[-4]
+
+
+def test_the_best_epoch_stays():
+    rows, _ = made_rows(150)
+    inputs = Scaling().fit(rows.matrix).inputs(rows.matrix)
+    lists = Lists(inputs, rows.bounds, np.zeros(inputs.shape[1], np.int8))
+    objective = CrossEntropy(rows.labels, rows.weights, 0.5)
+    training = Training(40, 0.05, 0.0, 0.0, None, np.random.default_rng(0), "test")
+    network = Network().start(inputs.shape[1], 64, 0.0, np.random.default_rng(1))
+    training.run(network, lists, objective)
+    held = np.sort(np.random.default_rng(0).permutation(150)[:22])
+    told = [epoch["held_out"] for epoch in training.history]
+    assert told[-1] > 1.05 * min(told)
+    again = training._loss(network, lists, held, objective) / 22
+    assert again == pytest.approx(min(told), rel=1e-5)
 
 
 def test_the_number_of_threads_changes_nothing():

@@ -5,7 +5,14 @@ import pandas as pd
 import pytest
 from scipy.stats import spearmanr
 
+from recopersona.data.dataset import Dataset
+from recopersona.data.ids import IdMap
+from recopersona.data.query import Query
+from recopersona.data.ranking import Ranking
 from recopersona.errors import ColumnError, DataError, ParameterError
+from recopersona.rankers.boosted import BoostedRanker
+from recopersona.rankers.lessons import Lessons
+from recopersona.rankers.neural import NeuralRanker
 from recopersona.rankers.position_bias import ExaminationModel, unbiased
 from tests.rankers.rows import shown_rows
 from tests.rankers.test_neural import taught
@@ -82,6 +89,31 @@ def test_items_named_in_a_frame_have_levels_of_their_own():
     })  # fmt: skip
     found = ExaminationModel().fit(shown.sample(frac=1, random_state=0)).propensities_
     assert found == pytest.approx(looks, rel=0.1)
+
+
+@pytest.mark.parametrize("kind", [NeuralRanker, BoostedRanker])
+def test_every_ranker_takes_position_bias(kind):
+    rows, wishes, looks = shown_rows(400)
+    ids = IdMap([f"i{row}" for row in range(len(rows.labels))])
+    numbers = dict(zip(rows.names, rows.matrix.T, strict=True))
+    shop = Dataset.from_frames(
+        pd.DataFrame({"user_id": ["anna"], "item_id": [ids.ids[0]]}),
+        items=pd.DataFrame({"item_id": ids.ids, **numbers}),
+    )
+    pages = shop.items.indices(ids.ids).reshape(-1, 6)
+    lessons = Lessons(
+        [Query()] * len(pages), [Ranking.of(page, np.zeros(6), shop.items, "") for page in pages],
+        rows.bounds, rows.labels, rows.weights, rows.positions,
+    )  # fmt: skip
+    known = ExaminationModel(propensities=looks.tolist())
+    plain, fair = (
+        kind(position_bias=bias).fit(lessons, shop)(
+            Query(), Ranking.of(pages[:100].ravel(), np.zeros(600), shop.items, "")
+        )
+        for bias in (None, known)
+    )
+    assert fair.scores.mean() > 1.2 * plain.scores.mean()
+    assert spearmanr(fair.scores, wishes[fair.items])[0] > 0.8
 
 
 def test_the_same_seed_learns_the_same():

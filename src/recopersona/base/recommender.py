@@ -55,6 +55,9 @@ class Recommender(Part):
         Judge the whole catalogue for one query, higher is better and `NO_OPINION` is allowed.
         ``items`` (int32) names the only ones that will be looked at; it may be ignored.
 
+    One that learns in passes walks them by ``for number in self._passes(n, publish)``, where
+    ``publish()`` makes it answer by what it has learned so far; then it can be watched.
+
     Ids, seen items, the best n, fallbacks, persistence and the fitted check are done here.
 
     Attributes

@@ -134,15 +134,32 @@ def _weighty(truth: pd.DataFrame) -> tuple[pd.DataFrame, Values]:
 def _coded(frame: pd.DataFrame, name: str, what: str) -> tuple[Array, Array]:
     """Return a column of ids as codes and the distinct ids, hashing a run of one id once."""
     column = frame[name]
-    values = column.to_numpy() if isinstance(column.dtype, np.dtype) else None
-    if values is not None and len(values) and values.dtype.kind in "iu":
-        starts = np.flatnonzero(np.append(True, values[1:] != values[:-1]))
-        if 2 * len(starts) < len(values):
-            codes, distinct = pd.factorize(values[starts])
-            return np.repeat(codes, np.diff(starts, append=len(values))), as_ids(distinct)
-    codes, distinct = factorized(column, f"{what}: {name}")
+    starts = _run_starts(column)
+    heads = column if starts is None else column.iloc[starts]
+    codes, distinct = factorized(heads, f"{what}: {name}")
+    if starts is not None:
+        codes = np.repeat(codes, np.diff(starts, append=len(column)))
     _require_no_gap(codes < 0, name, what)
     return codes, as_ids(distinct)
+
+
+def _run_starts(column: pd.Series) -> Array | None:
+    """Return where runs of one id start, None where there are too many to be worth it."""
+    if not isinstance(column.dtype, np.dtype) or column.dtype.kind not in "iuO" or column.empty:
+        return None
+    values = column.to_numpy()
+    try:
+        if _changes(values[:1_000]).mean() > 0.5:
+            return None
+        return np.flatnonzero(_changes(values))
+    except (TypeError, ValueError):  # pandas' NA, which is neither the same nor another
+        return None
+
+
+def _changes(values: Array) -> Mask:
+    """Tell where another value starts."""
+    changes: Mask = np.append(True, (values[1:] != values[:-1]).astype(np.bool_))
+    return changes
 
 
 def _require_no_gap(gaps: Mask, name: str, what: str) -> None:

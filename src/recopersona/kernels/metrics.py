@@ -137,8 +137,7 @@ def judge_lists(
                 if item < 0:
                     continue
                 row = slots[item]
-                # A slot that another user left points outside of this one's rows.
-                if row < first or row >= last:
+                if row < first:  # never wanted, or left here by a user before this one
                     misses += 1
                     in_order += hits
                     continue

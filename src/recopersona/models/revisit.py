@@ -10,6 +10,7 @@ import numpy as np
 from recopersona.base.online import OnlineRecommender
 from recopersona.base.parameters import duration, mapping, optional, param
 from recopersona.base.recommender import NO_OPINION
+from recopersona.base.searching import choice
 from recopersona.data.dataset import Dataset
 from recopersona.data.event import EVENT_CODES, VIEW, event_weight_table
 from recopersona.data.ids import UNKNOWN
@@ -56,7 +57,9 @@ class Revisit(OnlineRecommender):
 
     repeats = True
 
-    half_life: str | timedelta = param(duration(), default="3d")
+    half_life: str | timedelta = param(
+        duration(), default="3d", search=choice("6h", "1d", "3d", "7d", "30d")
+    )
     event_weights: Mapping[str, float] | None = param(
         optional(mapping("from event type to weight")), default=None
     )

@@ -41,7 +41,8 @@ class NeuralRanker(Ranker):
     dropout : float, at least 0 and at most 0.9
         Share of the inputs that is hidden in every step, so that no single one is leant on.
     listwise : float, at least 0 and at most 1
-        What lists count beside rows.
+        What lists count beside rows. Lists order best; where a list has one row, as after a click,
+        only rows teach anything: write 0 there.
     patience : int, at least 1, or None
         Stop after so many epochs without gain; None never stops.
     features, monotone, position_bias, calibration, target, seen, share, requests, negatives, \
@@ -71,7 +72,8 @@ class NeuralRanker(Ranker):
     >>> from recopersona.models.popularity import Popularity
     >>> from recopersona.pipeline.pipeline import Pipeline
     >>> home = Pipeline(candidates=[ItemKNN(), Popularity()], ranker=NeuralRanker(requests=200))
-    >>> ranking = home.fit(synthetic_shop(300, 60, random_state=7)).recommend("u-1", n=3)
+    >>> shop = synthetic_shop(300, 60, random_state=7)
+    >>> ranking = home.fit(shop).recommend(shop.users.ids[0], n=3)
     >>> len(ranking), bool((ranking.scores > 0).all() and (ranking.scores < 1).all())
     (3, True)
     """
@@ -81,7 +83,7 @@ class NeuralRanker(Ranker):
     learning_rate: float = param(real(above=0), default=5e-3)
     reg: float = param(real(at_least=0), default=0.05)
     dropout: float = param(real(at_least=0, at_most=0.9), default=0.05)
-    listwise: float = param(real(at_least=0, at_most=1), default=0.5)
+    listwise: float = param(real(at_least=0, at_most=1), default=0.95)
     patience: int | None = param(optional(whole(at_least=1)), default=5)
 
     @property
