@@ -2,12 +2,18 @@
 
 import math
 
+import numpy as np
 import pytest
+from optuna.distributions import (
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
 
 import recopersona as rp
 from recopersona.base.searching import choice, real_range, search_space, whole_range
 from recopersona.errors import ParameterError
-from recopersona.tuning.sampling import SEARCHES, Drawn, Grid, point_key
+from recopersona.tuning.sampling import SEARCHES, Drawn, Grid, _crossed, point_key
 from recopersona.tuning.space import read_space, written
 from tests.tuning.dial import Dial
 
@@ -103,3 +109,13 @@ def test_searches_are_named():
 
 def test_text_of_a_function_is_the_same_in_every_process():
     assert written(lambda: 0).endswith("<lambda>>")
+
+
+def test_a_point_is_made_of_three_others_along_their_difference():
+    draw = np.random.default_rng(0)
+    assert _crossed(FloatDistribution(0, 10), [1.0, 5.0, 3.0], 0.5, draw) == 2.0
+    assert _crossed(FloatDistribution(0, 10), [9.0, 9.0, 0.0], 0.5, draw) == 10.0
+    ratio = _crossed(IntDistribution(1, 100, log=True), [10, 40, 10], 0.5, draw)
+    assert (ratio, type(ratio)) == (20, int)
+    taken = {_crossed(CategoricalDistribution("abc"), list("aab"), 0.5, draw) for _ in range(50)}
+    assert taken == {"a", "b"}
