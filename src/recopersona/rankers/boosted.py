@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -100,7 +100,7 @@ class BoostedRanker(Ranker):
     ...     candidates=[ALS(factors=8), Popularity()], ranker=BoostedRanker(trees=20, requests=100)
     ... )
     >>> ranker = pipeline.fit(shop).ranker_
-    >>> len(ranker.history_) <= 20, round(sum(ranker.gains.to_numpy()), 6)
+    >>> len(ranker.history_) <= 20, float(ranker.gains.sum().round(6))
     (True, 1.0)
     """
 

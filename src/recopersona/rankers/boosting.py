@@ -287,8 +287,8 @@ def _weights_of_requests(taught: Taught) -> Array:
     request = np.repeat(np.arange(len(taught.sizes)), taught.sizes)
     wanted = np.bincount(request, taught.labels, len(taught.sizes))
     weight = np.bincount(request, taught.labels * taught.weights, len(taught.sizes))
-    weight /= np.maximum(wanted, 1e-12)
-    return (weight / (weight.mean() or 1.0))[request]
+    mean = weight / np.maximum(wanted, 1e-12)
+    return (mean / (mean.mean() or 1.0))[request]
 
 
 def _from_dump(node: Any) -> Fork | Leaf:
