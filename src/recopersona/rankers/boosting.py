@@ -20,7 +20,7 @@ _LOOKED_AT = 200_000  # rows, for the edges
 _GRADES = 30  # LightGBM knows whole grades, 31 of them
 _MOST_CANDIDATES = 10_000  # of a request, for LightGBM
 _CUT_OFF = 10  # of the NDCG that LambdaMART is stopped by
-_LARGEST = np.finfo(np.float32).max
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True)
@@ -300,6 +300,7 @@ def _from_dump(node: Any) -> Fork | Leaf:
     if "leaf_value" in node:
         return Leaf(float(node["leaf_value"]))
     threshold = float(node["threshold"])
+    threshold = threshold if threshold < _LARGEST else np.inf  # whatever is known goes left
     lacked = node["missing_type"] == "NaN"
     return Fork(
         int(node["split_feature"]), threshold, node["default_left"] if lacked else threshold >= 0,
