@@ -8,9 +8,10 @@ the latter perhaps `items.parquet` and `users.parquet`; without one, a synthetic
 
 The latest fifth of the events is the test. Where the log has purchases beside other kinds, a
 purchase is what is to be foretold, and what was bought before is not shown again; else any event
-is, and nothing seen is shown again. Everybody who has such an event in the test is asked for live: at the
-moment of her first one, with the visit so far, when all models have learned, by `partial_fit` in
-order of time, everything up to then and nothing after. Relevant is what she takes from then on.
+is, and nothing seen is shown again. Everybody who has such events in the test is asked for live: at
+up to five of their moments, drawn with a fixed seed, with the visit so far, when all models have
+learned, by `partial_fit` in order of time, everything up to then and nothing after. Relevant is what
+she takes from then on; a user counts with the mean over her moments.
 
 Single stages are the very models that the two-stage pipeline has its candidates of. The best of
 them is chosen by NDCG@10 in the same way on the latest fifth of the training part, by models of the
@@ -37,7 +38,7 @@ import recopersona as rp
 from recopersona.evaluation.bootstrap import bootstrap_means
 from recopersona.pipeline.fusion import fuse
 
-N, TEST = 10, 0.2
+N, TEST, MOMENTS = 10, 0.2, 5
 BOOTSTRAPS = 2_000
 TWO_STAGE, FUSED = "two stages", "fused, no ranker"
 MOST_FOR_EASE = 6_000  # items: a square matrix of them must fit
@@ -108,21 +109,22 @@ def load(folder: str | None, quick: bool) -> Log:
 
 
 def requests(log: Log, start: int) -> list[Request]:
-    """Ask for everybody who takes something in the events from a row on, at her first time."""
+    """Ask for everybody who takes something in the events from a row on, at some of the times."""
     events = log.events
     counts = (
         events["event"].ne("return") if log.target is None else events["event"].isin(log.target)
     )
     late = events.iloc[start:]
     taken = late[counts.iloc[start:]]
-    firsts = taken.drop_duplicates("user_id")[["user_id", "timestamp"]]
+    moments = taken[["user_id", "timestamp"]].drop_duplicates().sample(frac=1, random_state=0)
+    some = moments.groupby("user_id", sort=False).head(MOMENTS)
     times = milliseconds(events["timestamp"])
     of_user = {user: rows.to_numpy() for user, rows in
                pd.Series(np.arange(len(events))).groupby(events["user_id"].to_numpy())}  # fmt: skip
     items, kinds = events["item_id"].to_numpy(object), events["event"].to_numpy(object)
     wanted = counts.to_numpy()
     asked = []
-    for user, moment in firsts.itertuples(index=False):
+    for user, moment in some.itertuples(index=False):
         rows = of_user[user]
         at, now = times[rows], int(milliseconds(pd.Series([moment]))[0])
         before, after = rows[at < now], rows[at >= now]
@@ -154,6 +156,7 @@ def candidates(log: Log) -> list[tuple[str, rp.Recommender]]:
         ("ALS", rp.ALS(factors=64)),
         ("ItemKNN", rp.ItemKNN()),
         ("SessionKNN", rp.SessionKNN()),
+        ("SequentialRules", rp.SequentialRules()),
         ("Popularity", rp.Popularity(half_life="14d")),
         ("Trending", rp.Trending()),
     ]
@@ -185,7 +188,7 @@ def together(asked: list[Request]) -> Iterator[list[Request]]:
 
 
 def live(home: rp.Pipeline, log: Log, start: int, asked: list[Request]) -> dict[str, np.ndarray]:
-    """Return NDCG@10 of every model, and of the pipeline, one value per request."""
+    """Return NDCG@10 of every model, and of the pipeline, one value per user."""
     found: dict[str, list[float]] = {}
     done = start
     for group in together(asked):
@@ -206,7 +209,9 @@ def live(home: rp.Pipeline, log: Log, start: int, asked: list[Request]) -> dict[
                 gain(ranking.item_ids, one.relevant)
                 for ranking, one in zip(rankings, group, strict=True)
             )
-    return {name: np.array(values) for name, values in found.items()}
+    users = [one.query.user_id for one in asked]
+    return {name: pd.Series(values).groupby(users).mean().to_numpy()
+            for name, values in found.items()}  # fmt: skip
 
 
 def fused(home: rp.Pipeline, queries: list[rp.Query], seen: Any) -> list[rp.Ranking]:
@@ -300,6 +305,7 @@ def main() -> None:
         "ndcg10": {name: round(float(column.mean()), 4) for name, column in values.items()},
         "validation": {name: round(value, 4) for name, value in validation.items()},
         "requests": len(asked),
+        "users": len(difference),
         "lessons": home.ranker_.counts_,
         "rank_ms_p99": round(p99, 3),
         "rank_candidates": n_candidates,

@@ -55,8 +55,8 @@ class Ranking:
     parts : float32 (n, n_sources), optional
         What each source contributed to each score, NaN where it had nothing to say.
     source_scores, source_ranks : float32 (n, n_sources), optional
-        The score that each source gave, and the item's rank in its list, from 1; NaN where it did
-        not name the item.
+        The score that each source gave, standardized within its list (mean 0, deviation 1), and the
+        item's rank there, from 1; NaN where it did not name the item.
     evidence : float32 (n, n_columns), optional
         What the ranker knew of each item; NaN for those it did not judge.
     effects : tuple of str

@@ -10,6 +10,7 @@ import numpy as np
 
 from recopersona.data.ids import IdMap
 from recopersona.data.ranking import Ranking
+from recopersona.data.types import Floats
 
 SMOOTHING = 60.0
 """The constant of reciprocal-rank fusion; 60 as in the paper."""
@@ -59,7 +60,7 @@ def fuse(
     for column, ranking in enumerate(lists):
         rows = np.searchsorted(items, ranking.items)
         ranks[rows, column] = np.arange(first, first + len(ranking))
-        said[rows, column] = ranking.scores
+        said[rows, column] = standardized(ranking.scores)
     parts = np.asarray(weights, np.float32) / (np.float32(SMOOTHING) + ranks)
     scores = np.nansum(parts, axis=1)
     source = np.nan_to_num(parts, nan=-1).argmax(axis=1) if len(items) else np.empty(0)
@@ -68,6 +69,20 @@ def fuse(
         source_scores=said, source_ranks=ranks,
     )  # fmt: skip
     return merged.rescored(scores)
+
+
+def standardized(scores: Floats) -> Floats:
+    """Return scores of one list less their mean, in deviations: the scale of models drifts.
+
+    Examples
+    --------
+    >>> standardized(np.array([3.0, 2.0, 1.0], np.float32)).round(2).tolist()
+    [1.2200000286102295, 0.0, -1.2200000286102295]
+    """
+    exact = scores.astype(np.float64)
+    spread = exact.std() if len(exact) else 0.0
+    centred = exact - exact.mean() if len(exact) else exact
+    return (centred / spread if spread > 0 else centred).astype(np.float32)
 
 
 def joined(pool: Ranking, more: Ranking) -> Ranking:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from recopersona.base.parameters import generator, one_of, optional, param, real, whole
 from recopersona.base.progress import progress
+from recopersona.base.searching import real_range, whole_range
 from recopersona.data.types import Array, Floats
 from recopersona.errors import DataError
 from recopersona.kernels.trees import MOST_LEAVES
@@ -107,11 +108,17 @@ class BoostedRanker(Ranker):
 
     objective: str = param(one_of("pointwise", "lambdarank"), default="pointwise")
     trees: int = param(whole(at_least=1), default=300)
-    leaves: int | None = param(optional(whole(at_least=2, at_most=MOST_LEAVES)), default=None)
-    learning_rate: float = param(real(above=0, at_most=1), default=0.1)
-    min_rows: int = param(whole(at_least=1), default=20)
-    reg: float = param(real(at_least=0), default=1.0)
-    column_share: float = param(real(above=0, at_most=1), default=0.5)
+    leaves: int | None = param(
+        optional(whole(at_least=2, at_most=MOST_LEAVES)),
+        default=None,
+        search=whole_range(4, MOST_LEAVES, log=True),
+    )
+    learning_rate: float = param(
+        real(above=0, at_most=1), default=0.1, search=real_range(0.02, 0.3, log=True)
+    )
+    min_rows: int = param(whole(at_least=1), default=20, search=whole_range(5, 200, log=True))
+    reg: float = param(real(at_least=0), default=1.0, search=real_range(0.1, 100, log=True))
+    column_share: float = param(real(above=0, at_most=1), default=0.5, search=real_range(0.2, 1))
     patience: int = param(whole(at_least=1), default=20)
     max_rows: int = param(whole(at_least=1), default=2_000_000)
 

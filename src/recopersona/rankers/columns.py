@@ -27,7 +27,7 @@ from recopersona.errors import DataError
 from recopersona.features.buying import RFM, CartAbandonment, Repurchase, SessionSignals
 from recopersona.features.feature import Feature
 from recopersona.features.features import Features
-from recopersona.features.market import Context, Conversion, Freshness, ItemPopularity
+from recopersona.features.market import Conversion, Freshness, ItemPopularity
 from recopersona.features.taste import Affinity, PriceFit
 from recopersona.features.touches import Touches
 from recopersona.rankers.lessons import Lessons
@@ -46,8 +46,8 @@ FUSED, SOURCES = "fused", "sources"
 class Columns(Part):
     """The numbers that a ranker knows of each candidate at the moment of a request.
 
-    In this order: of every source ``NAME_score`` and ``NAME_rank`` (1 / rank), NaN where it did
-    not name the candidate; ``fused``, the merged score, and ``sources``, how many named it; the
+    In this order: of every source ``NAME_score`` (standardized within its list) and ``NAME_rank``
+    (1 / rank), NaN where it did not name the candidate; ``fused``, the merged score, and ``sources``, how many named it; the
     columns of `Features` as of the moment; number and flag columns of the catalogue and of the
     customers, those that no feature is called like, the latter as ``user_NAME``.
 
@@ -327,7 +327,7 @@ def _telling(dataset: Dataset) -> list[Feature]:
     """Return the features by which a log and a catalogue can tell something."""
     kinds = set(np.unique(dataset.log.event).tolist())
     features: list[Feature] = [
-        Touches(), Affinity(), SessionSignals(), ItemPopularity(), Freshness(), Context(),
+        Touches(), Affinity(), SessionSignals(), ItemPopularity(), Freshness(),
     ]  # fmt: skip
     bought, carted, viewed = (code in kinds for code in _CODES)
     if bought:
