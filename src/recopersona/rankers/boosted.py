@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from recopersona.base.parameters import generator, one_of, optional, param, real, whole
 from recopersona.base.progress import progress
-from recopersona.base.searching import real_range, whole_range
+from recopersona.base.searching import choice, real_range, whole_range
 from recopersona.data.types import Array, Floats
 from recopersona.errors import DataError
 from recopersona.kernels.trees import MOST_LEAVES
@@ -111,7 +111,7 @@ class BoostedRanker(Ranker):
     leaves: int | None = param(
         optional(whole(at_least=2, at_most=MOST_LEAVES)),
         default=None,
-        search=whole_range(4, MOST_LEAVES, log=True),
+        search=choice(None, 4, 8, 16, 31),
     )
     learning_rate: float = param(
         real(above=0, at_most=1), default=0.1, search=real_range(0.02, 0.3, log=True)
