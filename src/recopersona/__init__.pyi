@@ -57,6 +57,7 @@ from recopersona.evaluation.splits.splitters import PairKFold as PairKFold
 from recopersona.evaluation.splits.splitters import RandomSplitter as RandomSplitter
 from recopersona.evaluation.splits.splitters import TimeSplitter as TimeSplitter
 from recopersona.evaluation.splits.splitters import UserKFold as UserKFold
+from recopersona.evaluation.value_tradeoff import value_tradeoff as value_tradeoff
 from recopersona.events.bots import Bots as Bots
 from recopersona.events.catalogue import read_catalogue as read_catalogue
 from recopersona.events.cleaning import Cleaner as Cleaner
@@ -135,6 +136,9 @@ from recopersona.models.trending import Trending as Trending
 from recopersona.models.valued_popularity import ValuedPopularity as ValuedPopularity
 from recopersona.pipeline.pipeline import Pipeline as Pipeline
 from recopersona.rankers.boosted import BoostedRanker as BoostedRanker
+from recopersona.rankers.expected_revenue import ExpectedRevenue as ExpectedRevenue
+from recopersona.rankers.neural import NeuralRanker as NeuralRanker
+from recopersona.rankers.position_bias import ExaminationModel as ExaminationModel
 from recopersona.report.plots import Plot as Plot
 from recopersona.report.plots import plot as plot
 from recopersona.rules.checks.schema import RuleSchema as RuleSchema

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recopersona.kernels.metrics import discounted_gain, mark_hits
+from recopersona.kernels.metrics import areas_under_curves, discounted_gain, mark_hits
 from tests.naive import metrics as naive
 
 K, N_ITEMS = 5, 9
@@ -67,3 +67,23 @@ def test_a_perfect_list_has_a_discounted_gain_of_exactly_one():
     n_relevant = np.arange(1, 151)
     hits = np.arange(100) < n_relevant[:, None]
     assert (discounted_gain(hits, n_relevant) == 1.0).all()
+
+
+@given(
+    st.lists(st.integers(0, 4), min_size=1, max_size=12),
+    st.sets(st.integers(-1, 11)),
+    st.sets(st.integers(-1, 11)),
+)
+def test_the_area_under_a_curve_agrees_with_its_twin(scores, relevant, left_out):
+    n = len(scores)
+    chosen, unranked = ([item for item in part if item < n] for part in (relevant, left_out))
+    values, marks = np.empty(1), np.zeros(n, np.int8)
+    rows = [part for found in (chosen, unranked) for part in _rows(found)]
+    areas_under_curves(values, marks, np.empty(n), np.array([scores], float), *rows, 0, 1)
+    expected = naive.auc(scores, chosen, [item for item in unranked if item >= 0])
+    np.testing.assert_allclose(values, [np.nan if expected is None else expected], rtol=1e-12)
+    assert not marks.any()
+
+
+def _rows(items):
+    return np.array([0, len(items)]), np.array(items, np.int32)

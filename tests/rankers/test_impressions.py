@@ -8,6 +8,7 @@ from recopersona.data.dataset import Dataset
 from recopersona.errors import ColumnError, DataError
 from recopersona.rankers.lessons import Lessons
 from recopersona.rankers.neural import NeuralRanker
+from recopersona.rankers.objectives import sigmoid
 
 SHOP = Dataset.from_frames(
     pd.DataFrame({"user_id": ["anna", "ben"], "item_id": ["tea", "salt"],
@@ -62,11 +63,15 @@ def test_a_ranker_learns_from_them_and_undoes_the_places():
         items=pd.DataFrame({"item_id": names, "price": prices}),
     )
     lessons = Lessons.from_impressions(frame, shop)
-    ranker = NeuralRanker(position_bias=True, monotone={"price": -1}).fit(lessons, shop)
+    ranker = NeuralRanker(position_bias=True, monotone={"price": -1}, listwise=0.0)
+    ranker.fit(lessons, shop)
     assert ranker.columns_.names_ == ["price"]
     assert ranker.examination_.propensities_ == pytest.approx(looks, abs=0.15)
     judged = ranker(lessons.queries[0], lessons.rankings[0])
     assert (np.diff(prices[shop.items.indices(judged.item_ids)]) >= 0).all()
+    wishes = 1 - prices[np.concatenate([one.items for one in lessons.rankings])] / 12
+    matrix = wishes[:, None] * -12 + 12
+    assert sigmoid(ranker._logits(matrix)).mean() == pytest.approx(wishes.mean(), abs=0.05)
     told = ranker.explain(lessons.queries[0], lessons.rankings[0], judged.item_ids[0])
     assert told["contribution"].sum() == pytest.approx(float(judged.scores[0]), abs=1e-5)
 

@@ -97,6 +97,36 @@ class CountsThreads(Honest):
         self.totals_ = self.totals_ * np.float32(1 + 1e-6 * thread_count())
 
 
+class GoesInPasses(Honest):
+    """As good as the honest one, in three passes."""
+
+    def _fit(self, dataset):
+        super()._fit(dataset)
+        whole = self.totals_
+        for number in self._passes(3, self._publish):
+            self.totals_ = whole * np.float32(number + 1) / 3
+
+    def _publish(self):
+        """There is nothing else to do."""
+
+
+@caught_by("a_watched_fit_learns_the_same")
+class LearnsByBeingAsked(GoesInPasses):
+    def _publish(self):
+        self.totals_ = self.totals_[::-1].copy()
+        self.n_asked_ = vars(self).get("n_asked_", 0) + 1
+        self.totals_[0] += 100 * self.n_asked_
+
+
+@caught_by("the_best_pass_comes_back")
+class KeepsItsScoresToItself(GoesInPasses):
+    def score_items(self, query, items=None):
+        return self._shown
+
+    def _publish(self):
+        self._shown = self.totals_
+
+
 @caught_by("a_frame_teaches_like_its_dataset")
 class IgnoresFrames(Honest):
     def fit(self, dataset, y=None):

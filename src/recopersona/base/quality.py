@@ -109,8 +109,8 @@ class HeldOut(NamedTuple):
 def _pairs(users: Array, bounds: Array, items: Array, width: int) -> Array:
     """Return each known user with each of her items as one number; 0 stands for unknown items."""
     rows = np.repeat(users.astype(np.int64), np.diff(bounds))
-    pairs: Array = rows * width + items + 1
-    return pairs[rows != UNKNOWN]
+    pairs: Array = (rows * width + items + 1)[rows != UNKNOWN]
+    return pairs
 
 
 def held_out_ndcg(model: Recommender, held_out: Dataset) -> float:

@@ -11,28 +11,18 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
-from recopersona.base.lists import Barring
-from recopersona.base.parameters import Bound, check, generator, seed, whole
+from recopersona.base.parameters import Bound, check, generator, whole
 from recopersona.base.progress import progress as with_bar
 from recopersona.base.recommender import Recommender
 from recopersona.data.dataset import Dataset
-from recopersona.data.event import seen_bits
-from recopersona.data.query import Query
-from recopersona.data.types import Array, Id, Mask
-from recopersona.errors import DataError, ParameterError, hint
-from recopersona.evaluation.asking import queries_of
-from recopersona.evaluation.bootstrap import bootstrap_means
-from recopersona.evaluation.metrics import PER_USER, Judged, asked_metrics, measure
-from recopersona.evaluation.relevance import Relevant, relevant_items
-from recopersona.evaluation.splits import Split, split_at_random, split_by_time
-from recopersona.kernels.blocks import cut
+from recopersona.data.types import Array, Id
+from recopersona.errors import ParameterError, hint
+from recopersona.evaluation.bootstrap import SHARE, bootstrap_means
+from recopersona.evaluation.curve_points import Question, on_test, on_training
+from recopersona.evaluation.splits import Split
 
 SIZES = (0.1, 0.25, 0.5, 0.75, 1.0)
 """Shares of the training events that a learning curve is drawn through."""
-
-_USERS_AT_ONCE = 1_024
-_TEST = 0.2  # of a dataset that comes uncut
-_BETWEEN = Bound("a number between 0 and 1, both excluded", lambda value: 0 < value < 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,8 +60,9 @@ class Curve:
     @property
     def best(self) -> Any:
         """The point with the highest test score; of equal ones the first."""
-        scores = self.table[self.metric]
-        return None if scores.isna().all() else scores.idxmax()
+        scores = self.table[self.metric].to_numpy()
+        points: list[Any] = self.table.index.tolist()
+        return None if np.isnan(scores).all() else points[int(np.nanargmax(scores))]
 
     @property
     def overfit(self) -> pd.Series:
@@ -160,7 +151,7 @@ def learning_curve(
     shares = _listed(sizes, "learning_curve", "sizes")
     for share in shares:
         check(share, _SIZE, "learning_curve", "sizes")
-    test = _Test.of("learning_curve", data, metric, k, seen, users, random_state)
+    test = Question.of("learning_curve", data, metric, k, seen, users, random_state)
     order = _latest_first(test.split.train, random_state)
 
     def point(share: float) -> tuple[Recommender, Dataset]:
@@ -233,7 +224,7 @@ def validation_curve(
             f"{parameter!r}{hint(parameter, list(known))}"
         )
     tried = _listed(values, "validation_curve", "values")
-    test = _Test.of("validation_curve", data, metric, k, seen, users, random_state)
+    test = Question.of("validation_curve", data, metric, k, seen, users, random_state)
 
     def point(value: Any) -> tuple[Recommender, Dataset]:
         return clone(model).set_params(**{parameter: value}), test.split.train
@@ -245,44 +236,12 @@ def validation_curve(
 _SIZE = Bound("shares above 0 and at most 1", lambda value: 0 < value <= 1)
 
 
-@dataclass(frozen=True, eq=False)
-class _Test:
-    """What every point is measured on."""
-
-    split: Split
-    task: Relevant
-    label: str
-    k: int
-    seen: str | tuple[str, ...]
-    learned_from: Array  # the users who are asked about what was learned
-
-    @classmethod
-    def of(
-        cls, owner: str, data: Any, metric: Any, k: Any, seen: Any, users: Any, random_state: Any
-    ) -> _Test:
-        check(k, whole(at_least=1), owner, "k")
-        check(users, whole(at_least=1), owner, "users")
-        check(random_state, seed(), owner, "random_state")
-        asked = asked_metrics(metric, k)
-        if len(asked) != 1 or not asked[0].per_user:
-            raise ParameterError(
-                f"{owner}: metric must be one that has a value per user, got {metric!r}; "
-                f"such are {', '.join(PER_USER)}."
-            )
-        split = _held_out(data, owner, random_state)
-        kinds = seen if isinstance(seen, str) else tuple(seen)
-        present = np.unique(split.train.interactions.users)
-        some = generator(random_state).permutation(present)[:users]
-        task = relevant_items(split, kinds)
-        return cls(split, task, asked[0].label, asked[0].k, kinds, np.sort(some))
-
-
 def _curve(
     model: Recommender,
     parameter: str,
     values: Sequence[Any],
     point: Callable[[Any], tuple[Recommender, Dataset]],
-    test: _Test,
+    test: Question,
     interval: Callable[[Array], tuple[float, float]],
     progress: bool,
 ) -> Curve:
@@ -293,8 +252,8 @@ def _curve(
             started = perf_counter()
             fitted = unfitted.fit(train)
             seconds = perf_counter() - started
-            found = _on_test(fitted, test)
-            learned = _on_training(fitted, train, test)
+            found = on_test(fitted, test)
+            learned = on_training(fitted, train, test)
         except Exception as problem:
             problem.add_note(f"at {parameter} = {value!r}")
             raise
@@ -312,54 +271,11 @@ def _curve(
     )  # fmt: skip
 
 
-def _on_test(fitted: Recommender, test: _Test) -> Array:
-    """Return each user's value on what was held out."""
-    split, bits = test.split, seen_bits(test.seen)
-    kinds = split.train.log.event.astype(np.int64)
-    known = split.train.take((bits >> kinds & 1).astype(np.bool_)).log.to_csr(split.train.shape)
-    queries = []
-    rows = split.train.users.indices(test.task.user_ids).tolist()
-    for query, row in zip(queries_of(split, test.task.user_ids), rows, strict=True):
-        start, end = (0, 0) if row < 0 else known.indptr[row : row + 2].tolist()
-        queries.append(Barring.around(query, known.indices[start:end]))
-    return _values(fitted, queries, split, test.task, test, test.seen)
-
-
-def _on_training(fitted: Recommender, train: Dataset, test: _Test) -> Array:
-    """Return the value of some users on what the model learned, nothing left out."""
-    rows: Mask = np.isin(train.log.users, test.learned_from)
-    learned = Split(train, train.take(rows), "what was learned")
-    try:
-        task = relevant_items(learned, "keep")
-    except DataError:  # a small share has none of them
-        return np.empty(0)
-    queries = [Query(user_id=user) for user in task.user_ids]
-    return _values(fitted, queries, learned, task, test, "keep")
-
-
-def _values(
-    fitted: Recommender,
-    queries: Sequence[Query],
-    split: Split,
-    task: Relevant,
-    test: _Test,
-    seen: str | tuple[str, ...],
-) -> Array:
-    lists = np.full((len(queries), test.k), -1, np.int32)
-    for start, end in cut(len(lists), _USERS_AT_ONCE):
-        rankings = fitted.rank_many(queries[start:end], test.k, seen=seen)
-        for row, ranking in enumerate(rankings, start):
-            lists[row, : len(ranking)] = ranking.items
-    judged = Judged.of(lists, split, task)
-    values: Array = measure(judged, [test.label], test.k).per_user[test.label]
-    return values
-
-
 def _intervals(
     owner: str, confidence: Any, n_boot: Any, random_state: Any
 ) -> Callable[[Array], tuple[float, float]]:
     """Return what gives the bootstrap interval of the mean of some values."""
-    check(confidence, _BETWEEN, owner, "confidence")
+    check(confidence, SHARE, owner, "confidence")
     check(n_boot, whole(at_least=1), owner, "n_boot")
     tail = (1 - confidence) / 2
 
@@ -372,19 +288,6 @@ def _intervals(
         return low, high
 
     return interval
-
-
-def _held_out(data: Any, owner: str, random_state: Any) -> Split:
-    if isinstance(data, Split):
-        return data
-    if not isinstance(data, Dataset):
-        raise DataError(
-            f"{owner} needs a Dataset or a Split, got {type(data).__name__}; "
-            "make one with Dataset.from_frames(events)."
-        )
-    if data.log.timestamp is None:
-        return split_at_random(data, _TEST, random_state=random_state)
-    return split_by_time(data, _TEST)
 
 
 def _latest_first(train: Dataset, random_state: Any) -> Array:

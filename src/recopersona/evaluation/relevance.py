@@ -55,9 +55,9 @@ def relevant_items(split: Split, seen: str | Iterable[str]) -> Relevant:
     bits = seen_bits(seen)
     trained = train.log.take(_rows_of_kinds(train.log, bits))
     known = _keys(trained.users, trained.items, n_items)
-    if split.given is not None and bits >> VIEW & 1:  # as the base does with a query's history
-        known = np.concatenate([known, _told(split.given, train, n_items)])
     fresh = (items < 0) | ~np.isin(_keys(users_in_train[users], items, n_items), known)
+    if split.given is not None and bits >> VIEW & 1:  # as the base does with a query's history
+        fresh &= (items < 0) | ~np.isin(_keys(users, items, n_items), _told(split, split.given))
     users, items, weights = users[fresh], items[fresh], weights[fresh]
     order = np.lexsort((items, users))
     asked, sizes = np.unique(users, return_counts=True)
@@ -85,10 +85,12 @@ def relevant_items(split: Split, seen: str | Iterable[str]) -> Relevant:
     )
 
 
-def _told(given: Dataset, train: Dataset, n_items: int) -> Array:
-    """Number the pairs that are told when users are asked about."""
-    users = _translation(given.users, train.users)[given.log.users]
-    return _keys(users, _translation(given.items, train.items)[given.log.items], n_items)
+def _told(split: Split, given: Dataset) -> Array:
+    """Number the pairs that are told of users, by the test part's users: training lacks them."""
+    users = _translation(given.users, split.test.users)[given.log.users]
+    items = _translation(given.items, split.train.items)[given.log.items]
+    known = items >= 0
+    return _keys(users[known], items[known], len(split.train.items))
 
 
 def _translation(source: IdMap, target: IdMap) -> Indices:

@@ -15,7 +15,7 @@ import numpy as np
 
 from recopersona.base.parameters import generator
 from recopersona.data.dataset import Dataset
-from recopersona.data.event import ALL_EVENTS, event_bits, seen_bits
+from recopersona.data.event import ALL_EVENTS, PURCHASE, event_bits, seen_bits
 from recopersona.data.interactions import Interactions
 from recopersona.data.query import Query
 from recopersona.data.ranking import Ranking
@@ -55,6 +55,7 @@ class _Making:
     rankings: list[Ranking]
     labels: list[Array]
     weights: list[Array]
+    bought: list[Array]
     counts: dict[str, int]
 
 
@@ -72,7 +73,7 @@ def lessons_of(
         What it is to learn: its ``target``, ``seen``, ``share``, ``requests``, ``negatives``.
     """
     counts = dict.fromkeys(_COUNTED, 0)
-    making = _Making([], [], [], [], counts)
+    making = _Making([], [], [], [], [], counts)
     wanted = _wanted(dataset, ranker)
     if not wanted.any():
         return None, "no event of the log is a target", counts
@@ -88,7 +89,10 @@ def lessons_of(
     labels, weights = np.concatenate(making.labels), np.concatenate(making.weights)
     if labels.all():
         return None, "there is nothing in the pools but what was taken", counts
-    lessons = Lessons(making.queries, making.rankings, bounds, labels, weights, counts=counts)
+    bought = np.concatenate(making.bought) if (dataset.log.event == PURCHASE).any() else None
+    lessons = Lessons(
+        making.queries, making.rankings, bounds, labels, weights, bought=bought, counts=counts
+    )
     return lessons, "", counts
 
 
@@ -102,6 +106,14 @@ def _wanted(dataset: Dataset, ranker: Ranker) -> Mask:
     wanted = np.zeros(len(log), np.bool_)
     wanted[dataset.interaction_rows] = True
     return wanted & (log.weight > 0) & ((bits >> log.event.astype(np.int64) & 1) == 1)
+
+
+def _bought(dataset: Dataset) -> Mask:
+    """Tell which rows of the log are purchases that were not sent back."""
+    kept = np.zeros(len(dataset.log), np.bool_)
+    kept[dataset.interaction_rows] = True
+    sold: Mask = kept & (dataset.log.event == PURCHASE)
+    return sold
 
 
 # -- with times ------------------------------------------------------------------------------
@@ -125,7 +137,7 @@ def _replayed(
         return "all events happened at once" if late.all() else "the earlier part teaches nothing"
     if not (wanted & late).any():
         return f"none of the latest {int(late.sum())} events is a target"
-    diary = _Diary(log, wanted & late, times)
+    diary = _Diary(log, wanted & late, _bought(dataset) & late, times)
     random = generator(ranker.random_state)
     moments = _moments(diary, ranker.requests, random)
     making.counts["moments"] = len(moments)
@@ -138,7 +150,7 @@ def _replayed(
         done += len(due)
         _live(models, log, due)
         asked = [
-            (_query(dataset, diary, int(user), int(time)), diary.taken(int(user), int(time)))
+            (_query(dataset, diary, int(user), int(time)), *diary.taken(int(user), int(time)))
             for user, time in group
         ]
         _ask(models, dataset, asked, seen, ranker.negatives, random, making)
@@ -146,12 +158,12 @@ def _replayed(
 
 
 class _Diary:
-    """Every user's events in order of time, and which of them are targets of the later part."""
+    """Every user's events in order of time, and which are targets and purchases."""
 
-    def __init__(self, log: Interactions, wanted: Mask, times: Array) -> None:
+    def __init__(self, log: Interactions, wanted: Mask, bought: Mask, times: Array) -> None:
         order = np.lexsort((times, log.users))
         self.users, self.items = log.users[order], log.items[order]
-        self.times, self.wanted = times[order], wanted[order]
+        self.times, self.wanted, self.bought = times[order], wanted[order], bought[order]
         self.starts = np.searchsorted(self.users, np.arange(int(log.users.max(initial=-1)) + 2))
 
     def before(self, user: int, time: int) -> tuple[int, int]:
@@ -159,11 +171,12 @@ class _Diary:
         start, end = int(self.starts[user]), int(self.starts[user + 1])
         return start, start + int(np.searchsorted(self.times[start:end], time, side="left"))
 
-    def taken(self, user: int, time: int) -> Indices:
-        """Return the targets of a user from a moment on, ascending."""
+    def taken(self, user: int, time: int) -> tuple[Indices, Indices]:
+        """Return the targets of a user from a moment on, and what she buys; both ascending."""
         _, here = self.before(user, time)
         rows = slice(here, int(self.starts[user + 1]))
-        return np.unique(self.items[rows][self.wanted[rows]])
+        items = self.items[rows]
+        return np.unique(items[self.wanted[rows]]), np.unique(items[self.bought[rows]])
 
     def visit(self, user: int, time: int) -> Indices:
         """Return the latest items of the visit that a moment belongs to, oldest first."""
@@ -257,8 +270,13 @@ def _held_out(
     models, seen = fitted(early), seen_bits(ranker.seen)
     held_users, held_items = np.divmod(mine[out], len(dataset.items))
     bounds = np.searchsorted(held_users, np.append(chosen, chosen[-1] + 1))
+    sold = np.unique(keys[_bought(dataset)])
     asked = [
-        (Query(dataset.users.ids[user]), held_items[bounds[row] : bounds[row + 1]])
+        (
+            Query(dataset.users.ids[user]),
+            held_items[bounds[row] : bounds[row + 1]],
+            sold[sold // len(dataset.items) == user] % len(dataset.items),
+        )
         for row, user in enumerate(chosen.tolist())
     ]
     for start in range(0, len(asked), _AT_ONCE):
@@ -285,7 +303,7 @@ def _some_of_each(owners: Array, share: float, random: np.random.Generator) -> M
 def _ask(
     models: Candidates,
     dataset: Dataset,
-    asked: Sequence[tuple[Query, Indices]],
+    asked: Sequence[tuple[Query, Indices, Indices]],
     seen: int,
     negatives: int,
     random: np.random.Generator,
@@ -293,17 +311,17 @@ def _ask(
 ) -> None:
     """Ask for some visitors, and make lessons of those of whose targets the models know one."""
     questions = []
-    for query, taken in asked:
+    for query, taken, bought in asked:
         allowed = np.setdiff1d(taken, models._excluded(query, seen))
         making.counts["not_allowed"] += len(taken) - len(allowed)
         if len(allowed):
-            questions.append((query, allowed))
+            questions.append((query, allowed, bought))
     making.counts["asked"] += len(questions)
     if not questions:
         return
     everything = np.ones(len(dataset.items), np.bool_)
-    pools = models._pools([query for query, _ in questions], models.pool, seen, everything)
-    for (query, taken), pool in zip(questions, pools, strict=True):
+    pools = models._pools([query for query, *_ in questions], models.pool, seen, everything)
+    for (query, taken, bought), pool in zip(questions, pools, strict=True):
         positive = np.isin(pool.items, taken)
         n_found = int(positive.sum())
         making.counts["found"] += n_found
@@ -321,4 +339,5 @@ def _ask(
         making.queries.append(query)
         making.rankings.append(pool.take(rows))
         making.labels.append(labels)
+        making.bought.append(positive[rows] & np.isin(pool.items[rows], bought))
         making.weights.append(np.where(labels > 0, 1.0, rate).astype(np.float32))

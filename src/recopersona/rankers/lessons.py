@@ -26,6 +26,7 @@ class Rows(NamedTuple):
     weights    (n,) float32
     bounds     (n_requests + 1,) int64, each request's rows
     positions  (n,) int32, from 1, or None
+    trust      (n,) float32, or None: the part of the weights that undoes the places
     """
 
     matrix: Floats
@@ -34,10 +35,15 @@ class Rows(NamedTuple):
     weights: Floats
     bounds: Array
     positions: Array | None
+    trust: Floats | None = None
 
     def unweighted(self) -> Rows:
-        """Return the same rows, each of weight 1: drawn candidates then stand for themselves."""
-        return self._replace(weights=np.ones_like(self.weights))
+        """Return the same rows, of weight 1: drawn candidates then stand for themselves.
+
+        What undoes the places stays: it says what a click is worth, not what was drawn.
+        """
+        ones = np.ones_like(self.weights)
+        return self._replace(weights=ones if self.trust is None else self.trust)
 
     def of_requests(self, start: int, end: int) -> Rows:
         """Return some requests, one after another."""
@@ -46,6 +52,7 @@ class Rows(NamedTuple):
             self.matrix[rows], self.names, self.labels[rows], self.weights[rows],
             self.bounds[start : end + 1] - self.bounds[start],
             None if self.positions is None else self.positions[rows],
+            None if self.trust is None else self.trust[rows],
         )  # fmt: skip
 
 

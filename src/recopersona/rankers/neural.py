@@ -71,7 +71,8 @@ class NeuralRanker(Ranker):
     >>> from recopersona.models.popularity import Popularity
     >>> from recopersona.pipeline.pipeline import Pipeline
     >>> home = Pipeline(candidates=[ItemKNN(), Popularity()], ranker=NeuralRanker(requests=200))
-    >>> ranking = home.fit(synthetic_shop(300, 60, random_state=7)).recommend("u-1", n=3)
+    >>> shop = synthetic_shop(300, 60, random_state=7)
+    >>> ranking = home.fit(shop).recommend(shop.users.ids[0], n=3)
     >>> len(ranking), bool((ranking.scores > 0).all() and (ranking.scores < 1).all())
     (3, True)
     """

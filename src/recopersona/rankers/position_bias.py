@@ -281,8 +281,8 @@ def unbiased(
         )
     model = ExaminationModel() if bias is True else clone(bias)
     model.learn(rows.matrix, rows.bounds, rows.positions, rows.labels)
-    weights = model.weights(rows.matrix, rows.positions, rows.labels)
-    return model, rows._replace(weights=rows.weights * weights)
+    trust = model.weights(rows.matrix, rows.positions, rows.labels)
+    return model, rows._replace(weights=rows.weights * trust, trust=trust)
 
 
 def grouped_places(positions: Array) -> Array:

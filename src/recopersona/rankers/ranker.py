@@ -110,11 +110,10 @@ class Ranker(Part):
     negatives: int = param(whole(at_least=1), default=50)
     random_state: Any = param(seed(), default=0)
 
-    base_: float
-
     # -- what a learner writes ---------------------------------------------------------------
 
     def _learn(self, rows: Rows) -> None:
+        self.base_: float
         raise NotImplementedError(f"{type(self).__name__} must write _learn(self, rows).")
 
     def _logits(self, matrix: Floats) -> NDArray[np.float64]:

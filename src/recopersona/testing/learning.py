@@ -11,6 +11,7 @@ from scipy import sparse
 from sklearn.base import clone
 
 from recopersona.base.recommender import Recommender
+from recopersona.base.watching import Watch
 from recopersona.data.dataset import Dataset
 from recopersona.data.query import Query
 from recopersona.errors import DataError, NotFittedError
@@ -118,6 +119,39 @@ def the_number_of_threads_changes_nothing(model: Recommender) -> None:
     with limit_threads(2):
         two = answers(clone(model).fit(shop), asked)
     expect_equal(one, two, "1 and 2 threads must give the same answer")
+
+
+def a_watched_fit_learns_the_same(model: Recommender) -> None:
+    """``fit(validation=)`` measures every pass, or once if there is none; it teaches nothing."""
+    shop = small_shop()
+    late = np.arange(len(shop.log)) % 5 == 0
+    asked = questions(shop.users.ids, shop.items.ids)
+    plain = clone(model).fit(shop.take(~late))
+    model.fit(shop.take(~late), validation=shop.take(late))
+    expect_equal(answers(plain, asked), answers(model, asked), "watching must change no answer")
+    measured = model.history_.drop(columns=["iteration", "loss"], errors="ignore")
+    expect(measured.shape[1] == 1, "history_ must have one column of what was measured.")
+    expect(bool(np.isfinite(measured).all(axis=None)), "every pass must have been measured.")
+    n_passes = max(1, len(plain.history_))
+    expect(len(measured) == n_passes, f"history_ must have {n_passes} rows, got {len(measured)}.")
+
+
+def the_best_pass_comes_back(model: Recommender) -> None:
+    """With patience, a fit that gets no better ends, and the model answers as after its best."""
+    shop = small_shop()
+    asked = questions(shop.users.ids, shop.items.ids)
+    seen: list[pd.DataFrame] = []
+
+    def fall(watched: Recommender) -> float:
+        seen.append(answers(watched, asked))
+        return -float(len(seen))
+
+    model.fit(shop, validation=Watch(fall), patience=1)
+    n_seen = len(seen)
+    expect(
+        n_seen == len(model.history_) <= 2, f"1 pass without gain must be the last, got {n_seen}."
+    )
+    expect_equal(seen[0], answers(model, asked), "the best pass must come back")
 
 
 def a_frame_teaches_like_its_dataset(model: Recommender) -> None:
@@ -254,6 +288,8 @@ CHECKS = (
     a_second_fit_forgets_the_first,
     the_same_seed_gives_the_same_answer,
     the_number_of_threads_changes_nothing,
+    a_watched_fit_learns_the_same,
+    the_best_pass_comes_back,
     a_frame_teaches_like_its_dataset,
     the_callers_frame_is_never_changed,
     the_dataset_is_never_changed,

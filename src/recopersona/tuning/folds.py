@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from recopersona.base.lists import UserQueries
 from recopersona.base.parameters import check, whole
 from recopersona.base.recommender import Recommender, as_dataset
 from recopersona.data.dataset import Dataset
@@ -81,7 +82,8 @@ class Fold:
     def _lists(self, model: Recommender) -> Indices:
         user_ids, k, seen = self._task.user_ids, self._measure.k, self._measure.seen
         if seen == "drop" and self.split.given is None:
-            return model._lists_for_users(user_ids, k)  # without an object for each user
+            asked = UserQueries(user_ids, model.users_.indices(user_ids))
+            return model._lists_of(asked, k)  # without an object for each user
         lists = np.full((len(user_ids), k), -1, np.int32)
         for start, end in cut(len(lists), _USERS_AT_ONCE):
             queries = queries_of(self.split, user_ids[start:end])

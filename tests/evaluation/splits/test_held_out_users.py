@@ -155,6 +155,24 @@ def test_what_is_told_is_not_there_to_be_found():
     assert relevant_items(again, ["purchase"]).n_relevant.tolist() == [2]
 
 
+def test_parts_that_were_published_apart_are_matched_by_their_ids():
+    """Nobody's items are taken for another's, though training knows neither user."""
+    train, test, given = (
+        Dataset.from_frames(pd.DataFrame(rows, columns=["user_id", "item_id"]))
+        for rows in (
+            [("ben", "tea"), ("ben", "oil")],
+            [("anna", "tea"), ("cleo", "oil"), ("cleo", "tea")],
+            [("cleo", "tea"), ("cleo", "salt"), ("anna", "oil")],
+        )
+    )
+    split = Split(train, test, given=given)
+    task = relevant_items(split, "drop")
+    assert task.user_ids == ["anna", "cleo"]
+    assert train.items.ids[task.items].tolist() == ["tea", "oil"]
+    histories = [query.history for query in queries_of(split, task.user_ids)]
+    assert histories == [{"oil": 1.0}, {"tea": 1.0, "salt": 1.0}]
+
+
 def test_models_answer_strangers_by_what_is_told(shop):
     split = split_users(shop, users=0.3)
     table = evaluate([Popularity(), ItemKNN(), ALS(factors=8)], split, progress=False)

@@ -120,6 +120,8 @@ class Judged:
         What training knew, for metrics that ask more than hits.
     users : int32 (n_users,), optional
         Training's indices, -1 for who was not there.
+    told : csr (n_users, n_items), optional
+        What models were told of users when asked about them, beside what they had learned.
 
     Examples
     --------
@@ -134,6 +136,7 @@ class Judged:
     weights: Values | None = None
     known: Known | None = None
     users: Indices | None = None
+    told: sparse.csr_array | None = None
 
     @classmethod
     def of(
@@ -157,7 +160,7 @@ class Judged:
         """
         known = Known(split.train) if known is None else known
         users = _indices(split.train, task.user_ids)
-        return cls(lists, task.bounds, task.items, task.weights, known, users)
+        return cls(lists, task.bounds, task.items, task.weights, known, users, _told(split, task))
 
     def __post_init__(self) -> None:
         for name, dtype in (("lists", np.int32), ("bounds", np.int64), ("relevant", np.int32)):
@@ -188,12 +191,13 @@ class Judged:
 
     @cached_property
     def pasts(self) -> sparse.csr_array:
-        """What training saw each user with, users x items; nothing of who was not there."""
-        if self.users is None:
-            raise ParameterError("this metric needs the users' training events; use evaluate.")
+        """What each user had before, as training saw or was told it, users x items."""
         owned = self.known_for().owned
+        if self.users is None:
+            raise ParameterError("this metric needs to know who the users are; use evaluate.")
         present = (self.users >= 0).astype(np.float32)
         kept: sparse.csr_array = sparse.diags_array(present).tocsr() @ owned[self.users]
+        kept = kept if self.told is None else (kept + self.told).tocsr()
         kept.eliminate_zeros()
         kept.sort_indices()
         return kept
@@ -210,3 +214,19 @@ class Judged:
 
 def _indices(train: Dataset, user_ids: Sequence[Id]) -> Indices:
     return train.users.indices(list(user_ids))
+
+
+def _told(split: Split, task: Relevant) -> sparse.csr_array | None:
+    if split.given is None:
+        return None
+    given, n_items = split.given, len(split.train.items)
+    place = split.train.items.indices(given.items.ids)
+    rows = given.interactions.to_csr(given.shape).tocoo()
+    known = place[rows.col] >= 0
+    of_all = sparse.coo_array(
+        (rows.data[known], (rows.row[known], place[rows.col[known]])), (given.shape[0], n_items)
+    ).tocsr()
+    users = _indices(given, task.user_ids)
+    there = sparse.diags_array((users >= 0).astype(np.float32)).tocsr()
+    told: sparse.csr_array = there @ of_all[users]
+    return told
