@@ -11,7 +11,7 @@ from sklearn.base import clone
 import recopersona as rp
 from recopersona.errors import ArtifactError, DataError, MissingExtraError, ParameterError
 from recopersona.kernels.blocks import limit_threads
-from recopersona.rankers.boosted import BoostedRanker
+from recopersona.rankers.boosted import BoostedRanker, _mean_curve, _parts
 from recopersona.rankers.lessons import Lessons
 from tests.rankers.planted import N_CANDIDATES, mean_rank_of_taken, planted
 
@@ -99,6 +99,24 @@ def test_more_patience_than_trees_grows_them_all():
     lessons, shop = planted(60)
     ranker = BoostedRanker(**{**SMALL, "trees": 12, "patience": 20}).fit(lessons, shop)
     assert len(ranker.history_) == 12
+
+
+@pytest.mark.parametrize("n_requests", [1, 2, 3, 5, 23, 1_000])
+def test_of_few_lessons_every_request_is_held_out_once(n_requests):
+    runs = _parts(np.full(n_requests, 30))
+    held = [request for start, end in runs for request in range(start, end)]
+    assert sorted(held) == list(range(n_requests))
+    assert runs[0][1] == n_requests
+    assert len(runs) == min(n_requests, 5)
+
+
+def test_of_many_lessons_the_latest_are_held_out():
+    assert _parts(np.full(100_000, 30)) == [(80_000, 100_000)]
+
+
+def test_a_curve_that_ended_early_stays_where_it_ended():
+    mean = _mean_curve([np.array([1.0, 3.0]), np.array([2.0, 2.0, 5.0])])
+    assert mean.tolist() == [1.5, 2.5, 4.0]
 
 
 # -- probabilities -------------------------------------------------------------------------------

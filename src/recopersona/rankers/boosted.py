@@ -32,12 +32,11 @@ class BoostedRanker(Ranker):
 
     .. math:: z(x) = z_0 + \sum_{t=1}^{T} f_t(x), \qquad p(x) = \frac{1}{1 + e^{-(a z(x) + b)}}
 
-    ``"pointwise"`` grows them for the log loss of what was taken, each lesson by its weight;
-    ``"lambdarank"`` for the NDCG of each request (LambdaMART). How many trees there are, and the
-    curve from sums to probabilities, is found on requests that were held out: the lessons are cut
-    into five runs in order of time, and trees are grown without each of them, the latest first,
-    until 40,000 rows have been judged: with few lessons all are, with many only the latest. The
-    trees that stay are grown on all lessons.
+    ``"pointwise"`` grows them for the log loss of what was taken, ``"lambdarank"`` for the NDCG of
+    each request (LambdaMART). How many trees there are, and the curve from sums to probabilities, is
+    found on requests that were held out: the lessons are cut into five runs in order of time, and
+    trees are grown without each of them, the latest first, until 40,000 rows have been judged: with
+    few lessons all are, with many only the latest. The trees that stay are grown on all lessons.
 
     Parameters
     ----------
@@ -127,8 +126,8 @@ class BoostedRanker(Ranker):
     def _calibrated(self, rows: Rows) -> Calibration:
         """Find on held-out requests how many trees are best, and how sure one may be of them."""
         self.seed_ = int(generator(self.random_state).integers(2**31))
-        taught = self._chosen(rows)
-        held = self._held_out(self._recipe(rows, taught), taught)
+        taught = self._chosen(rows.unweighted())
+        held = self._held_out(self._recipe(rows, taught), taught, self._chosen(rows))
         curve = _mean_curve([one.grown.curve for one in held])
         self.n_trees_ = int(curve.argmax()) + 1 if len(curve) else min(_UNJUDGED, self.trees)
         name, sign = ("loss", -1) if self.objective == "pointwise" else ("ndcg", 1)
@@ -140,7 +139,7 @@ class BoostedRanker(Ranker):
         return Calibration(kind=self.calibration if held else "platt").fit(
             _joined([one.logits(self.n_trees_) for one in held]),
             _joined([one.labels for one in judges]),
-            _joined([one.weights for one in judges]),
+            _joined([one.weights for one in held]),
         )
 
     def _learn(self, rows: Rows) -> None:
@@ -149,8 +148,11 @@ class BoostedRanker(Ranker):
         self.forest_ = grown.forest.weighed(taught.matrix, taught.weights)
         self.base_ = self.forest_.base
 
-    def _held_out(self, recipe: Recipe, taught: Taught) -> list[_Held]:
-        """Grow trees without each part of the requests, the latest first, until enough judged."""
+    def _held_out(self, recipe: Recipe, taught: Taught, weighed: Taught) -> list[_Held]:
+        """Grow trees without each part of the requests, the latest first, until enough judged.
+
+        weighed  the same rows with their own weights, which only the calibration needs
+        """
         held = []
         for start, end in progress(_parts(taught.sizes), type(self).__name__):
             chosen = np.ones(len(taught.sizes), np.bool_)
@@ -158,7 +160,7 @@ class BoostedRanker(Ranker):
             rest, judges = taught.requests(chosen), taught.requests(~chosen)
             if rest.is_of_both_kinds and judges.is_of_both_kinds:
                 grown = grow(self.objective, recipe, rest, self.trees, judges)
-                held.append(_Held(grown, judges))
+                held.append(_Held(grown, judges, weighed.requests(~chosen).weights))
         return held
 
     def _chosen(self, rows: Rows) -> Taught:
@@ -213,6 +215,7 @@ class _Held(NamedTuple):
 
     grown: Grown
     judges: Taught
+    weights: Floats
 
     def logits(self, n_trees: int) -> Array:
         return self.grown.forest.first(n_trees).logits(self.judges.matrix)
