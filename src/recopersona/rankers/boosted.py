@@ -33,10 +33,11 @@ class BoostedRanker(Ranker):
     .. math:: z(x) = z_0 + \sum_{t=1}^{T} f_t(x), \qquad p(x) = \frac{1}{1 + e^{-(a z(x) + b)}}
 
     ``"pointwise"`` grows them for the log loss of what was taken, ``"lambdarank"`` for the NDCG of
-    each request (LambdaMART). How many trees there are, and the curve from sums to probabilities, is
-    found on requests that were held out: the lessons are cut into five runs in order of time, and
-    trees are grown without each of them, the latest first, until 40,000 rows have been judged: with
-    few lessons all are, with many only the latest. The trees that stay are grown on all lessons.
+    each request (LambdaMART). How many trees there are, and the curve from sums to probabilities,
+    is found on requests that were held out: the lessons are cut into five runs in order of time,
+    and trees are grown without each of them, the latest first, until 40,000 rows have been judged:
+    with few lessons all are, with many only the latest. The trees that stay are grown on all
+    lessons.
 
     Parameters
     ----------
