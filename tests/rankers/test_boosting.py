@@ -89,6 +89,14 @@ def test_the_curve_has_a_value_for_each_tree_and_rises(objective):
     assert grown.curve.max() > grown.curve[0]
 
 
+def test_equal_scores_are_no_success_whatever_comes_first():
+    judges = rows(300, seed=1)
+    labels = (np.arange(len(judges.labels)) % 20 == 0).astype(np.float32)  # the first of each
+    blind = judges._replace(matrix=np.zeros_like(judges.matrix), labels=labels)
+    curve = grow("lambdarank", PLAIN, rows(100, seed=0), 3, blind).curve
+    assert curve[0] < 0.4  # by chance: the mean of 1 / log2(1 + place), 0 beyond 10, is 0.23
+
+
 @pytest.mark.parametrize("objective", ["pointwise", "lambdarank"])
 def test_without_judges_all_trees_are_grown(objective):
     grown = grow(objective, PLAIN, rows(100, seed=0), 7)

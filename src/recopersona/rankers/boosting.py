@@ -241,7 +241,7 @@ def _grow_lambdarank(
     told: dict[str, Any] = {}
     held: dict[str, Any] = {}
     if judges is not None:
-        held["valid_sets"] = [_graded(lightgbm, _wanting(judges), reference=table)]
+        held["valid_sets"] = [_graded(lightgbm, _wanting(judges, recipe.seed), reference=table)]
         held["valid_names"] = ["judges"]
         held["callbacks"] = [
             lightgbm.record_evaluation(told),
@@ -261,10 +261,18 @@ def _lightgbm() -> Any:
     return lightgbm
 
 
-def _wanting(judges: Taught) -> Taught:
-    """Return the requests in which something was wanted: to LightGBM all others are perfect."""
+def _wanting(judges: Taught, seed: int) -> Taught:
+    """Return the requests in which something was wanted, each one's rows shuffled.
+
+    To LightGBM all other requests are perfect, and of equal scores the first row is the best.
+    """
     request = np.repeat(np.arange(len(judges.sizes)), judges.sizes)
-    return judges.requests(np.bincount(request, judges.labels, len(judges.sizes)) > 0)
+    wanted = np.bincount(request, judges.labels, len(judges.sizes)) > 0
+    order = np.lexsort((np.random.default_rng(seed).random(len(request)), request))
+    shuffled = Taught(
+        judges.matrix[order], judges.labels[order], judges.weights[order], judges.sizes
+    )
+    return shuffled.requests(wanted)
 
 
 def _graded(lightgbm: Any, taught: Taught, **options: Any) -> Any:
