@@ -135,6 +135,7 @@ from recopersona.models.switch import Switch as Switch
 from recopersona.models.trending import Trending as Trending
 from recopersona.models.valued_popularity import ValuedPopularity as ValuedPopularity
 from recopersona.pipeline.pipeline import Pipeline as Pipeline
+from recopersona.rankers.boosted import BoostedRanker as BoostedRanker
 from recopersona.rankers.expected_revenue import ExpectedRevenue as ExpectedRevenue
 from recopersona.rankers.neural import NeuralRanker as NeuralRanker
 from recopersona.rankers.position_bias import ExaminationModel as ExaminationModel

@@ -11,7 +11,7 @@ from sklearn.base import clone
 import recopersona as rp
 from recopersona.errors import ArtifactError, DataError, MissingExtraError, ParameterError
 from recopersona.kernels.blocks import limit_threads
-from recopersona.rankers.boosted import BoostedRanker
+from recopersona.rankers.boosted import BoostedRanker, _mean_curve, _parts
 from recopersona.rankers.lessons import Lessons
 from tests.rankers.planted import N_CANDIDATES, mean_rank_of_taken, planted
 
@@ -101,6 +101,24 @@ def test_more_patience_than_trees_grows_them_all():
     assert len(ranker.history_) == 12
 
 
+@pytest.mark.parametrize("n_requests", [1, 2, 3, 5, 23, 1_000])
+def test_of_few_lessons_every_request_is_held_out_once(n_requests):
+    runs = _parts(np.full(n_requests, 30))
+    held = [request for start, end in runs for request in range(start, end)]
+    assert sorted(held) == list(range(n_requests))
+    assert runs[0][1] == n_requests
+    assert len(runs) == min(n_requests, 5)
+
+
+def test_of_many_lessons_the_latest_are_held_out():
+    assert _parts(np.full(100_000, 30)) == [(80_000, 100_000)]
+
+
+def test_a_curve_that_ended_early_stays_where_it_ended():
+    mean = _mean_curve([np.array([1.0, 3.0]), np.array([2.0, 2.0, 5.0])])
+    assert mean.tolist() == [1.5, 2.5, 4.0]
+
+
 # -- probabilities -------------------------------------------------------------------------------
 
 
@@ -150,6 +168,18 @@ def test_labels_between_are_shares(unseen):
     assert said.mean() == pytest.approx(1 / 60, rel=0.05)
     assert said.max() < 0.6
     assert mean_rank_of_taken(ranker, unseen) < 5
+
+
+@pytest.mark.parametrize("kind", ["platt", "isotonic"])
+def test_logits_that_differ_keep_their_order_where_probabilities_round(kind, unseen, monkeypatch):
+    lessons, shop = planted(60)
+    ranker = BoostedRanker(calibration=kind, **SMALL).fit(lessons, shop)
+    logits = 1 + 1e-9 * np.random.default_rng(0).permutation(N_CANDIDATES)
+    monkeypatch.setattr(ranker, "_logits", lambda matrix: logits)
+    query, ranking = asked(unseen)
+    answer = ranker(query, ranking)
+    assert answer.items.tolist() == ranking.items[np.argsort(-logits)].tolist()
+    assert (np.diff(answer.scores) <= 0).all()
 
 
 # -- the same again ------------------------------------------------------------------------------
@@ -259,12 +289,12 @@ def test_a_column_hardly_ever_known_is_left_out():
 
 def test_a_misspelt_monotone_column_is_named():
     lessons, shop = planted(20)
-    with pytest.raises(ParameterError, match="monotone names 'prise'.* did you mean 'price'"):
+    with pytest.raises(ParameterError, match=r"monotone names 'prise'.* did you mean 'price'"):
         BoostedRanker(monotone={"prise": -1}).fit(lessons, shop)
 
 
 def test_a_matrix_of_other_columns_is_refused(taught):
-    with pytest.raises(DataError, match="the trees read a matrix of . columns, got shape"):
+    with pytest.raises(DataError, match=r"the trees read a matrix of \d columns, got shape"):
         taught._logits(np.zeros((3, 2), np.float32))
 
 

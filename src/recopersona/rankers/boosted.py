@@ -9,9 +9,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from recopersona.base.parameters import generator, one_of, optional, param, real, whole
+from recopersona.base.progress import progress
+from recopersona.base.searching import choice, real_range, whole_range
 from recopersona.data.types import Array, Floats
 from recopersona.errors import DataError
-from recopersona.kernels.blocks import run_blocks
 from recopersona.kernels.trees import MOST_LEAVES
 from recopersona.rankers.boosting import Grown, Recipe, Taught, grow
 from recopersona.rankers.calibration import Calibration
@@ -22,7 +23,7 @@ from recopersona.rankers.trees import Forest
 _PARTS = 5  # of the lessons, each held out once
 _ENOUGH = 40_000  # rows held out say how many trees are best
 _UNJUDGED = 20  # trees, where nothing can be held out
-_WANTED_PER_LEAF = 25
+_WANTED_PER_LEAF = 50
 _FEWEST_LEAVES, _USUAL_LEAVES = 4, 31
 
 
@@ -31,12 +32,12 @@ class BoostedRanker(Ranker):
 
     .. math:: z(x) = z_0 + \sum_{t=1}^{T} f_t(x), \qquad p(x) = \frac{1}{1 + e^{-(a z(x) + b)}}
 
-    ``"pointwise"`` grows them for the log loss of what was taken, each lesson by its weight;
-    ``"lambdarank"`` for the NDCG of each request (LambdaMART). How many trees there are, and the
-    curve from sums to probabilities, is found on requests that were held out: the lessons are cut
-    into five runs in order of time, and trees are grown without each of them, the latest first,
-    until 40,000 rows have been judged: with few lessons all are, with many only the latest. The
-    trees that stay are grown on all lessons.
+    ``"pointwise"`` grows them for the log loss of what was taken, ``"lambdarank"`` for the NDCG of
+    each request (LambdaMART). How many trees there are, and the curve from sums to probabilities,
+    is found on requests that were held out: the lessons are cut into five runs in order of time,
+    and trees are grown without each of them, the latest first, until 40,000 rows have been judged:
+    with few lessons all are, with many only the latest. The trees that stay are grown on all
+    lessons.
 
     Parameters
     ----------
@@ -46,7 +47,7 @@ class BoostedRanker(Ranker):
     trees : int, at least 1
         At most.
     leaves : int, 2 to 32, optional
-        Of a tree; by default one for every 25 candidates that were taken, from 4 to 31.
+        Of a tree; by default one for every 50 candidates that were taken, from 4 to 31.
     learning_rate : float, above 0, at most 1
         How much of each tree counts.
     min_rows : int, at least 1
@@ -83,8 +84,9 @@ class BoostedRanker(Ranker):
     fitted ranker and its file hold neither. Explanations are exact Shapley values of the logit,
     where what is not known is averaged over the lessons.
 
-    Memory while fitting: some ``14 * n_rows * n_columns`` bytes for each thread. Time of a request:
-    one comparison for each candidate and fork, eight or more of them at a time.
+    Memory while fitting: some ``20 * n_rows * n_columns`` bytes. Trees grow on one thread, and one
+    ranker's at a time. Time of a request: one comparison for each candidate and fork, eight or more
+    of them at once.
 
     References
     ----------
@@ -100,18 +102,24 @@ class BoostedRanker(Ranker):
     ...     candidates=[ALS(factors=8), Popularity()], ranker=BoostedRanker(trees=20, requests=100)
     ... )
     >>> ranker = pipeline.fit(shop).ranker_
-    >>> len(ranker.history_) <= 20, round(sum(ranker.gains.to_numpy()), 6)
+    >>> len(ranker.history_) <= 20, float(ranker.gains.sum().round(6))
     (True, 1.0)
     """
 
     objective: str = param(one_of("pointwise", "lambdarank"), default="pointwise")
-    trees: int = param(whole(at_least=1), default=500)
-    leaves: int | None = param(optional(whole(at_least=2, at_most=MOST_LEAVES)), default=None)
-    learning_rate: float = param(real(above=0, at_most=1), default=0.05)
-    min_rows: int = param(whole(at_least=1), default=20)
-    reg: float = param(real(at_least=0), default=1.0)
-    column_share: float = param(real(above=0, at_most=1), default=0.5)
-    patience: int = param(whole(at_least=1), default=25)
+    trees: int = param(whole(at_least=1), default=300)
+    leaves: int | None = param(
+        optional(whole(at_least=2, at_most=MOST_LEAVES)),
+        default=None,
+        search=choice(None, 4, 8, 16, 31),
+    )
+    learning_rate: float = param(
+        real(above=0, at_most=1), default=0.1, search=real_range(0.02, 0.3, log=True)
+    )
+    min_rows: int = param(whole(at_least=1), default=20, search=whole_range(5, 200, log=True))
+    reg: float = param(real(at_least=0), default=1.0, search=real_range(0.1, 100, log=True))
+    column_share: float = param(real(above=0, at_most=1), default=0.5, search=real_range(0.2, 1))
+    patience: int = param(whole(at_least=1), default=20)
     max_rows: int = param(whole(at_least=1), default=2_000_000)
 
     # -- learning ----------------------------------------------------------------------------
@@ -119,8 +127,8 @@ class BoostedRanker(Ranker):
     def _calibrated(self, rows: Rows) -> Calibration:
         """Find on held-out requests how many trees are best, and how sure one may be of them."""
         self.seed_ = int(generator(self.random_state).integers(2**31))
-        taught = self._chosen(rows)
-        held = self._held_out(self._recipe(rows, taught), taught)
+        taught = self._chosen(rows.unweighted())
+        held = self._held_out(self._recipe(rows, taught), taught, self._chosen(rows))
         curve = _mean_curve([one.grown.curve for one in held])
         self.n_trees_ = int(curve.argmax()) + 1 if len(curve) else min(_UNJUDGED, self.trees)
         name, sign = ("loss", -1) if self.objective == "pointwise" else ("ndcg", 1)
@@ -132,7 +140,7 @@ class BoostedRanker(Ranker):
         return Calibration(kind=self.calibration if held else "platt").fit(
             _joined([one.logits(self.n_trees_) for one in held]),
             _joined([one.labels for one in judges]),
-            _joined([one.weights for one in judges]),
+            _joined([one.weights for one in held]),
         )
 
     def _learn(self, rows: Rows) -> None:
@@ -141,19 +149,20 @@ class BoostedRanker(Ranker):
         self.forest_ = grown.forest.weighed(taught.matrix, taught.weights)
         self.base_ = self.forest_.base
 
-    def _held_out(self, recipe: Recipe, taught: Taught) -> list[_Held]:
-        """Grow trees without each part of the requests, the latest first, until enough judged."""
+    def _held_out(self, recipe: Recipe, taught: Taught, weighed: Taught) -> list[_Held]:
+        """Grow trees without each part of the requests, the latest first, until enough judged.
 
-        def without(start: int, end: int) -> _Held | None:
+        weighed  the same rows with their own weights, which only the calibration needs
+        """
+        held = []
+        for start, end in progress(_parts(taught.sizes), type(self).__name__):
             chosen = np.ones(len(taught.sizes), np.bool_)
             chosen[start:end] = False
             rest, judges = taught.requests(chosen), taught.requests(~chosen)
-            if not (rest.is_of_both_kinds and judges.is_of_both_kinds):
-                return None
-            return _Held(grow(self.objective, recipe, rest, self.trees, judges), judges)
-
-        held = run_blocks(without, _parts(taught.sizes)) if len(taught.sizes) > 1 else []
-        return [one for one in held if one is not None]
+            if rest.is_of_both_kinds and judges.is_of_both_kinds:
+                grown = grow(self.objective, recipe, rest, self.trees, judges)
+                held.append(_Held(grown, judges, weighed.requests(~chosen).weights))
+        return held
 
     def _chosen(self, rows: Rows) -> Taught:
         """Return the lessons, or a draw of them if they are too many."""
@@ -207,6 +216,7 @@ class _Held(NamedTuple):
 
     grown: Grown
     judges: Taught
+    weights: Floats
 
     def logits(self, n_trees: int) -> Array:
         return self.grown.forest.first(n_trees).logits(self.judges.matrix)

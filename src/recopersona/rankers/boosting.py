@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from threading import Lock
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,7 +20,7 @@ _LOOKED_AT = 200_000  # rows, for the edges
 _GRADES = 30  # LightGBM knows whole grades, 31 of them
 _MOST_CANDIDATES = 10_000  # of a request, for LightGBM
 _CUT_OFF = 10  # of the NDCG that LambdaMART is stopped by
-_LARGEST = np.finfo(np.float32).max
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class Grown(NamedTuple):
 def grow(
     objective: str, recipe: Recipe, taught: Taught, n_trees: int, judges: Taught | None = None
 ) -> Grown:
-    """Grow trees on the columns that say something, on the calling thread.
+    """Grow trees on the columns that say something.
 
     Parameters
     ----------
@@ -139,7 +140,7 @@ def _grow_pointwise(
     if judges is not None:
         matrix, classes, weights = _of_two_classes(judges, edges)
         held = {"X_val": matrix, "y_val": classes, "sample_weight_val": weights}
-    with one_openmp_thread():
+    with _one_at_a_time():
         model.fit(*_of_two_classes(taught, edges), **held)
     trees = [_from_nodes(grown[0].nodes, 0, edges) for grown in model._predictors]
     curve = np.asarray(model.validation_score_ if held else [], np.float64)
@@ -147,10 +148,13 @@ def _grow_pointwise(
 
 
 @contextmanager
-def one_openmp_thread() -> Iterator[None]:
-    """Hold OpenMP to the calling thread: our own threads do the work side by side."""
-    with ThreadpoolController().limit(limits=1, user_api="openmp"):
+def _one_at_a_time() -> Iterator[None]:
+    """Hold scikit-learn to one thread, and to one fit: its threads share the warnings' filters."""
+    with _fitting, ThreadpoolController().limit(limits=1, user_api="openmp"):
         yield
+
+
+_fitting = Lock()
 
 
 def _log_odds(taught: Taught) -> float:
@@ -237,7 +241,7 @@ def _grow_lambdarank(
     told: dict[str, Any] = {}
     held: dict[str, Any] = {}
     if judges is not None:
-        held["valid_sets"] = [_graded(lightgbm, _wanting(judges), reference=table)]
+        held["valid_sets"] = [_graded(lightgbm, _wanting(judges, recipe.seed), reference=table)]
         held["valid_names"] = ["judges"]
         held["callbacks"] = [
             lightgbm.record_evaluation(told),
@@ -257,10 +261,18 @@ def _lightgbm() -> Any:
     return lightgbm
 
 
-def _wanting(judges: Taught) -> Taught:
-    """Return the requests in which something was wanted: to LightGBM all others are perfect."""
+def _wanting(judges: Taught, seed: int) -> Taught:
+    """Return the requests in which something was wanted, each one's rows shuffled.
+
+    To LightGBM all other requests are perfect, and of equal scores the first row is the best.
+    """
     request = np.repeat(np.arange(len(judges.sizes)), judges.sizes)
-    return judges.requests(np.bincount(request, judges.labels, len(judges.sizes)) > 0)
+    wanted = np.bincount(request, judges.labels, len(judges.sizes)) > 0
+    order = np.lexsort((np.random.default_rng(seed).random(len(request)), request))
+    shuffled = Taught(
+        judges.matrix[order], judges.labels[order], judges.weights[order], judges.sizes
+    )
+    return shuffled.requests(wanted)
 
 
 def _graded(lightgbm: Any, taught: Taught, **options: Any) -> Any:
@@ -287,8 +299,8 @@ def _weights_of_requests(taught: Taught) -> Array:
     request = np.repeat(np.arange(len(taught.sizes)), taught.sizes)
     wanted = np.bincount(request, taught.labels, len(taught.sizes))
     weight = np.bincount(request, taught.labels * taught.weights, len(taught.sizes))
-    weight /= np.maximum(wanted, 1e-12)
-    return (weight / (weight.mean() or 1.0))[request]
+    mean = weight / np.maximum(wanted, 1e-12)
+    return (mean / (mean.mean() or 1.0))[request]
 
 
 def _from_dump(node: Any) -> Fork | Leaf:
@@ -296,6 +308,7 @@ def _from_dump(node: Any) -> Fork | Leaf:
     if "leaf_value" in node:
         return Leaf(float(node["leaf_value"]))
     threshold = float(node["threshold"])
+    threshold = threshold if threshold < _LARGEST else np.inf  # whatever is known goes left
     lacked = node["missing_type"] == "NaN"
     return Fork(
         int(node["split_feature"]), threshold, node["default_left"] if lacked else threshold >= 0,
