@@ -3,20 +3,20 @@
     python benchmarks/two_stage.py [DATA_DIR] [--quick]
 
 DATA_DIR holds an event log: `events.parquet` that `rp.read_events` recognizes, or one with a
-`columns.json` beside it (ours: theirs), or `ratings.parquet` (user_id, item_id, timestamp), and with
-the latter perhaps `items.parquet` and `users.parquet`; without one, a synthetic shop is used.
+`columns.json` beside it (ours: theirs), or `ratings.parquet` (user_id, item_id, timestamp), with the
+latter perhaps `items.parquet` and `users.parquet`; without one, a synthetic shop is used.
 
 The latest fifth of the events is the test. Where the log has purchases beside other kinds, a
 purchase is what is to be foretold, and what was bought before is not shown again; else any event
-is, and nothing seen is shown again. Everybody who has such events in the test is asked for live: at
-up to five of their moments, drawn with a fixed seed, with the visit so far, when all models have
-learned, by `partial_fit` in order of time, everything up to then and nothing after. Relevant is what
-she takes from then on; a user counts with the mean over her moments.
+is, and nothing seen is shown again. Everybody who has such events in the test is asked for live:
+at up to five of their moments, drawn with a fixed seed, with the visit so far, when all models have
+learned, by `partial_fit` in order of time, everything up to then and nothing after. Relevant is
+what she takes from then on; a user counts with the mean over her moments.
 
 Single stages are the very models that the two-stage pipeline has its candidates of. The best of
-them is chosen by NDCG@10 in the same way on the latest fifth of the training part, by models of the
-rest. The ranker learns from the training part alone. The interval is of the difference of the means,
-users drawn again. `rank_ms_p99` is the ranker alone, features included, for 500 candidates.
+them is chosen by NDCG@10 in the same way on the latest fifth of the training part, by models of
+the rest. The ranker learns from the training part alone. The interval is of the difference of the
+means, users drawn again. `rank_ms_p99` is the ranker alone, features included, for 500 candidates.
 """
 
 from __future__ import annotations
@@ -266,8 +266,8 @@ def main() -> None:
     asked = requests(past, first_validation)
     plain = rp.Pipeline(candidates=candidates(log))
     plain.fit(log.dataset(known.iloc[:first_validation]))
-    validation = {name: float(values.mean())
-                  for name, values in live(plain, past, first_validation, asked).items()}  # fmt: skip
+    lived = live(plain, past, first_validation, asked)
+    validation = {name: float(values.mean()) for name, values in lived.items()}
     single = {name: value for name, value in validation.items() if name != FUSED}
     best = max(single, key=single.__getitem__)
     print(f"validation: {len(asked)} requests, best single stage {best}", flush=True)

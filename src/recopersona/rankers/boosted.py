@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recopersona.base.parameters import generator, one_of, optional, param, real, whole
 from recopersona.data.types import Array, Floats
-from recopersona.errors import DataError
 from recopersona.kernels.blocks import run_blocks
 from recopersona.kernels.trees import MOST_LEAVES
 from recopersona.rankers.boosting import Grown, Recipe, Taught, grow
 from recopersona.rankers.calibration import Calibration
 from recopersona.rankers.lessons import Rows
 from recopersona.rankers.ranker import Ranker
-from recopersona.rankers.trees import Forest
 
 _PARTS = 5  # of the lessons, each held out once
 _ENOUGH = 40_000  # rows held out say how many trees are best
