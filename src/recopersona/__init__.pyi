@@ -12,7 +12,12 @@ from recopersona.base.parameters import switch as switch
 from recopersona.base.parameters import whole as whole
 from recopersona.base.part import Part as Part
 from recopersona.base.recommender import Recommender as Recommender
+from recopersona.base.searching import choice as choice
+from recopersona.base.searching import real_range as real_range
+from recopersona.base.searching import search_space as search_space
+from recopersona.base.searching import whole_range as whole_range
 from recopersona.base.stage import Stage as Stage
+from recopersona.base.watching import Watch as Watch
 from recopersona.data.dataset import Dataset as Dataset
 from recopersona.data.decision import Decision as Decision
 from recopersona.data.event import EVENT_TYPES as EVENT_TYPES
@@ -24,11 +29,34 @@ from recopersona.data.interactions import Interactions as Interactions
 from recopersona.data.query import Query as Query
 from recopersona.data.ranking import Ranking as Ranking
 from recopersona.datasets.synthetic import synthetic_shop as synthetic_shop
+from recopersona.evaluation.comparison import Comparison as Comparison
+from recopersona.evaluation.comparison import compare as compare
+from recopersona.evaluation.cross_validation import cross_validate as cross_validate
+from recopersona.evaluation.curves import Curve as Curve
+from recopersona.evaluation.curves import learning_curve as learning_curve
+from recopersona.evaluation.curves import validation_curve as validation_curve
 from recopersona.evaluation.evaluate import evaluate as evaluate
+from recopersona.evaluation.lists import score_lists as score_lists
 from recopersona.evaluation.rule_costs import simulate_rules as simulate_rules
-from recopersona.evaluation.splits import k_fold as k_fold
-from recopersona.evaluation.splits import split_by_time as split_by_time
-from recopersona.evaluation.splits import split_last as split_last
+from recopersona.evaluation.splits.by_time import rolling_splits as rolling_splits
+from recopersona.evaluation.splits.by_time import split_by_time as split_by_time
+from recopersona.evaluation.splits.cold import cold_items as cold_items
+from recopersona.evaluation.splits.cold import cold_users as cold_users
+from recopersona.evaluation.splits.folds import k_fold as k_fold
+from recopersona.evaluation.splits.folds import k_fold_users as k_fold_users
+from recopersona.evaluation.splits.held_out_users import split_users as split_users
+from recopersona.evaluation.splits.per_user import leave_one_out as leave_one_out
+from recopersona.evaluation.splits.per_user import split_at_random as split_at_random
+from recopersona.evaluation.splits.per_user import split_last as split_last
+from recopersona.evaluation.splits.split import Split as Split
+from recopersona.evaluation.splits.splitters import ColdItemSplitter as ColdItemSplitter
+from recopersona.evaluation.splits.splitters import ColdUserSplitter as ColdUserSplitter
+from recopersona.evaluation.splits.splitters import LastSplitter as LastSplitter
+from recopersona.evaluation.splits.splitters import LeaveOneOutSplitter as LeaveOneOutSplitter
+from recopersona.evaluation.splits.splitters import PairKFold as PairKFold
+from recopersona.evaluation.splits.splitters import RandomSplitter as RandomSplitter
+from recopersona.evaluation.splits.splitters import TimeSplitter as TimeSplitter
+from recopersona.evaluation.splits.splitters import UserKFold as UserKFold
 from recopersona.events.bots import Bots as Bots
 from recopersona.events.catalogue import read_catalogue as read_catalogue
 from recopersona.events.cleaning import Cleaner as Cleaner
@@ -106,8 +134,12 @@ from recopersona.models.switch import Switch as Switch
 from recopersona.models.trending import Trending as Trending
 from recopersona.models.valued_popularity import ValuedPopularity as ValuedPopularity
 from recopersona.pipeline.pipeline import Pipeline as Pipeline
+from recopersona.report.plots import Plot as Plot
+from recopersona.report.plots import plot as plot
 from recopersona.rules.checks.schema import RuleSchema as RuleSchema
 from recopersona.rules.ruleset import RuleSet as RuleSet
+from recopersona.tuning.tune import tune as tune
+from recopersona.tuning.tuned import Tuned as Tuned
 
 __version__: str
 __all__: list[str]

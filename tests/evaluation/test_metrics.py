@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from recopersona.errors import ParameterError
 from recopersona.evaluation import metrics
-from recopersona.evaluation.metrics import OVERALL, PER_USER, Judged, metric_names
+from recopersona.evaluation.metrics import Judged, measure, metric_names
 from tests.naive import metrics as naive
 
 N_CASES, N_ITEMS = 300, 40
@@ -120,17 +120,23 @@ def test_metrics_of_hits_lie_between_0_and_1_and_a_better_place_never_costs(row,
         assert 0 <= value <= best + 1e-12 <= 1 + 2e-12
 
 
-def test_every_name_in_the_registry_leads_to_its_metric():
-    lists, _, hits, n_relevant = cases(5, seed=6)
-    holders = np.arange(N_ITEMS)
-    judged = Judged(lists, hits, n_relevant, holders, 50)
-    called = {"map": "average_precision", "map_capped": "average_precision_capped"}
-    called["mrr"] = "reciprocal_rank"
-    for name in PER_USER.keys() - {"novelty"}:
-        expected = getattr(metrics, called.get(name, name))(hits, n_relevant)
-        np.testing.assert_array_equal(PER_USER[name](judged), expected)
-    np.testing.assert_array_equal(PER_USER["novelty"](judged), metrics.novelty(lists, holders, 50))
-    assert OVERALL["coverage"](judged) == metrics.coverage(lists, N_ITEMS)
+def judged_cases(k, seed):
+    lists, relevant, hits, n_relevant = cases(k, seed)
+    flat = np.array([item for chosen in relevant for item in sorted(chosen)], np.int32)
+    return Judged(lists, np.append(0, np.cumsum(n_relevant)), flat), hits, n_relevant
+
+
+@pytest.mark.parametrize("name", HIT_METRICS)
+def test_one_walk_measures_at_every_cut_off_what_the_functions_say(name):
+    called = {"average_precision": "map", "average_precision_capped": "map_capped"}
+    called["reciprocal_rank"] = "mrr"
+    judged, hits, n_relevant = judged_cases(10, seed=6)
+    label = called.get(name, name)
+    found = measure(judged, [label], [1, 3, 10])
+    assert found.labels == (f"{label}@1", f"{label}@3", f"{label}@10")
+    for k in (1, 3, 10):
+        expected = getattr(metrics, name)(hits[:, :k], n_relevant)
+        np.testing.assert_allclose(found.per_user[f"{label}@{k}"], expected, rtol=1e-14)
 
 
 def test_names_of_metrics_come_once_and_in_order():

@@ -26,6 +26,7 @@ def test_features_that_act_together_are_learned():
     fresh, _, right = lists(500, seed=1)
     assert hits(model, fresh, right) > 0.85
     assert model.losses_[-1] < model.losses_[0] < np.log(5)
+    assert model.history_["loss"].tolist() == model.losses_
 
 
 def test_slopes_are_those_of_the_loss():

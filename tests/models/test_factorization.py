@@ -67,8 +67,8 @@ def test_the_checkerboards_answer_is_found(loss):
 @pytest.mark.parametrize("loss", LOSSES)
 def test_the_loss_falls(loss, shop):
     data = ratings() if loss == "squared" else shop
-    losses = [epoch["loss"] for epoch in rp.Factorization(loss=loss, factors=16).fit(data).history_]
-    assert losses[-1] < losses[5] < losses[0]
+    losses = rp.Factorization(loss=loss, factors=16).fit(data).history_["loss"]
+    assert losses[19] < losses[5] < losses[0]
 
 
 @pytest.mark.parametrize("loss", RANKING)
@@ -113,7 +113,7 @@ def test_threads_change_nothing_where_there_are_many_blocks(loss, monkeypatch):
     for other in models[1:]:
         assert (other.user_factors_ == models[0].user_factors_).all()
         assert (other.item_factors_ == models[0].item_factors_).all()
-        assert other.history_ == models[0].history_
+        assert other.history_.equals(models[0].history_)
 
 
 def test_blocks_follow_from_the_data_alone(monkeypatch):
@@ -139,9 +139,8 @@ def test_another_seed_starts_elsewhere(shop):
 def test_a_fit_stops_when_ratings_get_no_better_and_keeps_the_best():
     events, test = ratings(400), ratings(400, seed=5)
     events["weight"] = events["weight"].sample(frac=1, random_state=1).to_numpy()  # only noise
-    model = rp.Factorization(loss="squared", factors=16, reg=0.0, epochs=200, patience=2)
-    model.fit(events, eval_set=test)
-    values = [epoch["rmse"] for epoch in model.history_]
+    model = rp.Factorization(loss="squared", factors=16, reg=0.0, epochs=200)
+    values = model.fit(events, validation=test, patience=2).history_["rmse"]
     best = int(np.argmin(values))
     assert len(values) == best + 3 < 200
     known = test[test["user_id"].isin(events["user_id"]) & test["item_id"].isin(events["item_id"])]
@@ -154,16 +153,16 @@ def test_a_fit_stops_when_ratings_get_no_better_and_keeps_the_best():
 def test_lists_are_judged_by_ndcg(shop):
     late = np.arange(len(shop.log)) >= 0.8 * len(shop.log)
     model = rp.Factorization(factors=8, epochs=6)
-    model.fit(shop.take(~late), eval_set=shop.take(late))
-    values = [epoch["ndcg10"] for epoch in model.history_]
-    assert model.score(shop.take(late)) == pytest.approx(max(values))
-    assert [epoch["epoch"] for epoch in model.history_] == list(range(1, len(values) + 1))
+    model.fit(shop.take(~late), validation=shop.take(late), patience=6)
+    values = model.history_["ndcg@10"]
+    assert model.score(shop.take(late)) == values.max() > values[0]
+    assert model.history_["iteration"].tolist() == [1, 2, 3, 4, 5, 6]
 
 
-def test_without_an_eval_set_all_epochs_are_run(shop):
-    model = rp.Factorization(factors=4, epochs=7, patience=1).fit(shop)
-    assert len(model.history_) == 7
-    assert set(model.history_[0]) == {"epoch", "loss"}
+def test_unwatched_all_epochs_are_run(shop):
+    history = rp.Factorization(factors=4, epochs=7).fit(shop).history_
+    assert len(history) == 7
+    assert list(history) == ["iteration", "loss"]
 
 
 @pytest.mark.parametrize("loss", ["squared", "logistic"])
@@ -183,7 +182,7 @@ def test_an_interrupted_fit_leaves_the_model_unfitted(shop, monkeypatch):
 
     monkeypatch.setattr(rp.Factorization, "_pass", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        model.fit(shop, eval_set=shop)
+        model.fit(shop)
     assert not model.__sklearn_is_fitted__()
     with pytest.raises(rp.errors.NotFittedError, match=r"call Factorization\.fit first"):
         model.recommend("u-0001")
@@ -451,7 +450,7 @@ def test_one_event_in_all_is_learned_from(loss):
 def test_weights_of_zero_alone_are_no_error(loss):
     frame = pd.DataFrame({"user_id": [1, 2], "item_id": ["a", "b"], "weight": [0.0, 0.0]})
     model = rp.Factorization(loss=loss).fit(frame)
-    assert model.history_ == []
+    assert model.history_.empty
     assert not model.item_factors_.any()
     assert len(model.recommend(1)) == 1
     model.partial_fit(frame.assign(weight=1.0))
@@ -491,7 +490,7 @@ def test_an_item_that_everybody_has_is_put_above_the_others(loss):
 def test_where_no_negative_exists_nothing_is_learned(loss):
     events = pd.DataFrame({"user_id": [1, 1, 2, 2], "item_id": ["a", "b"] * 2})
     model = rp.Factorization(loss=loss, factors=4).fit(events)
-    assert {epoch["loss"] for epoch in model.history_} == {0.0}
+    assert set(model.history_["loss"]) == {0.0}
     assert not model.user_factors_.any()
     assert len(model.recommend("a stranger")) == 2
 
@@ -514,7 +513,6 @@ def test_who_has_no_past_and_what_has_no_user_have_no_score():
      ({"negatives": 0}, "Factorization: negatives must be an integer of at least 1, or None"),
      ({"epochs": 0}, "Factorization: epochs must be an integer of at least 1"),
      ({"optimizer": "adam"}, "Factorization: optimizer must be one of 'adagrad', 'sgd'"),
-     ({"patience": 0}, "Factorization: patience must be an integer of at least 1"),
      ({"random_state": "x"}, "Factorization: random_state must be None, an integer from 0")],
 )  # fmt: skip
 def test_parameters_have_bounds(change, words):
@@ -522,10 +520,10 @@ def test_parameters_have_bounds(change, words):
         rp.Factorization(**change).fit(checkerboard(6).events)
 
 
-def test_an_eval_set_of_nothing_is_refused():
+def test_ratings_of_nothing_cannot_be_watched():
     frame = ratings(50)
-    with pytest.raises(DataError, match="eval_set needs at least one event of a weight above 0"):
-        rp.Factorization(loss="squared").fit(frame, eval_set=frame.assign(weight=0.0))
+    with pytest.raises(DataError, match="validation needs at least one event of a weight above 0"):
+        rp.Factorization(loss="squared").fit(frame, validation=frame.assign(weight=0.0))
 
 
 @pytest.mark.parametrize(

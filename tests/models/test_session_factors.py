@@ -36,7 +36,8 @@ def walker():
 def test_what_comes_next_on_a_ring_is_foreseen(walker):
     right = [foreseen(walker, [at, (at + 1) % 40]) == [(at + 2) % 40] for at in range(40)]
     assert np.mean(right) > 0.9
-    assert walker.history_[-1]["loss"] < walker.history_[0]["loss"] / 2
+    losses = walker.history_["loss"]
+    assert losses.iloc[-1] < losses[0] / 2
 
 
 def test_visits_that_come_back_teach_to_come_back():

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from recopersona.base.searching import Choice, Range, Search
 from recopersona.data.times import duration_ms
 from recopersona.errors import ParameterError, did_you_mean
 
@@ -32,7 +33,7 @@ class Bound:
     choices: tuple[str, ...] = ()
 
 
-def param(bound: Bound | None = None, *, default: T) -> T:
+def param(bound: Bound | None = None, *, default: T, search: Search | None = None) -> T:
     """Declare a parameter of a model: a keyword argument of its constructor.
 
     Parameters
@@ -41,18 +42,25 @@ def param(bound: Bound | None = None, *, default: T) -> T:
         Made by `whole`, `real`, `one_of`, `duration`, `switch` or `optional`.
     default : anything
         Shared by all instances, so never changed by the model.
+    search : Range or Choice, optional
+        Where good values lie, for tuning: made by `whole_range`, `real_range` or `choice`. It must
+        lie within the bound and hold the default; without it the parameter is not searched.
 
     Examples
     --------
     >>> from recopersona.base.recommender import Recommender
+    >>> from recopersona.base.searching import real_range
     >>> class Constant(Recommender):
-    ...     level: float = param(real(at_least=0), default=1.0)
+    ...     level: float = param(real(at_least=0), default=1.0, search=real_range(0, 5))
     >>> Constant(level=2.0)
     Constant(level=2.0)
     """
     if not isinstance(bound, Bound | None):
         raise TypeError(f"param takes a bound such as whole(at_least=1) first, got {bound!r}.")
-    field: T = dataclasses.field(default=default, metadata={"bound": bound})
+    if search is not None:
+        _check_search(search, bound, default)
+    metadata = {"bound": bound, "search": search}
+    field: T = dataclasses.field(default=default, metadata=metadata)
     return field
 
 
@@ -220,6 +228,17 @@ def generator(random_state: Any) -> np.random.Generator:
     if isinstance(random_state, np.random.RandomState):
         return np.random.default_rng(random_state.randint(0, 2**32, size=4, dtype=np.uint32))
     return np.random.default_rng(random_state)
+
+
+def _check_search(search: Search, bound: Bound | None, default: Any) -> None:
+    """Refuse a space that leads out of the bound, or does not hold the default."""
+    if not isinstance(search, (Range, Choice)):
+        raise TypeError(f"search must be made by whole_range, real_range or choice, got {search!r}")
+    outside = [end for end in search.ends if bound is not None and not _holds(bound, end)]
+    if outside and bound is not None:
+        raise ParameterError(f"a search space must be {bound.words}, got {outside[0]!r} in it.")
+    if default not in search:
+        raise ParameterError(f"a search space must hold the default, {default!r}; got {search}.")
 
 
 def _holds(bound: Bound, value: Any) -> bool:

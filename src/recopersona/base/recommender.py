@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
 from typing import Any, Self
@@ -14,10 +14,17 @@ import pandas as pd
 from recopersona.base.lists import Best, Excluded, UserQueries, with_barred
 from recopersona.base.parameters import check, check_parameters, optional, whole
 from recopersona.base.part import Part
-from recopersona.base.quality import held_out_ndcg
+from recopersona.base.quality import HeldOut, held_out_ndcg, require_known_users
+from recopersona.base.watching import (
+    Validation,
+    Watch,
+    Watching,
+    asked_to_watch,
+    require_passes,
+)
 from recopersona.data.columns import as_pandas, require_columns
 from recopersona.data.dataset import Dataset
-from recopersona.data.event import EVENT_TYPES, VIEW, seen_bits
+from recopersona.data.event import ALL_EVENTS, EVENT_TYPES, VIEW, seen_bits
 from recopersona.data.history import History
 from recopersona.data.ids import UNKNOWN, IdMap
 from recopersona.data.query import Query
@@ -57,6 +64,8 @@ class Recommender(Part):
         What every user has done; grows online.
     fallback_ : float32 (n_items,)
         Summed weights, for filling lists.
+    passes_ : list of dict
+        What ``history_`` shows as a frame.
 
     Examples
     --------
@@ -125,6 +134,7 @@ class Recommender(Part):
         check(self.decayed_to_, moment, owner, "decayed_to_")
         check(self.end_, moment, owner, "end_")
         check(self.n_fitted_items_, whole(0, n_items), owner, "n_fitted_items_")
+        require_passes(self.passes_, owner)
         past: Any = self.past_
         fits = isinstance(past, History) and past.fits(len(self.users_), n_items)
         if not fits or len(self.fallback_) > n_items:
@@ -134,9 +144,18 @@ class Recommender(Part):
         """Share ids and past with the pipeline this model is part of: events are taken in once."""
         self.users_, self.items_, self.past_ = users, items, past
 
+    def _watch_on(self, validation: Validation, patience: int | None) -> Watch:
+        """Return how passes are measured on held-out interactions; ids and the past are there."""
+        if validation.told is None:
+            require_known_users(self, validation.held_out)
+        wanted = HeldOut.of(self, *validation, purpose="validation")
+        return Watch(wanted.ndcg, metric="ndcg@10", patience=patience)
+
     # -- the verbs ---------------------------------------------------------------------------
 
-    def fit(self, dataset: Any, y: None = None) -> Self:
+    def fit(
+        self, dataset: Any, y: None = None, *, validation: Any = None, patience: int | None = None
+    ) -> Self:
         """Learn from a `Dataset`, or from an events frame, and forget what was learned before.
 
         Parameters
@@ -145,30 +164,69 @@ class Recommender(Part):
             A frame is read by `Dataset.from_frames` with its defaults.
         y : ignored
             Present for scikit-learn.
+        validation : Dataset, events frame, split or Watch, optional
+            Held-out interactions; of a split its ``test``. After each pass over the data the model
+            is measured on them, as by `score`, and ``history_`` tells of it. A model that learns in
+            one go is measured once, at the end, and so is one made of others: no part of it is
+            watched. What is learned stays the same. `Watch` measures in another way, or more
+            seldom.
+        patience : int, at least 1, optional
+            So many measurements in a row without a better value end the fit, and the model goes
+            back to its best pass.
 
         Raises
         ------
         ParameterError
-            If a parameter is out of its bounds.
+            If a parameter is out of its bounds, or ``patience`` has nothing to watch.
         DataError
-            If there is no interaction to learn from, or the events cannot be read.
+            If there is no interaction to learn from, the events cannot be read, or ``validation``
+            has no user whom training knows, with an item that it did not see her with.
         """
         check_parameters(self)
-        shop = as_dataset(dataset)
+        name, shop = type(self).__name__, as_dataset(dataset)
+        asked = asked_to_watch(validation, patience, name)
         if not len(shop.interactions):
-            raise DataError(f"{type(self).__name__}.fit needs at least one interaction, got none.")
+            raise DataError(f"{name}.fit needs at least one interaction, got none.")
         self._unfit()
         try:
             self._begin(shop)
+            if isinstance(asked, Validation):
+                asked = self._watch_on(asked, patience)
+            self._watching = Watching(self, asked)
             self._fit(shop)
             self._prepare()
+            self._watching.finish()
         except BaseException as problem:
             self._unfit()
             if isinstance(problem, KeyboardInterrupt):
-                name = type(self).__name__
                 problem.add_note(f"{name}: fit was interrupted; the model is unfitted.")
             raise
+        finally:
+            self.__dict__.pop("_watching", None)
         return self
+
+    @property
+    def history_(self) -> pd.DataFrame:
+        """What each pass of the last ``fit`` came to.
+
+        Returns
+        -------
+        DataFrame with a column ``iteration``, from 1; ``loss`` where the model knows it; and, of
+        a fit with ``validation``, what was measured after the pass, such as ``ndcg@10``. Without
+        rows for a model that learns in one go and was not measured.
+
+        Examples
+        --------
+        >>> from recopersona.datasets.synthetic import synthetic_shop
+        >>> from recopersona.models.als import ALS
+        >>> shop = synthetic_shop(200, 50, random_state=7)
+        >>> late = np.arange(len(shop.log)) > 0.8 * len(shop.log)
+        >>> model = ALS(factors=8, iterations=3)
+        >>> model.fit(shop.take(~late), validation=shop.take(late)).history_.columns.tolist()
+        ['iteration', 'ndcg@10']
+        """
+        self._check_fitted()
+        return pd.DataFrame(self.passes_ or {"iteration": np.empty(0, np.int64)})
 
     def recommend(self, asked: Any, n: int = 10, *, seen: str | Sequence[str] = "drop") -> Ranking:
         """Return the best ``n`` items for one visitor; unknown visitors are answered too.
@@ -349,6 +407,19 @@ class Recommender(Part):
         np.add.at(summed, place, np.concatenate([weights, np.full(len(lately), view)]))
         return distinct, summed
 
+    def _passes(self, n: int, publish: Callable[[], None]) -> Iterator[int]:
+        """Walk the numbers of ``n`` passes over the data, from 0: the loop of an iterative model.
+
+        ``publish()`` makes the model answer by what it has learned so far, and changes nothing of
+        how it goes on: it is called at the end, and after each pass that somebody watches. The
+        walk may end early, and then the model is as it was after its best pass.
+        """
+        return self._watching.passes(n, publish)
+
+    def _tell(self, **values: float) -> None:
+        """Tell what the present pass came to, such as ``loss=0.3``, for ``history_``."""
+        self.passes_[-1].update(values)
+
     def now_of(self, query: Query) -> int | None:
         """Return when the question is asked, else when the last event was, in milliseconds."""
         return self.end_ if query.now is None else moment_ms(query.now)
@@ -362,6 +433,7 @@ class Recommender(Part):
         self.half_life_, self.decayed_to_ = dataset.half_life, dataset.end
         self.end_ = dataset.end
         self.n_fitted_items_ = len(self.items_)
+        self.passes_: list[dict[str, float]] = []
         rows = dataset.interactions
         weight = rows.decayed_weight(dataset.half_life, dataset.end)
         totals = np.bincount(rows.items, weight, minlength=len(self.items_))
@@ -397,6 +469,21 @@ class Recommender(Part):
     def _frame_for_users(self, ids: list[Id], n: int, seen: int) -> pd.DataFrame:
         """Answer users who say nothing but who they are, without an object for each."""
         queries = UserQueries(ids, self.users_.indices(ids))
+        best, sources = self._answers_to_users(queries, n, seen)
+        names = (type(self).__name__, FALLBACK)
+        return frame_of_lists(ids, best.items, best.scores, sources, names, self.items_)
+
+    def _lists_of(self, queries: Sequence[Query], n: int) -> Indices:
+        """Return the best items for many queries, int32 (n_queries, n), -1 where there are none."""
+        if isinstance(queries, UserQueries) and self._ranks_as_the_base():
+            return self._answers_to_users(queries, n, ALL_EVENTS)[0].items
+        lists = np.full((len(queries), min(n, len(self.items_))), UNKNOWN, dtype=np.int32)
+        for place, ranking in enumerate(self.rank_many(queries, n)):
+            lists[place, : len(ranking)] = ranking.items
+        return lists
+
+    def _answers_to_users(self, queries: UserQueries, n: int, seen: int) -> tuple[Best, Array]:
+        """Return the best items of many users, filled up, and which places were filled."""
         blocked = np.zeros(len(self.items_), np.bool_)
 
         def block(start: int, end: int) -> tuple[Best, Array]:
@@ -407,17 +494,11 @@ class Recommender(Part):
             )
 
         parts = run_blocks(block, cut(len(queries), self._block_size(n)))
-        names = (type(self).__name__, FALLBACK)
         width = min(n, len(self.items_))
         best = [part for part, _ in parts] or [Best.empty(0, width)]
-        return frame_of_lists(
-            ids,
-            np.concatenate([part.items for part in best]),
-            np.concatenate([part.scores for part in best]),
-            np.concatenate([source for _, source in parts] or [np.empty((0, width), np.int8)]),
-            names,
-            self.items_,
-        )
+        together = Best(*(np.concatenate(column) for column in zip(*best, strict=True)))
+        sources = [source for _, source in parts] or [np.empty((0, width), np.int8)]
+        return together, np.concatenate(sources)
 
     def _filled_lists(
         self, best: Best, excluded: Excluded, n: int, blocked: Mask

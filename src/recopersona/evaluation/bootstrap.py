@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from recopersona.base.parameters import generator
+from recopersona.base.parameters import Bound, check, generator, seed, whole
+from recopersona.data.types import Array
 from recopersona.kernels.blocks import cut, run_blocks
+
+SHARE = Bound("a number between 0 and 1, both excluded", lambda value: 0 < value < 1)
 
 _DRAWS_PER_BLOCK = 1 << 20  # 8 MB of counts per thread, whatever the number of users
 
@@ -20,7 +24,7 @@ def bootstrap_means(
 
     With :math:`c_{bu}` the times that resample :math:`b` draws user :math:`u`,
 
-    .. math:: m_{bj} = \sum_u c_{bu} s_{uj} \Big/ \sum_u c_{bu} n_u
+    .. math:: m_{bj} = \sum_u c_{bu} s_{uj} \Big/ \sum_u c_{bu} n_{uj}
 
     All columns share the draws, so differences of columns are paired. Whoever has several values
     (one per fold) is drawn with all of them.
@@ -29,15 +33,15 @@ def bootstrap_means(
     ----------
     sums : float64 (n_users, n_columns)
         Each user's values, added up.
-    counts : float64 (n_users,)
-        How many values each user has, at least 1.
+    counts : float64 (n_users,) or (n_users, n_columns)
+        How many values each user has: in all columns alike, or in each.
     n_boot : int
     random_state : int, RandomState or None
         The same seed draws the same users, whatever the number of threads.
 
     Returns
     -------
-    float64 (n_boot, n_columns)
+    float64 (n_boot, n_columns), NaN where nobody drawn has a value
 
     References
     ----------
@@ -50,7 +54,7 @@ def bootstrap_means(
     >>> means.shape, bool(abs(means.mean() - 49.5) < 1)
     ((200, 1), True)
     """
-    n_users = len(sums)
+    n_users, n_columns = sums.shape
     columns = np.column_stack([sums, counts])
     blocks = cut(n_boot, max(1, _DRAWS_PER_BLOCK // n_users))
     seeds = dict(zip(blocks, generator(random_state).spawn(len(blocks)), strict=True))
@@ -64,5 +68,70 @@ def bootstrap_means(
         return totals
 
     totals = np.concatenate(run_blocks(draw, blocks))
-    means: NDArray[np.float64] = totals[:, :-1] / totals[:, -1:]
+    with np.errstate(invalid="ignore"):
+        means: NDArray[np.float64] = totals[:, :n_columns] / totals[:, n_columns:]
     return means
+
+
+@dataclass(frozen=True, eq=False)
+class Intervals:
+    """Means of columns, and between what they lie; each float64 (n_columns,), NaN where unknown.
+
+    A mean of less than two users has no interval. ``users`` is how many a mean is of.
+    """
+
+    mean: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    users: Array
+
+
+@dataclass(frozen=True)
+class Resampling:
+    """How intervals are made: their confidence, from how many resamples, drawn by which seed."""
+
+    confidence: float = 0.95
+    n_boot: int = 1_000
+    random_state: Any = 0
+
+    @classmethod
+    def checked(cls, owner: str, confidence: Any, n_boot: Any, random_state: Any) -> Resampling:
+        """Check the arguments of a public function; a state or no seed becomes one seed for all."""
+        check(confidence, SHARE, owner, "confidence")
+        check(n_boot, whole(at_least=1), owner, "n_boot")
+        check(random_state, seed(), owner, "random_state")
+        if not isinstance(random_state, (int, np.integer)):
+            random_state = int(generator(random_state).integers(2**32))
+        return cls(confidence, n_boot, random_state)
+
+    def of(self, values: NDArray[np.float64], users: Array) -> Intervals:
+        """Return the intervals of the means of columns.
+
+        Parameters
+        ----------
+        values : float64 (n_rows, n_columns)
+            NaN where a row has no value.
+        users : int (n_rows,)
+            Whose row each is; who has several is drawn with all.
+        """
+        units, unit = np.unique(users, return_inverse=True)
+        absent = np.isnan(values)
+        sums = _summed(np.where(absent, 0.0, values), unit, len(units))
+        counts = _summed(~absent, unit, len(units))
+        alike = counts[:, 0] if not absent.any() else counts
+        means = bootstrap_means(sums, alike, self.n_boot, self.random_state)
+        n_users = (counts > 0).sum(axis=0)
+        tail = (1 - self.confidence) / 2
+        low, high = np.full((2, values.shape[1]), np.nan)
+        known = n_users > 1
+        if known.any():
+            low[known], high[known] = np.nanquantile(means[:, known], [tail, 1 - tail], axis=0)
+        with np.errstate(invalid="ignore"):
+            mean = sums.sum(axis=0) / counts.sum(axis=0)
+        return Intervals(mean, low, high, n_users)
+
+
+def _summed(values: Array, unit: Array, n_units: int) -> NDArray[np.float64]:
+    """Add up the rows of each user, float64 (n_users, n_columns)."""
+    columns = [np.bincount(unit, column, minlength=n_units) for column in values.T]
+    return np.stack(columns, axis=1).astype(np.float64)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recopersona.data.event import seen_bits
+from recopersona.data.dataset import Dataset
+from recopersona.data.event import VIEW, seen_bits
 from recopersona.data.ids import IdMap
 from recopersona.data.interactions import Interactions
 from recopersona.data.types import Array, Id, Indices, Mask
@@ -23,12 +24,14 @@ class Relevant:
     bounds    int64 (n_users + 1,), where each user's items start
     items     int32 (n_relevant,), training's indices, ascending within each user; -1 where
               training's catalogue lacks the item
+    weights   float64 (n_relevant,), the summed weight of each pair's held-out events, above 0
     counts    how many users and items were left out or unknown
     """
 
     user_ids: list[Id]
     bounds: Array
     items: Indices
+    weights: Array
     counts: Mapping[str, int]
 
     @property
@@ -40,19 +43,22 @@ class Relevant:
 def relevant_items(split: Split, seen: str | Iterable[str]) -> Relevant:
     """Return each user's distinct held-out items of positive weight that can be recommended.
 
-    Items that training saw the user with cannot, unless seen items are kept; ``seen`` means what
-    it means in `Recommender.recommend`.
+    Items that training saw the user with, or that are told of her, cannot, unless seen items are
+    kept; ``seen`` means what it means in `Recommender.recommend`.
     """
     train, test = split.train, split.test
     n_items = len(train.items)
     users_in_train = _translation(test.users, train.users)
     items_in_train = _translation(test.items, train.items)
-    held_out = _distinct_pairs(test.interactions)
+    held_out, weights = _distinct_pairs(test.interactions)
     users, items = held_out >> 32, items_in_train[held_out & 0xFFFFFFFF]
-    trained = train.log.take(_rows_of_kinds(train.log, seen_bits(seen)))
+    bits = seen_bits(seen)
+    trained = train.log.take(_rows_of_kinds(train.log, bits))
     known = _keys(trained.users, trained.items, n_items)
+    if split.given is not None and bits >> VIEW & 1:  # as the base does with a query's history
+        known = np.concatenate([known, _told(split.given, train, n_items)])
     fresh = (items < 0) | ~np.isin(_keys(users_in_train[users], items, n_items), known)
-    users, items = users[fresh], items[fresh]
+    users, items, weights = users[fresh], items[fresh], weights[fresh]
     order = np.lexsort((items, users))
     asked, sizes = np.unique(users, return_counts=True)
     new_users = ~np.isin(users_in_train[asked], train.log.users)
@@ -74,8 +80,15 @@ def relevant_items(split: Split, seen: str | Iterable[str]) -> Relevant:
         test.users.ids[asked].tolist(),
         np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
         items[order].astype(np.int32),
+        weights[order],
         counts,
     )
+
+
+def _told(given: Dataset, train: Dataset, n_items: int) -> Array:
+    """Number the pairs that are told when users are asked about."""
+    users = _translation(given.users, train.users)[given.log.users]
+    return _keys(users, _translation(given.items, train.items)[given.log.items], n_items)
 
 
 def _translation(source: IdMap, target: IdMap) -> Indices:
@@ -85,9 +98,12 @@ def _translation(source: IdMap, target: IdMap) -> Indices:
     return target.indices(source.ids)
 
 
-def _distinct_pairs(rows: Interactions) -> Array:
+def _distinct_pairs(rows: Interactions) -> tuple[Array, Array]:
+    """Return the pairs of positive weight, ascending, and the summed weight of each."""
+    weighty = rows.weight > 0
     pairs = rows.users.astype(np.int64) << 32 | rows.items
-    return np.unique(pairs[rows.weight > 0])
+    distinct, pair = np.unique(pairs[weighty], return_inverse=True)
+    return distinct, np.bincount(pair, rows.weight[weighty], minlength=len(distinct))
 
 
 def _keys(users: Array, items: Array, n_items: int) -> Array:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from recopersona.base.parameters import check, seed, whole
+from recopersona.base.parameters import check, whole
 from recopersona.base.progress import progress as with_bar
 from recopersona.data.dataset import Dataset
 from recopersona.data.event import PURCHASE, seen_bits
@@ -22,8 +22,7 @@ from recopersona.data.ranking import Ranking
 from recopersona.data.times import MISSING_TIME
 from recopersona.data.types import Array, Indices
 from recopersona.errors import DataError, ParameterError
-from recopersona.evaluation.bootstrap import bootstrap_means
-from recopersona.evaluation.evaluate import SHARE
+from recopersona.evaluation.bootstrap import Resampling
 from recopersona.evaluation.metrics import ndcg
 from recopersona.kernels.blocks import cut
 from recopersona.kernels.metrics import mark_hits
@@ -116,7 +115,8 @@ def simulate_rules(
     >>> bool((table["fired"] <= table["requests"]).all())
     True
     """
-    _check_arguments(pipeline, n, confidence, n_boot, random_state)
+    _check_arguments(pipeline, n)
+    resampling = Resampling.checked("simulate_rules", confidence, n_boot, random_state)
     seen = seen if isinstance(seen, str) else tuple(seen)
     asked = _Asked.of(pipeline, log, seen, {"context": context or {}, "params": params or {}})
     trials = _trials(pipeline)
@@ -131,12 +131,10 @@ def simulate_rules(
         if place == 0:
             unmet.update(rule for ranking in rankings for rule in _unmet(ranking))
     names = [trial.name for trial in trials[1:]]
-    return _table(names, lists, asked, unmet, _Interval(confidence, n_boot, random_state))
+    return _table(names, lists, asked, unmet, resampling)
 
 
-def _check_arguments(
-    pipeline: Any, n: Any, confidence: Any, n_boot: Any, random_state: Any
-) -> None:
+def _check_arguments(pipeline: Any, n: Any) -> None:
     if not isinstance(pipeline, Pipeline):
         raise ParameterError(
             f"simulate_rules needs a fitted Pipeline, got {type(pipeline).__name__}."
@@ -148,9 +146,6 @@ def _check_arguments(
             "give it some: pipeline.with_rules(rules)."
         )
     check(n, whole(at_least=1), "simulate_rules", "n")
-    check(confidence, SHARE, "simulate_rules", "confidence")
-    check(n_boot, whole(at_least=1), "simulate_rules", "n_boot")
-    check(random_state, seed(), "simulate_rules", "random_state")
 
 
 class _Trial(NamedTuple):
@@ -288,35 +283,18 @@ def _prices(
     return paid
 
 
-@dataclass(frozen=True)
-class _Interval:
-    """How sure a mean over users is."""
-
-    confidence: float
-    n_boot: int
-    random_state: Any
-
-    def of(self, columns: NDArray[np.float64]) -> Array:
-        """Return low and high of each column's mean, float64 (2, n_columns)."""
-        ones = np.ones(len(columns))
-        means = bootstrap_means(columns, ones, self.n_boot, self.random_state)
-        tail = (1 - self.confidence) / 2
-        bounds: Array = np.quantile(means, [tail, 1 - tail], axis=0)
-        return bounds
-
-
 def _table(
     rules: Sequence[str],
     lists: Indices,
     asked: _Asked,
     unmet: Mapping[str, int],
-    interval: _Interval,
+    resampling: Resampling,
 ) -> pd.DataFrame:
     """Compare what each trial shows with the first, which is the pipeline as it is."""
     quality = np.stack([_quality(shown, asked) for shown in lists], axis=1)
     revenue = np.stack([_revenue(shown, asked) for shown in lists], axis=1)
     gains = [values[:, :1] - values[:, 1:] for values in (quality, revenue)]
-    low, high = interval.of(np.concatenate(gains, axis=1))
+    found = resampling.of(np.concatenate(gains, axis=1), np.arange(len(asked)))
     n_rules, n_users, n = len(rules), len(asked), lists.shape[2]
     in_all = np.nan if asked.paid is None else float(n_users)
     columns = {
@@ -324,11 +302,11 @@ def _table(
         "fired": (lists[1:] != lists[0]).any(axis=2).sum(axis=1),
         "unmet": [unmet.get(rule, 0) for rule in rules],
         f"ndcg@{n} gain": gains[0].mean(axis=0),
-        f"ndcg@{n} gain low": low[:n_rules],
-        f"ndcg@{n} gain high": high[:n_rules],
+        f"ndcg@{n} gain low": found.low[:n_rules],
+        f"ndcg@{n} gain high": found.high[:n_rules],
         "revenue gain": gains[1].mean(axis=0) * in_all,
-        "revenue gain low": low[n_rules:] * in_all,
-        "revenue gain high": high[n_rules:] * in_all,
+        "revenue gain low": found.low[n_rules:] * in_all,
+        "revenue gain high": found.high[n_rules:] * in_all,
     }
     table = pd.DataFrame(columns, index=pd.Index(rules, name="rule"))
     table.attrs["ndcg"] = float(quality[:, 0].mean())

@@ -9,8 +9,8 @@ from scipy import sparse
 
 from recopersona.base.online import counted_weight
 from recopersona.base.parameters import check, generator, param, real, seed, whole
-from recopersona.base.progress import progress
 from recopersona.base.recommender import require_array
+from recopersona.base.searching import real_range, whole_range
 from recopersona.data.dataset import Dataset
 from recopersona.data.growing import with_room
 from recopersona.data.interactions import Interactions
@@ -113,11 +113,13 @@ class ALS(InnerProduct):
     'ALS'
     """
 
-    factors: int = param(whole(at_least=1), default=64)
-    reg: float = param(real(at_least=0), default=0.1)
+    factors: int = param(whole(at_least=1), default=64, search=whole_range(16, 256, log=True))
+    reg: float = param(real(at_least=0), default=0.1, search=real_range(1e-3, 10, log=True))
     alpha: float = param(real(above=0), default=1.0)
-    unobserved_weight: float = param(real(above=0), default=0.2)
-    reg_exponent: float = param(real(at_least=0, at_most=1), default=0.5)
+    unobserved_weight: float = param(
+        real(above=0), default=0.2, search=real_range(0.01, 1, log=True)
+    )
+    reg_exponent: float = param(real(at_least=0, at_most=1), default=0.5, search=real_range(0, 1))
     iterations: int = param(whole(at_least=1), default=10)
     random_state: Any = param(seed(), default=0)
 
@@ -130,19 +132,24 @@ class ALS(InnerProduct):
         items = start * np.float32(0.1 / np.sqrt(self.factors))
         items[np.diff(by_item.indptr) == 0] = 0
         users = np.zeros((by_user.shape[0], self.factors), np.float32)
-        for iteration in progress(range(self.iterations), "ALS"):
+
+        def publish() -> None:
+            theirs, fixed, self.spectrum_ = self._improved(users, items, by_user, 1.0, _LAST_STEPS)
+            self._keep_users(theirs)
+            self._keep_items(fixed)
+
+        for iteration in self._passes(self.iterations, publish):
             steps = _STEPS if iteration < self.iterations - 1 else _LAST_STEPS
             # Users start from nothing: beyond their first solution there is only more of it.
             users_go = _USERS_GO if iteration else 1.0
             users, items, _ = self._improved(users, items, by_user, users_go, steps)
             items, users, _ = self._improved(items, users, by_item, _ITEMS_GO, steps)
-        users, items, spectrum = self._improved(users, items, by_user, 1.0, _LAST_STEPS)
-        self.user_factors_, self.spectrum_ = users, spectrum
-        self.n_fitted_users_ = len(users)
-        self.user_spectrum_, self.user_basis_ = self._spectrum(users)
+
+    def _keep_users(self, factors: Floats) -> None:
+        self.user_factors_, self.n_fitted_users_ = factors, len(factors)
+        self.user_spectrum_, self.user_basis_ = self._spectrum(factors)
         self.late_users_ = np.empty((0, _LATEST), np.int32)
         self.late_weights_ = np.empty((0, _LATEST), np.float32)
-        self._keep_items(items)
 
     def _explain(self, query: Query, item: int) -> list[tuple[str, Id | None, float]]:
         score = float(self._full_scores(query)[item])

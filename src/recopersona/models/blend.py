@@ -21,6 +21,7 @@ from recopersona.base.parameters import (
 )
 from recopersona.base.progress import progress
 from recopersona.base.recommender import NO_OPINION, require_array
+from recopersona.base.searching import real_range, whole_range
 from recopersona.data.dataset import Dataset
 from recopersona.data.query import Query
 from recopersona.data.types import Array, Floats, Id, Indices, Mask
@@ -114,9 +115,9 @@ class Blend(Composite):
     weights: Mapping[str, float] | None = param(
         optional(mapping("from name to a number of at least 0")), default=None
     )
-    segments: int = param(whole(at_least=1), default=3)
+    segments: int = param(whole(at_least=1), default=3, search=whole_range(1, 5))
     validation: float = param(_SHARE, default=0.1)
-    shrink: float = param(real(at_least=0, at_most=1), default=0.5)
+    shrink: float = param(real(at_least=0, at_most=1), default=0.5, search=real_range(0, 1))
     n: int = param(whole(at_least=1), default=20)
     users: int = param(whole(at_least=1), default=5_000)
     random_state: Any = param(seed(), default=0)

@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import Any, NamedTuple, Self
 
 import numpy as np
+import pandas as pd
 
+from recopersona.base.descent import Adam
 from recopersona.base.parameters import generator, param, real, seed, whole
 from recopersona.base.part import Part
 from recopersona.base.progress import progress
 from recopersona.base.recommender import require_array
+from recopersona.base.searching import real_range, whole_range
+from recopersona.data.runs import spread, starts_of
 from recopersona.data.types import Array, Floats
 from recopersona.errors import DataError
 from recopersona.kernels.blocks import one_blas_thread
@@ -18,7 +22,6 @@ from recopersona.kernels.choosing import judge
 _LISTS_PER_STEP = (8, 64)  # a hundredth of all, but within these
 _HELD_OUT = 0.15  # of the lists, for choosing the number of epochs
 _FEWEST = 20  # lists; of fewer nothing is held out
-_MOMENTUM, _SQUARES = 0.9, 0.999  # Adam's
 
 
 class ChoiceModel(Part):
@@ -47,7 +50,8 @@ class ChoiceModel(Part):
     inner_ : float32 (f, hidden)
     biases_, outer_ : float32 (hidden,)
     losses_ : list of float
-        The mean loss after each epoch, on the lists held out where there are any.
+        The mean loss after each epoch, on the lists held out where there are any, and the best
+        epoch's weights are kept. ``history_`` shows it as a frame.
 
     Notes
     -----
@@ -71,10 +75,12 @@ class ChoiceModel(Part):
     True
     """
 
-    hidden: int = param(whole(at_least=1), default=24)
+    hidden: int = param(whole(at_least=1), default=24, search=whole_range(8, 64, log=True))
     epochs: int = param(whole(at_least=1), default=15)
-    learning_rate: float = param(real(above=0), default=3e-3)
-    reg: float = param(real(at_least=0), default=1e-4)
+    learning_rate: float = param(
+        real(above=0), default=3e-3, search=real_range(1e-3, 0.01, log=True)
+    )
+    reg: float = param(real(at_least=0), default=1e-4, search=real_range(1e-6, 0.01, log=True))
     random_state: Any = param(seed(), default=0)
 
     def fit(self, features: Floats, bounds: Array, chosen: Array) -> Self:
@@ -96,7 +102,7 @@ class ChoiceModel(Part):
         n_held = int(n * _HELD_OUT) if n >= _FEWEST else 0
         held, taught = lists.take(np.sort(order[:n_held])), np.sort(order[n_held:])
         best, self.losses_ = np.inf, []
-        adam = _Adam(self._weights())
+        adam = Adam(self._weights())
         size = int(np.clip(n // 100, *_LISTS_PER_STEP))
         n_steps = self.epochs * -(-len(taught) // size)
         for _ in progress(range(self.epochs if n else 0), "ChoiceModel"):
@@ -104,13 +110,23 @@ class ChoiceModel(Part):
             for start in range(0, len(shuffled), size):
                 some = lists.take(shuffled[start : start + size])
                 rate = self.learning_rate * (1 - adam.n_taken / n_steps)
-                losses.append(adam.step(self._gradients(some), rate) / len(some.chosen))
+                slopes, loss = self._gradients(some)
+                adam.step(slopes, rate)
+                losses.append(loss / len(some.chosen))
             self.losses_.append(self._loss(held) if n_held else float(np.mean(losses)))
             if self.losses_[-1] < best:
                 best, kept = self.losses_[-1], [weight.copy() for weight in self._weights()]
         if n:
             self.inner_, self.biases_, self.outer_, self.linear_ = kept
         return self
+
+    @property
+    def history_(self) -> pd.DataFrame:
+        """The loss after each epoch: a DataFrame with columns ``iteration, loss``."""
+        self._check_fitted()
+        return pd.DataFrame(
+            {"iteration": np.arange(1, len(self.losses_) + 1), "loss": self.losses_}
+        )
 
     def utilities(self, features: Floats) -> Floats:
         """Return u of every row, float32 (n_rows,)."""
@@ -197,29 +213,5 @@ class _Lists(NamedTuple):
 
     def take(self, lists: Array) -> _Lists:
         sizes = np.diff(self.bounds)[lists]
-        bounds = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-        rows = np.arange(bounds[-1]) + np.repeat(self.bounds[lists] - bounds[:-1], sizes)
-        return _Lists(self.rows[rows], bounds, self.chosen[lists])
-
-
-class _Adam:
-    """Steps along slopes that are smoothed, and divided by the root of their smoothed squares."""
-
-    def __init__(self, weights: list[Floats]) -> None:
-        self.weights = weights
-        self.means = [np.zeros_like(weight) for weight in weights]
-        self.squares = [np.zeros_like(weight) for weight in weights]
-        self.n_taken = 0
-
-    def step(self, slopes_and_loss: tuple[list[Floats], float], rate: float) -> float:
-        slopes, loss = slopes_and_loss
-        self.n_taken += 1
-        short = 1 - _MOMENTUM**self.n_taken
-        long = 1 - _SQUARES**self.n_taken
-        for weight, mean, square, slope in zip(
-            self.weights, self.means, self.squares, slopes, strict=True
-        ):
-            mean += np.float32(1 - _MOMENTUM) * (slope - mean)
-            square += np.float32(1 - _SQUARES) * (slope * slope - square)
-            weight -= np.float32(rate / short) * mean / (np.sqrt(square / np.float32(long)) + 1e-8)
-        return loss
+        rows = spread(self.bounds[lists], sizes)
+        return _Lists(self.rows[rows], starts_of(sizes), self.chosen[lists])

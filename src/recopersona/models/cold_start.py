@@ -11,6 +11,7 @@ from recopersona.base.described import Described
 from recopersona.base.lists import UserQueries
 from recopersona.base.parameters import Bound, param, real
 from recopersona.base.recommender import NO_OPINION, require_array
+from recopersona.base.searching import real_range
 from recopersona.data.dataset import Dataset
 from recopersona.data.event import RETURN
 from recopersona.data.growing import with_room, with_zeros
@@ -100,9 +101,9 @@ class ColdStartMapper(Described):
     """
 
     model: InnerProduct | None = param(FACTOR_MODEL, default=None)
-    feature_reg: float = param(real(above=0), default=1.0)
-    prior_events: float = param(real(above=0), default=20.0)
-    mix_events: float = param(real(above=0), default=2.0)
+    feature_reg: float = param(real(above=0), default=1.0, search=real_range(0.1, 10, log=True))
+    prior_events: float = param(real(above=0), default=20.0, search=real_range(2, 200, log=True))
+    mix_events: float = param(real(above=0), default=2.0, search=real_range(0.2, 20, log=True))
     item_encoder: AttributeEncoder | None = param(ENCODER, default=None)
     user_encoder: AttributeEncoder | None = param(ENCODER, default=None)
 

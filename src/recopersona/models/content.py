@@ -9,6 +9,7 @@ from datetime import timedelta
 import numpy as np
 
 from recopersona.base.parameters import duration, optional, param
+from recopersona.base.searching import choice
 from recopersona.data.dataset import Dataset
 from recopersona.data.event import RETURN
 from recopersona.data.query import Query
@@ -86,7 +87,9 @@ class ContentKNN(AttributeVectors):
     ['sencha', 'hojicha', 'salt']
     """
 
-    half_life: str | timedelta | None = param(optional(duration()), default=None)
+    half_life: str | timedelta | None = param(
+        optional(duration()), default=None, search=choice(None, "7d", "30d", "90d", "365d")
+    )
 
     def _fit(self, dataset: Dataset) -> None:
         if self.half_life is not None and dataset.interactions.timestamp is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator
 from threading import Event as Signal
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -20,9 +20,10 @@ from recopersona.base.parameters import (
     seed,
     whole,
 )
-from recopersona.base.progress import progress
-from recopersona.base.quality import held_out_ndcg
+from recopersona.base.quality import require_known_users
 from recopersona.base.recommender import as_dataset, listed, require_array
+from recopersona.base.searching import real_range, whole_range
+from recopersona.base.watching import Validation, Watch
 from recopersona.data.dataset import Dataset
 from recopersona.data.event import RETURN
 from recopersona.data.growing import with_room
@@ -88,13 +89,12 @@ class Factorization(InnerProduct):
     negatives : int, at least 1, optional
         Drawn for each interaction, by "warp" at most; by default 1, 16 and 4 in the order above.
     epochs : int, at least 1
-        Passes over the interactions; with an ``eval_set`` at most.
+        Passes over the interactions, at most. ``fit(validation=)`` measures each by NDCG@10, for
+        "squared" by the RMSE.
     optimizer : "adagrad" or "sgd"
         Adagrad divides the rate by the root of 1 and the squared gradients so far, summed for each
         row and each bias: new rows move far, well-known ones little. Plain steps need a tenth of
         the rate. Biases go half as far.
-    patience : int, at least 1
-        Epochs without a better value on the ``eval_set`` before the fit stops.
     random_state : int, RandomState or None
         Where item factors start, and which negatives are drawn.
 
@@ -107,9 +107,6 @@ class Factorization(InnerProduct):
     user_biases_, item_biases_ : float32 (n_users,), (n_items,)
     mean_ : float64 (2,)
         The mean of the ratings so far, and how many; 0 for other losses.
-    history_ : list of dict
-        For each epoch its number, the mean ``loss``, and ``ndcg10`` or ``rmse`` on the
-        ``eval_set``.
 
     Notes
     -----
@@ -131,8 +128,8 @@ class Factorization(InnerProduct):
     ridge regression on the items' factors, with a prior as wide as the fitted users; weights of a
     history are ratings, and a session tells nothing.
 
-    Memory: ``4 * (factors + 4) * (n_users + n_items) + 64 * n_users`` bytes, twice that with an
-    ``eval_set``, and 28 bytes an interaction while fitting. Tables grow by half when they are full.
+    Memory: ``4 * (factors + 4) * (n_users + n_items) + 64 * n_users`` bytes, twice that with
+    ``patience``, and 28 bytes an interaction while fitting. Tables grow by half when they are full.
 
     References
     ----------
@@ -148,18 +145,17 @@ class Factorization(InnerProduct):
     >>> model = Factorization(factors=8, epochs=5).fit(shop)
     >>> model.recommend("u-0001").sources[0]
     'Factorization'
-    >>> len(model.history_), model.history_[-1]["loss"] < model.history_[0]["loss"]
-    (5, True)
+    >>> bool(model.history_["loss"].iloc[-1] < model.history_["loss"].iloc[0])
+    True
     """
 
-    factors: int = param(whole(at_least=1), default=64)
+    factors: int = param(whole(at_least=1), default=64, search=whole_range(16, 256, log=True))
     loss: str = param(one_of(*LOSSES), default="bpr")
-    learning_rate: float = param(real(above=0), default=0.5)
-    reg: float = param(real(at_least=0), default=0.01)
+    learning_rate: float = param(real(above=0), default=0.5, search=real_range(0.05, 1, log=True))
+    reg: float = param(real(at_least=0), default=0.01, search=real_range(1e-4, 0.1, log=True))
     negatives: int | None = param(optional(whole(at_least=1)), default=None)
-    epochs: int = param(whole(at_least=1), default=20)
+    epochs: int = param(whole(at_least=1), default=20, search=whole_range(5, 60, log=True))
     optimizer: str = param(one_of("adagrad", "sgd"), default="adagrad")
-    patience: int = param(whole(at_least=1), default=3)
     random_state: Any = param(seed(), default=0)
 
     _user_tables: ClassVar[tuple[str, ...]] = (
@@ -170,32 +166,6 @@ class Factorization(InnerProduct):
     )  # fmt: skip
 
     # -- the verbs ---------------------------------------------------------------------------
-
-    def fit(self, dataset: Any, y: None = None, *, eval_set: Any = None) -> Self:
-        """Learn from a `Dataset` or an events frame, and forget what was learned before.
-
-        Parameters
-        ----------
-        dataset : Dataset or events frame
-        y : ignored
-        eval_set : Dataset or events frame, optional
-            Held-out interactions. After each epoch NDCG@10 (for "squared" the RMSE) is measured on
-            them; ``patience`` epochs without a better value end the fit, and the best epoch's
-            factors stay.
-
-        Raises
-        ------
-        ParameterError
-            If a parameter is out of its bounds, or the steps are so long that the loss grows
-            instead of falling.
-        DataError
-            If there is no interaction to learn from, or the events cannot be read.
-        """
-        self._judges = None if eval_set is None else as_dataset(eval_set)
-        try:
-            return super().fit(dataset, y)
-        finally:
-            del self._judges
 
     def predict_then_learn(self, events: Any) -> Floats:
         """Predict each event before it is learned from: progressive validation.
@@ -271,27 +241,14 @@ class Factorization(InnerProduct):
         if self.loss == "squared" and len(entries.values):
             self.mean_[:] = entries.values.mean(dtype=np.float64), len(entries.values)
         begin_items(self.item_factors_, entries.active_items, self._spread(), self.seed_)
-        n_epochs = self.epochs if len(entries.values) else 0
-        best: tuple[float, list[Array]] | None = None
-        waited = 0
-        for epoch in progress(range(n_epochs), self._name):
-            told = {"epoch": epoch + 1, "loss": self._pass(entries, epoch)}
-            self.history_.append(told)
-            self._after_pass(entries, last=epoch == n_epochs - 1)
-            self._keep_items(self.item_factors_)
-            if self._judges is None:
-                continue
-            value = self._judged(told, self._judges)
-            if best is None or value > best[0]:
-                best, waited = (value, self._copied()), 0
-            else:
-                waited += 1
-            if waited >= self.patience:
-                break
-        if best is not None:
-            self._restore(best[1])
-        self._keep_items(self.item_factors_)
         self._remember_recent(dataset)
+        n_epochs = self.epochs if len(entries.values) else 0
+        for epoch in self._passes(n_epochs, lambda: self._publish(entries)):
+            self._tell(loss=self._pass(entries, epoch))
+            self._after_pass(entries, last=epoch == n_epochs - 1)
+
+    def _publish(self, entries: Entries) -> None:
+        self._keep_items(self.item_factors_)
         self._set_priors(entries)
 
     @property
@@ -313,7 +270,6 @@ class Factorization(InnerProduct):
         self.mean_ = np.zeros(2)
         self.weight_unit_, self.n_taught_ = 1.0, 0
         self.priors_ = np.ones(3)
-        self.history_: list[dict[str, float]] = []
         self.shares_ids_ = False
 
     def _spread(self) -> float:
@@ -358,40 +314,29 @@ class Factorization(InnerProduct):
                 f"nothing costs {ignorance:.3g}; try learning_rate={self.learning_rate / 10:g}."
             )
 
-    def _judged(self, told: dict[str, float], eval_set: Dataset) -> float:
-        """Measure the factors on the ``eval_set``; more is better."""
-        if self.loss == "squared":
-            told["rmse"] = self._rmse(eval_set)
-            return -told["rmse"]
-        told["ndcg10"] = held_out_ndcg(self, eval_set)
-        return told["ndcg10"]
+    def _watch_on(self, validation: Validation, patience: int | None) -> Watch:
+        if self.loss != "squared" or validation.told is not None:
+            return super()._watch_on(validation, patience)
+        require_known_users(self, validation.held_out)
+        return Watch(
+            lambda _: self._rmse(validation.held_out),
+            metric="rmse", patience=patience, less_is_better=True,
+        )  # fmt: skip
 
     def _rmse(self, dataset: Dataset) -> float:
         rows = dataset.interactions
         rated = rows.take(rows.weight > 0)
         if not len(rated):
-            raise DataError("eval_set needs at least one event of a weight above 0, got none.")
+            raise DataError("validation needs at least one event of a weight above 0, got none.")
         users = self.users_.indices(dataset.users.ids)[rated.users]
         items = self.items_.indices(dataset.items.ids)[rated.items]
         # One row of zeros behind the last stands for whoever and whatever is unknown.
-        tables = [np.concatenate([table, np.zeros_like(table[:1])]) for table in self._scoring()]
+        scoring = self.user_factors_, self.item_factors_, self.user_biases_, self.item_biases_
+        tables = [np.concatenate([table, np.zeros_like(table[:1])]) for table in scoring]
         own, its, own_bias, its_bias = tables
         predicted = self.mean_[0] + own_bias[users] + its_bias[items]
         predicted += np.einsum("ij,ij->i", own[users], its[items])
         return float(np.sqrt(np.mean((predicted - rated.weight) ** 2)))
-
-    def _scoring(self) -> list[Array]:
-        return [self.user_factors_, self.item_factors_, self.user_biases_, self.item_biases_]
-
-    def _copied(self) -> list[Array]:
-        tables = [*self._scoring(), self.user_sums_, self.item_sums_]
-        return [table.copy() for table in tables]
-
-    def _restore(self, tables: list[Array]) -> None:
-        (
-            self.user_factors_, self.item_factors_, self.user_biases_, self.item_biases_,
-            self.user_sums_, self.item_sums_,
-        ) = tables  # fmt: skip
 
     def _remember_recent(self, dataset: Dataset) -> None:
         """Note each user's latest items: online they are no negatives."""
@@ -411,7 +356,7 @@ class Factorization(InnerProduct):
             np.mean(table[known] ** 2, dtype=np.float64) if len(known) else 1.0
             for table in self._own_parts()
         ]
-        noise = self.history_[-1]["loss"] if self.history_ else 1.0
+        noise = self.passes_[-1]["loss"] if self.passes_ else 1.0
         self.priors_ = np.maximum([*widths, noise], 1e-6)
 
     def _own_parts(self) -> tuple[Floats, Floats]:

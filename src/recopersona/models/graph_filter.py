@@ -12,6 +12,7 @@ from recopersona.base.memory import memory, require_memory
 from recopersona.base.online import OnlineRecommender
 from recopersona.base.parameters import generator, optional, param, real, seed, whole
 from recopersona.base.recommender import NO_OPINION, require_array
+from recopersona.base.searching import real_range, whole_range
 from recopersona.data.dataset import Dataset
 from recopersona.data.interactions import Interactions
 from recopersona.data.query import Query
@@ -85,9 +86,9 @@ class GraphFilter(OnlineRecommender):
     (3, 'GraphFilter')
     """
 
-    factors: int = param(whole(at_least=0), default=448)
-    low_pass: float = param(real(at_least=0), default=0.2)
-    sharpening: float = param(real(at_least=0), default=2.5)
+    factors: int = param(whole(at_least=0), default=448, search=whole_range(32, 1_024, log=True))
+    low_pass: float = param(real(at_least=0), default=0.2, search=real_range(0, 1))
+    sharpening: float = param(real(at_least=0), default=2.5, search=real_range(0, 5))
     max_memory: Any = param(optional(memory()), default=None)
     random_state: Any = param(seed(), default=0)
 

@@ -11,6 +11,7 @@ import pandas as pd
 from recopersona.base.described import Described
 from recopersona.base.parameters import check, one_of, param, real, switch, whole
 from recopersona.base.recommender import require_array
+from recopersona.base.searching import real_range
 from recopersona.data.feature_table import FeatureTable
 from recopersona.data.ids import UNKNOWN
 from recopersona.data.query import Query
@@ -41,7 +42,7 @@ class HybridFactorization(Described, Factorization):
 
     Parameters
     ----------
-    factors, learning_rate, reg, negatives, epochs, optimizer, patience, random_state
+    factors, learning_rate, reg, negatives, epochs, optimizer, random_state
         See `Factorization`; ``reg`` draws the :math:`\delta` towards 0.
     loss : "bpr", "warp", "logistic" or "squared"
     identity : bool
@@ -64,7 +65,7 @@ class HybridFactorization(Described, Factorization):
         bias; row 0 is the constant feature.
     user_counts_, item_counts_ : float32 (n_users,), (n_items,)
         How many events taught each.
-    mean_, history_
+    mean_
         See `Factorization`.
 
     Notes
@@ -110,7 +111,7 @@ class HybridFactorization(Described, Factorization):
     loss: str = param(one_of(*LOSSES), default="logistic")
     identity: bool = param(switch(), default=True)
     feature_reg: float = param(real(above=0), default=1.0)
-    prior_events: float = param(real(above=0), default=20.0)
+    prior_events: float = param(real(above=0), default=20.0, search=real_range(2, 200, log=True))
     item_encoder: AttributeEncoder | None = param(ENCODER, default=None)
     user_encoder: AttributeEncoder | None = param(ENCODER, default=None)
 
@@ -217,13 +218,6 @@ class HybridFactorization(Described, Factorization):
         moved[:, -1] *= kept[:, 1]
         drawn: Floats = priors + moved
         return drawn
-
-    def _copied(self) -> list[Array]:
-        return [*super()._copied(), self.user_map_.embeddings_, self.item_map_.embeddings_]
-
-    def _restore(self, tables: list[Array]) -> None:
-        *own, self.user_map_.embeddings_, self.item_map_.embeddings_ = tables
-        super()._restore(own)
 
     def _own_parts(self) -> tuple[Floats, Floats]:
         priors = self.user_map_.vectors(np.arange(len(self.user_factors_)))

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from recopersona.base.parameters import check, generator, param, real, seed, whole
-from recopersona.base.progress import progress
 from recopersona.base.recommender import require_array
+from recopersona.base.searching import real_range, whole_range
 from recopersona.data.dataset import Dataset
 from recopersona.data.growing import with_room
 from recopersona.data.types import Array, Floats, Indices
@@ -94,13 +94,13 @@ class Item2Vec(VisitVectors):
     """
 
     factors: int = param(whole(at_least=1), default=100)
-    window: int = param(whole(at_least=1), default=5)
+    window: int = param(whole(at_least=1), default=5, search=whole_range(2, 10))
     negatives: int = param(whole(at_least=0), default=10)
-    power: float = param(real(at_least=-2, at_most=2), default=0.0)
-    sample: float = param(real(above=0), default=1e-2)
-    fading: float = param(real(at_least=0, at_most=1), default=0.7)
+    power: float = param(real(at_least=-2, at_most=2), default=0.0, search=real_range(-1, 1))
+    sample: float = param(real(above=0), default=1e-2, search=real_range(1e-4, 0.1, log=True))
+    fading: float = param(real(at_least=0, at_most=1), default=0.7, search=real_range(0.3, 1))
     learning_rate: float = param(real(above=0), default=0.3)
-    epochs: int = param(whole(at_least=1), default=15)
+    epochs: int = param(whole(at_least=1), default=15, search=whole_range(5, 60, log=True))
     random_state: Any = param(seed(), default=0)
 
     # -- learning in passes ------------------------------------------------------------------
@@ -114,15 +114,14 @@ class Item2Vec(VisitVectors):
         self.inputs_: Floats = _first_vectors(self.seed_, n_items, self.factors)
         self.inputs_[clicks == 0] = 0
         self.outputs_: Floats = np.zeros((n_items, self.factors), np.float32)
-        self._descend(visits, _kept(clicks, self.sample))
         with np.errstate(divide="ignore"):
             weights = np.log(self.fading ** np.arange(TRAIL))
         self._keep_weights(weights[None, :].astype(np.float32))
-        self._keep_items(_of_length_1(self.inputs_))
+        self._descend(visits, _kept(clicks, self.sample))
 
     def _descend(self, visits: Visits, kept: Floats) -> None:
         rates = np.linspace(1, _LEAST_RATE, self.epochs + 1) * self.learning_rate
-        for epoch in progress(range(self.epochs), type(self).__name__):
+        for epoch in self._passes(self.epochs, self._publish):
             random = np.random.default_rng([self.seed_, epoch])
             key = int(random.integers(_WORD))
             learn_visits(
@@ -130,6 +129,9 @@ class Item2Vec(VisitVectors):
                 random.permutation(len(visits)), kept, self.shares_, self.aliases_, self.window,
                 self.negatives, rates[epoch], rates[epoch + 1], key, 0, len(visits),
             )  # fmt: skip
+
+    def _publish(self) -> None:
+        self._keep_items(_of_length_1(self.inputs_))
 
     # -- learning event by event -------------------------------------------------------------
 

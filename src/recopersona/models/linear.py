@@ -12,6 +12,7 @@ from recopersona.base.memory import memory, require_memory
 from recopersona.base.parameters import check, optional, param, real, switch, whole
 from recopersona.base.progress import progress
 from recopersona.base.recommender import NO_OPINION, require_array
+from recopersona.base.searching import choice, real_range, whole_range
 from recopersona.data.dataset import Dataset
 from recopersona.data.types import Array, Floats, Indices
 from recopersona.errors import DataError
@@ -90,8 +91,8 @@ class EASE(ItemToItem):
     0   honey     1    0.5   EASE
     """
 
-    reg: float = param(real(above=0), default=200.0)
-    dropout: float = param(real(at_least=0, at_most=0.99), default=0.0)
+    reg: float = param(real(above=0), default=200.0, search=real_range(5, 5_000, log=True))
+    dropout: float = param(real(at_least=0, at_most=0.99), default=0.0, search=real_range(0, 0.8))
     max_memory: Any = param(optional(memory()), default=None)
 
     def _fit(self, dataset: Dataset) -> None:
@@ -277,9 +278,9 @@ class SparseEASE(NearItems):
     0   honey     1  0.285714  SparseEASE
     """
 
-    k: int = param(whole(at_least=1), default=200)
-    reg: float = param(real(above=0), default=50.0)
-    dropout: float = param(real(at_least=0, at_most=0.99), default=0.5)
+    k: int = param(whole(at_least=1), default=200, search=whole_range(50, 400, log=True))
+    reg: float = param(real(above=0), default=50.0, search=real_range(1, 2_000, log=True))
+    dropout: float = param(real(at_least=0, at_most=0.99), default=0.5, search=real_range(0, 0.8))
     max_user_items: int = param(whole(at_least=1), default=5_000)
     max_memory: Any = param(optional(memory()), default=None)
 
@@ -353,10 +354,12 @@ class SLIM(NearItems):
     ['honey']
     """
 
-    k: int = param(whole(at_least=1), default=200)
-    alpha: float = param(real(above=0), default=0.002)
-    l1_ratio: float = param(real(at_least=0, at_most=1), default=0.0001)
-    positive: bool = param(switch(), default=True)
+    k: int = param(whole(at_least=1), default=200, search=whole_range(50, 400, log=True))
+    alpha: float = param(real(above=0), default=0.002, search=real_range(1e-4, 0.1, log=True))
+    l1_ratio: float = param(
+        real(at_least=0, at_most=1), default=0.0001, search=real_range(1e-5, 0.5, log=True)
+    )
+    positive: bool = param(switch(), default=True, search=choice(True, False))
     iterations: int = param(whole(at_least=1), default=100)
     max_user_items: int = param(whole(at_least=1), default=5_000)
     max_memory: Any = param(optional(memory()), default=None)

@@ -9,6 +9,7 @@ import numpy as np
 from recopersona.base.online import OnlineRecommender
 from recopersona.base.parameters import check, one_of, param, real, switch, whole
 from recopersona.base.recommender import NO_OPINION, require_array
+from recopersona.base.searching import choice, real_range, whole_range
 from recopersona.data.dataset import Dataset
 from recopersona.data.interactions import Interactions
 from recopersona.data.query import Query
@@ -103,11 +104,11 @@ class ItemKNN(SparseItemToItem):
     0   honey     1  0.816497  ItemKNN
     """
 
-    k: int = param(whole(at_least=1), default=50)
-    weighting: str = param(one_of(*WEIGHTINGS), default="tfidf")
+    k: int = param(whole(at_least=1), default=50, search=whole_range(10, 500, log=True))
+    weighting: str = param(one_of(*WEIGHTINGS), default="tfidf", search=choice(*WEIGHTINGS))
     similarity: str = param(one_of(*SIMILARITIES), default="cosine")
-    asymmetry: float = param(real(at_least=0, at_most=1), default=0.55)
-    shrink: float = param(real(at_least=0), default=0.0)
+    asymmetry: float = param(real(at_least=0, at_most=1), default=0.55, search=real_range(0.2, 0.8))
+    shrink: float = param(real(at_least=0), default=0.0, search=real_range(0, 100))
     normalize: bool = param(switch(), default=True)
     max_user_items: int = param(whole(at_least=1), default=5_000)
 
@@ -185,11 +186,11 @@ class UserKNN(OnlineRecommender):
     0   honey     1  1.414214  UserKNN
     """
 
-    k: int = param(whole(at_least=1), default=100)
-    weighting: str = param(one_of(*WEIGHTINGS), default="tfidf")
+    k: int = param(whole(at_least=1), default=100, search=whole_range(20, 1_000, log=True))
+    weighting: str = param(one_of(*WEIGHTINGS), default="tfidf", search=choice(*WEIGHTINGS))
     similarity: str = param(one_of(*SIMILARITIES), default="cosine")
-    asymmetry: float = param(real(at_least=0, at_most=1), default=0.5)
-    shrink: float = param(real(at_least=0), default=0.0)
+    asymmetry: float = param(real(at_least=0, at_most=1), default=0.5, search=real_range(0.2, 0.8))
+    shrink: float = param(real(at_least=0), default=0.0, search=real_range(0, 100))
 
     def _fit(self, dataset: Dataset) -> None:
         by_user = dataset.matrix()

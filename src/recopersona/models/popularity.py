@@ -9,6 +9,7 @@ import numpy as np
 from recopersona.base.online import OnlineRecommender, counted_weight
 from recopersona.base.parameters import duration, optional, param
 from recopersona.base.recommender import require_array
+from recopersona.base.searching import choice
 from recopersona.data.dataset import Dataset
 from recopersona.data.growing import with_room
 from recopersona.data.interactions import Interactions
@@ -43,7 +44,9 @@ class Popularity(OnlineRecommender):
     ['salt']
     """
 
-    half_life: str | timedelta | None = param(optional(duration()), default=None)
+    half_life: str | timedelta | None = param(
+        optional(duration()), default=None, search=choice(None, "7d", "30d", "90d", "365d")
+    )
 
     def _fit(self, dataset: Dataset) -> None:
         totals = dataset.matrix(self._half_life_ms()).sum(axis=0)

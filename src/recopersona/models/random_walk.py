@@ -6,6 +6,7 @@ import numpy as np
 from scipy import sparse
 
 from recopersona.base.parameters import check, param, real, switch, whole
+from recopersona.base.searching import real_range, whole_range
 from recopersona.data.dataset import Dataset
 from recopersona.data.types import Array, Floats, Indices
 from recopersona.kernels.lanes import SparseRows, transposed
@@ -74,9 +75,9 @@ class RP3Beta(SparseItemToItem):
     ['honey']
     """
 
-    k: int = param(whole(at_least=1), default=100)
-    alpha: float = param(real(at_least=0), default=0.6)
-    beta: float = param(real(at_least=0), default=0.2)
+    k: int = param(whole(at_least=1), default=100, search=whole_range(20, 1_000, log=True))
+    alpha: float = param(real(at_least=0), default=0.6, search=real_range(0.2, 2))
+    beta: float = param(real(at_least=0), default=0.2, search=real_range(0, 1))
     normalize: bool = param(switch(), default=True)
     max_user_items: int = param(whole(at_least=1), default=5_000)
 

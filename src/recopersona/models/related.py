@@ -11,6 +11,7 @@ from scipy import sparse
 from recopersona.base.lists import Excluded
 from recopersona.base.parameters import check, duration, param, real, whole
 from recopersona.base.recommender import NO_OPINION, require_array
+from recopersona.base.searching import real_range, whole_range
 from recopersona.data.dataset import Dataset
 from recopersona.data.event import EVENT_CODES, PURCHASE
 from recopersona.data.query import Query
@@ -116,9 +117,9 @@ class RelatedItems(AttributeVectors):
     """
 
     gap: str | timedelta = param(duration(), default="30min")
-    shrink: float = param(real(above=0), default=5.0)
-    borrow: int = param(whole(at_least=0), default=10)
-    likeness: float = param(real(at_least=0), default=1.0)
+    shrink: float = param(real(above=0), default=5.0, search=real_range(1, 50, log=True))
+    borrow: int = param(whole(at_least=0), default=10, search=whole_range(0, 50))
+    likeness: float = param(real(at_least=0), default=1.0, search=real_range(0, 5))
     max_visit_items: int = param(whole(at_least=1), default=100)
 
     def _fit(self, dataset: Dataset) -> None:

@@ -20,6 +20,7 @@ from recopersona.base.parameters import (
     whole,
 )
 from recopersona.base.recommender import require_array
+from recopersona.base.searching import choice, whole_range
 from recopersona.data.dataset import Dataset
 from recopersona.data.feature_table import CategoryColumn
 from recopersona.data.growing import with_room, with_zeros
@@ -142,11 +143,15 @@ class SegmentPopularity(Described):
     """
 
     by: Sequence[str] | None = param(optional(_NAMES), default=None)
-    depth: int = param(whole(at_least=1, at_most=_MOST_ATTRIBUTES), default=3)
+    depth: int = param(
+        whole(at_least=1, at_most=_MOST_ATTRIBUTES), default=3, search=whole_range(1, 4)
+    )
     categories: Sequence[str] = param(_COLUMNS, default=_DEFAULT)
     smoothing: float | None = param(optional(real(above=0)), default=None)
     bands: int = param(whole(at_least=2), default=6)
-    half_life: str | timedelta | None = param(optional(duration()), default=None)
+    half_life: str | timedelta | None = param(
+        optional(duration()), default=None, search=choice(None, "7d", "30d", "90d", "365d")
+    )
 
     def _fit(self, dataset: Dataset) -> None:
         matrix = dataset.matrix(self._half_life_ms())

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from recopersona.base.parameters import check, generator, param, real, seed, whole
-from recopersona.base.progress import progress
 from recopersona.base.recommender import require_array
+from recopersona.base.searching import real_range, whole_range
 from recopersona.data.dataset import Dataset
 from recopersona.data.growing import with_room
 from recopersona.data.types import Floats, Indices
@@ -81,8 +81,6 @@ class SessionFactors(VisitVectors):
         The squared lengths of gradients so far, for Adagrad.
     counts_ : int64 (n_items,)
         Clicks that were fitted, on items that have a vector.
-    history_ : list of dict
-        For each epoch its number and the mean ``loss``.
 
     Notes
     -----
@@ -116,13 +114,15 @@ class SessionFactors(VisitVectors):
     ['oil']
     """
 
-    factors: int = param(whole(at_least=1), default=128)
-    temperature: float = param(real(at_least=0.03), default=0.11)
+    factors: int = param(whole(at_least=1), default=128, search=whole_range(64, 256, log=True))
+    temperature: float = param(
+        real(at_least=0.03), default=0.11, search=real_range(0.06, 0.25, log=True)
+    )
     window: int = param(whole(at_least=1), default=20)
-    dropout: float = param(real(at_least=0, at_most=0.9), default=0.2)
+    dropout: float = param(real(at_least=0, at_most=0.9), default=0.2, search=real_range(0, 0.6))
     negatives: int = param(whole(at_least=1), default=2048)
-    learning_rate: float = param(real(above=0), default=1.0)
-    epochs: int = param(whole(at_least=1), default=4)
+    learning_rate: float = param(real(above=0), default=1.0, search=real_range(0.3, 3, log=True))
+    epochs: int = param(whole(at_least=1), default=4, search=whole_range(2, 10))
     random_state: Any = param(seed(), default=0)
 
     _n_kinds = N_KINDS
@@ -141,9 +141,7 @@ class SessionFactors(VisitVectors):
         self.item_factors_: Floats = self._start(visits, n_items)
         clicks = np.bincount(visits.items, minlength=n_items)
         self.counts_ = np.where(self.item_factors_.any(axis=1), clicks, 0).astype(np.int64)
-        self.history_: list[dict[str, float]] = []
         self._descend(samples)
-        self._keep_items(self.item_factors_)
 
     def _start(self, visits: Visits, n_items: int) -> Floats:
         """Draw a vector for every item that comes before or after another."""
@@ -164,7 +162,7 @@ class SessionFactors(VisitVectors):
         movers = Adam(self.weights_), Adam(self.repeats_)
         n_steps = -(-n // size)
         with one_blas_thread():
-            for epoch in progress(range(self.epochs if n else 0), type(self).__name__):
+            for epoch in self._passes(self.epochs if n else 0, self._publish):
                 random = np.random.default_rng([self.seed_, epoch])
                 order, loss = random.permutation(n), 0.0
                 for step in range(n_steps):
@@ -177,7 +175,10 @@ class SessionFactors(VisitVectors):
                     loss += lesson.loss
                     movers[0].step(lesson.shift / len(chosen), left * _WEIGHT_RATE)
                     movers[1].step(lesson.lift / len(chosen), left * _BONUS_RATE)
-                self.history_.append({"epoch": epoch + 1, "loss": loss / n})
+                self._tell(loss=loss / n)
+
+    def _publish(self) -> None:
+        self._keep_items(self.item_factors_)
 
     def _tables(self) -> Tables:
         columns = vars(self).get("_columns")

@@ -10,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 
 from recopersona.base.parameters import Bound, check, duration, one_of, optional, param, real, whole
+from recopersona.base.searching import real_range, whole_range
 from recopersona.data.dataset import Dataset
 from recopersona.data.times import MISSING_TIME, duration_ms
 from recopersona.data.types import Array, Indices
@@ -165,18 +166,18 @@ class SessionKNN(SessionRecommender):
     0.4525
     """
 
-    k: int = param(whole(at_least=1), default=500)
+    k: int = param(whole(at_least=1), default=500, search=whole_range(50, 1_000, log=True))
     sample: int = param(whole(at_least=1), default=1_000)
     similarity: str = param(one_of(*_SIMILARITIES), default="cosine")
-    position_decay: float | str = param(_DECAY, default=4.0)
-    score_decay: float | str = param(_DECAY, default=3.0)
+    position_decay: float | str = param(_DECAY, default=4.0, search=real_range(1, 20, log=True))
+    score_decay: float | str = param(_DECAY, default=3.0, search=real_range(1, 20, log=True))
     distance_decay: float | None = param(optional(real(above=0)), default=3.0)
     recency: str | timedelta | None = param(optional(duration()), default=None)
-    idf: float = param(real(at_least=0), default=1.0)
+    idf: float = param(real(at_least=0), default=1.0, search=real_range(0, 5))
     rarity: float = param(real(at_least=0), default=2.0)
     speakers: str = param(one_of("every", "last"), default="every")
     echo: float = param(real(at_least=0), default=0.0)
-    reminders: float = param(real(at_least=0), default=2.0)
+    reminders: float = param(real(at_least=0), default=2.0, search=real_range(0, 5))
     max_clicks: int = param(whole(at_least=1, at_most=10_000), default=100)
 
     @classmethod

@@ -11,6 +11,7 @@ from scipy import sparse
 from recopersona.base.memory import memory, require_memory
 from recopersona.base.parameters import check, duration, one_of, optional, param, real, whole
 from recopersona.base.progress import progress
+from recopersona.base.searching import real_range, whole_range
 from recopersona.data.dataset import Dataset
 from recopersona.data.times import MISSING_TIME, duration_ms
 from recopersona.data.types import Array, Floats, Indices
@@ -135,13 +136,15 @@ class SessionLinear(ClickRows):
     """
 
     kind: str = param(one_of("slist", "slis", "slit"), default="slist")
-    alpha: float = param(real(at_least=0, at_most=1), default=0.7)
-    reg: float = param(real(above=0), default=20.0)
+    alpha: float = param(real(at_least=0, at_most=1), default=0.7, search=real_range(0, 1))
+    reg: float = param(real(above=0), default=20.0, search=real_range(1, 500, log=True))
     xi: float = param(real(at_least=0), default=1.0)
-    delta_pos: float = param(real(at_least=0.01), default=1.0)
-    delta_inf: float = param(real(at_least=0.01), default=3.0)
+    delta_pos: float = param(real(at_least=0.01), default=1.0, search=real_range(0.1, 10, log=True))
+    delta_inf: float = param(real(at_least=0.01), default=3.0, search=real_range(0.5, 20, log=True))
     delta_time: str | timedelta | None = param(optional(duration()), default=None)
-    neighbors: int | None = param(optional(whole(at_least=1)), default=100)
+    neighbors: int | None = param(
+        optional(whole(at_least=1)), default=100, search=whole_range(50, 400, log=True)
+    )
     max_visit_items: int = param(whole(at_least=1), default=500)
     max_memory: Any = param(optional(memory()), default=None)
 

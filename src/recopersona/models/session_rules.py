@@ -6,6 +6,7 @@ import numpy as np
 
 from recopersona.base.parameters import check, one_of, optional, param, real, whole
 from recopersona.base.recommender import require_array
+from recopersona.base.searching import choice, real_range, whole_range
 from recopersona.data.dataset import Dataset
 from recopersona.data.growing import with_room
 from recopersona.data.types import Array, Floats, Indices
@@ -42,8 +43,8 @@ class _ClickRules(ClickRows):
         Places that are in use, or were.
     """
 
-    decay: float = param(real(at_least=0, at_most=1), default=0.7)
-    shrink: float = param(real(at_least=0), default=20.0)
+    decay: float = param(real(at_least=0, at_most=1), default=0.7, search=real_range(0, 1))
+    shrink: float = param(real(at_least=0), default=20.0, search=real_range(1, 200, log=True))
     max_rules: int | None = param(optional(whole(at_least=1)), default=1_000)
 
     def _ahead(self) -> Floats:
@@ -177,9 +178,9 @@ class SequentialRules(_ClickRules):
     0     visit: click      tea           0.6
     """
 
-    steps: int = param(whole(at_least=1, at_most=TRAIL), default=10)
-    weighting: str = param(one_of(*WEIGHTINGS), default="div")
-    backward: float = param(real(at_least=0), default=0.5)
+    steps: int = param(whole(at_least=1, at_most=TRAIL), default=10, search=whole_range(2, TRAIL))
+    weighting: str = param(one_of(*WEIGHTINGS), default="div", search=choice(*WEIGHTINGS))
+    backward: float = param(real(at_least=0), default=0.5, search=real_range(0, 1))
 
     def _ahead(self) -> Floats:
         return distance_weights(self.weighting, self.steps)

@@ -11,6 +11,7 @@ from scipy.special import gammaincinv
 from recopersona.base.online import OnlineRecommender
 from recopersona.base.parameters import Bound, check, duration, optional, param, real, whole
 from recopersona.base.recommender import NO_OPINION, require_array
+from recopersona.base.searching import choice, real_range
 from recopersona.data.dataset import Dataset
 from recopersona.data.event import RETURN
 from recopersona.data.growing import with_room
@@ -101,10 +102,10 @@ class Trending(OnlineRecommender):
     ['lately 32.0 in 2 days', 'expected 3.6', 'caution']
     """
 
-    window: str | timedelta = param(duration(), default="1d")
-    baseline: str | timedelta = param(duration(), default="4w")
+    window: str | timedelta = param(duration(), default="1d", search=choice("6h", "1d", "3d", "7d"))
+    baseline: str | timedelta = param(duration(), default="4w", search=choice("2w", "4w", "8w"))
     confidence: float = param(_SHARE, default=0.9)
-    shrink: float = param(real(above=0), default=5.0)
+    shrink: float = param(real(above=0), default=5.0, search=real_range(1, 50, log=True))
 
     def _fit(self, dataset: Dataset) -> None:
         if duration_ms(self.baseline) <= duration_ms(self.window):

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from recopersona.data.dataset import Dataset
 from recopersona.data.query import Query
 from recopersona.data.ranking import Ranking
 from recopersona.data.types import Array, Floats
 from recopersona.errors import DataError
+from recopersona.rankers.impressions import read_impressions
 
 
 class Rows(NamedTuple):
@@ -132,6 +134,17 @@ class Lessons:
             flat, np.ones(len(flat), np.float32),
             None if positions is None else _joined(positions),
             None if bought is None else _joined(bought),
+        )  # fmt: skip
+
+    @classmethod
+    def from_impressions(
+        cls, frame: Any, dataset: Dataset, *, scores: Sequence[str] = (), request: str = "request"
+    ) -> Lessons:
+        """Make lessons of pages that were shown, and what was clicked: see `read_impressions`."""
+        pages = read_impressions(frame, dataset, scores, request)
+        return cls(
+            pages.queries, pages.rankings, pages.bounds, pages.clicked,
+            np.ones(len(pages.clicked), np.float32), pages.positions, pages.bought, pages.counts,
         )  # fmt: skip
 
     def __len__(self) -> int:

@@ -34,6 +34,7 @@ from recopersona.errors import DataError, ParameterError, hint
 from recopersona.rankers.calibration import Calibration
 from recopersona.rankers.columns import FEATURES, Columns
 from recopersona.rankers.lessons import Lessons, Rows
+from recopersona.rankers.position_bias import BIAS, ExaminationModel, unbiased
 
 KINDS = optional(Bound("a list of event types", lambda value: event_bits(value) >= 0))
 SEEN = Bound("'drop', 'keep' or a list of event types", lambda value: seen_bits(value) >= 0)
@@ -67,6 +68,9 @@ class Ranker(Part):
         More (1) or less (-1) of it never makes an item worse.
     calibration : {"platt", "isotonic"}
         How scores become probabilities, on lessons that were held out.
+    position_bias : bool, ExaminationModel or None
+        Learn what is wished for, not what is clicked: for lessons from impressions. True stands
+        for ``ExaminationModel()``.
     target : list of event types, optional
         What counts as taken; by default every kind of positive weight.
     seen : "drop", "keep" or a list of event types
@@ -83,6 +87,8 @@ class Ranker(Part):
     ----------
     columns_ : Columns
         See ``columns_.names_``.
+    examination_ : ExaminationModel or None
+        Of ``position_bias``.
     importances_ : dict from column to float
         Mean absolute share of the logit over the lessons.
     counts_ : dict from str to int
@@ -94,6 +100,7 @@ class Ranker(Part):
     features: Any = param(FEATURES, default=None)
     monotone: Mapping[str, int] | None = param(DIRECTIONS, default=None)
     calibration: str = param(one_of("platt", "isotonic"), default="platt")
+    position_bias: bool | ExaminationModel | None = param(BIAS, default=None)
     target: Sequence[str] | None = param(KINDS, default=None)
     seen: str | Sequence[str] = param(SEEN, default="drop")
     share: float = param(
@@ -156,6 +163,7 @@ class Ranker(Part):
         rows = Rows(
             matrix, names, lessons.labels, lessons.weights, lessons.bounds, lessons.positions
         )
+        self.examination_, rows = unbiased(rows, self.position_bias)
         self.calibration_ = self._calibrated(rows)
         # Whom to put before whom is learned best from what was drawn, as it was drawn; the weights
         # say what share of all candidates is taken, which is what calibration asks.
