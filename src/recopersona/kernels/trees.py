@@ -33,31 +33,40 @@ _ALL = 0xFFFFFFFF
 
 
 @inner
-def _load(columns, matrix, start, size):
-    """Write a block's rows as columns."""
+def _load(block, matrix, start, size):
+    """Write rows as columns, each twice: NaN goes right as it is, and left as minus infinity."""
     for row in range(size):
         for column in range(matrix.shape[1]):
-            columns[column, row] = matrix[start + row, column]
+            seen = matrix[start + row, column]
+            block[2 * column, row] = seen
+            block[2 * column + 1, row] = -np.inf if np.isnan(seen) else seen
 
 
 @inner
-def _strike(alive, column, threshold, missing_left, mask):
-    """Ask one fork of a block of rows: left is what is at most the threshold."""
-    if missing_left:
+def _fall(leaves, alive, block, tree, bounds, columns, thresholds, missing_left, masks):
+    """Write the leaf of one tree that each row of a block falls into; two forks at a time."""
+    alive[:] = np.uint32(_ALL)
+    fork, end = bounds[tree], bounds[tree + 1]
+    while fork + 1 < end:
+        one = block[2 * columns[fork] + missing_left[fork]]
+        other = block[2 * columns[fork + 1] + missing_left[fork + 1]]
+        threshold, other_threshold = thresholds[fork], thresholds[fork + 1]
+        mask, other_mask = masks[fork], masks[fork + 1]
         for lane in range(_LANES):
             now = alive[lane]
-            alive[lane] = np.uint32(now & mask) if column[lane] > threshold else now
-    else:
+            now = now if one[lane] <= threshold else np.uint32(now & mask)
+            alive[lane] = now if other[lane] <= other_threshold else np.uint32(now & other_mask)
+        fork += 2
+    if fork < end:
+        one = block[2 * columns[fork] + missing_left[fork]]
+        threshold, mask = thresholds[fork], masks[fork]
         for lane in range(_LANES):
             now = alive[lane]
-            alive[lane] = now if column[lane] <= threshold else np.uint32(now & mask)
-
-
-@inner
-def _first_bit(word):
-    """Return the place of the lowest bit set, read off the exponent of a float."""
-    lowest = np.float32(np.uint32(word & (~word + np.uint32(1))))
-    return (lowest.view(np.int32) >> 23) - 127
+            alive[lane] = now if one[lane] <= threshold else np.uint32(now & mask)
+    for lane in range(_LANES):  # the place of the lowest bit is the exponent of its float
+        now = alive[lane]
+        lowest = np.float32(np.uint32(now & np.uint32(~now + np.uint32(1))))
+        leaves[lane] = (lowest.view(np.int32) >> 23) - 127
 
 
 @kernel(
@@ -83,19 +92,18 @@ def add_trees(logits, matrix, bounds, columns, thresholds, missing_left, masks, 
     values        (n_forks + n_trees,) float64, of the leaves: a tree has one more than forks
     """
     n_rows, n_columns = matrix.shape
-    block, alive = np.zeros((n_columns, _LANES), np.float32), np.empty(_LANES, np.uint32)
+    block, told = np.zeros((2 * n_columns, _LANES), np.float32), np.zeros(_LANES)
+    alive, leaves = np.empty(_LANES, np.uint32), np.empty(_LANES, np.uint32)
     for start in range(0, n_rows, _LANES):
         size = min(_LANES, n_rows - start)
         _load(block, matrix, start, size)
+        told[:size] = logits[start : start + size]
         for tree in range(len(bounds) - 1):
-            alive[:] = np.uint32(_ALL)
-            for fork in range(bounds[tree], bounds[tree + 1]):
-                _strike(
-                    alive, block[columns[fork]], thresholds[fork], missing_left[fork], masks[fork]
-                )
-            first = bounds[tree] + tree
-            for lane in range(size):
-                logits[start + lane] += values[first + _first_bit(alive[lane])]
+            _fall(leaves, alive, block, tree, bounds, columns, thresholds, missing_left, masks)
+            own = values[bounds[tree] + tree :]
+            for lane in range(_LANES):
+                told[lane] += own[leaves[lane]]
+        logits[start : start + size] = told[:size]
 
 
 @kernel(
@@ -116,19 +124,16 @@ def weigh_leaves(covers, matrix, weights, bounds, columns, thresholds, missing_l
     matrix, bounds, columns, thresholds, missing_left, masks  see `add_trees`
     """
     n_rows, n_columns = matrix.shape
-    block, alive = np.zeros((n_columns, _LANES), np.float32), np.empty(_LANES, np.uint32)
+    block = np.zeros((2 * n_columns, _LANES), np.float32)
+    alive, leaves = np.empty(_LANES, np.uint32), np.empty(_LANES, np.uint32)
     for start in range(0, n_rows, _LANES):
         size = min(_LANES, n_rows - start)
         _load(block, matrix, start, size)
         for tree in range(len(bounds) - 1):
-            alive[:] = np.uint32(_ALL)
-            for fork in range(bounds[tree], bounds[tree + 1]):
-                _strike(
-                    alive, block[columns[fork]], thresholds[fork], missing_left[fork], masks[fork]
-                )
-            first = bounds[tree] + tree
+            _fall(leaves, alive, block, tree, bounds, columns, thresholds, missing_left, masks)
+            own = covers[bounds[tree] + tree :]
             for lane in range(size):
-                covers[first + _first_bit(alive[lane])] += weights[start + lane]
+                own[leaves[lane]] += weights[start + lane]
 
 
 @kernel(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from threading import Lock
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -81,7 +82,7 @@ class Grown(NamedTuple):
 def grow(
     objective: str, recipe: Recipe, taught: Taught, n_trees: int, judges: Taught | None = None
 ) -> Grown:
-    """Grow trees on the columns that say something, on the calling thread.
+    """Grow trees on the columns that say something.
 
     Parameters
     ----------
@@ -139,7 +140,7 @@ def _grow_pointwise(
     if judges is not None:
         matrix, classes, weights = _of_two_classes(judges, edges)
         held = {"X_val": matrix, "y_val": classes, "sample_weight_val": weights}
-    with one_openmp_thread():
+    with _one_at_a_time():
         model.fit(*_of_two_classes(taught, edges), **held)
     trees = [_from_nodes(grown[0].nodes, 0, edges) for grown in model._predictors]
     curve = np.asarray(model.validation_score_ if held else [], np.float64)
@@ -147,10 +148,13 @@ def _grow_pointwise(
 
 
 @contextmanager
-def one_openmp_thread() -> Iterator[None]:
-    """Hold OpenMP to the calling thread: our own threads do the work side by side."""
-    with ThreadpoolController().limit(limits=1, user_api="openmp"):
+def _one_at_a_time() -> Iterator[None]:
+    """Hold scikit-learn to one thread, and to one fit: its threads share the warnings' filters."""
+    with _fitting, ThreadpoolController().limit(limits=1, user_api="openmp"):
         yield
+
+
+_fitting = Lock()
 
 
 def _log_odds(taught: Taught) -> float:
@@ -287,8 +291,8 @@ def _weights_of_requests(taught: Taught) -> Array:
     request = np.repeat(np.arange(len(taught.sizes)), taught.sizes)
     wanted = np.bincount(request, taught.labels, len(taught.sizes))
     weight = np.bincount(request, taught.labels * taught.weights, len(taught.sizes))
-    weight /= np.maximum(wanted, 1e-12)
-    return (weight / (weight.mean() or 1.0))[request]
+    mean = weight / np.maximum(wanted, 1e-12)
+    return (mean / (mean.mean() or 1.0))[request]
 
 
 def _from_dump(node: Any) -> Fork | Leaf:

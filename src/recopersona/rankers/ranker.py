@@ -231,7 +231,10 @@ class Ranker(Part):
             return ranking
         matrix = self.columns_.of(query, ranking)
         judged = replace(ranking, evidence=matrix, judge=self)
-        return judged.rescored(self.calibration_.of(self._logits(matrix)))
+        logits = self._logits(matrix)
+        # Probabilities are kept in float32, where two that differ may be equal.
+        order = np.lexsort((ranking.items, -logits))
+        return judged._taken(order, self.calibration_.of(logits).astype(np.float32))
 
     def probabilities(self, query: Query, ranking: Ranking) -> NDArray[np.float64]:
         """Return the probability of each candidate to be taken, float64 (n,).
