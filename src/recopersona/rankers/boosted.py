@@ -153,7 +153,7 @@ class BoostedRanker(Ranker):
             rest, judges = taught.requests(chosen), taught.requests(~chosen)
             if rest.is_of_both_kinds and judges.is_of_both_kinds:
                 grown = grow(self.objective, recipe, rest, self.trees, judges)
-                held.append(_Held(grown, judges))
+                held.append(_Held(grown, judges, weighed.requests(~chosen).weights))
         return held
 
     def _chosen(self, rows: Rows) -> Taught:
