@@ -83,8 +83,8 @@ class BoostedRanker(Ranker):
     fitted ranker and its file hold neither. Explanations are exact Shapley values of the logit,
     where what is not known is averaged over the lessons.
 
-    Memory while fitting: some ``20 * n_rows * n_columns`` bytes. Trees grow on one thread. Time of a request:
-    one comparison for each candidate and fork, eight or more of them at a time.
+    Memory while fitting: some ``20 * n_rows * n_columns`` bytes. Trees grow on one thread. Time of
+    a request: one comparison for each candidate and fork, eight or more of them at a time.
 
     References
     ----------

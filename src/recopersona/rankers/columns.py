@@ -48,8 +48,9 @@ class Columns(Part):
 
     In this order: of every source ``NAME_score`` (standardized within its list) and ``NAME_rank``
     (1 / rank), NaN where it did not name the candidate; ``fused``, the merged score, and
-    ``sources``, how many named it; the columns of `Features` as of the moment; number and flag columns of the catalogue and of the
-    customers, those that no feature is called like, the latter as ``user_NAME``.
+    ``sources``, how many named it; the columns of `Features` as of the moment; number and flag
+    columns of the catalogue and of the customers, those that no feature is called like, the latter
+    as ``user_NAME``.
 
     Parameters
     ----------
