@@ -15,13 +15,13 @@ from recopersona.base.parameters import Bound, optional, param
 from recopersona.base.part import Part
 from recopersona.base.recommender import require_array
 from recopersona.data.dataset import Dataset, events_of
-from recopersona.data.event import EVENT_CODES, Event
+from recopersona.data.event import EVENT_CODES, EVENT_TYPES, Event
 from recopersona.data.feature_table import FeatureTable, FlagColumn, NumberColumn
 from recopersona.data.ids import UNKNOWN
 from recopersona.data.interactions import Interactions
 from recopersona.data.query import Query
 from recopersona.data.ranking import Ranking
-from recopersona.data.times import MISSING_TIME, from_ms
+from recopersona.data.times import MISSING_TIME, from_ms, integer_to_ms
 from recopersona.data.types import Array, Floats, Id, Indices
 from recopersona.errors import DataError
 from recopersona.features.buying import RFM, CartAbandonment, Repurchase, SessionSignals
@@ -123,11 +123,12 @@ class Columns(Part):
         known = rows if timed.all() else rows.take(timed)
         if not len(known):
             return
-        events = events_of(known, model.users_, model.items_, model.event_weights_)
-        if len(known) == 1 and events["weight"].iloc[0] == 1:
-            self.features_.update(Event(*events.iloc[0][list(_PLAIN)]))
-        else:
+        one = _one_event(known, model) if len(known) == 1 else None
+        if one is None:
+            events = events_of(known, model.users_, model.items_, model.event_weights_)
             self.features_.update(events)
+        else:
+            self.features_.update(one)
 
     def update_items(self, frame: Any) -> None:
         """Take in new or changed rows of the catalogue; they count from the next request."""
@@ -253,7 +254,16 @@ def _are_words(value: Any) -> bool:
 
 
 _CODES = tuple(EVENT_CODES[kind] for kind in ("purchase", "cart", "view"))
-_PLAIN = ("user_id", "item_id", "event", "timestamp")
+
+
+def _one_event(rows: Interactions, model: OnlineRecommender) -> Event | None:
+    """Return a single row as an `Event`, the quick way; None where that would not say it all."""
+    kind, time = int(rows.event[0]), int(rows.timestamp[0])  # type: ignore[index]
+    plain = rows.weight[0] == model.event_weights_[kind] and rows.quantity is None
+    if not plain or integer_to_ms(time) != time:
+        return None
+    user, item = model.users_.ids[rows.users[0]], model.items_.ids[rows.items[0]]
+    return Event(user, item, EVENT_TYPES[kind], time)
 
 
 def _sources(rankings: Sequence[Ranking]) -> tuple[str, ...]:
