@@ -103,7 +103,8 @@ def _wanted(dataset: Dataset, ranker: Ranker) -> Mask:
     bits = ALL_EVENTS if ranker.target is None else event_bits(ranker.target)
     wanted = np.zeros(len(log), np.bool_)
     wanted[dataset.interaction_rows] = True
-    return wanted & (log.weight > 0) & ((bits >> log.event.astype(np.int64) & 1) == 1)
+    wanted &= (log.weight > 0) & ((bits >> log.event.astype(np.int64) & 1) == 1)
+    return wanted
 
 
 # -- with times ------------------------------------------------------------------------------
@@ -156,7 +157,8 @@ def _births(dataset: Dataset) -> Array:
     """
     n_items, table = len(dataset.items), dataset.item_features
     first = np.full(n_items, np.iinfo(np.int64).max)
-    np.minimum.at(first, dataset.log.items, dataset.log.timestamp)
+    times: Array = dataset.log.timestamp  # type: ignore[assignment]
+    np.minimum.at(first, dataset.log.items, times)
     n_described = 0
     if table.columns:
         n_described = n_items - dataset.counts.get("items_without_attributes", 0)

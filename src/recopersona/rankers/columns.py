@@ -151,8 +151,9 @@ class Columns(Part):
     def _check_learned(self) -> None:
         held: Any = vars(self)
         names, kept = held.get("all_names_"), held.get("kept_")
-        lists = ("source_names_", "all_names_", "names_", "constant_")
-        lists += ("item_columns_", "user_columns_")
+        lists = (
+            "source_names_", "all_names_", "names_", "constant_", "item_columns_", "user_columns_",
+        )  # fmt: skip
         good = (
             all(_are_words(held.get(name)) for name in lists)
             and isinstance(held.get("counts_"), dict)
@@ -179,7 +180,8 @@ class Columns(Part):
         if dataset.log.timestamp is None or (isinstance(given, (list, tuple)) and not len(given)):
             return None
         if isinstance(given, Features):
-            return clone(given)
+            fresh: Features = clone(given)
+            return fresh
         return Features(_telling(dataset) if given is None else given)
 
     def _name(self) -> None:
@@ -326,7 +328,7 @@ def _values(table: FeatureTable, name: str, rows: Indices) -> Array:
     column: Any = table.column(name)
     if not len(column):
         return np.full(len(rows), np.nan)
-    values = column.values[np.maximum(rows, 0)].astype(np.float64)
+    values: Array = column.values[np.maximum(rows, 0)].astype(np.float64)
     unknown = rows < 0
     if isinstance(column, FlagColumn):
         unknown = unknown | (values < 0)
