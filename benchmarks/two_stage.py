@@ -3,8 +3,8 @@
     python benchmarks/two_stage.py [DATA_DIR] [--quick]
 
 DATA_DIR holds an event log: `events.parquet` that `rp.read_events` recognizes, or one with a
-`columns.json` beside it (ours: theirs), or `ratings.parquet` (user_id, item_id, timestamp), with the
-latter perhaps `items.parquet` and `users.parquet`; without one, a synthetic shop is used.
+`columns.json` beside it (ours: theirs), or `ratings.parquet` (user_id, item_id, timestamp), with it
+perhaps `items.parquet` and `users.parquet`; without DATA_DIR, a synthetic shop is used.
 
 The latest fifth of the events is the test. Where the log has purchases beside other kinds, a
 purchase is what is to be foretold, and what was bought before is not shown again; else any event
