@@ -136,9 +136,12 @@ from recopersona.models.trending import Trending as Trending
 from recopersona.models.valued_popularity import ValuedPopularity as ValuedPopularity
 from recopersona.pipeline.pipeline import Pipeline as Pipeline
 from recopersona.rankers.boosted import BoostedRanker as BoostedRanker
+from recopersona.rankers.columns import Columns as Columns
 from recopersona.rankers.expected_revenue import ExpectedRevenue as ExpectedRevenue
+from recopersona.rankers.lessons import Lessons as Lessons
 from recopersona.rankers.neural import NeuralRanker as NeuralRanker
 from recopersona.rankers.position_bias import ExaminationModel as ExaminationModel
+from recopersona.rankers.ranker import Ranker as Ranker
 from recopersona.report.plots import Plot as Plot
 from recopersona.report.plots import plot as plot
 from recopersona.rules.checks.schema import RuleSchema as RuleSchema

@@ -13,6 +13,7 @@ from recopersona.testing import (
     online,
     recommender_checks,
 )
+from tests.rankers.learners import Line
 from tests.testing.every_model import every_model
 from tests.testing.sabotage import CAUGHT_BY, Honest
 
@@ -49,6 +50,22 @@ def test_a_pipeline_with_every_slot_filled_keeps_the_contract():
     for name, check in recommender_checks(filled):
         if name != "explanations_add_up_to_the_score":  # a stage that rescored leaves no parts
             check()
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        pytest.param(check, id=name)
+        for name, check in recommender_checks(
+            rp.Pipeline(
+                candidates=[rp.ALS(factors=8), rp.ItemKNN(), rp.Popularity(half_life="7d")],
+                ranker=Line(),
+            )
+        )
+    ],
+)
+def test_a_pipeline_whose_ranker_learned_keeps_the_contract(check):
+    check()
 
 
 @pytest.mark.parametrize(("kind", "check"), CAUGHT_BY.items(), ids=lambda part: str(part))

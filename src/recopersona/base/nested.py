@@ -23,6 +23,10 @@ class Nested(Part):
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the parameters; with ``deep``, also the parts' as ``name__parameter``."""
         params: dict[str, Any] = super().get_params(deep=False)
+        if deep:
+            for name, part in tuple(params.items()):
+                if isinstance(part, Part):
+                    params |= {f"{name}__{key}": value for key, value in part.get_params().items()}
         if deep and are_parts(getattr(self, self._parts_parameter), self._parts_kind):
             for name, part in self._named():
                 params[name] = part
@@ -39,6 +43,8 @@ class Nested(Part):
             name, _, inner = key.partition("__")
             if key in own:
                 setattr(self, key, params[key])
+            elif inner and isinstance(own.get(name), Part):
+                _set_inner(getattr(self, name), key, inner, params[key])
             elif name in parts and inner:
                 parts[name].set_params(**{inner: params[key]})
             elif name in parts:
@@ -53,6 +59,17 @@ class Nested(Part):
         return named(
             getattr(self, self._parts_parameter), type(self).__name__, self._get_param_names()
         )
+
+
+def _set_inner(part: Any, key: str, inner: str, value: Any) -> None:
+    """Set a parameter of a part; an error names it as it was typed."""
+    known = part.get_params() if isinstance(part, Part) else {}
+    if inner.partition("__")[0] not in {name.partition("__")[0] for name in known}:
+        outer = key.removesuffix(inner)
+        raise ParameterError(
+            f"there is no parameter {key!r}{hint(key, [outer + name for name in known])}"
+        )
+    part.set_params(**{inner: value})
 
 
 def are_parts(value: Any, kind: type[Part]) -> bool:

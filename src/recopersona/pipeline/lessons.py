@@ -16,9 +16,11 @@ import numpy as np
 from recopersona.base.parameters import generator
 from recopersona.data.dataset import Dataset
 from recopersona.data.event import ALL_EVENTS, PURCHASE, event_bits, seen_bits
+from recopersona.data.feature_table import TimeColumn
 from recopersona.data.interactions import Interactions
 from recopersona.data.query import Query
 from recopersona.data.ranking import Ranking
+from recopersona.data.times import MISSING_TIME
 from recopersona.data.types import Array, Indices, Mask
 from recopersona.rankers.lessons import Lessons
 from recopersona.rankers.ranker import Ranker
@@ -105,7 +107,8 @@ def _wanted(dataset: Dataset, ranker: Ranker) -> Mask:
     bits = ALL_EVENTS if ranker.target is None else event_bits(ranker.target)
     wanted = np.zeros(len(log), np.bool_)
     wanted[dataset.interaction_rows] = True
-    return wanted & (log.weight > 0) & ((bits >> log.event.astype(np.int64) & 1) == 1)
+    wanted &= (log.weight > 0) & ((bits >> log.event.astype(np.int64) & 1) == 1)
+    return wanted
 
 
 def _bought(dataset: Dataset) -> Mask:
@@ -141,6 +144,7 @@ def _replayed(
     random = generator(ranker.random_state)
     moments = _moments(diary, ranker.requests, random)
     making.counts["moments"] = len(moments)
+    born = _births(dataset)
     models, ahead = fitted(early), order[late[order]]
     done, seen = 0, seen_bits(ranker.seen)
     longest = max(1, (int(times.max()) - int(first)) // _STEPS)
@@ -153,8 +157,29 @@ def _replayed(
             (_query(dataset, diary, int(user), int(time)), *diary.taken(int(user), int(time)))
             for user, time in group
         ]
-        _ask(models, dataset, asked, seen, ranker.negatives, random, making)
+        _ask(models, born < now, asked, seen, ranker.negatives, random, making)
     return ""
+
+
+def _births(dataset: Dataset) -> Array:
+    """Return since when each item may be shown, int64 (n_items,) milliseconds.
+
+    Since it was made, or else, for what the catalogue lacks, after its first event: an item that
+    only the future knows must be no candidate.
+    """
+    n_items, table = len(dataset.items), dataset.item_features
+    first = np.full(n_items, np.iinfo(np.int64).max)
+    times: Array = dataset.log.timestamp  # type: ignore[assignment]
+    np.minimum.at(first, dataset.log.items, times)
+    n_described = 0
+    if table.columns:
+        n_described = n_items - dataset.counts.get("items_without_attributes", 0)
+    first[:n_described] = np.iinfo(np.int64).min
+    created = table.column("created_at") if "created_at" in table else None
+    if isinstance(created, TimeColumn):
+        known = created.values != MISSING_TIME
+        first[known] = created.values[known]
+    return first
 
 
 class _Diary:
@@ -279,9 +304,10 @@ def _held_out(
         )
         for row, user in enumerate(chosen.tolist())
     ]
+    everything = np.ones(len(dataset.items), np.bool_)
     for start in range(0, len(asked), _AT_ONCE):
         some = asked[start : start + _AT_ONCE]
-        _ask(models, dataset, some, seen, ranker.negatives, random, making)
+        _ask(models, everything, some, seen, ranker.negatives, random, making)
     return ""
 
 
@@ -302,14 +328,17 @@ def _some_of_each(owners: Array, share: float, random: np.random.Generator) -> M
 
 def _ask(
     models: Candidates,
-    dataset: Dataset,
+    known: Mask,
     asked: Sequence[tuple[Query, Indices, Indices]],
     seen: int,
     negatives: int,
     random: np.random.Generator,
     making: _Making,
 ) -> None:
-    """Ask for some visitors, and make lessons of those of whose targets the models know one."""
+    """Ask for some visitors, and make lessons of those of whose targets the models name one.
+
+    known  bool (n_items,), what may be named
+    """
     questions = []
     for query, taken, bought in asked:
         allowed = np.setdiff1d(taken, models._excluded(query, seen))
@@ -319,8 +348,7 @@ def _ask(
     making.counts["asked"] += len(questions)
     if not questions:
         return
-    everything = np.ones(len(dataset.items), np.bool_)
-    pools = models._pools([query for query, *_ in questions], models.pool, seen, everything)
+    pools = models._pools([query for query, *_ in questions], models.pool, seen, known)
     for (query, taken, bought), pool in zip(questions, pools, strict=True):
         positive = np.isin(pool.items, taken)
         n_found = int(positive.sum())

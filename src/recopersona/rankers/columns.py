@@ -15,13 +15,13 @@ from recopersona.base.parameters import Bound, optional, param
 from recopersona.base.part import Part
 from recopersona.base.recommender import require_array
 from recopersona.data.dataset import Dataset, events_of
-from recopersona.data.event import EVENT_CODES, Event
+from recopersona.data.event import EVENT_CODES, EVENT_TYPES, Event
 from recopersona.data.feature_table import FeatureTable, FlagColumn, NumberColumn
 from recopersona.data.ids import UNKNOWN
 from recopersona.data.interactions import Interactions
 from recopersona.data.query import Query
 from recopersona.data.ranking import Ranking
-from recopersona.data.times import MISSING_TIME, from_ms
+from recopersona.data.times import MISSING_TIME, from_ms, integer_to_ms
 from recopersona.data.types import Array, Floats, Id, Indices
 from recopersona.errors import DataError
 from recopersona.features.buying import RFM, CartAbandonment, Repurchase, SessionSignals
@@ -47,9 +47,10 @@ class Columns(Part):
     """The numbers that a ranker knows of each candidate at the moment of a request.
 
     In this order: of every source ``NAME_score`` (standardized within its list) and ``NAME_rank``
-    (1 / rank), NaN where it did not name the candidate; ``fused``, the merged score, and ``sources``, how many named it; the
-    columns of `Features` as of the moment; number and flag columns of the catalogue and of the
-    customers, those that no feature is called like, the latter as ``user_NAME``.
+    (1 / rank), NaN where it did not name the candidate; ``fused``, the merged score, and
+    ``sources``, how many named it; the columns of `Features` as of the moment; number and flag
+    columns of the catalogue and of the customers, those that no feature is called like, the latter
+    as ``user_NAME``.
 
     Parameters
     ----------
@@ -122,11 +123,12 @@ class Columns(Part):
         known = rows if timed.all() else rows.take(timed)
         if not len(known):
             return
-        events = events_of(known, model.users_, model.items_, model.event_weights_)
-        if len(known) == 1 and events["weight"].iloc[0] == 1:
-            self.features_.update(Event(*events.iloc[0][list(_PLAIN)]))
-        else:
+        one = _one_event(known, model) if len(known) == 1 else None
+        if one is None:
+            events = events_of(known, model.users_, model.items_, model.event_weights_)
             self.features_.update(events)
+        else:
+            self.features_.update(one)
 
     def update_items(self, frame: Any) -> None:
         """Take in new or changed rows of the catalogue; they count from the next request."""
@@ -149,8 +151,9 @@ class Columns(Part):
     def _check_learned(self) -> None:
         held: Any = vars(self)
         names, kept = held.get("all_names_"), held.get("kept_")
-        lists = ("source_names_", "all_names_", "names_", "constant_")
-        lists += ("item_columns_", "user_columns_")
+        lists = (
+            "source_names_", "all_names_", "names_", "constant_", "item_columns_", "user_columns_",
+        )  # fmt: skip
         good = (
             all(_are_words(held.get(name)) for name in lists)
             and isinstance(held.get("counts_"), dict)
@@ -177,7 +180,8 @@ class Columns(Part):
         if dataset.log.timestamp is None or (isinstance(given, (list, tuple)) and not len(given)):
             return None
         if isinstance(given, Features):
-            return clone(given)
+            fresh: Features = clone(given)
+            return fresh
         return Features(_telling(dataset) if given is None else given)
 
     def _name(self) -> None:
@@ -252,7 +256,16 @@ def _are_words(value: Any) -> bool:
 
 
 _CODES = tuple(EVENT_CODES[kind] for kind in ("purchase", "cart", "view"))
-_PLAIN = ("user_id", "item_id", "event", "timestamp")
+
+
+def _one_event(rows: Interactions, model: OnlineRecommender) -> Event | None:
+    """Return a single row as an `Event`, the quick way; None where that would not say it all."""
+    kind, time = int(rows.event[0]), int(rows.timestamp[0])  # type: ignore[index]
+    plain = rows.weight[0] == model.event_weights_[kind] and rows.quantity is None
+    if not plain or integer_to_ms(time) != time:
+        return None
+    user, item = model.users_.ids[rows.users[0]], model.items_.ids[rows.items[0]]
+    return Event(user, item, EVENT_TYPES[kind], time)
 
 
 def _sources(rankings: Sequence[Ranking]) -> tuple[str, ...]:
@@ -315,7 +328,7 @@ def _values(table: FeatureTable, name: str, rows: Indices) -> Array:
     column: Any = table.column(name)
     if not len(column):
         return np.full(len(rows), np.nan)
-    values = column.values[np.maximum(rows, 0)].astype(np.float64)
+    values: Array = column.values[np.maximum(rows, 0)].astype(np.float64)
     unknown = rows < 0
     if isinstance(column, FlagColumn):
         unknown = unknown | (values < 0)
