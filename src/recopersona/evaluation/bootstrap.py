@@ -118,13 +118,13 @@ class Resampling:
         absent = np.isnan(values)
         sums = _summed(np.where(absent, 0.0, values), unit, len(units))
         counts = _summed(~absent, unit, len(units))
-        alike = counts[:, 0] if not absent.any() else counts
-        means = bootstrap_means(sums, alike, self.n_boot, self.random_state)
         n_users = (counts > 0).sum(axis=0)
         tail = (1 - self.confidence) / 2
         low, high = np.full((2, values.shape[1]), np.nan)
         known = n_users > 1
         if known.any():
+            alike = counts[:, 0] if not absent.any() else counts
+            means = bootstrap_means(sums, alike, self.n_boot, self.random_state)
             low[known], high[known] = np.nanquantile(means[:, known], [tail, 1 - tail], axis=0)
         with np.errstate(invalid="ignore"):
             mean = sums.sum(axis=0) / counts.sum(axis=0)
