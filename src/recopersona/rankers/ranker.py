@@ -191,9 +191,9 @@ class Ranker(Part):
         )
         self.examination_, rows = unbiased(rows, self.position_bias)
         self.calibration_ = self._calibrated(rows)
-        # Whom to put before whom is learned best from what was drawn, as it was drawn; the weights
-        # say what share of all candidates is taken, which is what calibration asks.
-        self._learn(rows.unweighted())
+        # Whom to put before whom is learned best from what was drawn, as it was drawn, and of all
+        # requests alike; the weights say what share is taken, which is what calibration asks.
+        self._learn(rows.evened())
         self._note(rows)
         self.counts_ = {
             **lessons.counts, "requests": len(lessons), "rows": lessons.n_rows, "taken": taken,
@@ -207,7 +207,7 @@ class Ranker(Part):
         earlier, later = rows.of_requests(0, cut), rows.of_requests(cut, n)
         if n < _FEWEST or not _both(earlier.labels) or not _both(later.labels):
             return Calibration().fit(np.empty(0), np.empty(0), np.empty(0))
-        self._learn(earlier.unweighted())
+        self._learn(earlier.evened())
         logits = self._logits(later.matrix)
         calibration = Calibration(kind=self.calibration)
         return calibration.fit(logits, later.labels.astype(np.float64), later.weights)
