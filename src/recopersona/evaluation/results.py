@@ -17,10 +17,9 @@ from recopersona.base.parameters import Bound, check, one_of, whole
 from recopersona.base.progress import progress as with_bar
 from recopersona.base.recommender import Recommender
 from recopersona.data.ids import IdMap
-from recopersona.data.types import Array, Id
+from recopersona.data.types import Array, Id, Values
 from recopersona.errors import DataError, ParameterError
 from recopersona.evaluation.metrics import Asked, Known, asked_metrics
-from recopersona.evaluation.metrics.values import Values
 from recopersona.evaluation.relevance import relevant_items
 from recopersona.evaluation.segments import segments_of
 from recopersona.evaluation.splits import Split
