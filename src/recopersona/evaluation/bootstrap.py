@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import norm, t
 
 from recopersona.base.parameters import Bound, check, generator, seed, whole
 from recopersona.data.types import Array
@@ -73,6 +74,33 @@ def bootstrap_means(
     return means
 
 
+def edges_of(means: NDArray[np.float64], n_users: int, confidence: float) -> Array:
+    r"""Return between what the means over ``n_users`` lie, float64 (2, n_columns).
+
+    Resamples of :math:`n` users vary less than samples do, by :math:`\sqrt{(n - 1) / n}`, and their
+    spread is itself a guess; so the share left out on each side is no :math:`\alpha / 2`, but
+
+    .. math:: \Phi\Big(-\sqrt{n / (n - 1)} \; t_{n - 1, \, 1 - \alpha / 2}\Big)
+
+    which is .019 instead of .025 for 30 users, and .0248 for 1,000.
+
+    References
+    ----------
+    Hesterberg (2015), "What teachers should know about the bootstrap", section 4.1 (the expanded
+    percentile interval).
+
+    Examples
+    --------
+    >>> means = bootstrap_means(np.arange(5.0)[:, None], np.ones(5), 1_000, random_state=0)
+    >>> edges_of(means, 5, 0.95).ravel().round(2).tolist()
+    [0.39, 3.8]
+    """
+    n = max(n_users, 2)
+    tail = norm.cdf(-np.sqrt(n / (n - 1)) * t.isf((1 - confidence) / 2, n - 1))
+    edges: Array = np.nanquantile(means, [tail, 1 - tail], axis=0)
+    return edges
+
+
 @dataclass(frozen=True, eq=False)
 class Intervals:
     """Means of columns, and between what they lie; each float64 (n_columns,), NaN where unknown.
@@ -121,11 +149,10 @@ class Resampling:
         alike = counts[:, 0] if not absent.any() else counts
         means = bootstrap_means(sums, alike, self.n_boot, self.random_state)
         n_users = (counts > 0).sum(axis=0)
-        tail = (1 - self.confidence) / 2
         low, high = np.full((2, values.shape[1]), np.nan)
-        known = n_users > 1
-        if known.any():
-            low[known], high[known] = np.nanquantile(means[:, known], [tail, 1 - tail], axis=0)
+        for n in np.unique(n_users[n_users > 1]).tolist():
+            those = n_users == n
+            low[those], high[those] = edges_of(means[:, those], n, self.confidence)
         with np.errstate(invalid="ignore"):
             mean = sums.sum(axis=0) / counts.sum(axis=0)
         return Intervals(mean, low, high, n_users)

@@ -17,7 +17,7 @@ from recopersona.base.recommender import Recommender
 from recopersona.data.dataset import Dataset
 from recopersona.data.types import Array, Id
 from recopersona.errors import ParameterError, hint
-from recopersona.evaluation.bootstrap import SHARE, bootstrap_means
+from recopersona.evaluation.bootstrap import SHARE, bootstrap_means, edges_of
 from recopersona.evaluation.curve_points import Question, on_test, on_training
 from recopersona.evaluation.splits import Split
 
@@ -277,14 +277,13 @@ def _intervals(
     """Return what gives the bootstrap interval of the mean of some values."""
     check(confidence, SHARE, owner, "confidence")
     check(n_boot, whole(at_least=1), owner, "n_boot")
-    tail = (1 - confidence) / 2
 
     def interval(values: Array) -> tuple[float, float]:
         defined = values[~np.isnan(values)].astype(np.float64)
         if len(defined) < 2:
             return np.nan, np.nan
         means = bootstrap_means(defined[:, None], np.ones(len(defined)), n_boot, random_state)
-        low, high = np.quantile(means, [tail, 1 - tail]).tolist()
+        low, high = edges_of(means, len(defined), confidence).ravel().tolist()
         return low, high
 
     return interval

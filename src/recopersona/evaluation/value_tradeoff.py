@@ -15,7 +15,7 @@ from recopersona.base.recommender import Recommender
 from recopersona.data.types import Indices
 from recopersona.errors import DataError, ParameterError
 from recopersona.evaluation.asking import queries_of
-from recopersona.evaluation.bootstrap import bootstrap_means
+from recopersona.evaluation.bootstrap import bootstrap_means, edges_of
 from recopersona.evaluation.metrics import Judged, Known, measure
 from recopersona.evaluation.metrics.values import Values
 from recopersona.evaluation.relevance import Relevant, relevant_items
@@ -148,8 +148,7 @@ def _table(
     n_exponents, n_users, n_metrics = every.shape
     flat = np.moveaxis(gains, 1, 0).reshape(n_users, -1)
     means = bootstrap_means(flat, np.ones(n_users), n_boot, seed)
-    tail = (1 - confidence) / 2
-    ends = np.quantile(means, [tail, 1 - tail], axis=0).reshape(2, n_exponents, n_metrics)
+    ends = edges_of(means, n_users, confidence).reshape(2, n_exponents, n_metrics)
     columns: dict[str, Any] = {}
     for place, label in enumerate(labels):
         columns[label] = every[:, :, place].mean(axis=1)
