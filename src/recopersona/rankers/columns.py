@@ -92,7 +92,7 @@ class Columns(Part):
         self._name()
         asked = [_user_of(self, query) for query in lessons.queries]
         users = np.repeat(np.array(asked, np.int32), np.diff(lessons.bounds))
-        return self._telling(self._matrix(lessons.rankings, users, table))
+        return self._without_constants(self._matrix(lessons.rankings, users, table))
 
     def of(self, query: Query, ranking: Ranking) -> Floats:
         """Return the columns of one request's candidates, float32 (n, n_columns)."""
@@ -182,7 +182,7 @@ class Columns(Part):
         if isinstance(given, Features):
             fresh: Features = clone(given)
             return fresh
-        return Features(_telling(dataset) if given is None else given)
+        return Features(_usual_features(dataset) if given is None else given)
 
     def _name(self) -> None:
         """Give every column its name, and remember which attributes are among them."""
@@ -198,7 +198,7 @@ class Columns(Part):
             raise DataError(f"two columns of the ranker are called {twice!r}; rename one of them.")
         self.all_names_ = names
 
-    def _telling(self, matrix: Floats) -> Floats:
+    def _without_constants(self, matrix: Floats) -> Floats:
         """Leave out the columns that say the same of every row, or nothing."""
         first = matrix[:1]
         same = ((matrix == first) | (np.isnan(matrix) & np.isnan(first))).all(axis=0)
@@ -336,7 +336,7 @@ def _values(table: FeatureTable, name: str, rows: Indices) -> Array:
     return values
 
 
-def _telling(dataset: Dataset) -> list[Feature]:
+def _usual_features(dataset: Dataset) -> list[Feature]:
     """Return the features by which a log and a catalogue can tell something."""
     kinds = set(np.unique(dataset.log.event).tolist())
     features: list[Feature] = [

@@ -131,7 +131,7 @@ class Search:
         passes, is_last = n_passes(model), place == len(self.folds) - 1
         best: list[tuple[float, int]] = []  # with patience the best so far, else the latest
 
-        def told(iteration: int, value: float) -> None:
+        def note(iteration: int, value: float) -> None:
             if self.patience is None or not best or sign * value > sign * best[-1][0]:
                 best.append((value, iteration))
             if self.prune:
@@ -143,7 +143,7 @@ class Search:
 
         watch = Watch(
             fold.value, metric=self.label, every=self._every(model), patience=self.patience,
-            told=told, less_is_better=not self.maximize,
+            told=note, less_is_better=not self.maximize,
         )  # fmt: skip
         started = perf_counter()
         model.fit(fold.split.train, validation=watch)
