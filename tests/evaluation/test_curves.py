@@ -153,3 +153,12 @@ def test_a_value_that_fails_is_named(shop):
     with pytest.raises(ParameterError, match="factors must be") as caught:
         validation_curve(rp.ALS(), shop, "factors", [4, 0], progress=False)
     assert "at factors = 0" in caught.value.__notes__
+
+
+@pytest.mark.parametrize("model", [None, "x", rp.ItemKNN])
+def test_what_is_no_model_is_refused(model):
+    shop = rp.synthetic_shop(30, 10, random_state=7)
+    with pytest.raises(ParameterError, match="learning_curve needs one recommender, got"):
+        rp.learning_curve(model, shop)
+    with pytest.raises(ParameterError, match="validation_curve needs one recommender, got"):
+        rp.validation_curve(model, shop, "k", [3])

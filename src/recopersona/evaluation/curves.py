@@ -148,6 +148,7 @@ def learning_curve(
     >>> curve.table["events"].is_monotonic_increasing
     True
     """
+    _require_model(model, "learning_curve")
     resampling = Resampling.checked("learning_curve", confidence, n_boot, random_state)
     shares = _listed(sizes, "learning_curve", "sizes")
     for share in shares:
@@ -217,6 +218,7 @@ def validation_curve(
     >>> bool(curve.overfit[32] > curve.overfit[2]), curve.best in (2, 32)
     (True, True)
     """
+    _require_model(model, "validation_curve")
     known = model.get_params()
     if parameter not in known:
         raise ParameterError(
@@ -288,6 +290,12 @@ def _latest_first(train: Dataset, random_state: Any) -> Array:
     if times is None:
         return generator(random_state).permutation(len(train.log))
     return np.argsort(times, kind="stable")[::-1]
+
+
+def _require_model(model: Any, owner: str) -> None:
+    if not isinstance(model, Recommender):
+        fix = f"; write {model.__name__}()" if isinstance(model, type) else ""
+        raise ParameterError(f"{owner} needs one recommender, got {model!r}{fix}.")
 
 
 def _listed(values: Any, owner: str, name: str) -> list[Any]:
