@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from recopersona.base.parameters import generator, one_of, optional, param, real, whole
+from recopersona.base.parameters import check, generator, one_of, optional, param, real, whole
 from recopersona.base.progress import progress
 from recopersona.base.searching import choice, real_range, whole_range
+from recopersona.base.watching import require_passes
 from recopersona.data.types import Array, Floats
 from recopersona.errors import DataError
 from recopersona.kernels.trees import MOST_LEAVES
@@ -214,6 +215,9 @@ class BoostedRanker(Ranker):
         forest = vars(self).get("forest_")
         if not isinstance(forest, Forest) or forest.n_columns_ != len(self.columns_.names_):
             raise DataError("a BoostedRanker holds a forest over its columns.")
+        for name in ("n_trees_", "n_left_out_"):
+            check(vars(self).get(name), whole(at_least=0), "BoostedRanker", name)
+        require_passes(vars(self).get("history_"), "BoostedRanker")
 
 
 class _Held(NamedTuple):

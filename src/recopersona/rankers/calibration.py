@@ -75,9 +75,17 @@ class Calibration(Part):
         held: Any = vars(self)
         require_array(held.get("knots_"), np.float64, (None,), "knots_")
         require_array(held.get("levels_"), np.float64, (len(self.knots_),), "levels_")
+        rises = all(
+            np.isfinite(one).all() and (np.diff(one) >= 0).all()
+            for one in (self.knots_, self.levels_)
+        )
+        if not rises or not ((self.levels_ >= 0) & (self.levels_ <= 1)).all():
+            raise DataError("a calibration must rise from 0 at least to 1 at most.")
         numbers = np.array([held.get("slope_"), held.get("shift_")], dtype=object)
         if not all(isinstance(one, float) and np.isfinite(one) for one in numbers):
             raise DataError("a calibration holds a slope and a shift, both finite.")
+        if not self.slope_ > 0:
+            raise DataError("the slope of a calibration must be above 0.")
 
 
 def _platt(logits: Values, labels: Values, weights: Values) -> tuple[float, float]:
