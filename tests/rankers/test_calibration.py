@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy.special import expit
 
 from recopersona.rankers.calibration import Calibration
 
@@ -44,3 +45,12 @@ def test_even_scores_that_mislead_keep_their_order():
 def test_without_rows_the_curve_is_the_plain_one():
     nothing = np.empty(0)
     assert Calibration(kind="isotonic").fit(nothing, nothing, nothing).of(np.zeros(1)) == 0.5
+
+
+def test_logits_that_mislead_still_leave_the_right_share():
+    random = np.random.default_rng(2)
+    logits = random.normal(-4, 1, 2_000)
+    labels = (random.random(2_000) < expit(-logits - 6)).astype(float)  # the other way round
+    calibration = Calibration().fit(logits, labels, np.ones(2_000))
+    assert calibration.slope_ == 0.05
+    assert calibration.of(logits).mean() == pytest.approx(labels.mean(), rel=1e-6)

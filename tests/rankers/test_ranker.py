@@ -5,7 +5,7 @@ import pytest
 import recopersona as rp
 from recopersona.data.event import Event
 from recopersona.errors import DataError, NotFittedError, ParameterError
-from recopersona.rankers.lessons import Lessons
+from recopersona.rankers.lessons import Lessons, Rows
 from tests.rankers.learners import Line
 
 
@@ -115,6 +115,22 @@ def test_directions_are_checked(shop):
         rp.Pipeline(candidates=[rp.Popularity()], ranker=Line(monotone={"prise": -1})).fit(shop)
     with pytest.raises(ParameterError, match=r"monotone\['price'\]"):
         rp.Pipeline(candidates=[rp.Popularity()], ranker=Line(monotone={"price": 2})).fit(shop)
+
+
+def test_probabilities_are_of_all_moments_though_less_is_taken_from_the_latest_on():
+    random = np.random.default_rng(0)
+    n, size = 500, 10
+    chance = np.repeat(np.linspace(0.4, 0.04, n), size)
+    labels = (random.random(n * size) < chance).astype(np.float32)
+    rows = Rows(
+        random.random((n * size, 2), np.float32), ("one", "other"), labels,
+        np.ones(n * size, np.float32), np.arange(0, n * size + 1, size), None,
+    )  # fmt: skip
+    ranker = Line()
+    calibration = ranker._calibrated(rows)
+    ranker._learn(rows)
+    said = calibration.of(ranker._logits(rows.matrix))
+    assert said.mean() == pytest.approx(labels.mean(), rel=0.1)
 
 
 def test_lessons_of_which_nothing_was_taken_are_refused(home, shop):

@@ -36,9 +36,9 @@ class BoostedRanker(Ranker):
     ``"pointwise"`` grows them for the log loss of what was taken, ``"lambdarank"`` for the NDCG of
     each request (LambdaMART). The curve from sums to probabilities, and with ``patience`` how many
     trees there are, is found on requests that were held out: the lessons are cut into five runs in
-    order of time, and trees are grown without each of them, the latest first, until 40,000 rows
-    have been judged: with few lessons all are, with many only the latest. The trees that stay are
-    grown on all lessons.
+    order of time, and trees are grown without each of them, the one in the middle first, until
+    40,000 rows have been judged: with few lessons all are, with many only the middle. The trees
+    that stay are grown on all lessons.
 
     Parameters
     ----------
@@ -155,7 +155,7 @@ class BoostedRanker(Ranker):
         self.base_ = self.forest_.base
 
     def _held_out(self, recipe: Recipe, taught: Taught, weighed: Taught) -> list[_Held]:
-        """Grow trees without each part of the requests, the latest first, until enough judged.
+        """Grow trees without each part of the requests, from the middle on, until enough judged.
 
         weighed  the same rows with their own weights, which only the calibration needs
         """
@@ -232,9 +232,13 @@ class _Held(NamedTuple):
 
 
 def _parts(sizes: Array) -> list[tuple[int, int]]:
-    """Cut requests into a few runs; return the latest of them that hold enough rows together."""
+    """Cut requests into a few runs; return those from the middle on that hold enough rows.
+
+    Less is taken from the latest moments on, as the log ends soon, and more from the first on.
+    """
     edges = np.unique(np.linspace(0, len(sizes), _PARTS + 1).round().astype(np.int64))
-    runs = list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))[::-1]
+    runs = list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
+    runs.sort(key=lambda run: abs(run[0] + run[1] - len(sizes)))
     held = np.cumsum([sizes[start:end].sum() for start, end in runs])
     return runs[: int(np.searchsorted(held, _ENOUGH)) + 1]
 

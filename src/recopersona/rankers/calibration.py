@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.special import expit
+from scipy.special import expit, logit
 from sklearn.isotonic import IsotonicRegression
 
 from recopersona.base.parameters import one_of, param
@@ -17,7 +17,8 @@ from recopersona.errors import DataError
 _STEPS = 50
 _RIDGE = 1e-3
 _OF_PLATT = 0.01  # so much of the smooth curve keeps the stairs of the isotonic one in order
-_STEEPEST = 50.0
+_FLATTEST, _STEEPEST = 0.05, 50.0
+_HALVINGS = 60
 
 
 class Calibration(Part):
@@ -105,4 +106,20 @@ def _platt(logits: Values, labels: Values, weights: Values) -> tuple[float, floa
         line = line - step * min(1.0, 2.0 / max(size, 1e-300))
         if size < 1e-10:
             break
-    return float(np.clip(line[0], 0.05, _STEEPEST)), float(line[1])
+    slope_within = float(np.clip(line[0], _FLATTEST, _STEEPEST))
+    if slope_within == line[0]:
+        return slope_within, float(line[1])
+    return slope_within, _shift(slope_within * logits, labels, weights)
+
+
+def _shift(logits: Values, labels: Values, weights: Values) -> float:
+    """Return what to add to logits so that as much is expected as was taken."""
+    wanted = np.clip(np.average(labels, weights=weights), 1e-6, 1 - 1e-6)
+    low, high = logit(wanted) - logits.max(), logit(wanted) - logits.min()
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        if np.average(expit(logits + middle), weights=weights) < wanted:
+            low = middle
+        else:
+            high = middle
+    return float((low + high) / 2)

@@ -60,6 +60,19 @@ class Rows(NamedTuple):
             None if self.trust is None else self.trust[rows],
         )  # fmt: skip
 
+    def without_requests(self, start: int, end: int) -> Rows:
+        """Return all other requests, one after another."""
+        sizes = np.diff(self.bounds)
+        kept = np.ones(len(sizes), np.bool_)
+        kept[start:end] = False
+        rows = np.repeat(kept, sizes)
+        return Rows(
+            self.matrix[rows], self.names, self.labels[rows], self.weights[rows],
+            _bounds(sizes[kept]),
+            None if self.positions is None else self.positions[rows],
+            None if self.trust is None else self.trust[rows],
+        )  # fmt: skip
+
 
 @dataclass(frozen=True, eq=False)
 class Lessons:

@@ -42,7 +42,7 @@ SEEN = Bound("'drop', 'keep' or a list of event types", lambda value: seen_bits(
 DIRECTIONS = optional(mapping("from a column to 1 (more is better) or -1 (less is better)"))
 
 _FEWEST = 40  # requests; with fewer there is nothing to spare for calibration
-_HELD_OUT = 0.2  # of the requests, the latest
+_HELD_OUT = 0.2  # of the requests, in the middle
 
 
 class Ranker(Part):
@@ -158,7 +158,7 @@ class Ranker(Part):
         Parameters
         ----------
         lessons : Lessons
-            In order of time: the last ones are held out for calibration.
+            In order of time: the fifth in the middle is held out for calibration.
         dataset : Dataset
             All events, catalogue and customers; every lesson is seen as of its own time.
 
@@ -202,16 +202,22 @@ class Ranker(Part):
         self.untaught_ = ""
 
     def _calibrated(self, rows: Rows) -> Calibration:
-        """Learn from the earlier lessons how sure one may be on the later ones."""
+        """Learn from some of the lessons how sure one may be on those in their middle.
+
+        The log ends soon after the latest moments, so that less is taken from them on, and more
+        from the first ones on: neither says how much it is on average.
+        """
         n = len(rows.bounds) - 1
-        cut = n - round(_HELD_OUT * n)
-        earlier, later = rows.of_requests(0, cut), rows.of_requests(cut, n)
-        if n < _FEWEST or not _both(earlier.labels) or not _both(later.labels):
+        n_held = round(_HELD_OUT * n)
+        start = (n - n_held) // 2
+        rest = rows.without_requests(start, start + n_held)
+        held = rows.of_requests(start, start + n_held)
+        if n < _FEWEST or not _both(rest.labels) or not _both(held.labels):
             return Calibration().fit(np.empty(0), np.empty(0), np.empty(0))
-        self._learn(earlier.evened())
-        logits = self._logits(later.matrix)
+        self._learn(rest.evened())
+        logits = self._logits(held.matrix)
         calibration = Calibration(kind=self.calibration)
-        return calibration.fit(logits, later.labels.astype(np.float64), later.weights)
+        return calibration.fit(logits, held.labels.astype(np.float64), held.weights)
 
     def _note(self, rows: Rows) -> None:
         """Remember which columns matter, measured on some of the lessons."""
@@ -266,7 +272,8 @@ class Ranker(Part):
     def probabilities(self, query: Query, ranking: Ranking) -> NDArray[np.float64]:
         """Return the probability of each candidate to be taken, float64 (n,).
 
-        It is that of the lessons: of a moment at which she takes something that was found.
+        It is that of the lessons: of a moment at which she takes something that was found, and of
+        all that she takes from then on until the log ends, on average over their moments.
         """
         self._require_taught()
         matrix = self.columns_.of(query, ranking)
