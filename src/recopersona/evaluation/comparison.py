@@ -140,6 +140,8 @@ class Comparison:
     segments : DataFrame
         A row per segment and model: ``users``, the metric, and the gain over ``against``, else over
         the first model, both with intervals. Needs ``by`` in `compare`.
+    sentences : list of str
+        What was found in words.
     counts : dict
         Who was evaluated and who was not, and what is odd about models' answers.
     errors : dict from model to str
@@ -270,12 +272,12 @@ class Comparison:
         )
 
     def __repr__(self) -> str:
-        return "\n".join([self._title, self._short_table.to_string(), *self._sentences])
+        return "\n".join([self._title, self._short_table.to_string(), *self.sentences])
 
     def _repr_html_(self) -> str:
         from html import escape
 
-        told = "".join(f"<li>{escape(sentence)}</li>" for sentence in self._sentences)
+        told = "".join(f"<li>{escape(sentence)}</li>" for sentence in self.sentences)
         table: str = self._short_table.to_html()
         return f"<p>{escape(self._title)}</p>{table}<ul>{told}</ul>"
 
@@ -291,7 +293,8 @@ class Comparison:
         return self.table[[*names, *costs]].round(dict.fromkeys(names, 4) | dict.fromkeys(costs, 2))
 
     @cached_property
-    def _sentences(self) -> list[str]:
+    def sentences(self) -> list[str]:
+        """What was found in words: a sentence per pair, and what is odd about models' answers."""
         return [_told(row, self) for row in self.differences.itertuples()] + _oddities(self)
 
     @cached_property
