@@ -136,7 +136,6 @@ from recopersona.models.trending import Trending as Trending
 from recopersona.models.valued_popularity import ValuedPopularity as ValuedPopularity
 from recopersona.pipeline.pipeline import Pipeline as Pipeline
 from recopersona.rankers.boosted import BoostedRanker as BoostedRanker
-from recopersona.rankers.columns import Columns as Columns
 from recopersona.rankers.expected_revenue import ExpectedRevenue as ExpectedRevenue
 from recopersona.rankers.lessons import Lessons as Lessons
 from recopersona.rankers.neural import NeuralRanker as NeuralRanker

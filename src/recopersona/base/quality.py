@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from recopersona.base.lists import UserQueries
+from recopersona.base.asking import Told, answers, questions
 from recopersona.data.dataset import Dataset
 from recopersona.data.event import ALL_EVENTS
-from recopersona.data.ids import UNKNOWN, IdMap
+from recopersona.data.ids import UNKNOWN
 from recopersona.data.query import Query
-from recopersona.data.types import Array, Floats, Id, Indices
+from recopersona.data.types import Array, Indices
 from recopersona.errors import DataError
 from recopersona.kernels.metrics import discounted_gain, mark_hits
 
@@ -20,31 +20,6 @@ if TYPE_CHECKING:
     from recopersona.base.recommender import Recommender
 
 _K = 10
-
-
-class Told(NamedTuple):
-    """What is told of users when they are asked about.
-
-    users, items  IdMaps
-    bounds        (n_users + 1,) int64: user u's items are ``columns[bounds[u]:bounds[u + 1]]``
-    columns       (n_entries,) int32, the one she came to last at the end
-    weights       (n_entries,) float32
-    """
-
-    users: IdMap
-    items: IdMap
-    bounds: Array
-    columns: Indices
-    weights: Floats
-
-    def query(self, user_id: Id) -> Query:
-        """Return the question about a user; who is not told of is asked about by her id alone."""
-        row = self.users.index(user_id)
-        own = slice(0) if row == UNKNOWN else slice(*self.bounds[row : row + 2].tolist())
-        past = dict(
-            zip(self.items.ids[self.columns[own]].tolist(), self.weights[own].tolist(), strict=True)
-        )
-        return Query(user_id=user_id, history=past or None)
 
 
 class HeldOut(NamedTuple):
@@ -91,16 +66,14 @@ class HeldOut(NamedTuple):
             )
         ids = held_out.users.ids[asked].tolist()
         return cls(
-            UserQueries(ids, users[asked]) if told is None else [told.query(one) for one in ids],
+            questions(model, ids, told),
             np.concatenate([[0], np.cumsum(sizes[asked])]),
             (fresh % width - 1).astype(np.int32),
         )
 
     def ndcg(self, model: Recommender) -> float:
         """Return the mean NDCG@10 over the users."""
-        lists = np.full((len(self.queries), _K), UNKNOWN, dtype=np.int32)
-        found = model._lists_of(self.queries, _K)
-        lists[:, : found.shape[1]] = found  # a small catalogue fills no list
+        lists = answers(model, self.queries, _K).items
         hits = np.zeros(lists.shape, dtype=np.bool_)
         mark_hits(hits, lists, self.bounds, self.wanted)
         return float(discounted_gain(hits, np.diff(self.bounds)).mean())

@@ -8,10 +8,10 @@ from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from recopersona.base.asking import Told
 from recopersona.base.parameters import check, optional, whole
 from recopersona.base.part import is_learned
 from recopersona.base.progress import progress
-from recopersona.base.quality import Told
 from recopersona.base.searching import is_number
 from recopersona.data.dataset import Dataset
 from recopersona.errors import DataError, ParameterError
@@ -101,9 +101,7 @@ def asked_to_watch(validation: Any, patience: int | None, owner: str) -> Watch |
         return validation if patience is None else replace(validation, patience=patience)
     held_out = getattr(validation, "test", None)
     if isinstance(held_out, Dataset):  # a split, which is made further up
-        given = getattr(validation, "given", None)
-        told = None if given is None else Told(given.users, given.items, *validation.pasts)
-        return Validation(held_out, told)
+        return Validation(held_out, getattr(validation, "told", None))
     if isinstance(validation, Dataset):
         return Validation(validation)
     return Validation(Dataset.from_frames(validation))

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from recopersona.base.asking import answers, questions
 from recopersona.base.lists import Barring
 from recopersona.base.parameters import check, generator, seed, whole
 from recopersona.base.recommender import Recommender
@@ -16,13 +17,10 @@ from recopersona.data.event import seen_bits
 from recopersona.data.query import Query
 from recopersona.data.types import Array, Mask
 from recopersona.errors import DataError, ParameterError
-from recopersona.evaluation.asking import queries_of
 from recopersona.evaluation.metrics import PER_USER, Judged, asked_metrics, measure
 from recopersona.evaluation.relevance import Relevant, relevant_items
 from recopersona.evaluation.splits import Split, split_at_random, split_by_time
-from recopersona.kernels.blocks import cut
 
-_USERS_AT_ONCE = 1_024
 _TEST = 0.2  # of a dataset that comes uncut
 
 
@@ -64,9 +62,9 @@ def on_test(fitted: Recommender, test: Question) -> Array:
     split, bits = test.split, seen_bits(test.seen)
     kinds = split.train.log.event.astype(np.int64)
     known = split.train.take((bits >> kinds & 1).astype(np.bool_)).log.to_csr(split.train.shape)
-    queries = []
+    asked, queries = questions(fitted, test.task.user_ids, split.told), []
     rows = split.train.users.indices(test.task.user_ids).tolist()
-    for query, row in zip(queries_of(split, test.task.user_ids), rows, strict=True):
+    for query, row in zip(asked, rows, strict=True):
         start, end = (0, 0) if row < 0 else known.indptr[row : row + 2].tolist()
         queries.append(Barring.around(query, known.indices[start:end]))
     return _values(fitted, queries, split, test.task, test, test.seen)
@@ -80,7 +78,7 @@ def on_training(fitted: Recommender, train: Dataset, test: Question) -> Array:
         task = relevant_items(learned, "keep")
     except DataError:  # a small share has none of them
         return np.empty(0)
-    queries = [Query(user_id=user) for user in task.user_ids]
+    queries = questions(fitted, task.user_ids, None)
     return _values(fitted, queries, learned, task, test, "keep")
 
 
@@ -92,12 +90,7 @@ def _values(
     test: Question,
     seen: str | tuple[str, ...],
 ) -> Array:
-    lists = np.full((len(queries), test.k), -1, np.int32)
-    for start, end in cut(len(lists), _USERS_AT_ONCE):
-        rankings = fitted.rank_many(queries[start:end], test.k, seen=seen)
-        for row, ranking in enumerate(rankings, start):
-            lists[row, : len(ranking)] = ranking.items
-    judged = Judged.of(lists, split, task)
+    judged = Judged.of(answers(fitted, queries, test.k, seen).items, split, task)
     values: Array = measure(judged, [test.label], test.k).per_user[test.label]
     return values
 

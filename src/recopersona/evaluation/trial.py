@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
+from recopersona.base.asking import answers, questions
 from recopersona.base.recommender import Recommender
 from recopersona.data.types import Floats, Indices, Mask
-from recopersona.evaluation.asking import queries_of
 from recopersona.evaluation.metrics import Asked, Judged, Known, Measured, measure
 from recopersona.evaluation.peak import Peak, peak_memory
 from recopersona.evaluation.relevance import Relevant
@@ -111,15 +111,15 @@ def _answers(
     fitted: Recommender, job: Job, label: str, watch: Callable[..., Any]
 ) -> tuple[Indices, Floats]:
     """Return everybody's list and scores, (n_users, width); -1 and NaN beyond a list's end."""
-    users = job.task.user_ids
-    lists = np.full((len(users), job.width), -1, dtype=np.int32)
-    scores = np.full(lists.shape, np.nan, dtype=np.float32)
-    for start, end in watch(cut(len(users), _USERS_AT_ONCE), label):
-        queries = queries_of(job.split, users[start:end])
-        rankings = fitted.rank_many(queries, job.width, seen=job.seen)
-        for row, ranking in enumerate(rankings, start):
-            lists[row, : len(ranking)] = ranking.items
-            scores[row, : len(ranking)] = ranking.scores
+    queries = questions(fitted, job.task.user_ids, job.split.told)
+    steps = cut(len(queries), _USERS_AT_ONCE)
+    parts = [
+        answers(fitted, queries[start:end], job.width, job.seen)
+        for start, end in watch(steps, label)
+    ]
+    lists = np.concatenate([part.items for part in parts])
+    scores = np.concatenate([part.scores for part in parts])
+    scores[lists < 0] = np.nan
     return lists, scores
 
 

@@ -9,18 +9,16 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
-from recopersona.base.parameters import Bound, check, real, seed, whole
+from recopersona.base.asking import answers, questions
+from recopersona.base.parameters import Bound, check, real, whole
 from recopersona.base.progress import progress as with_bar
 from recopersona.base.recommender import Recommender
-from recopersona.data.types import Indices
 from recopersona.errors import DataError, ParameterError
-from recopersona.evaluation.asking import queries_of
-from recopersona.evaluation.bootstrap import bootstrap_means
+from recopersona.evaluation.bootstrap import Resampling
 from recopersona.evaluation.metrics import Judged, Known, measure
 from recopersona.evaluation.metrics.values import Values
-from recopersona.evaluation.relevance import Relevant, relevant_items
+from recopersona.evaluation.relevance import relevant_items
 from recopersona.evaluation.splits import Split
-from recopersona.kernels.blocks import cut
 from recopersona.rankers.expected_revenue import ExpectedRevenue
 
 EXPONENTS = Bound(
@@ -95,24 +93,24 @@ def value_tradeoff(
         )
     check(exponents, EXPONENTS, "value_tradeoff", "exponents")
     check(k, whole(at_least=1), "value_tradeoff", "k")
-    check(n_boot, whole(at_least=1), "value_tradeoff", "n_boot")
-    check(random_state, seed(), "value_tradeoff", "random_state")
-    check(confidence, real(above=0, at_most=0.999), "value_tradeoff", "confidence")
+    resampling = Resampling.checked("value_tradeoff", confidence, n_boot, random_state)
     task = relevant_items(split, seen)
     fitted = clone(model).fit(split.train)
     ranker: ExpectedRevenue = fitted.ranker_
     if ranker.untaught_:
         raise DataError(f"the ranker had nothing to learn from: {ranker.untaught_}")
+    queries = questions(fitted, task.user_ids, split.told)
     known, names = Known(split.train), ["ndcg", *_money_of(split)]
     values, counts = [], dict(task.counts)
     watch = with_bar if progress else lambda steps, *_: steps
     for exponent in watch(exponents, "value_tradeoff"):
         ranker.exponent = exponent
-        judged = Judged.of(_lists(fitted, split, task, k, seen), split, task, known=known)
+        lists = answers(fitted, queries, k, seen).items
+        judged = Judged.of(lists, split, task, known=known)
         measured = measure(judged, names, k)
         counts |= measured.counts
         values.append(np.stack([measured.per_user[label] for label in measured.labels], axis=1))
-    table = _table(values, [f"{name}@{k}" for name in names], confidence, n_boot, random_state)
+    table = _table(values, [f"{name}@{k}" for name in names], resampling)
     table.index = pd.Index(list(exponents), name="exponent")
     table["users"] = len(task.user_ids)
     table.attrs["counts"] = counts
@@ -124,36 +122,22 @@ def _money_of(split: Split) -> list[str]:
     return [name for name, column in _MONEY.items() if column in split.train.item_features]
 
 
-def _lists(
-    fitted: Recommender, split: Split, task: Relevant, k: int, seen: str | Sequence[str]
-) -> Indices:
-    """Return everybody's list, int32 (n_users, k); -1 beyond a list's end."""
-    lists = np.full((len(task.user_ids), k), -1, dtype=np.int32)
-    for start, end in cut(len(lists), _USERS_AT_ONCE):
-        queries = queries_of(split, task.user_ids[start:end])
-        for row, ranking in enumerate(fitted.rank_many(queries, k, seen=seen), start):
-            lists[row, : len(ranking)] = ranking.items
-    return lists
-
-
-def _table(
-    values: Sequence[Values], labels: Sequence[str], confidence: float, n_boot: int, seed: Any
-) -> pd.DataFrame:
+def _table(values: Sequence[Values], labels: Sequence[str], resampling: Resampling) -> pd.DataFrame:
     """Return means, gains over the first, and their intervals.
 
     values  one (n_users, n_metrics) per exponent
     """
     every = np.stack(values)
-    gains = every - every[0]
     n_exponents, n_users, n_metrics = every.shape
-    flat = np.moveaxis(gains, 1, 0).reshape(n_users, -1)
-    means = bootstrap_means(flat, np.ones(n_users), n_boot, seed)
-    tail = (1 - confidence) / 2
-    ends = np.quantile(means, [tail, 1 - tail], axis=0).reshape(2, n_exponents, n_metrics)
+    gains = np.moveaxis(every - every[0], 1, 0).reshape(n_users, -1)
+    found = resampling.of(gains, np.arange(n_users))
+    mean, low, high = (
+        ends.reshape(n_exponents, n_metrics) for ends in (found.mean, found.low, found.high)
+    )
     columns: dict[str, Any] = {}
     for place, label in enumerate(labels):
         columns[label] = every[:, :, place].mean(axis=1)
-        columns[f"{label} gain"] = gains[:, :, place].mean(axis=1)
-        columns[f"{label} gain low"] = ends[0, :, place]
-        columns[f"{label} gain high"] = ends[1, :, place]
+        columns[f"{label} gain"] = mean[:, place]
+        columns[f"{label} gain low"] = low[:, place]
+        columns[f"{label} gain high"] = high[:, place]
     return pd.DataFrame(columns)

@@ -127,7 +127,7 @@ class BoostedRanker(Ranker):
     def _calibrated(self, rows: Rows) -> Calibration:
         """Find on held-out requests how many trees are best, and how sure one may be of them."""
         self.seed_ = int(generator(self.random_state).integers(2**31))
-        taught = self._chosen(rows.unweighted())
+        taught = self._chosen(rows.evened())
         held = self._held_out(self._recipe(rows, taught), taught, self._chosen(rows))
         curve = _mean_curve([one.grown.curve for one in held])
         self.n_trees_ = int(curve.argmax()) + 1 if len(curve) else min(_UNJUDGED, self.trees)

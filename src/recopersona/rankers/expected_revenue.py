@@ -43,15 +43,16 @@ class ExpectedRevenue(Ranker):
     Parameters
     ----------
     click, buy : Ranker, optional
-        `NeuralRanker` where nothing is said, for ``buy`` with ``listwise=0``. ``features``,
-        ``monotone`` and ``position_bias`` of this stage go to those that say nothing of their own
-        (``position_bias`` to ``click`` only); ``calibration`` is each one's own.
+        `NeuralRanker` where nothing is said, for ``buy`` with ``listwise=0``, and with the
+        ``calibration`` of this stage. ``features``, ``monotone`` and ``position_bias`` go to those
+        that say nothing of their own (``position_bias`` to ``click`` only).
     margin : str
         The item column of what a sale earns. Where it is not known, the median counts; where it is
         below 0, nothing is earned.
     exponent : float, at least 0 and at most 1
         What the margin counts; at 0 only the chance of a sale does.
-    target, seen, share, requests, negatives, random_state, features, monotone, position_bias
+    target, seen, share, requests, negatives, random_state, features, monotone, position_bias, \
+    calibration
         See `Ranker`.
 
     Attributes
@@ -99,12 +100,13 @@ class ExpectedRevenue(Ranker):
                 "with purchases."
             )
         self._note_margins(dataset)
-        click = self.click or NeuralRanker(random_state=self.random_state)
+        own: Any = {"calibration": self.calibration, "random_state": self.random_state}
+        click = self.click or NeuralRanker(**own)
         self.click_ = self._step(click, self.position_bias).fit(lessons, dataset)
         after = lessons.after_click()
         n_bought, n_clicked = int((after.labels > 0).sum()), after.n_rows
         self.buy_rate_ = float(after.labels.mean(dtype=np.float64)) if n_clicked else 0.0
-        buy = self.buy or NeuralRanker(listwise=0.0, random_state=self.random_state)
+        buy = self.buy or NeuralRanker(**own, listwise=0.0)
         self.buy_ = self._step(buy, None)
         if 0 < n_bought < n_clicked:
             self.buy_.fit(after, dataset)
@@ -123,9 +125,9 @@ class ExpectedRevenue(Ranker):
     def _step(self, given: Ranker, bias: Any) -> Ranker:
         """Return one of the two rankers, unfitted, with what it leaves to this stage."""
         step: Ranker = clone(given)
-        own = {"features": self.features, "monotone": self.monotone, "position_bias": bias}
+        said = {"features": self.features, "monotone": self.monotone, "position_bias": bias}
         step.set_params(
-            **{name: value for name, value in own.items() if getattr(step, name) is None}
+            **{name: value for name, value in said.items() if getattr(step, name) is None}
         )
         return step
 

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from recopersona.base.parameters import generator, optional, param, real, whole
+from recopersona.base.searching import real_range, whole_range
 from recopersona.data.types import Floats
 from recopersona.errors import DataError
 from recopersona.rankers.lessons import Rows
@@ -78,11 +79,13 @@ class NeuralRanker(Ranker):
     (3, True)
     """
 
-    hidden: int = param(whole(at_least=1), default=32)
+    hidden: int = param(whole(at_least=1), default=32, search=whole_range(8, 64, log=True))
     epochs: int = param(whole(at_least=1), default=30)
-    learning_rate: float = param(real(above=0), default=5e-3)
-    reg: float = param(real(at_least=0), default=0.05)
-    dropout: float = param(real(at_least=0, at_most=0.9), default=0.05)
+    learning_rate: float = param(
+        real(above=0), default=5e-3, search=real_range(1e-3, 2e-2, log=True)
+    )
+    reg: float = param(real(at_least=0), default=0.05, search=real_range(1e-3, 1, log=True))
+    dropout: float = param(real(at_least=0, at_most=0.9), default=0.05, search=real_range(0, 0.5))
     listwise: float = param(real(at_least=0, at_most=1), default=0.95)
     patience: int | None = param(optional(whole(at_least=1)), default=5)
 

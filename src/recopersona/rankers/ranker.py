@@ -56,14 +56,18 @@ class Ranker(Part):
     ``_shares(matrix) -> float64 (n, n_columns)``
         What each column added; a row's shares and ``base_`` add up to its logit.
 
-    Columns, calibration, explanations and the stage itself are made here. In a `Pipeline` lessons
+    Columns, calibration, explanations and the stage itself are made here. The columns are what each
+    source said (``NAME_score``, ``NAME_rank``, and of all together ``fused`` and ``sources``), the
+    features as of the moment, and numbers and flags of the catalogue and the customers
+    (``user_NAME``); those that said the same in all lessons are left out. In a `Pipeline` lessons
     come from the log: the candidate models are fitted on its earlier part, the later part is lived
     through, and at some of its moments the visitor is asked for, just before she takes something.
 
     Parameters
     ----------
     features : Features, or list of Feature or (name, feature) pairs, optional
-        See `Columns`.
+        By default those that the log and the catalogue can tell something by; none for an empty
+        list, and where events have no times.
     monotone : mapping from a column to 1 or -1, optional
         More (1) or less (-1) of it never makes an item worse.
     calibration : {"platt", "isotonic"}
@@ -95,6 +99,29 @@ class Ranker(Part):
         Of the lessons: requests, rows, taken, and what was left out.
     untaught_ : str
         Why there were no lessons, empty where there were: the stage then changes nothing.
+
+    Examples
+    --------
+    Each column counts as much as it and the labels vary together:
+
+    >>> class Together(Ranker):
+    ...     def _learn(self, rows):
+    ...         known = np.nan_to_num(rows.matrix)
+    ...         self.means_, self.scales_ = known.mean(axis=0), known.std(axis=0)
+    ...         self.slopes_ = (rows.labels - rows.labels.mean()) @ self._even(rows.matrix)
+    ...         self.base_ = 0.0
+    ...     def _even(self, matrix):
+    ...         return (np.nan_to_num(matrix) - self.means_) / self.scales_
+    ...     def _shares(self, matrix):
+    ...         return self._even(matrix) * self.slopes_
+    ...     def _logits(self, matrix):
+    ...         return self._shares(matrix).sum(axis=1)
+    >>> from recopersona import ItemKNN, Pipeline, synthetic_shop
+    >>> shop = synthetic_shop(300, 60, random_state=7)
+    >>> stage = Together(features=[], requests=100)
+    >>> home = Pipeline(candidates=[ItemKNN()], ranker=stage).fit(shop)
+    >>> home.ranker_.importances.index[0]
+    'fused'
     """
 
     features: Any = param(FEATURES, default=None)
@@ -164,9 +191,9 @@ class Ranker(Part):
         )
         self.examination_, rows = unbiased(rows, self.position_bias)
         self.calibration_ = self._calibrated(rows)
-        # Whom to put before whom is learned best from what was drawn, as it was drawn; the weights
-        # say what share of all candidates is taken, which is what calibration asks.
-        self._learn(rows.unweighted())
+        # Whom to put before whom is learned best from what was drawn, as it was drawn, and of all
+        # requests alike; the weights say what share is taken, which is what calibration asks.
+        self._learn(rows.evened())
         self._note(rows)
         self.counts_ = {
             **lessons.counts, "requests": len(lessons), "rows": lessons.n_rows, "taken": taken,
@@ -180,7 +207,7 @@ class Ranker(Part):
         earlier, later = rows.of_requests(0, cut), rows.of_requests(cut, n)
         if n < _FEWEST or not _both(earlier.labels) or not _both(later.labels):
             return Calibration().fit(np.empty(0), np.empty(0), np.empty(0))
-        self._learn(earlier.unweighted())
+        self._learn(earlier.evened())
         logits = self._logits(later.matrix)
         calibration = Calibration(kind=self.calibration)
         return calibration.fit(logits, later.labels.astype(np.float64), later.weights)

@@ -11,21 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from recopersona.base.lists import UserQueries
+from recopersona.base.asking import answers, questions
 from recopersona.base.parameters import check, whole
 from recopersona.base.recommender import Recommender, as_dataset
 from recopersona.data.dataset import Dataset
 from recopersona.data.interactions import Interactions
-from recopersona.data.types import Indices
 from recopersona.errors import ParameterError, shown
-from recopersona.evaluation.asking import queries_of
 from recopersona.evaluation.metrics import Judged, Known, asked_metrics, measure
 from recopersona.evaluation.relevance import relevant_items
 from recopersona.evaluation.splits import Split, split_at_random, split_by_time
-from recopersona.kernels.blocks import cut
 
 _SHARE = 0.2  # of the events, or of what is left of them before the fold after
-_USERS_AT_ONCE = 1_024
 
 
 LESS_IS_BETTER = frozenset(
@@ -89,20 +85,10 @@ class Fold:
         asked = self._measure
         if asked.score is not None:
             return float(asked.score(model, self.split))
-        judged = Judged.of(self._lists(model), self.split, self._task, known=self._known)
+        queries = questions(model, self._task.user_ids, self.split.told)
+        lists = answers(model, queries, asked.k, asked.seen).items
+        judged = Judged.of(lists, self.split, self._task, known=self._known)
         return measure(judged, asked.label, asked.k).means[asked.label]
-
-    def _lists(self, model: Recommender) -> Indices:
-        user_ids, k, seen = self._task.user_ids, self._measure.k, self._measure.seen
-        if seen == "drop" and self.split.given is None:
-            asked = UserQueries(user_ids, model.users_.indices(user_ids))
-            return model._lists_of(asked, k)  # without an object for each user
-        lists = np.full((len(user_ids), k), -1, np.int32)
-        for start, end in cut(len(lists), _USERS_AT_ONCE):
-            queries = queries_of(self.split, user_ids[start:end])
-            for row, ranking in enumerate(model.rank_many(queries, k, seen=seen), start):
-                lists[row, : len(ranking)] = ranking.items
-        return lists
 
 
 def validation_splits(data: Any, split: Any, folds: int) -> tuple[Dataset, list[Split]]:

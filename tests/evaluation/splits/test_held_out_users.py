@@ -7,7 +7,6 @@ import pytest
 from recopersona.data.dataset import Dataset
 from recopersona.datasets.synthetic import synthetic_shop
 from recopersona.errors import DataError, ParameterError
-from recopersona.evaluation.asking import queries_of
 from recopersona.evaluation.evaluate import evaluate
 from recopersona.evaluation.relevance import relevant_items
 from recopersona.evaluation.splits import (
@@ -133,16 +132,15 @@ def told_shop():
 
 
 def test_what_is_told_is_the_sum_of_weights_in_the_order_of_time():
-    (query,) = queries_of(told_shop(), ["anna"])
+    query = told_shop().told.query("anna")
     assert query.user_id == "anna"
     assert list(query.history.items()) == [("salt", 1.0), ("tea", 5.0)]
 
 
 def test_users_of_whom_nothing_is_told_are_asked_about_by_their_id():
     split = told_shop()
-    assert [query.history for query in queries_of(split, ["ben", "nobody"])] == [None, None]
-    without = Split(split.train, split.test)
-    assert queries_of(without, ["anna"])[0].history is None
+    assert [split.told.query(user).history for user in ("ben", "nobody")] == [None, None]
+    assert Split(split.train, split.test).told is None
 
 
 def test_what_is_told_is_not_there_to_be_found():
@@ -169,7 +167,7 @@ def test_parts_that_were_published_apart_are_matched_by_their_ids():
     task = relevant_items(split, "drop")
     assert task.user_ids == ["anna", "cleo"]
     assert train.items.ids[task.items].tolist() == ["tea", "oil"]
-    histories = [query.history for query in queries_of(split, task.user_ids)]
+    histories = [split.told.query(user).history for user in task.user_ids]
     assert histories == [{"oil": 1.0}, {"tea": 1.0, "salt": 1.0}]
 
 

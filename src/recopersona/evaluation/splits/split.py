@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
+from recopersona.base.asking import Told
 from recopersona.base.parameters import Bound
 from recopersona.data.dataset import Dataset
 from recopersona.data.times import from_ms
-from recopersona.data.types import Array, Floats, Mask
+from recopersona.data.types import Array, Mask
 from recopersona.errors import DataError
 
 SHARE = Bound("a number above 0 and below 1", lambda value: 0 < value < 1)
@@ -91,9 +92,9 @@ class Split:
         return counts | ({} if self.cut is None else dict(self.cut.left_out))
 
     @cached_property
-    def pasts(self) -> Pasts | None:
+    def told(self) -> Told | None:
         """What is told of users when they are asked about, None where nothing is."""
-        return None if self.given is None else _pasts_of(self.given)
+        return None if self.given is None else _told_of(self.given)
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,19 +124,6 @@ class Cut:
             if not len(part.interactions):
                 raise DataError(f"the split '{self.name}' leaves {what} ({fix}).")
         return Split(*parts, self.name, given, self)
-
-
-class Pasts(NamedTuple):
-    """What is told of users: user u's items are ``bounds[u]`` to ``bounds[u + 1]``.
-
-    bounds    int64 (n_users + 1,)
-    items     int32 (n_entries,), the one she came to last at the end
-    weights   float32 (n_entries,)
-    """
-
-    bounds: Array
-    items: Array
-    weights: Floats
 
 
 def check_type(dataset: Any, owner: str) -> None:
@@ -174,7 +162,7 @@ def written(moment: int) -> str:
     return f"{from_ms(np.array([moment]))[0]:%Y-%m-%d %H:%M}"
 
 
-def _pasts_of(given: Dataset) -> Pasts:
+def _told_of(given: Dataset) -> Told:
     """Add up what each user did with each item; what weighs nothing is told, too: it was seen."""
     log = given.log
     weight = np.zeros(len(log), np.float64)
@@ -189,7 +177,9 @@ def _pasts_of(given: Dataset) -> Pasts:
     users = pairs >> 32
     by_time = np.lexsort((latest, users))
     sizes = np.bincount(users, minlength=len(given.users))
-    return Pasts(
+    return Told(
+        given.users,
+        given.items,
         np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
         (pairs & 0xFFFFFFFF).astype(np.int32)[by_time],
         np.bincount(place, weight)[by_time].astype(np.float32),
