@@ -35,7 +35,7 @@ import numpy as np
 import pandas as pd
 
 import recopersona as rp
-from recopersona.evaluation.bootstrap import bootstrap_means
+from recopersona.evaluation.bootstrap import Resampling
 from recopersona.pipeline.fusion import fuse
 
 N, TEST, MOMENTS = 10, 0.2, 5
@@ -298,8 +298,8 @@ def main() -> None:
     print(f"test: {len(asked)} requests\n" + table.round(4).to_string())
     print(home.ranker_.importances.head(15).round(3).to_string())
     difference = values[TWO_STAGE] - values[best]
-    means = bootstrap_means(difference[:, None], np.ones(len(difference)), BOOTSTRAPS, 0)
-    interval = np.quantile(means[:, 0], [0.025, 0.975])
+    found = Resampling(n_boot=BOOTSTRAPS).of(difference[:, None], np.arange(len(difference)))
+    interval = found.low.item(), found.high.item()
     speed = rank_ms(home, asked, log.seen)
     print(f"two stages - {best}: {difference.mean():+.4f}, between {interval[0]:+.4f} and "
           f"{interval[1]:+.4f}; ranker p99 {speed['rank_ms_p99']:.2f} ms")  # fmt: skip

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from recopersona.evaluation import bootstrap
-from recopersona.evaluation.bootstrap import bootstrap_means
+from recopersona.evaluation.bootstrap import Resampling, bootstrap_means
 from recopersona.kernels.blocks import limit_threads
 
 
@@ -20,6 +20,14 @@ def test_the_interval_covers_the_truth_about_as_often_as_it_says():
         low, high = interval(rng.beta(0.5, 2.0, size=120), trial)
         covered += low <= 0.2 <= high
     assert 0.90 <= covered / 400 <= 0.985
+
+
+@pytest.mark.parametrize("n_users", [8, 30])
+def test_of_few_users_it_covers_the_truth_as_often(n_users):
+    samples = np.random.default_rng(3).normal(size=(n_users, 2_000))
+    found = Resampling(n_boot=500).of(samples, np.arange(n_users))
+    covered = np.mean((found.low <= 0) & (found.high >= 0))
+    assert 0.93 <= covered <= 0.97
 
 
 def test_the_spread_is_the_standard_error_of_the_mean():

@@ -174,6 +174,15 @@ def test_a_saved_pipeline_orders_alike(bought, tmp_path):
     assert again.scores == pytest.approx(fitted.recommend(user).scores)
 
 
+def test_the_rankers_it_makes_are_calibrated_as_it_says():
+    stage = ExpectedRevenue(calibration="isotonic")
+    dataset = shop(
+        np.ones(N_ITEMS), flash=np.linspace(0.1, 0.9, N_ITEMS), good=np.full(N_ITEMS, 0.5)
+    )
+    stage.fit(lessons_of(dataset, n=60), dataset)
+    assert stage.click_.calibration == stage.buy_.calibration == "isotonic"
+
+
 def test_the_tradeoff_needs_a_stage_that_knows_margins(bought):
     with pytest.raises(ParameterError, match="needs a pipeline with an ExpectedRevenue; write"):
         value_tradeoff(Pipeline(candidates=[ItemKNN()]), bought)

@@ -2,8 +2,10 @@
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 
 import optuna
 import pytest
@@ -14,6 +16,7 @@ from tests.tuning.dial import SPACE, Dial, DiesAfter, closeness
 
 CHILD = """
 import sys
+from contextlib import closing
 import recopersona as rp
 from tests.tuning.dial import SPACE, Dial, DiesAfter
 shop = rp.synthetic_shop(150, 60, random_state=3)
@@ -111,3 +114,52 @@ def test_a_file_that_is_no_database_is_refused(shop, tmp_path):
     (tmp_path / "study.db").write_text("this is no database, but it is long enough to be one" * 9)
     with pytest.raises(DataError, match="cannot be used"):
         search(shop, tmp_path / "study.db")
+
+
+@pytest.mark.parametrize("directions", [["minimize"], ["maximize", "minimize"]])
+def test_an_empty_study_of_another_direction_is_refused(shop, tmp_path, directions):
+    path = f"sqlite:///{tmp_path}/study.db"
+    optuna.create_study(storage=path, study_name="Dial", directions=directions)
+    with pytest.raises(ParameterError, match="was not begun by tune; choose another name"):
+        search(shop, path)
+
+
+DAMAGE = {
+    "what was told is a list": "update trial_user_attributes set value_json = '[1]'",
+    "what was told is no JSON": "update trial_user_attributes set value_json = 'x'",
+    "seconds in words": """update trial_user_attributes set value_json = '{"seconds": "x"}'""",
+    "what was told is gone": "delete from trial_user_attributes",
+    "parameters are gone": "delete from trial_params",
+    "parameters of another name": "update trial_params set param_name = param_id",
+    "parameters of another class": (
+        """update trial_params set distribution_json = '{"name": "os.system", "attributes": {}}'"""
+    ),
+    "a value in words": "update trial_values set value = 'x'",
+    "no values": "delete from trial_values",
+    "a state of nobody": "update trials set state = 'GONE'",
+    "no directions": "delete from study_directions",
+    "what was asked is a list": "update study_user_attributes set value_json = '[1, 2]'",
+}
+
+
+@pytest.fixture(scope="module")
+def searched(shop, tmp_path_factory):
+    path = tmp_path_factory.mktemp("studies") / "study.db"
+    search(shop, path, trials=2)
+    return path
+
+
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
+def test_a_damaged_study_is_refused_in_words(shop, searched, damage, tmp_path):
+    with closing(sqlite3.connect(searched)) as old, closing(sqlite3.connect(tmp_path / "s")) as new:
+        old.backup(new)
+        new.execute(damage)
+        new.commit()
+    with pytest.raises((DataError, ParameterError), match=r"tune: the st\w+ .* choose|cannot be"):
+        search(shop, tmp_path / "s", trials=3)
+
+
+def test_a_path_that_would_be_cut_off_is_refused(shop, tmp_path):
+    with pytest.raises(ParameterError, match=r"the path of a storage has no '\?'"):
+        search(shop, tmp_path / "a?b.db")
+    assert not list(tmp_path.iterdir())

@@ -218,6 +218,33 @@ def test_each_of_several_models_may_have_a_space(shop):
     assert set(found.others["dial2"].params) == {"n"}
 
 
+def test_one_of_several_models_may_fail_and_is_named(shop):
+    models = {"broken": Dial(kind="broken"), "whole": Dial()}
+    for order in (models, dict(reversed(models.items()))):
+        found = rp.tune(order, shop, metric=closeness, trials=6)
+        assert found.model.kind == "plain"
+        assert list(found.others) == ["whole"]
+        assert "all 3 trials failed, the first with RuntimeError" in found.failed["broken"]
+        assert "broken: tune: all 3 trials" in found.report()
+
+
+def test_where_all_of_several_models_fail_the_last_reason_is_told(shop):
+    with pytest.raises(DataError, match="all 3 trials failed"):
+        rp.tune([Dial(kind="broken")] * 2, shop, metric=closeness, trials=6)
+
+
+def test_a_failure_that_cannot_say_why_is_counted_too(shop):
+    class MuteError(Exception):
+        def __str__(self):
+            raise RuntimeError
+
+    def mute(model, split):
+        raise MuteError
+
+    with pytest.raises(DataError, match="the first with MuteError"):
+        rp.tune(Dial(), shop, metric=mute, trials=2)
+
+
 # -- reports ---------------------------------------------------------------------------------
 
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from scipy.stats import norm, t
 
 from recopersona.base.parameters import Bound, check, generator, seed, whole
-from recopersona.data.types import Array
+from recopersona.data.types import Array, Values
 from recopersona.kernels.blocks import cut, run_blocks
 
 SHARE = Bound("a number between 0 and 1, both excluded", lambda value: 0 < value < 1)
@@ -17,9 +17,7 @@ SHARE = Bound("a number between 0 and 1, both excluded", lambda value: 0 < value
 _DRAWS_PER_BLOCK = 1 << 20  # 8 MB of counts per thread, whatever the number of users
 
 
-def bootstrap_means(
-    sums: NDArray[np.float64], counts: NDArray[np.float64], n_boot: int, random_state: Any
-) -> NDArray[np.float64]:
+def bootstrap_means(sums: Values, counts: Values, n_boot: int, random_state: Any) -> Values:
     r"""Return the columns' means over users drawn with replacement, once per resample.
 
     With :math:`c_{bu}` the times that resample :math:`b` draws user :math:`u`,
@@ -59,18 +57,45 @@ def bootstrap_means(
     blocks = cut(n_boot, max(1, _DRAWS_PER_BLOCK // n_users))
     seeds = dict(zip(blocks, generator(random_state).spawn(len(blocks)), strict=True))
 
-    def draw(start: int, end: int) -> NDArray[np.float64]:
+    def draw(start: int, end: int) -> Values:
         random = seeds[start, end]
         times = np.empty((end - start, n_users))
         for row in times:
             row[:] = np.bincount(random.integers(n_users, size=n_users), minlength=n_users)
-        totals: NDArray[np.float64] = times @ columns
+        totals: Values = times @ columns
         return totals
 
     totals = np.concatenate(run_blocks(draw, blocks))
     with np.errstate(invalid="ignore"):
-        means: NDArray[np.float64] = totals[:, :n_columns] / totals[:, n_columns:]
+        means: Values = totals[:, :n_columns] / totals[:, n_columns:]
     return means
+
+
+def edges_of(means: Values, n_users: int, confidence: float) -> Array:
+    r"""Return between what the means over ``n_users``, at least 2, lie, float64 (2, n_columns).
+
+    Resamples of :math:`n` users vary less than samples do, by :math:`\sqrt{(n - 1) / n}`, and their
+    spread is itself a guess; so the share left out on each side is no :math:`\alpha / 2`, but
+
+    .. math:: \Phi\Big(-\sqrt{n / (n - 1)} \; t_{n - 1, \, 1 - \alpha / 2}\Big)
+
+    which is .019 instead of .025 for 30 users, and .0248 for 1,000.
+
+    References
+    ----------
+    Hesterberg (2015), "What teachers should know about the bootstrap", section 4.1 (the expanded
+    percentile interval).
+
+    Examples
+    --------
+    >>> means = bootstrap_means(np.arange(5.0)[:, None], np.ones(5), 1_000, random_state=0)
+    >>> edges_of(means, 5, 0.95).ravel().round(2).tolist()
+    [0.39, 3.8]
+    """
+    n = n_users
+    tail = norm.cdf(-np.sqrt(n / (n - 1)) * t.isf((1 - confidence) / 2, n - 1))
+    edges: Array = np.nanquantile(means, [tail, 1 - tail], axis=0)
+    return edges
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,9 +105,9 @@ class Intervals:
     A mean of less than two users has no interval. ``users`` is how many a mean is of.
     """
 
-    mean: NDArray[np.float64]
-    low: NDArray[np.float64]
-    high: NDArray[np.float64]
+    mean: Values
+    low: Values
+    high: Values
     users: Array
 
 
@@ -104,7 +129,7 @@ class Resampling:
             random_state = int(generator(random_state).integers(2**32))
         return cls(confidence, n_boot, random_state)
 
-    def of(self, values: NDArray[np.float64], users: Array) -> Intervals:
+    def of(self, values: Values, users: Array) -> Intervals:
         """Return the intervals of the means of columns.
 
         Parameters
@@ -118,20 +143,21 @@ class Resampling:
         absent = np.isnan(values)
         sums = _summed(np.where(absent, 0.0, values), unit, len(units))
         counts = _summed(~absent, unit, len(units))
-        alike = counts[:, 0] if not absent.any() else counts
-        means = bootstrap_means(sums, alike, self.n_boot, self.random_state)
         n_users = (counts > 0).sum(axis=0)
-        tail = (1 - self.confidence) / 2
         low, high = np.full((2, values.shape[1]), np.nan)
-        known = n_users > 1
-        if known.any():
-            low[known], high[known] = np.nanquantile(means[:, known], [tail, 1 - tail], axis=0)
+        sizes = np.unique(n_users[n_users > 1]).tolist()
+        if sizes:
+            alike = counts[:, 0] if not absent.any() else counts
+            means = bootstrap_means(sums, alike, self.n_boot, self.random_state)
+        for n in sizes:
+            those = n_users == n
+            low[those], high[those] = edges_of(means[:, those], n, self.confidence)
         with np.errstate(invalid="ignore"):
             mean = sums.sum(axis=0) / counts.sum(axis=0)
         return Intervals(mean, low, high, n_users)
 
 
-def _summed(values: Array, unit: Array, n_units: int) -> NDArray[np.float64]:
+def _summed(values: Array, unit: Array, n_units: int) -> Values:
     """Add up the rows of each user, float64 (n_users, n_columns)."""
     columns = [np.bincount(unit, column, minlength=n_units) for column in values.T]
     return np.stack(columns, axis=1).astype(np.float64)

@@ -12,14 +12,14 @@ import pandas as pd
 
 from recopersona.base.parameters import check, real, whole
 from recopersona.base.recommender import Recommender
-from recopersona.data.types import Array
+from recopersona.data.types import Array, Values
 from recopersona.errors import DataError, ParameterError, hint
 from recopersona.evaluation.bootstrap import Resampling
 from recopersona.evaluation.evaluate import METRICS
 from recopersona.evaluation.metrics import Asked
 from recopersona.evaluation.power import Spread
 from recopersona.evaluation.randomization import holm, randomization_p
-from recopersona.evaluation.results import Results, Values, asked_of, named_models, results_of
+from recopersona.evaluation.results import Results, asked_of, named_models, results_of
 from recopersona.evaluation.splits import Split
 from recopersona.evaluation.tables import segment_table, table_of, with_attributes
 

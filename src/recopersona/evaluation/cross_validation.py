@@ -12,7 +12,6 @@ import pandas as pd
 from recopersona.base.parameters import check_parameters
 from recopersona.base.recommender import Recommender, as_dataset
 from recopersona.data.dataset import Dataset
-from recopersona.data.times import from_ms
 from recopersona.errors import DataError, ParameterError
 from recopersona.evaluation.evaluate import METRICS
 from recopersona.evaluation.results import as_splits, jobs_of, run_trials
@@ -124,7 +123,7 @@ def _folds(splits: Any, data: Any) -> list[Split]:
     if isinstance(splits, Splitter):  # its parts have names, and know what is told of users
         check_parameters(splits)
         return splits._splits(dataset)
-    frame = _frame_of(dataset) if isinstance(data, Dataset) else data
+    frame = dataset.events_frame() if isinstance(data, Dataset) else data
     with warnings.catch_warnings():
         # Who does not cut by groups says so; who does cuts by users.
         warnings.filterwarnings("ignore", "The groups parameter is ignored")
@@ -137,15 +136,3 @@ def _folds(splits: Any, data: Any) -> list[Split]:
         if not len(part.train.interactions):
             raise DataError(f"the split '{part.name}' leaves nothing to learn from.")
     return parts
-
-
-def _frame_of(dataset: Dataset) -> pd.DataFrame:
-    """Return the log as the frame that a splitter cuts."""
-    log = dataset.log
-    columns: dict[str, Any] = {
-        "user_id": dataset.users.ids[log.users],
-        "item_id": dataset.items.ids[log.items],
-    }
-    if log.timestamp is not None:
-        columns["timestamp"] = from_ms(log.timestamp)
-    return pd.DataFrame(columns)

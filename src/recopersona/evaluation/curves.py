@@ -11,13 +11,13 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
-from recopersona.base.parameters import Bound, check, generator, whole
+from recopersona.base.parameters import Bound, check, generator
 from recopersona.base.progress import progress as with_bar
 from recopersona.base.recommender import Recommender
 from recopersona.data.dataset import Dataset
 from recopersona.data.types import Array, Id
 from recopersona.errors import ParameterError, hint
-from recopersona.evaluation.bootstrap import SHARE, bootstrap_means
+from recopersona.evaluation.bootstrap import Resampling
 from recopersona.evaluation.curve_points import Question, on_test, on_training
 from recopersona.evaluation.splits import Split
 
@@ -148,6 +148,7 @@ def learning_curve(
     >>> curve.table["events"].is_monotonic_increasing
     True
     """
+    resampling = Resampling.checked("learning_curve", confidence, n_boot, random_state)
     shares = _listed(sizes, "learning_curve", "sizes")
     for share in shares:
         check(share, _SIZE, "learning_curve", "sizes")
@@ -159,9 +160,8 @@ def learning_curve(
         rows[order[: max(1, round(share * len(order)))]] = True
         return clone(model), test.split.train.take(rows)
 
-    interval = _intervals("learning_curve", confidence, n_boot, random_state)
     name = "share of the events"
-    return _curve(model, name, sorted(set(shares)), point, test, interval, progress)
+    return _curve(model, name, sorted(set(shares)), point, test, resampling, progress)
 
 
 def validation_curve(
@@ -223,14 +223,14 @@ def validation_curve(
             f"validation_curve: {type(model).__name__} has no parameter "
             f"{parameter!r}{hint(parameter, list(known))}"
         )
+    resampling = Resampling.checked("validation_curve", confidence, n_boot, random_state)
     tried = _listed(values, "validation_curve", "values")
     test = Question.of("validation_curve", data, metric, k, seen, users, random_state)
 
     def point(value: Any) -> tuple[Recommender, Dataset]:
         return clone(model).set_params(**{parameter: value}), test.split.train
 
-    interval = _intervals("validation_curve", confidence, n_boot, random_state)
-    return _curve(model, parameter, tried, point, test, interval, progress)
+    return _curve(model, parameter, tried, point, test, resampling, progress)
 
 
 _SIZE = Bound("shares above 0 and at most 1", lambda value: 0 < value <= 1)
@@ -242,10 +242,11 @@ def _curve(
     values: Sequence[Any],
     point: Callable[[Any], tuple[Recommender, Dataset]],
     test: Question,
-    interval: Callable[[Array], tuple[float, float]],
+    resampling: Resampling,
     progress: bool,
 ) -> Curve:
-    rows, asked = [], 0
+    rows: list[dict[str, float]] = []
+    asked = 0
     for value in with_bar(values, "curve", len(values)) if progress else values:
         unfitted, train = point(value)
         try:
@@ -258,11 +259,11 @@ def _curve(
             problem.add_note(f"at {parameter} = {value!r}")
             raise
         asked = max(asked, len(learned))
-        row: dict[str, float] = {}
-        for label, scores in ((test.label, found), (f"train {test.label}", learned)):
-            low, high = interval(scores)
-            row |= {label: _mean(scores), f"{label} low": low, f"{label} high": high}
-        rows.append(row | {"events": len(train.log), "fit_s": seconds})
+        rows.append({
+            **_scored(test.label, found, resampling),
+            **_scored(f"train {test.label}", learned, resampling),
+            "events": len(train.log), "fit_s": seconds,
+        })  # fmt: skip
     index = pd.Index([_as_label(value) for value in values], name=parameter)
     counts = {**test.task.counts, "users_asked_about_training": asked}
     return Curve(
@@ -271,23 +272,14 @@ def _curve(
     )  # fmt: skip
 
 
-def _intervals(
-    owner: str, confidence: Any, n_boot: Any, random_state: Any
-) -> Callable[[Array], tuple[float, float]]:
-    """Return what gives the bootstrap interval of the mean of some values."""
-    check(confidence, SHARE, owner, "confidence")
-    check(n_boot, whole(at_least=1), owner, "n_boot")
-    tail = (1 - confidence) / 2
-
-    def interval(values: Array) -> tuple[float, float]:
-        defined = values[~np.isnan(values)].astype(np.float64)
-        if len(defined) < 2:
-            return np.nan, np.nan
-        means = bootstrap_means(defined[:, None], np.ones(len(defined)), n_boot, random_state)
-        low, high = np.quantile(means, [tail, 1 - tail]).tolist()
-        return low, high
-
-    return interval
+def _scored(label: str, values: Array, resampling: Resampling) -> dict[str, float]:
+    """Return the mean of some users' values, and its interval."""
+    found = resampling.of(values[:, None].astype(np.float64), np.arange(len(values)))
+    return {
+        label: found.mean.item(),
+        f"{label} low": found.low.item(),
+        f"{label} high": found.high.item(),
+    }
 
 
 def _latest_first(train: Dataset, random_state: Any) -> Array:
@@ -305,11 +297,6 @@ def _listed(values: Any, owner: str, name: str) -> list[Any]:
     if not found:
         raise ParameterError(f"{owner}: {name} must have at least one value, got none.")
     return found
-
-
-def _mean(values: Array) -> float:
-    defined = values[~np.isnan(values)]
-    return float(defined.mean()) if len(defined) else float("nan")
 
 
 def _as_label(value: Any) -> Id | Hashable:

@@ -11,12 +11,11 @@ from scipy import sparse
 
 from recopersona.data.columns import as_pandas, factorized, numbers, require_columns
 from recopersona.data.ids import as_ids
-from recopersona.data.types import Array, Indices, Mask
+from recopersona.data.types import Array, Indices, Mask, Values
 from recopersona.errors import DataError, shown
 from recopersona.evaluation.metrics.judged import Judged
 from recopersona.evaluation.metrics.measuring import measure
 from recopersona.evaluation.metrics.names import asked_metrics
-from recopersona.evaluation.metrics.values import Values
 from recopersona.kernels.blocks import cut, run_blocks
 from recopersona.kernels.lists import fill_lists, group_rows
 

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import norm
 
-Values = NDArray[np.float64]
+from recopersona.data.types import Values
 
 
 @dataclass(frozen=True, eq=False)

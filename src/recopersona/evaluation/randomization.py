@@ -8,14 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recopersona.base.parameters import generator
+from recopersona.data.types import Values
 from recopersona.kernels.blocks import cut, run_blocks
 from recopersona.kernels.randomization import USERS_PER_BYTE, add_signed
 
 _DRAWS_PER_BLOCK = 1_024
 _BYTES_AT_ONCE = 1 << 12  # with the draws of a block 4 MB of signs per thread, for 32,768 users
 _ROUNDING = 1e-12  # of the sum of all differences: sums that differ by less are the same
-
-Values = NDArray[np.float64]
 
 
 def randomization_p(differences: Values, n_draws: int, random_state: Any) -> Values:

@@ -12,13 +12,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from recopersona.base.parameters import Bound, check, one_of, whole
 from recopersona.base.progress import progress as with_bar
 from recopersona.base.recommender import Recommender
 from recopersona.data.ids import IdMap
-from recopersona.data.types import Array, Id
+from recopersona.data.types import Array, Id, Values
 from recopersona.errors import DataError, ParameterError
 from recopersona.evaluation.metrics import Asked, Known, asked_metrics
 from recopersona.evaluation.relevance import relevant_items
@@ -26,8 +25,6 @@ from recopersona.evaluation.segments import segments_of
 from recopersona.evaluation.splits import Split
 from recopersona.evaluation.trial import Failure, Job, Trial, try_model
 from recopersona.kernels.blocks import one_blas_thread, thread_count
-
-Values = NDArray[np.float64]
 
 MANY = Bound(
     "an integer of at least 1, or -1 for one per core",

@@ -7,14 +7,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from recopersona.data.types import Array
+from recopersona.data.types import Array, Values
 from recopersona.evaluation.bootstrap import Resampling
 from recopersona.evaluation.results import Results
 from recopersona.evaluation.segments import in_order
-
-Values = NDArray[np.float64]
 
 
 def table_of(results: Results, resampling: Resampling) -> pd.DataFrame:

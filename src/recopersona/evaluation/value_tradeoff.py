@@ -13,10 +13,10 @@ from recopersona.base.asking import answers, questions
 from recopersona.base.parameters import Bound, check, real, whole
 from recopersona.base.progress import progress as with_bar
 from recopersona.base.recommender import Recommender
+from recopersona.data.types import Values
 from recopersona.errors import DataError, ParameterError
 from recopersona.evaluation.bootstrap import Resampling
 from recopersona.evaluation.metrics import Judged, Known, measure
-from recopersona.evaluation.metrics.values import Values
 from recopersona.evaluation.relevance import relevant_items
 from recopersona.evaluation.splits import Split
 from recopersona.rankers.expected_revenue import ExpectedRevenue

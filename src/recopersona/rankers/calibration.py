@@ -5,21 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import expit
 from sklearn.isotonic import IsotonicRegression
 
 from recopersona.base.parameters import one_of, param
 from recopersona.base.part import Part
 from recopersona.base.recommender import require_array
+from recopersona.data.types import Values
 from recopersona.errors import DataError
 
 _STEPS = 50
 _RIDGE = 1e-3
 _OF_PLATT = 0.01  # so much of the smooth curve keeps the stairs of the isotonic one in order
 _STEEPEST = 50.0
-
-Numbers = NDArray[np.float64]
 
 
 class Calibration(Part):
@@ -54,7 +52,7 @@ class Calibration(Part):
 
     kind: str = param(one_of("platt", "isotonic"), default="platt")
 
-    def fit(self, logits: Numbers, labels: Numbers, weights: Any) -> Calibration:
+    def fit(self, logits: Values, labels: Values, weights: Any) -> Calibration:
         """Find the curve; labels lie between 0 and 1."""
         self.slope_, self.shift_ = _platt(logits, labels, np.asarray(weights, np.float64))
         self.knots_, self.levels_ = np.empty(0), np.empty(0)
@@ -65,9 +63,9 @@ class Calibration(Part):
             self.levels_ = np.asarray(stairs.y_thresholds_, np.float64)
         return self
 
-    def of(self, logits: Numbers) -> Numbers:
+    def of(self, logits: Values) -> Values:
         """Return probabilities, float64 (n,)."""
-        smooth: Numbers = expit(self.slope_ * logits + self.shift_)
+        smooth: Values = expit(self.slope_ * logits + self.shift_)
         if not len(self.knots_):
             return smooth
         stairs = np.interp(logits, self.knots_, self.levels_)
@@ -77,12 +75,20 @@ class Calibration(Part):
         held: Any = vars(self)
         require_array(held.get("knots_"), np.float64, (None,), "knots_")
         require_array(held.get("levels_"), np.float64, (len(self.knots_),), "levels_")
+        rises = all(
+            np.isfinite(one).all() and (np.diff(one) >= 0).all()
+            for one in (self.knots_, self.levels_)
+        )
+        if not rises or not ((self.levels_ >= 0) & (self.levels_ <= 1)).all():
+            raise DataError("a calibration must rise from 0 at least to 1 at most.")
         numbers = np.array([held.get("slope_"), held.get("shift_")], dtype=object)
         if not all(isinstance(one, float) and np.isfinite(one) for one in numbers):
             raise DataError("a calibration holds a slope and a shift, both finite.")
+        if not self.slope_ > 0:
+            raise DataError("the slope of a calibration must be above 0.")
 
 
-def _platt(logits: Numbers, labels: Numbers, weights: Numbers) -> tuple[float, float]:
+def _platt(logits: Values, labels: Values, weights: Values) -> tuple[float, float]:
     """Return slope and shift by Newton's method, drawn a little towards 1 and 0."""
     if not len(logits):
         return 1.0, 0.0

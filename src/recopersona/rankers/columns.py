@@ -157,6 +157,7 @@ class Columns(Part):
         good = (
             all(_are_words(held.get(name)) for name in lists)
             and isinstance(held.get("counts_"), dict)
+            and isinstance(held["counts_"].get("events_without_time"), int)
             and isinstance(held.get("item_features_"), FeatureTable)
             and isinstance(held.get("user_features_"), FeatureTable)
             and isinstance(held.get("features_"), Features | None)

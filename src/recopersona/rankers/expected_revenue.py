@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from sklearn.base import clone
 
 from recopersona.base.online import OnlineRecommender
@@ -18,7 +17,7 @@ from recopersona.data.feature_table import NumberColumn
 from recopersona.data.interactions import Interactions
 from recopersona.data.query import Query
 from recopersona.data.ranking import Ranking
-from recopersona.data.types import Floats, Id
+from recopersona.data.types import Floats, Id, Values
 from recopersona.errors import ColumnError, DataError, hint
 from recopersona.rankers.lessons import Lessons
 from recopersona.rankers.neural import NeuralRanker
@@ -27,8 +26,6 @@ from recopersona.rankers.ranker import Ranker
 STEP = optional(Bound("a ranker", lambda value: isinstance(value, Ranker)))
 _SMALLEST = 1e-9
 _PARTS = ("click", "buy", "margin")
-
-Numbers = NDArray[np.float64]
 
 
 class ExpectedRevenue(Ranker):
@@ -164,10 +161,10 @@ class ExpectedRevenue(Ranker):
         judged = replace(ranking, evidence=evidence.astype(np.float32), judge=self)
         return judged.rescored(self._worth(evidence))
 
-    def probabilities(self, query: Query, ranking: Ranking) -> Numbers:
+    def probabilities(self, query: Query, ranking: Ranking) -> Values:
         """Return the probability of each candidate to be bought, float64 (n,)."""
         self._require_taught()
-        found: Numbers = self._evidence(query, ranking)[:, :2].prod(axis=1)
+        found: Values = self._evidence(query, ranking)[:, :2].prod(axis=1)
         return found
 
     def explain(self, query: Query, ranking: Ranking, item_id: Id) -> pd.DataFrame:
@@ -205,7 +202,7 @@ class ExpectedRevenue(Ranker):
         slope = (worth - base) / total if abs(total) > _SMALLEST else worth
         return [*zip(_PARTS, (moves * slope).tolist(), strict=True), ("base", base)]
 
-    def _evidence(self, query: Query, ranking: Ranking) -> Numbers:
+    def _evidence(self, query: Query, ranking: Ranking) -> Values:
         """Return both probabilities and the margin of each candidate, float64 (n, 3)."""
         found = np.empty((len(ranking), 3))
         found[:, 0] = self.click_.probabilities(query, ranking)
@@ -219,13 +216,13 @@ class ExpectedRevenue(Ranker):
         found[:, 2] = np.where((items < 0) | np.isnan(margins), self.margin_, margins)
         return found
 
-    def _factors(self, evidence: Numbers) -> Numbers:
+    def _factors(self, evidence: Values) -> Values:
         factors = evidence.copy()
         factors[:, 2] = np.maximum(evidence[:, 2], 0) ** self.exponent
         return factors
 
-    def _worth(self, evidence: Numbers) -> Numbers:
-        worth: Numbers = self._factors(evidence).prod(axis=1)
+    def _worth(self, evidence: Values) -> Values:
+        worth: Values = self._factors(evidence).prod(axis=1)
         return worth
 
     # -- what comes later --------------------------------------------------------------------

@@ -17,7 +17,7 @@ from recopersona.rankers.network import Network
 from recopersona.rankers.objectives import CrossEntropy
 from recopersona.rankers.ranker import Ranker
 from recopersona.rankers.scaling import Scaling
-from recopersona.rankers.training import Lists, Training
+from recopersona.rankers.training import Lists, Training, are_passes
 
 
 class NeuralRanker(Ranker):
@@ -126,7 +126,8 @@ class NeuralRanker(Ranker):
             return
         held: Any = vars(self)
         scaling, network = held.get("scaling_"), held.get("network_")
-        if not isinstance(scaling, Scaling) or not isinstance(network, Network):
+        whole_parts = isinstance(scaling, Scaling) and isinstance(network, Network)
+        if not whole_parts or not are_passes(held.get("passes_")):
             raise DataError("NeuralRanker: what was learned is not what it should be.")
         n_columns, n_inputs = len(scaling.centers_), len(scaling.columns)
         if n_columns != len(self.columns_.names_) or n_inputs != len(network.linear_):

@@ -30,7 +30,7 @@ from recopersona.rankers.lessons import Rows
 from recopersona.rankers.network import Network
 from recopersona.rankers.objectives import SeenClicks, look_of, sigmoid
 from recopersona.rankers.scaling import Scaling
-from recopersona.rankers.training import Lists, Training
+from recopersona.rankers.training import Lists, Training, are_passes
 
 _LEAST_SHOWN = 200  # impressions; rarer places are counted with the ones before them
 _ROUNDS, _SETTLED = 500, 1e-7  # of the last step, for the places alone
@@ -250,8 +250,11 @@ class ExaminationModel(Part):
     def _check_learned(self) -> None:
         held: Any = vars(self)
         require_array(held.get("propensities_"), np.float64, (None,), "propensities_")
-        if not len(self.propensities_) or not (self.propensities_ > 0).all():
-            raise DataError("propensities_ must be numbers above 0, at least one.")
+        finite = np.isfinite(self.propensities_) & (self.propensities_ > 0)
+        if not len(finite) or not finite.all():
+            raise DataError("propensities_ must be finite numbers above 0, at least one.")
+        if not are_passes(held.get("passes_")) or not isinstance(held.get("counts_"), dict):
+            raise DataError("ExaminationModel: what was learned is not what it should be.")
         check(held.get("first_"), real(above=0), "ExaminationModel", "first_")
         parts = held.get("scaling_"), held.get("network_")
         if parts != (None, None) and not (

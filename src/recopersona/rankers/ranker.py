@@ -24,6 +24,7 @@ from recopersona.base.parameters import (
     whole,
 )
 from recopersona.base.part import Part
+from recopersona.base.searching import is_number
 from recopersona.data.dataset import Dataset
 from recopersona.data.event import event_bits, seen_bits
 from recopersona.data.interactions import Interactions
@@ -354,8 +355,14 @@ class Ranker(Part):
             raise DataError(f"{type(self).__name__}: what was learned is not what it should be.")
         if self.untaught_:
             return
-        whole_parts = isinstance(held.get("columns_"), Columns) and isinstance(
-            held.get("calibration_"), Calibration
+        importances = held.get("importances_")
+        whole_parts = (
+            isinstance(held.get("columns_"), Columns)
+            and isinstance(held.get("calibration_"), Calibration)
+            and isinstance(held.get("examination_"), ExaminationModel | None)
+            and isinstance(importances, dict)
+            and list(importances) == self.columns_.names_
+            and all(map(is_number, importances.values()))
         )
         if not whole_parts:
             raise DataError(f"{type(self).__name__}: what was learned is not what it should be.")

@@ -101,6 +101,8 @@ class Scaling(Part):
                  "gap_means_": n_gapped, "gap_deviations_": n_gapped}  # fmt: skip
         for name, size in sizes.items():
             require_array(held.get(name), np.float32, (size,), f"scaling_.{name}")
+        if not all(np.isfinite(held[name]).all() for name in ("centers_", *sizes)):
+            raise DataError("the scales of columns must be finite numbers.")
         if not (self.spreads_ > 0).all() or not (self.gap_deviations_ > 0).all():
             raise DataError("spreads of columns must be above 0.")
         if ((self.gapped_ < 0) | (self.gapped_ >= f)).any():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -150,3 +150,13 @@ def _lists_per_step(bounds: Array, n_taught: int) -> int:
     """Return how many lists make a step: about so many rows, but steps enough."""
     per_list = max(1.0, bounds[-1] / max(1, len(bounds) - 1))
     return int(np.clip(_ROWS_PER_STEP / per_list, 1, max(1, n_taught // _FEWEST_STEPS)))
+
+
+def are_passes(value: Any) -> bool:
+    """Tell whether what came from a file is a history."""
+    return isinstance(value, list) and all(
+        isinstance(row, dict)
+        and all(one is None or isinstance(one, (int, float)) for one in row.values())
+        and all(isinstance(name, str) for name in row)
+        for row in value
+    )

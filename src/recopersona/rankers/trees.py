@@ -8,6 +8,7 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
+from recopersona.base.parameters import check, real, whole
 from recopersona.base.part import Part
 from recopersona.base.recommender import require_array
 from recopersona.data.types import Array, Floats
@@ -168,10 +169,12 @@ class Forest(Part):
 
     def _check_learned(self) -> None:
         """Check what came from a file: else forks beyond their tree would misread memory."""
+        check(self.n_columns_, whole(at_least=0), "Forest", "n_columns_")
+        check(self.start_, real(), "Forest", "start_")
         require_array(self.bounds_, np.int64, (None,), "bounds_")
         sizes = np.diff(self.bounds_)
         n_forks, n_leaves = len(self.columns_), len(self.columns_) + len(sizes)
-        whole = (
+        sound = (
             len(self.bounds_)
             and self.bounds_[0] == 0
             and self.bounds_[-1] == n_forks
@@ -185,10 +188,13 @@ class Forest(Part):
         ):  # fmt: skip
             require_array(getattr(self, name), dtype, shape, name)
         first, middle, end = self.spans_.T
-        leaves = np.repeat(sizes + 1, sizes) if whole else 0
-        whole = whole and ((first >= 0) & (first < middle) & (middle < end) & (end <= leaves)).all()
-        if not whole or not ((self.columns_ >= 0) & (self.columns_ < self.n_columns_)).all():
+        leaves = np.repeat(sizes + 1, sizes) if sound else 0
+        sound = sound and ((first >= 0) & (first < middle) & (middle < end) & (end <= leaves)).all()
+        if not sound or not ((self.columns_ >= 0) & (self.columns_ < self.n_columns_)).all():
             raise DataError("the arrays of a forest must describe trees over its columns.")
+        finite = np.isfinite(self.values_) & np.isfinite(self.covers_) & (self.covers_ >= 0)
+        if not finite.all():
+            raise DataError("leaves of a forest must say finite numbers, and weigh 0 or more.")
 
 
 def forest_of(trees: list[Fork | Leaf], chosen: Array, n_columns: int, start: float) -> Forest:

@@ -27,6 +27,10 @@ _PASSES = ("iterations", "epochs")
 _HOPELESS = 10  # trials that fail, and none before that did not
 
 
+class AllTrialsFailedError(DataError):
+    """Nothing about a model could be measured."""
+
+
 @dataclass(frozen=True, eq=False)
 class Budget:
     """How long a search may go on, over all the times it is taken up.
@@ -186,7 +190,7 @@ def n_passes(model: Recommender) -> int:
 def refuse_all_failed(trials: Sequence[FrozenTrial]) -> None:
     """Raise for a search in which nothing could be measured."""
     failures = [told(trial)["failure"] for trial in trials if "failure" in told(trial)]
-    raise DataError(
+    raise AllTrialsFailedError(
         f"tune: all {len(trials)} trials failed, the first with {failures[0]}"
         if failures
         else "tune: no trial came to its end; give more trials or seconds."
@@ -201,7 +205,10 @@ def best_of(study: optuna.Study, trials: Sequence[FrozenTrial]) -> FrozenTrial:
 
 def failure_of(problem: Exception) -> str:
     """Return what went wrong, in one line."""
-    lines = str(problem).strip().splitlines()
+    try:
+        lines = str(problem).strip().splitlines()
+    except Exception:  # noqa: BLE001 - who fails in a model may fail to say why
+        lines = []
     return f"{type(problem).__name__}: {lines[0]}" if lines else type(problem).__name__
 
 

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+from optuna.distributions import BaseDistribution
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
+from recopersona.base.searching import is_number
 from recopersona.errors import DataError, ParameterError, shown
 
 TOLD = "told"
@@ -56,19 +58,57 @@ def open_study(storage: Any, name: str, asked: Mapping[str, Any], maximize: bool
         study = optuna.create_study(
             storage=_storage(storage), study_name=name, direction=direction, load_if_exists=True
         )
-        begun = study.user_attrs.get(_ASKED)
-        if begun is None and not study.get_trials(deepcopy=False):
+        begun, mine = study.user_attrs.get(_ASKED), study.directions == [direction]
+        if begun is None and mine and not study.get_trials(deepcopy=False):
             study.set_user_attr(_ASKED, dict(asked))
             begun = asked
     except ParameterError:
         raise
     except Exception as problem:
-        raise DataError(
-            f"tune: the storage {shown(storage)} cannot be used ({_first_line(problem)}); "
-            "give a path such as 'study.db'."
-        ) from problem
+        raise _unusable(storage, problem) from problem
+    if not isinstance(begun, Mapping):
+        raise _not_ours(name, storage)
     _require_same(begun, json.loads(json.dumps(asked)), name, storage)
+    if not mine:
+        raise _not_ours(name, storage)
     return study
+
+
+def require_own(
+    study: optuna.Study, space: Mapping[str, BaseDistribution], storage: Any = None
+) -> None:
+    """Refuse a study whose trials were damaged, or written by somebody else.
+
+    Raises
+    ------
+    DataError
+    """
+    try:
+        good = all(_is_own(trial, space) for trial in study.get_trials(deepcopy=False))
+    except Exception as problem:
+        raise _unusable(storage, problem) from problem
+    if not good:
+        raise DataError(
+            f"tune: the study {study.study_name!r} in {shown(storage)} holds trials that tune did "
+            "not write; choose another name or storage."
+        )
+
+
+def _is_own(trial: FrozenTrial, space: Mapping[str, BaseDistribution]) -> bool:
+    """Tell whether a trial says what `tune` notes, and is of the space."""
+    known = trial.user_attrs.get(TOLD, {})
+    if not isinstance(known, Mapping):
+        return False
+    lists = [known.get(name, []) for name in ("folds", "passes", "fit_s")]
+    whole = trial.state == TrialState.COMPLETE
+    return (
+        all(isinstance(one, list) and all(map(is_number, one)) for one in lists)
+        and is_number(known.get("seconds", 0.0))
+        and isinstance(known.get("failure", ""), str)
+        and all(trial.distributions[name] == space.get(name) for name in trial.params)
+        and (not whole or (set(trial.params) == set(space) and is_number(trial.value)))
+        and (not whole or all(map(len, lists)))
+    )
 
 
 def finished(study: optuna.Study) -> list[FrozenTrial]:
@@ -110,6 +150,8 @@ def _storage(storage: Any) -> Any:
     if not isinstance(storage, (str, PathLike)) or "://" in fspath(storage):
         return storage
     path = Path(storage).absolute()
+    if "?" in str(path):  # SQLAlchemy would cut it off
+        raise ParameterError(f"tune: the path of a storage has no '?', got {shown(storage)}.")
     path.parent.mkdir(parents=True, exist_ok=True)
     return optuna.storages.RDBStorage(
         f"sqlite:///{path}", engine_kwargs={"connect_args": {"factory": _Quick, "timeout": 20}}
@@ -117,13 +159,8 @@ def _storage(storage: Any) -> Any:
 
 
 def _require_same(
-    begun: Mapping[str, Any] | None, asked: Mapping[str, Any], name: str, storage: Any
+    begun: Mapping[str, Any], asked: Mapping[str, Any], name: str, storage: Any
 ) -> None:
-    if begun is None:
-        raise ParameterError(
-            f"tune: the study {name!r} in {shown(storage)} was not begun by tune; "
-            "choose another name or storage."
-        )
     other = [
         f"{what} {shown(begun.get(what))} there, {shown(asked.get(what))} here"
         for what in dict.fromkeys([*asked, *begun])
@@ -134,6 +171,24 @@ def _require_same(
             f"tune: the study {name!r} in {shown(storage)} is another search "
             f"({'; '.join(other)}); choose another name or storage."
         )
+
+
+def _not_ours(name: str, storage: Any) -> ParameterError:
+    return ParameterError(
+        f"tune: the study {name!r} in {shown(storage)} was not begun by tune; "
+        "choose another name or storage."
+    )
+
+
+def _unusable(storage: Any, problem: Exception) -> DataError:
+    """Return what to raise, with the reason that lies deepest: Optuna's own is a guess."""
+    reason: BaseException = problem
+    while reason.__cause__ is not None:
+        reason = reason.__cause__
+    return DataError(
+        f"tune: the storage {shown(storage)} cannot be used ({_first_line(reason)}); "
+        "give a path such as 'study.db'."
+    )
 
 
 def _first_line(problem: BaseException) -> str:

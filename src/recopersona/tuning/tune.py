@@ -19,9 +19,17 @@ from recopersona.errors import ParameterError
 from recopersona.tuning.folds import Fold, Measure, fingerprint, validation_splits
 from recopersona.tuning.pruning import BehindHalf
 from recopersona.tuning.sampling import SEARCHES
-from recopersona.tuning.search import Budget, Search, best_of, counted, passes_of, refuse_all_failed
+from recopersona.tuning.search import (
+    AllTrialsFailedError,
+    Budget,
+    Search,
+    best_of,
+    counted,
+    passes_of,
+    refuse_all_failed,
+)
 from recopersona.tuning.space import read_space, written
-from recopersona.tuning.study import finished, open_study, quiet, told
+from recopersona.tuning.study import finished, open_study, quiet, require_own, told
 from recopersona.tuning.tuned import Tuned
 
 _TRIALS = 50  # where no budget is given
@@ -114,7 +122,8 @@ def tune(
     ParameterError
         If an argument is out of its bounds, or the storage holds another search of this name.
     DataError
-        If nothing can be held out, or all trials fail; single failures are counted and named.
+        If nothing can be held out, the storage cannot be used, or all trials fail, of several
+        models those of all; single failures are counted and named.
 
     References
     ----------
@@ -143,17 +152,25 @@ def tune(
         prune, patience, storage, refit, _seed(random_state), progress,
     )  # fmt: skip
     found: dict[str, Tuned] = {}
+    failed: dict[str, str] = {}
     with quiet():
         for place, (label, one) in enumerate(models.items()):
             n_left = len(models) - place
             budget = _share(trials, seconds, place, len(models), n_left, perf_counter() - started)
             called = label if name is None else name if len(models) == 1 else f"{name} {label}"
-            found[label] = _searched(one, _own_space(space, models, label), budget, called, plan)
+            try:
+                found[label] = _searched(
+                    one, _own_space(space, models, label), budget, called, plan
+                )
+            except AllTrialsFailedError as problem:
+                if place == len(models) - 1 and not found:
+                    raise
+                failed[label] = str(problem)
     sign = 1 if measure.maximize else -1
     best = max(found.values(), key=lambda tuned: sign * tuned.score)
     if refit:
         best.model.fit(whole_data)
-    return replace(best, others=found) if len(found) > 1 else best
+    return replace(best, others=found, failed=failed) if len(models) > 1 else best
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,6 +213,7 @@ def _searched(model: Recommender, said: Any, budget: Budget, name: str, plan: _P
     study = open_study(
         plan.storage, name, plan.asked(model, space.written()), plan.measure.maximize
     )
+    require_own(study, space.distributions, plan.storage)
     study.pruner = BehindHalf()
     run = Search(
         model, space, proposals, plan.folds, study, budget, plan.measure.label,

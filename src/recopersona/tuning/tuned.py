@@ -42,6 +42,8 @@ class Tuned:
     others : dict from name to Tuned
         Where several models were searched, what was found of each; of the others than the best,
         the models are unfitted.
+    failed : dict from name to str
+        Of those several models, which had no trial that did not fail, and why.
 
     Examples
     --------
@@ -64,6 +66,7 @@ class Tuned:
     counts: Mapping[str, int]
     space: Space = field(repr=False)
     others: Mapping[str, Tuned] = field(default_factory=dict)
+    failed: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def trials(self) -> pd.DataFrame:
@@ -123,6 +126,7 @@ class Tuned:
         """
         lines = [self._headline(), *self._found(), *self._noticed()]
         lines += [f"{name}: {other._headline()}" for name, other in self.others.items()]
+        lines += [f"{name}: {why}" for name, why in self.failed.items()]
         return "\n".join(lines)
 
     def __repr__(self) -> str:

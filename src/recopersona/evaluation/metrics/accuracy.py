@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from recopersona.data.types import Array, Mask
-from recopersona.evaluation.metrics.values import Values
+from recopersona.data.types import Array, Mask, Values
 
 
 def recall(hits: Mask, n_relevant: Array) -> Values:

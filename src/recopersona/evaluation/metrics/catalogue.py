@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from recopersona.data.types import Array, Indices, Mask
-from recopersona.evaluation.metrics.values import Values
+from recopersona.data.types import Array, Indices, Mask, Values
 
 
 def coverage(lists: Indices, n_items: int) -> float:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
-from recopersona.data.types import Array, Indices
+from recopersona.data.types import Array, Indices, Values
 from recopersona.evaluation.metrics.catalogue import gini_of
-from recopersona.evaluation.metrics.values import Values
 
 
 def exposure_shares(lists: Indices, groups: sparse.csr_array) -> Values:

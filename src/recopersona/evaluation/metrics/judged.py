@@ -11,10 +11,9 @@ from scipy import sparse
 
 from recopersona.data.dataset import Dataset
 from recopersona.data.feature_table import CategoryColumn, Column, NumberColumn, SetColumn
-from recopersona.data.types import Array, Id, Indices, Mask
+from recopersona.data.types import Array, Id, Indices, Mask, Values
 from recopersona.errors import ColumnError, DataError, ParameterError, hint
 from recopersona.evaluation.metrics.catalogue import long_tail
-from recopersona.evaluation.metrics.values import Values
 from recopersona.evaluation.relevance import Relevant
 from recopersona.evaluation.splits import Split
 from recopersona.kernels.metrics import mark_hits

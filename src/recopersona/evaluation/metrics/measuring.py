@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from recopersona.data.types import Array
+from recopersona.data.types import Array, Values
 from recopersona.evaluation.metrics.judged import Judged
 from recopersona.evaluation.metrics.names import (
     COLUMNS,
@@ -19,7 +19,6 @@ from recopersona.evaluation.metrics.names import (
     asked_metrics,
 )
 from recopersona.evaluation.metrics.value import gains_of
-from recopersona.evaluation.metrics.values import Values
 from recopersona.kernels.blocks import cut, run_blocks
 from recopersona.kernels.metrics import judge_lists
 

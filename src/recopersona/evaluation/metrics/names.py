@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from scipy import sparse
 
 from recopersona.base.parameters import check, whole
-from recopersona.data.types import Indices
+from recopersona.data.types import Indices, Values
 from recopersona.errors import ParameterError, hint
 from recopersona.evaluation.metrics.catalogue import (
     average_popularity,
@@ -26,7 +26,6 @@ from recopersona.evaluation.metrics.exposure import (
 from recopersona.evaluation.metrics.judged import Judged
 from recopersona.evaluation.metrics.surprise import expected_places, novelty, serendipity
 from recopersona.evaluation.metrics.taste import calibration
-from recopersona.evaluation.metrics.values import Values
 from recopersona.evaluation.metrics.variety import diversity
 from recopersona.kernels import metrics as kernels
 

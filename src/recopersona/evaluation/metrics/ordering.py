@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from recopersona.data.types import Array, Mask
+from recopersona.data.types import Array, Mask, Values
 from recopersona.errors import DataError
-from recopersona.evaluation.metrics.values import Values
 from recopersona.kernels.blocks import cut, run_blocks
 from recopersona.kernels.metrics import areas_under_curves, discounted_gain
 

@@ -15,10 +15,9 @@ from typing import Any
 import numpy as np
 
 from recopersona.base.parameters import check, generator, seed, whole
-from recopersona.data.types import Array
+from recopersona.data.types import Array, Values
 from recopersona.errors import DataError
 from recopersona.evaluation.metrics.ordering import as_rows
-from recopersona.evaluation.metrics.values import Values
 
 
 def sampled_ranks(

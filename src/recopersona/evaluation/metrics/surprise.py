@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
-from recopersona.data.types import Array, Indices, Mask
-from recopersona.evaluation.metrics.values import Values
+from recopersona.data.types import Array, Indices, Mask, Values
 
 
 def novelty(lists: Indices, holders: Array, n_users: int) -> Values:

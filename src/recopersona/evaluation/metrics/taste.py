@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
-from recopersona.data.types import Indices
-from recopersona.evaluation.metrics.values import Values
+from recopersona.data.types import Indices, Values
 from recopersona.evaluation.metrics.variety import membership
 
 _SHARE_OF_TASTE = 0.01  # Steck's alpha: without it a kind that a list lacks would cost infinity

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from recopersona.data.types import Array
+from recopersona.data.types import Array, Values
 from recopersona.errors import DataError
 from recopersona.evaluation.metrics.judged import Judged
-from recopersona.evaluation.metrics.values import Values
 
 _LARGEST_EXPONENT = 500.0
 

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from recopersona.data.types import Indices
-from recopersona.evaluation.metrics.values import Values
+from recopersona.data.types import Indices, Values
 
 
 def diversity(lists: Indices, vectors: Any) -> Values:
