@@ -14,6 +14,7 @@ from typing import Protocol
 import numpy as np
 
 from recopersona.base.parameters import generator
+from recopersona.base.progress import progress
 from recopersona.data.dataset import Dataset
 from recopersona.data.distinct import among, distinct
 from recopersona.data.event import ALL_EVENTS, PURCHASE, event_bits, seen_bits
@@ -149,7 +150,8 @@ def _replayed(
     models, ahead = fitted(early), order[late[order]]
     done, seen = 0, seen_bits(ranker.seen)
     longest = max(1, (int(times.max()) - int(first)) // _STEPS)
-    for group in _together(moments, diary, int(first), longest):
+    groups = list(_together(moments, diary, int(first), longest))
+    for group in progress(groups, f"lessons for {type(ranker).__name__}"):
         now = int(group[0, 1])
         due = ahead[done : int(np.searchsorted(times[ahead], now, side="left"))]
         done += len(due)
