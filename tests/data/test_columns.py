@@ -4,6 +4,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
+import recopersona as rp
 from recopersona.data.columns import as_pandas, like, numbers, require_columns
 from recopersona.errors import ColumnError, DataError
 
@@ -60,6 +61,12 @@ def test_what_is_no_dataframe_is_refused(thing):
         DataError, match=r"events must be a dataframe \(pandas, polars, Arrow\), got"
     ):
         as_pandas(thing)
+
+
+def test_a_split_in_place_of_a_frame_is_told_its_part():
+    split = rp.split_last(rp.synthetic_shop(50, 20, random_state=7))
+    with pytest.raises(DataError, match=r"got Split; write split\.train\.$"):
+        rp.ALS().fit(split)
 
 
 def test_required_columns_must_hold_something():

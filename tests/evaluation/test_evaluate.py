@@ -230,6 +230,7 @@ def test_progress_is_silent_where_nobody_watches(capsys):
         ({"models": [Popularity]}, "write Popularity()"),
         ({"split": SMALL.train}, "needs a Split or a list of them, got Dataset; make one with"),
         ({"split": []}, "needs a Split or a list of them, got list"),
+        ({"split": [SMALL, SMALL.test]}, "a list of them, got list with Dataset; make one with"),
         ({"metrics": "ndgc"}, "did you mean 'ndcg'?"),
         ({"k": 0}, "evaluate: k must be an integer of at least 1, got 0."),
         ({"confidence": 95}, "confidence must be a number between 0 and 1, both excluded, got 95."),

@@ -45,6 +45,18 @@ def test_models_know_all_that_was_hers_and_nothing_that_was_to_come():
         assert past.seen(user).tolist() == np.unique(before).tolist()
 
 
+def test_whoever_watches_sees_how_far_it_is(monkeypatch):
+    told = []
+    monkeypatch.setattr(
+        "recopersona.pipeline.lessons.progress",
+        lambda steps, label: told.append((label, len(steps))) or steps,
+    )
+    _, _, counts = lessons(shop(), Line())
+    ((label, n_steps),) = told
+    assert label == "lessons for Line"
+    assert 0 < n_steps <= counts["moments"]
+
+
 def test_labels_are_what_she_takes_from_then_on():
     data, ranker = shop(), Line(seen="keep", negatives=5)
     found, why, counts = lessons(data, ranker)

@@ -95,10 +95,17 @@ def test_history_says_which_number_of_trees_was_best(taught):
     assert len(taught.forest_.bounds_) - 1 == taught.n_trees_ <= 60
 
 
-def test_more_patience_than_trees_grows_them_all():
+@pytest.mark.parametrize("patience", [20, None])
+def test_without_patience_or_with_much_of_it_all_trees_are_grown(patience):
     lessons, shop = planted(60)
-    ranker = BoostedRanker(**{**SMALL, "trees": 12, "patience": 20}).fit(lessons, shop)
+    ranker = BoostedRanker(**{**SMALL, "trees": 12, "patience": patience}).fit(lessons, shop)
     assert len(ranker.history_) == 12
+
+
+def test_without_patience_all_trees_stay_though_fewer_had_a_lower_loss():
+    lessons, shop = planted(60)
+    ranker = BoostedRanker(**{**SMALL, "learning_rate": 1.0, "patience": None}).fit(lessons, shop)
+    assert pd.DataFrame(ranker.history_)["loss"].argmin() + 1 < 60 == ranker.n_trees_
 
 
 @pytest.mark.parametrize("n_requests", [1, 2, 3, 5, 23, 1_000])

@@ -59,15 +59,14 @@ def test_some_requests_are_rows_of_their_own():
     assert later.matrix[:, 0].tolist() == [4, 6, 8]
 
 
-def test_every_request_teaches_alike_whatever_was_taken_in_it():
+def test_a_request_of_much_taken_does_not_drown_the_others():
     rows = Rows(
-        np.zeros((7, 1), np.float32), ("one",), np.array([1, 1, 0, 1, 0, 0, 0], np.float32),
-        np.full(7, 2, np.float32), np.array([0, 3, 3, 5, 7]), None,
+        np.zeros((8, 1), np.float32), ("one",), np.array([1, 1, 1, 1, 1, 0, 0, 0], np.float32),
+        np.full(8, 2, np.float32), np.array([0, 4, 4, 6, 8]), None,
     )  # fmt: skip
     weights = rows.evened().weights
-    np.testing.assert_allclose(weights / weights[-1], [0.5] * 3 + [1] * 4)
+    np.testing.assert_allclose(weights / weights[-1], [0.5] * 4 + [1] * 4)
     assert weights.mean() == pytest.approx(1)
-    trusted = rows._replace(trust=np.arange(1, 8, dtype=np.float32)).evened().weights
-    np.testing.assert_allclose(
-        trusted / weights / trusted[0] * weights[0], np.arange(1, 8), rtol=1e-5
-    )
+    trust = np.arange(1, 9, dtype=np.float32)
+    trusted = rows._replace(trust=trust).evened().weights / weights
+    np.testing.assert_allclose(trusted / trusted[0], trust, rtol=1e-5)

@@ -16,7 +16,7 @@ from recopersona.data.query import Query
 from recopersona.data.ranking import Ranking
 from recopersona.data.times import duration_ms, from_ms
 from recopersona.data.types import Array, Id
-from recopersona.evaluation.evaluate import evaluate
+from recopersona.evaluation.comparison import compare
 from recopersona.evaluation.splits import split_by_time
 from recopersona.events.cleaning import clean
 from recopersona.events.sessions import sessionize
@@ -90,8 +90,8 @@ def measure(shop: RawShop, events: pd.DataFrame, story: Story) -> None:
         "Pipeline": best_pipeline(shop),
     }
     with story.timed("fit and evaluate"):
-        table = evaluate(models, split, k=10)
-    story.show_quality(table, HELD_OUT)
+        found = compare(models, split, k=10)
+    story.show_quality(found, HELD_OUT)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from recopersona.data.dataset import Dataset
 from recopersona.data.event import PURCHASE
 from recopersona.data.times import from_ms
 from recopersona.data.types import Array
+from recopersona.evaluation.comparison import Comparison
 from recopersona.events.cleaning_report import CleaningReport
 from recopersona.report.charts import interval_chart, line_chart, long_tail_chart
 from recopersona.report.html import Report
@@ -50,14 +51,15 @@ class Story:
         self._report.section("Cleaning", f"{rows}; every change has a reason.")
         self._report.table(table)
 
-    def show_quality(self, table: pd.DataFrame, held_out: str) -> None:
-        """Show how well each model foresaw the held-out weeks."""
-        counts = table.attrs["counts"]
+    def show_quality(self, found: Comparison, held_out: str) -> None:
+        """Show how well each model foresaw the held-out weeks, and which differences are luck."""
+        table, counts = found.table, found.counts
         self.tell(
             f"The last {held_out} held out, {counts['users_evaluated']:,} customers to foresee,",
             "95 % intervals:",
         )
         print(_quality_in_words(table).to_string())
+        print("", *found.sentences, sep="\n")
         self._report.section(
             "Quality",
             f"The last {held_out} were held out. Higher is better; the line is a 95 % interval.",
@@ -80,6 +82,7 @@ class Story:
             highlight=["ndcg@10", "recall@10", "mrr@10", "coverage@10"],
             formats={"ndcg@10 gain": "+.4f", "coverage@10": ".1%", "fit_s": ".2f"},
         )
+        self._report.table(pd.DataFrame({"Is it luck?": found.sentences}))
 
     def show_ranking(self, title: str, past: str, table: pd.DataFrame) -> None:
         """Show one visitor's recommendations."""

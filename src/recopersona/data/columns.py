@@ -59,6 +59,8 @@ def _way_to_a_frame(value: Any, what: str) -> str:
         return "; make one with pd.DataFrame(...)"
     if isinstance(value, pd.Series):
         return "; pass the whole frame in place of one column"
+    if hasattr(value, "train"):
+        return "; write split.train"
     return ""
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from recopersona.data.dataset import Dataset
+from recopersona.data.distinct import among, distinct
 from recopersona.data.event import VIEW, seen_bits
 from recopersona.data.ids import IdMap
 from recopersona.data.interactions import Interactions
@@ -55,18 +56,18 @@ def relevant_items(split: Split, seen: str | Iterable[str]) -> Relevant:
     bits = seen_bits(seen)
     trained = train.log.take(_rows_of_kinds(train.log, bits))
     known = _keys(trained.users, trained.items, n_items)
-    fresh = (items < 0) | ~np.isin(_keys(users_in_train[users], items, n_items), known)
+    fresh = (items < 0) | ~among(_keys(users_in_train[users], items, n_items), known)
     if split.given is not None and bits >> VIEW & 1:  # as the base does with a query's history
-        fresh &= (items < 0) | ~np.isin(_keys(users, items, n_items), _told(split, split.given))
+        fresh &= (items < 0) | ~among(_keys(users, items, n_items), _told(split, split.given))
     users, items, weights = users[fresh], items[fresh], weights[fresh]
     order = np.lexsort((items, users))
     asked, sizes = np.unique(users, return_counts=True)
     new_users = ~np.isin(users_in_train[asked], train.log.users)
-    found_items = np.unique(held_out & 0xFFFFFFFF)
+    found_items = distinct(held_out & 0xFFFFFFFF)
     counts = {
         "users_evaluated": len(asked),
         "users_unknown_to_training": int(new_users.sum()),
-        "users_with_nothing_left_to_find": len(np.unique(test.log.users)) - len(asked),
+        "users_with_nothing_left_to_find": len(distinct(test.log.users)) - len(asked),
         "items_unknown_to_training": int(
             (~np.isin(items_in_train[found_items], train.log.items)).sum()
         ),

@@ -208,8 +208,10 @@ def as_splits(split: Any, owner: str) -> list[Split]:
     """Return one or several splits as a list."""
     splits = [split] if isinstance(split, Split) else list(split) if _is_many(split) else []
     if not splits or not all(isinstance(one, Split) for one in splits):
+        wrong = next((one for one in splits if not isinstance(one, Split)), None)
+        got = type(split).__name__ + ("" if wrong is None else f" with {type(wrong).__name__}")
         raise ParameterError(
-            f"{owner} needs a Split or a list of them, got {type(split).__name__}; "
+            f"{owner} needs a Split or a list of them, got {got}; "
             "make one with split_by_time(dataset)."
         )
     return splits

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from recopersona.data.distinct import distinct
 from recopersona.data.ids import IdMap
 from recopersona.data.ranking import Ranking
 from recopersona.data.types import Floats
@@ -54,7 +55,7 @@ def fuse(
     >>> fuse([one, two], ("one", "two"), [1, 1], ids).item_ids
     ['honey', 'tea', 'salt']
     """
-    items = np.unique(np.concatenate([ranking.items for ranking in lists])).astype(np.int32)
+    items = distinct(np.concatenate([ranking.items for ranking in lists])).astype(np.int32)
     ranks = np.full((len(items), len(lists)), np.nan, dtype=np.float32)
     said = ranks.copy()
     for column, ranking in enumerate(lists):

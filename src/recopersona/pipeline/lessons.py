@@ -14,7 +14,9 @@ from typing import Protocol
 import numpy as np
 
 from recopersona.base.parameters import generator
+from recopersona.base.progress import progress
 from recopersona.data.dataset import Dataset
+from recopersona.data.distinct import among, distinct
 from recopersona.data.event import ALL_EVENTS, PURCHASE, event_bits, seen_bits
 from recopersona.data.feature_table import TimeColumn
 from recopersona.data.interactions import Interactions
@@ -148,7 +150,8 @@ def _replayed(
     models, ahead = fitted(early), order[late[order]]
     done, seen = 0, seen_bits(ranker.seen)
     longest = max(1, (int(times.max()) - int(first)) // _STEPS)
-    for group in _together(moments, diary, int(first), longest):
+    groups = list(_together(moments, diary, int(first), longest))
+    for group in progress(groups, f"lessons for {type(ranker).__name__}"):
         now = int(group[0, 1])
         due = ahead[done : int(np.searchsorted(times[ahead], now, side="left"))]
         done += len(due)
@@ -201,7 +204,7 @@ class _Diary:
         _, here = self.before(user, time)
         rows = slice(here, int(self.starts[user + 1]))
         items = self.items[rows]
-        return np.unique(items[self.wanted[rows]]), np.unique(items[self.bought[rows]])
+        return distinct(items[self.wanted[rows]]), distinct(items[self.bought[rows]])
 
     def visit(self, user: int, time: int) -> Indices:
         """Return the latest items of the visit that a moment belongs to, oldest first."""
@@ -218,7 +221,8 @@ class _Diary:
 def _moments(diary: _Diary, most: int, random: np.random.Generator) -> Array:
     """Choose moments of targets, one of every user before a second of any: (n, 2) user, time."""
     rows = np.flatnonzero(diary.wanted)
-    moments = np.unique(np.stack([diary.users[rows], diary.times[rows]], axis=1), axis=0)
+    moments = np.stack([diary.users[rows], diary.times[rows]], axis=1)  # ascending, with repeats
+    moments = moments[np.diff(moments, axis=0, prepend=-1).any(axis=1)]
     shuffled = moments[random.permutation(len(moments))]
     by_user = np.argsort(shuffled[:, 0], kind="stable")
     places = np.empty(len(shuffled), np.int64)
@@ -278,7 +282,7 @@ def _held_out(
     """Hold some pairs of some users out; return why it cannot be done, if it cannot."""
     log, random = dataset.log, generator(ranker.random_state)
     keys = log.users.astype(np.int64) * len(dataset.items) + log.items
-    pairs = np.unique(keys[wanted])
+    pairs = distinct(keys[wanted])
     users = pairs // max(1, len(dataset.items))
     owners, sizes = np.unique(users, return_counts=True)
     owners = owners[sizes >= 2]
@@ -288,19 +292,20 @@ def _held_out(
     making.counts["moments"] = len(chosen)
     mine = pairs[np.isin(users, chosen)]
     out = _some_of_each(mine // len(dataset.items), ranker.share, random)
-    kept = ~np.isin(keys, mine[out])
+    kept = ~among(keys, mine[out])
     early = dataset.take(kept)
     if not len(early.interactions):
         return "what is left after holding out teaches nothing"
     models, seen = fitted(early), seen_bits(ranker.seen)
     held_users, held_items = np.divmod(mine[out], len(dataset.items))
     bounds = np.searchsorted(held_users, np.append(chosen, chosen[-1] + 1))
-    sold = np.unique(keys[_bought(dataset)])
+    sold_users, sold_items = np.divmod(distinct(keys[_bought(dataset)]), len(dataset.items))
+    starts, ends = (np.searchsorted(sold_users, chosen, side) for side in ("left", "right"))
     asked = [
         (
             Query(dataset.users.ids[user]),
             held_items[bounds[row] : bounds[row + 1]],
-            sold[sold // len(dataset.items) == user] % len(dataset.items),
+            sold_items[starts[row] : ends[row]],
         )
         for row, user in enumerate(chosen.tolist())
     ]

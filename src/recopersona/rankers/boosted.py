@@ -25,7 +25,7 @@ _PARTS = 5  # of the lessons, each held out once
 _ENOUGH = 40_000  # rows held out say how many trees are best
 _UNJUDGED = 20  # trees, where nothing can be held out
 _WANTED_PER_LEAF = 50
-_FEWEST_LEAVES, _USUAL_LEAVES = 4, 31
+_FEWEST_LEAVES, _USUAL_LEAVES = 4, 15
 
 
 class BoostedRanker(Ranker):
@@ -34,11 +34,11 @@ class BoostedRanker(Ranker):
     .. math:: z(x) = z_0 + \sum_{t=1}^{T} f_t(x), \qquad p(x) = \frac{1}{1 + e^{-(a z(x) + b)}}
 
     ``"pointwise"`` grows them for the log loss of what was taken, ``"lambdarank"`` for the NDCG of
-    each request (LambdaMART). How many trees there are, and the curve from sums to probabilities,
-    is found on requests that were held out: the lessons are cut into five runs in order of time,
-    and trees are grown without each of them, the one in the middle first, until 40,000 rows have
-    been judged: with few lessons all are, with many only the middle. The trees that stay are grown
-    on all lessons.
+    each request (LambdaMART). The curve from sums to probabilities, and with ``patience`` how many
+    trees there are, is found on requests that were held out: the lessons are cut into five runs in
+    order of time, and trees are grown without each of them, the one in the middle first, until
+    40,000 rows have been judged: with few lessons all are, with many only the middle. The trees
+    that stay are grown on all lessons.
 
     Parameters
     ----------
@@ -46,9 +46,9 @@ class BoostedRanker(Ranker):
         The latter needs an extra, ``pip install "recopersona[lightgbm]"``; it pushes apart what was
         and what was not taken in the same request, each request by the weight of what was taken.
     trees : int, at least 1
-        At most.
+        All are grown, unless ``patience`` ends it.
     leaves : int, 2 to 32, optional
-        Of a tree; by default one for every 50 candidates that were taken, from 4 to 31.
+        Of a tree; by default one for every 50 candidates that were taken, from 4 to 15.
     learning_rate : float, above 0, at most 1
         How much of each tree counts.
     min_rows : int, at least 1
@@ -57,8 +57,10 @@ class BoostedRanker(Ranker):
         Regularization weight on the squares of what leaves say.
     column_share : float, above 0, at most 1
         The share of the columns, drawn anew, that each fork chooses from.
-    patience : int, at least 1
-        Trees without a better value on what was held out, before no more are grown.
+    patience : int, at least 1, optional
+        Trees without a better value on what was held out, before no more are grown; the best
+        number of them stays. By default none is: later visitors take more or less than earlier
+        ones, which spoils the log loss long before more trees spoil the order.
     max_rows : int, at least 1
         Of more lessons whole requests are drawn.
     features, monotone, calibration, target, seen, share, requests, negatives, random_state
@@ -70,11 +72,11 @@ class BoostedRanker(Ranker):
     forest_ : Forest
         The trees, as arrays.
     n_trees_ : int
-        How many were best.
+        How many stayed.
     history_ : list of dict
         For each ``iteration``, that is tree, what the held-out requests said, on average over
         those held out: their ``loss``, or for "lambdarank" their ``ndcg`` at 10. Empty where
-        nothing could be held out; 20 trees are then grown.
+        nothing could be held out; at most 20 trees are then grown.
     n_left_out_ : int
         Requests that ``max_rows`` left out.
 
@@ -108,19 +110,19 @@ class BoostedRanker(Ranker):
     """
 
     objective: str = param(one_of("pointwise", "lambdarank"), default="pointwise")
-    trees: int = param(whole(at_least=1), default=300)
+    trees: int = param(whole(at_least=1), default=150, search=whole_range(50, 400, log=True))
     leaves: int | None = param(
         optional(whole(at_least=2, at_most=MOST_LEAVES)),
         default=None,
         search=choice(None, 4, 8, 16, 31),
     )
     learning_rate: float = param(
-        real(above=0, at_most=1), default=0.1, search=real_range(0.02, 0.3, log=True)
+        real(above=0, at_most=1), default=0.05, search=real_range(0.02, 0.3, log=True)
     )
     min_rows: int = param(whole(at_least=1), default=20, search=whole_range(5, 200, log=True))
     reg: float = param(real(at_least=0), default=1.0, search=real_range(0.1, 100, log=True))
     column_share: float = param(real(above=0, at_most=1), default=0.5, search=real_range(0.2, 1))
-    patience: int = param(whole(at_least=1), default=20)
+    patience: int | None = param(optional(whole(at_least=1)), default=None)
     max_rows: int = param(whole(at_least=1), default=2_000_000)
 
     # -- learning ----------------------------------------------------------------------------
@@ -131,7 +133,9 @@ class BoostedRanker(Ranker):
         taught = self._chosen(rows.evened())
         held = self._held_out(self._recipe(rows, taught), taught, self._chosen(rows))
         curve = _mean_curve([one.grown.curve for one in held])
-        self.n_trees_ = int(curve.argmax()) + 1 if len(curve) else min(_UNJUDGED, self.trees)
+        self.n_trees_ = self.trees if len(curve) else min(_UNJUDGED, self.trees)
+        if len(curve) and self.patience is not None:
+            self.n_trees_ = int(curve.argmax()) + 1
         name, sign = ("loss", -1) if self.objective == "pointwise" else ("ndcg", 1)
         self.history_ = [
             {"iteration": iteration, name: sign * value}
@@ -184,7 +188,8 @@ class BoostedRanker(Ranker):
             wanted = int((taught.labels > 0).sum())
             leaves = min(max(wanted // _WANTED_PER_LEAF, _FEWEST_LEAVES), _USUAL_LEAVES)
         return Recipe(
-            self.learning_rate, leaves, self.min_rows, self.reg, self.column_share, self.patience,
+            self.learning_rate, leaves, self.min_rows, self.reg, self.column_share,
+            self.trees if self.patience is None else self.patience,
             self._directions(rows.names), self.seed_,
         )  # fmt: skip
 

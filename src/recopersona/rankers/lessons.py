@@ -38,14 +38,14 @@ class Rows(NamedTuple):
     trust: Floats | None = None
 
     def evened(self) -> Rows:
-        """Return the same rows, of a weight like 1 / the number taken in their request.
+        """Return the same rows, of a weight like 1 / the root of the number taken in their request.
 
         Drawn candidates stand for themselves. A request in which much was taken tells little more
         of whom to put first than one in which little was, but has many more rows to tell it by.
         What undoes the places stays: it says what a click is worth, not what was drawn.
         """
         request = np.repeat(np.arange(len(self.bounds) - 1), np.diff(self.bounds))
-        weights = 1 / np.maximum(1, np.bincount(request, self.labels))[request]
+        weights = 1 / np.sqrt(np.maximum(1, np.bincount(request, self.labels)))[request]
         if self.trust is not None:
             weights = weights * self.trust
         return self._replace(weights=(weights / weights.mean()).astype(np.float32))

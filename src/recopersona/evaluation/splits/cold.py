@@ -8,6 +8,7 @@ import numpy as np
 
 from recopersona.base.parameters import check, generator, seed
 from recopersona.data.dataset import Dataset
+from recopersona.data.distinct import distinct, in_both
 from recopersona.data.types import Array
 from recopersona.evaluation.splits.by_time import prove_by_time
 from recopersona.evaluation.splits.held_out_users import BY, chosen_by, prove_unknown_users
@@ -107,7 +108,7 @@ def cold_users(
 
 def prove_cold_items(split: Split, since: int | None = None) -> None:
     """Raise AssertionError if training has an event of a held-out item, or one from the cut on."""
-    known = np.intersect1d(split.test.log.items, split.train.log.items)
+    known = in_both(split.test.log.items, split.train.log.items)
     if len(known):
         item = split.test.items.ids[known[:1]].tolist()[0]
         raise AssertionError(f"{split.name}: training has an event of the held-out item {item!r}")
@@ -131,7 +132,7 @@ def _without(
     check(by, BY, owner, "by")
     check(random_state, seed(), owner, "random_state")
     fix = f"{owner}: choose a smaller share"
-    present = np.unique(who)
+    present = distinct(who)
     n = max(1, round(share * len(present)))
     name = f"{share:.0%} of the {what}"
     if chosen_by(dataset, by, owner) == "chance":

@@ -8,6 +8,7 @@ import numpy as np
 
 from recopersona.base.parameters import check, generator, seed, whole
 from recopersona.data.dataset import Dataset
+from recopersona.data.distinct import distinct
 from recopersona.data.types import Array
 from recopersona.errors import DataError
 from recopersona.evaluation.splits.held_out_users import (
@@ -117,7 +118,7 @@ def k_fold_users(
     found = ask_of(dataset, test, by, draw)
     able = who_can_be_asked(dataset, found)
     fold = _group_of_each_event(dataset, able, k, draw, "k_fold_users", " with two events")
-    left_out = {"users_with_too_few_events": len(np.unique(dataset.log.users)) - len(able)}
+    left_out = {"users_with_too_few_events": len(distinct(dataset.log.users)) - len(able)}
     fix = "k_fold_users: a fold has nothing to learn from or to find, choose another k"
     splits = []
     for f in range(k):
@@ -131,7 +132,7 @@ def k_fold_users(
 def user_groups(dataset: Dataset, k: int, random_state: Any) -> list[Split]:
     """Hold out each of ``k`` equal groups of users in turn, of whom nothing is told."""
     check_dataset(dataset, "UserKFold")
-    users = np.unique(dataset.log.users)
+    users = distinct(dataset.log.users)
     draw = generator(random_state)
     fold = _group_of_each_event(dataset, users, k, draw, "UserKFold", "")
     fix = "UserKFold: a fold has nothing to learn from or to find, choose a smaller n_splits"

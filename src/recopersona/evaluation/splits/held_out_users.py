@@ -8,6 +8,7 @@ import numpy as np
 
 from recopersona.base.parameters import check, generator, one_of, optional, seed
 from recopersona.data.dataset import Dataset
+from recopersona.data.distinct import among, distinct, in_both
 from recopersona.data.types import Array, Mask
 from recopersona.errors import DataError
 from recopersona.evaluation.splits.per_user import (
@@ -74,7 +75,7 @@ def split_users(
     draw, by = generator(random_state), chosen_by(dataset, by, "split_users")
     found = ask_of(dataset, test, by, draw)
     able = who_can_be_asked(dataset, found)
-    n_users = len(np.unique(dataset.log.users))
+    n_users = len(distinct(dataset.log.users))
     if not len(able) or n_users < 2:
         raise DataError(
             "split_users needs two users, and one of them with two items: one to tell, one to find."
@@ -99,18 +100,17 @@ def prove_held_out_users(split: Split, by: str) -> None:
     prove_unknown_users(split)
     if split.given is None:
         return
-    strangers = np.setdiff1d(split.given.log.users, split.test.log.users)
-    if len(strangers):
+    if not np.isin(split.given.log.users, split.test.log.users).all():
         raise AssertionError(f"{split.name}: a user is told about who has nothing to find")
     if by == "time":
         prove_earlier(split, split.given)
-    elif np.isin(pairs_of(split.given), pairs_of(split.test)).any():
+    elif among(pairs_of(split.given), pairs_of(split.test)).any():
         raise AssertionError(f"{split.name}: an item is told about and to be found")
 
 
 def prove_unknown_users(split: Split) -> None:
     """Raise AssertionError if training has a row of a user of the test part."""
-    known = np.intersect1d(split.test.log.users, split.train.log.users)
+    known = in_both(split.test.log.users, split.train.log.users)
     if len(known):
         user = split.test.users.ids[known[:1]].tolist()[0]
         raise AssertionError(f"{split.name}: training has a row of the held-out user {user!r}")
@@ -135,4 +135,4 @@ def ask_of(dataset: Dataset, test: float, by: str, draw: np.random.Generator) ->
 def who_can_be_asked(dataset: Dataset, found: Mask) -> Array:
     """Return the users of whom something can be told and something is to be found."""
     users = dataset.log.users
-    return np.intersect1d(users[found], users[~found])
+    return in_both(users[found], users[~found])

@@ -8,6 +8,7 @@ import numpy as np
 
 from recopersona.base.parameters import check, generator, one_of, seed, whole
 from recopersona.data.dataset import Dataset
+from recopersona.data.distinct import among, distinct
 from recopersona.data.event import RETURN
 from recopersona.data.types import Array, Mask
 from recopersona.errors import DataError
@@ -183,7 +184,7 @@ def prove_earlier(split: Split, known: Dataset) -> None:
 
 def prove_by_pair(split: Split) -> None:
     """Raise AssertionError if a (user, item) pair is in both parts."""
-    if np.isin(pairs_of(split.train), pairs_of(split.test)).any():
+    if among(pairs_of(split.train), pairs_of(split.test)).any():
         raise AssertionError(f"{split.name}: a (user, item) pair is in training and held out")
 
 
@@ -191,10 +192,10 @@ def prove_one_left_out(split: Split) -> None:
     """Raise AssertionError unless each held-out user has one new item, and no later training."""
     prove_by_user(split)
     test = split.test.log.take(counted(split.test))
-    pairs = np.unique(test.users.astype(np.int64) << 32 | test.items)
-    new = pairs[~np.isin(pairs, pairs_of(split.train))]
+    pairs = distinct(test.users.astype(np.int64) << 32 | test.items)
+    new = pairs[~among(pairs, pairs_of(split.train))]
     wrong = np.bincount(new >> 32, minlength=len(split.test.users)) != 1
-    wrong[np.setdiff1d(np.arange(len(wrong)), split.test.log.users)] = False
+    wrong &= np.isin(np.arange(len(wrong)), split.test.log.users)
     if wrong.any():
         user = split.test.users.ids[wrong].tolist()[0]
         raise AssertionError(f"{split.name}: {user!r} has not one new item held out")
@@ -202,7 +203,8 @@ def prove_one_left_out(split: Split) -> None:
 
 def prove_known_users(split: Split) -> None:
     """Raise AssertionError if a held-out user has nothing in training."""
-    alone = np.setdiff1d(split.test.log.users, split.train.log.users)
+    asked = distinct(split.test.log.users)
+    alone = asked[~np.isin(asked, split.train.log.users)]
     if len(alone):
         user = split.test.users.ids[alone[:1]].tolist()[0]
         raise AssertionError(f"{split.name}: nothing of {user!r} is in training")
@@ -226,7 +228,7 @@ def random_rows(dataset: Dataset, n: Array, draw: np.random.Generator) -> Mask:
     users = pairs >> 32
     order = np.lexsort((draw.random(len(pairs)), users))
     place = np.arange(len(pairs)) - np.searchsorted(users, users)  # sorted already
-    return np.isin(pairs_of(dataset), pairs[order][place < n[users]])
+    return among(pairs_of(dataset), pairs[order][place < n[users]])
 
 
 def n_held_out(dataset: Dataset, share: float) -> Array:
@@ -244,7 +246,7 @@ def weighty_pairs(dataset: Dataset) -> Array:
     """Return the distinct (user, item) pairs of positive weight, ascending by user."""
     rows = dataset.interactions
     pairs = rows.users.astype(np.int64) << 32 | rows.items
-    return np.unique(pairs[rows.weight > 0])
+    return distinct(pairs[rows.weight > 0])
 
 
 def time_order(dataset: Dataset) -> Array:
@@ -286,10 +288,10 @@ def _random_share(dataset: Dataset, share: float, draw: np.random.Generator) -> 
     if len(pairs) < 2:
         raise DataError("split_at_random needs at least two (user, item) pairs, got one.")
     n = min(max(1, round(share * len(pairs))), len(pairs) - 1)
-    return np.isin(pairs_of(dataset), draw.permutation(pairs)[:n])
+    return among(pairs_of(dataset), draw.permutation(pairs)[:n])
 
 
 def _left_alone(dataset: Dataset, held_out: Mask) -> dict[str, int]:
     users = dataset.log.users
-    alone = np.setdiff1d(users, users[held_out])
-    return {"users_with_too_few_events": len(alone)}
+    alone = len(distinct(users)) - len(distinct(users[held_out]))
+    return {"users_with_too_few_events": alone}

@@ -12,6 +12,7 @@ import numpy as np
 from recopersona.base.asking import Told
 from recopersona.base.parameters import Bound
 from recopersona.data.dataset import Dataset
+from recopersona.data.distinct import distinct
 from recopersona.data.times import from_ms
 from recopersona.data.types import Array, Mask
 from recopersona.errors import DataError
@@ -77,10 +78,10 @@ class Split:
             _numbers_in(one, other)
             for one, other in ((test.users, train.users), (test.items, train.items))
         )
-        learned_users, asked = np.unique(train.log.users), np.unique(users[test.log.users])
-        learned_items, wanted = np.unique(train.log.items), np.unique(items[test.log.items])
+        learned_users, asked = distinct(train.log.users), distinct(users[test.log.users])
+        learned_items, wanted = distinct(train.log.items), distinct(items[test.log.items])
         counts = {
-            "users_in_test": len(np.unique(test.log.users)),
+            "users_in_test": len(distinct(test.log.users)),
             "users_only_in_training": int((~np.isin(learned_users, asked)).sum()),
             "users_only_in_test": _n_outside(test.log.users, users, learned_users),
             "items_only_in_training": int((~np.isin(learned_items, wanted)).sum()),
@@ -196,4 +197,4 @@ def _numbers_in(source: Any, target: Any) -> Array:
 
 def _n_outside(held_out: Array, numbers: Array, learned: Array) -> int:
     """Count the distinct ones of the test part that no training row has."""
-    return int((~np.isin(numbers[np.unique(held_out)], learned)).sum())
+    return int((~np.isin(numbers[distinct(held_out)], learned)).sum())
