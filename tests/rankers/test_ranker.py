@@ -128,7 +128,7 @@ def test_probabilities_are_of_all_moments_though_less_is_taken_from_the_latest_o
     )  # fmt: skip
     ranker = Line()
     calibration = ranker._calibrated(rows)
-    ranker._learn(rows)
+    ranker._learn(rows.evened())
     said = calibration.of(ranker._logits(rows.matrix))
     assert said.mean() == pytest.approx(labels.mean(), rel=0.1)
 
