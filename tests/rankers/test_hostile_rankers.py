@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import recopersona as rp
-from recopersona.errors import ArtifactError
+from recopersona.errors import ArtifactError, DataError
 
 MAX = np.iinfo(np.int32).max
 
@@ -157,3 +157,9 @@ def test_values_that_cannot_be_are_refused(ranker, part, name, value, saved, tmp
     file.write()
     with pytest.raises(ArtifactError, match="damaged"):
         rp.load(tmp_path / "it")
+
+
+@pytest.mark.parametrize("ranker", [rp.BoostedRanker(), rp.NeuralRanker(), rp.ExpectedRevenue()])
+def test_what_is_no_lesson_is_refused(ranker):
+    with pytest.raises(DataError, match="fit needs Lessons and a Dataset, got NoneType and int"):
+        ranker.fit(None, 5)

@@ -9,6 +9,7 @@ from recopersona.errors import ColumnError, DataError
 from recopersona.rankers.lessons import Lessons
 from recopersona.rankers.neural import NeuralRanker
 from recopersona.rankers.objectives import sigmoid
+from recopersona.rankers.position_bias import ExaminationModel
 
 SHOP = Dataset.from_frames(
     pd.DataFrame({"user_id": ["anna", "ben"], "item_id": ["tea", "salt"],
@@ -83,9 +84,23 @@ def test_what_cannot_be_used_is_refused_in_a_sentence():
         Lessons.from_impressions(SHOWN.drop(columns=["request", "user_id"]), SHOP)
     with pytest.raises(DataError, match=r"clicked must be 0 or 1, got 3"):
         Lessons.from_impressions(SHOWN.assign(clicked=3), SHOP)
-    with pytest.raises(DataError, match=r"whole numbers from 1, got 0.5"):
+    with pytest.raises(DataError, match=r"whole numbers from 1 to 100,000, got 0.5"):
         Lessons.from_impressions(SHOWN.assign(position=0.5), SHOP)
     with pytest.raises(DataError, match="7 impressions have no timestamp"):
         Lessons.from_impressions(SHOWN.assign(timestamp=pd.NaT), SHOP)
     with pytest.raises(DataError, match="none of the 7 impressions is of an item that"):
         Lessons.from_impressions(SHOWN.assign(item_id="soap"), SHOP)
+
+
+@pytest.mark.parametrize("place", [2**40, 2**31, np.inf, 100_001])
+def test_a_place_beyond_all_pages_is_refused_before_it_fills_memory(place):
+    shown = pd.DataFrame({"position": [1, place], "clicked": [0, 1]})
+    with pytest.raises(DataError, match=r"position must be whole numbers from 1 to 100,000, got"):
+        ExaminationModel().fit(shown)
+
+
+def test_scores_that_are_no_numbers_are_refused():
+    shop = Dataset.from_frames(pd.DataFrame({"user_id": ["u"], "item_id": ["tea"]}))
+    shown = pd.DataFrame({"request": [1], "item_id": "tea", "position": 1, "clicked": 1, "x": "a"})
+    with pytest.raises(DataError, match="columns of scores must hold numbers"):
+        Lessons.from_impressions(shown, shop, scores=["x"])

@@ -131,7 +131,7 @@ def test_what_cannot_be_used_is_refused_in_a_sentence():
     with pytest.raises(ParameterError, match="above 0 and at most 1, one per place"):
         learned(rows, propensities=[1, 0])
     shown = pd.DataFrame({"position": [1, 0], "clicked": [0, 1]})
-    with pytest.raises(DataError, match="position must be whole numbers from 1, got 0"):
+    with pytest.raises(DataError, match="position must be whole numbers from 1 to 100,000, got 0"):
         ExaminationModel().fit(shown)
     with pytest.raises(ColumnError, match="no column 'clicked' among the impressions"):
         ExaminationModel().fit(shown[["position"]])

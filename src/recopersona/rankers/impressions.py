@@ -17,6 +17,8 @@ from recopersona.data.times import MISSING_TIME, to_ms
 from recopersona.data.types import Array, Floats
 from recopersona.errors import ColumnError, DataError, hint
 
+LAST_PLACE = 100_000  # tables by place are made up to the last one
+
 SHOWN = "shown"
 """The source of what was shown."""
 
@@ -88,7 +90,7 @@ def read_impressions(frame: Any, dataset: Dataset, scores: Sequence[str], reques
         "repeated": int(twice.sum()),
         "pages_without_click": int((np.maximum.reduceat(clicked, bounds[:-1]) == 0).sum()),
     }
-    said = table[list(scores)].to_numpy(np.float32)[rows]
+    said = _numbers(table, scores)[rows]
     return Pages(
         _queries(table, rows[bounds[:-1]], first_time[page], "timestamp" in table),
         _rankings(items[rows], bounds, dataset, tuple(map(str, scores)), said),
@@ -100,6 +102,16 @@ def read_impressions(frame: Any, dataset: Dataset, scores: Sequence[str], reques
     )
 
 
+def _numbers(table: pd.DataFrame, names: Sequence[str]) -> Floats:
+    try:
+        with np.errstate(over="ignore"):  # what is infinite counts as not known
+            return table[list(names)].to_numpy(np.float32)
+    except (TypeError, ValueError) as problem:
+        raise DataError(
+            f"columns of scores must hold numbers, got {problem}; see scores={list(names)}."
+        ) from problem
+
+
 def require_column(table: pd.DataFrame, name: str) -> None:
     """Refuse impressions that lack a column."""
     if name not in table:
@@ -109,10 +121,10 @@ def require_column(table: pd.DataFrame, name: str) -> None:
 def positions_of(column: pd.Series) -> Array:
     """Read places, from 1, as int64."""
     read = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
-    wrong = ~((read >= 1) & (read == np.floor(read)))
+    wrong = ~((read >= 1) & (read <= LAST_PLACE) & (read == np.floor(read)))
     if wrong.any():
         first = column.iloc[int(np.flatnonzero(wrong)[0])]
-        raise DataError(f"position must be whole numbers from 1, got {first}.")
+        raise DataError(f"position must be whole numbers from 1 to {LAST_PLACE:,}, got {first}.")
     return read.astype(np.int64)
 
 

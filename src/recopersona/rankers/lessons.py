@@ -14,7 +14,7 @@ from recopersona.data.query import Query
 from recopersona.data.ranking import Ranking
 from recopersona.data.types import Array, Floats
 from recopersona.errors import DataError
-from recopersona.rankers.impressions import read_impressions
+from recopersona.rankers.impressions import LAST_PLACE, read_impressions
 
 
 class Rows(NamedTuple):
@@ -137,6 +137,13 @@ class Lessons:
                     f"lessons.{name} must have one value for each of the {self.n_rows} rows, "
                     f"got shape {values.shape}."
                 )
+        if (
+            self.positions is not None
+            and not ((self.positions >= 1) & (self.positions <= LAST_PLACE)).all()
+        ):
+            raise DataError(f"lessons.positions must lie between 1 and {LAST_PLACE:,}.")
+        if self.bought is not None and not ((self.bought >= 0) & (self.bought <= 1)).all():
+            raise DataError("lessons.bought must lie between 0 and 1.")
         if not ((self.labels >= 0) & (self.labels <= 1)).all():
             raise DataError("lessons.labels must lie between 0 and 1.")
         if not ((self.weights > 0) & (self.weights < np.inf)).all():

@@ -168,6 +168,11 @@ class Ranker(Part):
             If nothing, or everything, was taken.
         """
         check_parameters(self)
+        if not isinstance(lessons, Lessons) or not isinstance(dataset, Dataset):
+            raise DataError(
+                f"{type(self).__name__}.fit needs Lessons and a Dataset, got "
+                f"{type(lessons).__name__} and {type(dataset).__name__}."
+            )
         self._unfit()
         try:
             self._fit(lessons, dataset)
