@@ -57,7 +57,8 @@ class ALS(InnerProduct):
     reg_exponent : float, 0 to 1
         0 regularizes all rows alike, 1 in proportion to their weight in the loss.
     iterations : int, at least 1
-        Passes over users and items.
+        Passes over users and items. The last is solved more exactly, so that what ``history_``
+        says of an earlier one is not quite what a fit of so many passes reaches.
     random_state : int, RandomState or None
         Where the item factors start.
 
