@@ -179,3 +179,16 @@ def test_the_counts_say_who_is_where():
         "training_events_after_the_first_held_out": 2,
         "users_with_too_few_events": 1,
     }
+
+
+def test_an_item_sent_back_before_the_log_knows_of_it_is_new_all_the_same():
+    events = pd.DataFrame(
+        {
+            "user_id": 1,
+            "item_id": ["salt", "tea", "tea"],
+            "event": ["view", "return", "view"],
+            "timestamp": pd.date_range("2026-01-01", periods=3),
+        }
+    )
+    split = leave_one_out(Dataset.from_frames(events))
+    assert split.test.items.ids[split.test.log.items].tolist() == ["tea"]
