@@ -168,7 +168,8 @@ class Ranker(Part):
             If nothing, or everything, was taken.
         """
         check_parameters(self)
-        if not isinstance(lessons, Lessons) or not isinstance(dataset, Dataset):
+        given: Any = lessons, dataset
+        if not isinstance(given[0], Lessons) or not isinstance(given[1], Dataset):
             raise DataError(
                 f"{type(self).__name__}.fit needs Lessons and a Dataset, got "
                 f"{type(lessons).__name__} and {type(dataset).__name__}."

@@ -260,5 +260,5 @@ def rounded_down(thresholds: Array) -> Floats:
     """
     with np.errstate(over="ignore"):
         rounded = thresholds.astype(np.float32)
-    above = rounded.astype(np.float64) > thresholds
-    return np.where(above, np.nextafter(rounded, np.float32(-np.inf)), rounded)
+        above = rounded.astype(np.float64) > thresholds
+        return np.where(above, np.nextafter(rounded, np.float32(-np.inf)), rounded)
