@@ -253,6 +253,12 @@ def test_what_a_stage_shortens_is_filled_up():
     assert all("popularity" in source for source in ranking.sources[3:])
 
 
+def test_a_class_in_place_of_a_ranker_is_refused_in_words():
+    home = rp.Pipeline(candidates=[rp.Popularity()], ranker=rp.BoostedRanker)
+    with pytest.raises(ParameterError, match=r"ranker must be .* such as BoostedRanker\(\)"):
+        home.fit(rp.synthetic_shop(50, 20, random_state=1))
+
+
 def test_a_stage_that_learns_is_cloned_and_fitted():
     class Learner(rp.Popularity):
         def __call__(self, query, ranking):

@@ -55,7 +55,10 @@ _NOBODY = np.empty(0, np.int32)
 _MASKS_PER_BLOCK = 1 << 26  # bytes, where everybody has a mask of his own
 _MOST_AT_ONCE = 256
 
-_STAGE = Bound("a function (query, ranking) -> ranking", callable)
+_STAGE = Bound(
+    "a function (query, ranking) -> ranking, or an object such as BoostedRanker()",
+    lambda value: callable(value) and not isinstance(value, type),
+)
 _WEIGHTS = mapping("from name to a number above 0")
 
 
