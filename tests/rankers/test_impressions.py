@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from recopersona.data.dataset import Dataset
-from recopersona.errors import ColumnError, DataError
+from recopersona.errors import ColumnError, DataError, ParameterError
 from recopersona.rankers.lessons import Lessons
 from recopersona.rankers.neural import NeuralRanker
 from recopersona.rankers.objectives import sigmoid
@@ -97,6 +97,24 @@ def test_a_place_beyond_all_pages_is_refused_before_it_fills_memory(place):
     shown = pd.DataFrame({"position": [1, place], "clicked": [0, 1]})
     with pytest.raises(DataError, match=r"position must be whole numbers from 1 to 100,000, got"):
         ExaminationModel().fit(shown)
+
+
+@pytest.mark.parametrize(
+    ("scores", "words"),
+    [
+        ("model", r"must be a list of columns; write scores=\['model'\]"),
+        (None, "must be a list of columns"),
+        (["model", "model"], "names a column twice"),
+    ],
+)
+def test_scores_that_are_no_list_of_columns_are_refused(scores, words):
+    with pytest.raises(ParameterError, match=words):
+        Lessons.from_impressions(SHOWN, SHOP, scores=scores)
+
+
+def test_impressions_need_the_dataset_of_their_items():
+    with pytest.raises(DataError, match="got NoneType; write"):
+        Lessons.from_impressions(SHOWN, None)
 
 
 def test_scores_that_are_no_numbers_are_refused():

@@ -15,7 +15,7 @@ from recopersona.data.query import Query
 from recopersona.data.ranking import Ranking
 from recopersona.data.times import MISSING_TIME, to_ms
 from recopersona.data.types import Array, Floats
-from recopersona.errors import ColumnError, DataError, hint
+from recopersona.errors import ColumnError, DataError, ParameterError, hint
 
 LAST_PLACE = 100_000  # tables by place are made up to the last one
 
@@ -36,35 +36,8 @@ class Pages(NamedTuple):
 
 
 def read_impressions(frame: Any, dataset: Dataset, scores: Sequence[str], request: str) -> Pages:
-    """Read a frame with a row for every item that was shown.
-
-    Parameters
-    ----------
-    frame : dataframe
-        ``item_id``, ``position`` from 1, ``clicked`` 0 or 1. If there are: ``bought``, 0 or 1;
-        ``user_id``, empty for strangers; ``timestamp``; and the column that ``request`` names,
-        which tells pages apart (else user and time do).
-    dataset : Dataset
-        Whose catalogue the items are of.
-    scores : sequence of str
-        Columns of numbers that were known of each row when it was shown, such as the scores of the
-        models that made the page, or a price of that hour. They count like sources: the ranker
-        gets each number (``NAME_score``), and what part of 1 its rank on the page is
-        (``NAME_rank``, the largest first).
-    request : str
-
-    Notes
-    -----
-    Left out and counted: rows of items that the dataset does not know (``unknown_items``), and of
-    a page all but the first of rows of one item (``repeated``). ``pages_without_click`` are kept.
-
-    Raises
-    ------
-    ColumnError
-        If a column is missing.
-    DataError
-        If a value cannot be used.
-    """
+    """Read a frame with a row for every item that was shown; see `Lessons.from_impressions`."""
+    _check_asked(dataset, scores)
     table = as_pandas(frame, "impressions")
     for name in ("item_id", "position", "clicked", *scores):
         require_column(table, name)
@@ -100,6 +73,19 @@ def read_impressions(frame: Any, dataset: Dataset, scores: Sequence[str], reques
         flags_of(table["bought"])[rows] if "bought" in table else None,
         counts,
     )
+
+
+def _check_asked(dataset: Any, scores: Any) -> None:
+    if not isinstance(dataset, Dataset):
+        raise DataError(
+            f"from_impressions needs the Dataset whose items were shown, got "
+            f"{type(dataset).__name__}; write Lessons.from_impressions(frame, shop)."
+        )
+    if isinstance(scores, str) or not isinstance(scores, Sequence):
+        fix = f"; write scores=[{scores!r}]" if isinstance(scores, str) else ""
+        raise ParameterError(f"from_impressions: scores must be a list of columns{fix}.")
+    if len(set(scores)) < len(scores):
+        raise ParameterError(f"from_impressions: scores names a column twice, got {list(scores)}.")
 
 
 def _numbers(table: pd.DataFrame, names: Sequence[str]) -> Floats:

@@ -172,7 +172,51 @@ class Lessons:
     def from_impressions(
         cls, frame: Any, dataset: Dataset, *, scores: Sequence[str] = (), request: str = "request"
     ) -> Lessons:
-        """Make lessons of pages that were shown, and what was clicked: see `read_impressions`."""
+        """Make lessons of pages that were shown, and of what was clicked there.
+
+        Parameters
+        ----------
+        frame : dataframe
+            A row for every item that was shown: ``item_id``, ``position`` from 1, ``clicked`` 0 or
+            1. If there are: ``bought``, 0 or 1; ``user_id``, empty for strangers; ``timestamp``;
+            and the column that ``request`` names, which tells pages apart (else user and time do).
+        dataset : Dataset
+            Whose catalogue the items are of.
+        scores : list of str
+            Columns of numbers that were known of each row when it was shown, such as the scores of
+            the models that made the page, or a price of that hour. They count like sources: the
+            ranker gets each number (``NAME_score``), and what part of 1 its rank on the page is
+            (``NAME_rank``, the largest first).
+        request : str
+
+        Notes
+        -----
+        Left out and counted: rows of items that the dataset does not know (``unknown_items``), and
+        of a page all but the first of rows of one item (``repeated``). ``pages_without_click`` are
+        kept.
+
+        Raises
+        ------
+        ColumnError
+            If a column is missing.
+        DataError
+            If a value cannot be used, or none of the items is known.
+        ParameterError
+            If ``scores`` is no list of distinct columns.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from recopersona.datasets.synthetic import synthetic_shop
+        >>> shop = synthetic_shop(50, 20, random_state=7)
+        >>> shown = pd.DataFrame({
+        ...     "request": [1, 1, 2, 2], "item_id": [*shop.items.ids[:3], "of another shop"],
+        ...     "position": [1, 2, 1, 2], "clicked": [0, 1, 1, 0],
+        ... })
+        >>> lessons = Lessons.from_impressions(shown, shop)
+        >>> lessons, lessons.counts["unknown_items"]
+        (Lessons(2 requests, 3 rows, 2 taken), 1)
+        """
         pages = read_impressions(frame, dataset, scores, request)
         return cls(
             pages.queries, pages.rankings, pages.bounds, pages.clicked,
