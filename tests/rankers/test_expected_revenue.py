@@ -1,5 +1,7 @@
 """Earnings: two steps and a margin, and what they cost in accuracy."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -86,6 +88,15 @@ def test_reasons_add_up_to_what_is_earned():
         assert told["contribution"].sum() == pytest.approx(float(ranking.scores[place]), rel=1e-4)
         why = ranking.explain(ranking[place])["contribution"]
         assert why.sum() == pytest.approx(float(ranking.scores[place]), rel=1e-3)
+
+
+def test_what_is_usual_counts_the_candidates_that_were_not_drawn():
+    dataset, _, _ = planted()
+    every = lessons_of(dataset, n=100)
+    weights = np.where(every.labels > 0, np.float32(1), np.float32(9))
+    stage = ExpectedRevenue(click=NeuralRanker(epochs=1), buy=NeuralRanker(epochs=1))
+    share = stage.fit(replace(every, weights=weights), dataset).usual_[0]
+    assert share == pytest.approx((every.labels > 0).sum() / weights.sum())
 
 
 def test_missing_margins_count_the_median_and_losses_earn_nothing():

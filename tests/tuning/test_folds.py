@@ -1,5 +1,6 @@
 """What parameters are judged by, and that it is all of the data in the end."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -41,6 +42,12 @@ def test_a_part_of_every_user_is_held_out_where_there_is_no_time():
 
 def test_folds_without_time_are_different_ones():
     one, other = validation_splits(timeless(), None, 2)[1]
+    assert fingerprint([one]) != fingerprint([other])
+
+
+def test_what_is_told_of_held_out_users_is_part_of_the_data():
+    one = rp.split_users(timeless(), random_state=0)
+    other = replace(one, given=one.given.take(np.arange(len(one.given.log)) > 0))
     assert fingerprint([one]) != fingerprint([other])
 
 

@@ -116,7 +116,8 @@ class ExpectedRevenue(Ranker):
             for name, step in (("click", self.click_), ("buy", self.buy_))
             for column, value in getattr(step, "importances_", {}).items()
         }
-        self.usual_ = [float(self.click_.counts_["taken"] / lessons.n_rows), self.buy_rate_]
+        taken = np.average(lessons.labels > 0, weights=lessons.weights)
+        self.usual_ = [float(taken), self.buy_rate_]
         self.untaught_ = ""
 
     def _step(self, given: Ranker, bias: Any) -> Ranker:

@@ -150,7 +150,9 @@ def fingerprint(splits: Iterable[Split]) -> str:
     """Return a few letters that tell one set of splits from another."""
     digest = hashlib.blake2b(digest_size=8)
     for split in splits:
-        for part in (split.train, split.test):
+        for part in (split.train, split.test, split.given):
+            if part is None:
+                continue
             log = part.log
             for column in (log.users, log.items, log.event, log.weight, log.timestamp):
                 if column is not None:
