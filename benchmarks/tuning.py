@@ -119,7 +119,9 @@ def killed(given: argparse.Namespace, train: rp.Dataset, folder: Path) -> dict[s
         sys.executable, __file__, *folders, "--child", str(path), "--seed", str(given.seed),
         *(["--quick"] if given.quick else []),
     ])  # fmt: skip
-    while child.poll() is None and not (n_trials(path) >= KILLED_AFTER and n_trials(path, "=")):
+    while child.poll() is None and not (
+        n_trials(path) >= KILLED_AFTER and n_trials(path, running=True)
+    ):
         time.sleep(0.005)
     assert child.poll() is None, "the search was over before it was killed"
     child.send_signal(signal.SIGKILL)
@@ -135,14 +137,14 @@ def killed(given: argparse.Namespace, train: rp.Dataset, folder: Path) -> dict[s
     }
 
 
-def n_trials(path: Path, running: str = "!=") -> int:
-    """Return how many trials of a study on disk are over, or are not, without touching it."""
+def n_trials(path: Path, running: bool = False) -> int:
+    """Return how many trials of a study on disk are over, or are running, without touching it."""
     if not path.exists():
         return 0
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
         try:
-            asked = f"SELECT COUNT(*) FROM trials WHERE state {running} 'RUNNING'"  # noqa: S608
-            return int(connection.execute(asked).fetchone()[0])
+            asked = "SELECT COUNT(*) FROM trials WHERE (state = 'RUNNING') = ?"
+            return int(connection.execute(asked, [running]).fetchone()[0])
         except sqlite3.OperationalError:  # its tables are being made
             return 0
 
