@@ -320,6 +320,12 @@ def test_the_power_told_is_that_of_the_simulations():
     assert found.power(0.38).iloc[0] > told[-1]
 
 
+def test_where_less_is_better_the_words_say_so(split):
+    found = compare([Popularity(), ItemKNN(k=20)], split, metrics=["arp"], n_draws=999)
+    assert found.differences["gain"].item() < 0  # the average item of a list is less popular
+    assert found.sentences[0].startswith("ItemKNN is better than Popularity: -")
+
+
 @pytest.mark.parametrize(
     ("changed", "words"),
     [

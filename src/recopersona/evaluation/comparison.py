@@ -16,7 +16,7 @@ from recopersona.data.types import Array, Values
 from recopersona.errors import DataError, ParameterError, hint
 from recopersona.evaluation.bootstrap import Resampling
 from recopersona.evaluation.evaluate import METRICS
-from recopersona.evaluation.metrics import Asked
+from recopersona.evaluation.metrics import LESS_IS_BETTER, Asked
 from recopersona.evaluation.power import Spread
 from recopersona.evaluation.randomization import holm, randomization_p
 from recopersona.evaluation.results import Results, asked_of, named_models, results_of
@@ -129,7 +129,7 @@ class Comparison:
     table : DataFrame
         What `evaluate` returns: a row per model.
     differences : DataFrame
-        A row per pair of models: how much the first of the pair is better than the second.
+        A row per pair of models: by how much the first of the pair is above the second.
         ``gain``, ``gain low``, ``gain high``: the mean difference with its paired interval;
         ``relative gain``, as a share of the second's mean; ``p``, of the randomization test, and
         ``p holm``, corrected for the number of pairs; ``different``, whether that is below
@@ -379,7 +379,8 @@ def _told(row: Any, comparison: Comparison) -> str:
     interval = f"{gain:+.4f} ({low:+.4f} to {high:+.4f}; {relative:+.1%})"
     test = f"p = {_p(p)}" if adjusted == p else f"p = {_p(adjusted)} after Holm"
     if different:
-        better = "better" if gain > 0 else "worse"
+        name = comparison.metric.partition("@")[0].partition("[")[0]
+        better = "better" if (gain > 0) != (name in LESS_IS_BETTER) else "worse"
         return f"{model} is {better} than {base}: {interval}, {test}."
     seen = ""
     if not np.isnan(power):

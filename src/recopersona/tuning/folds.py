@@ -17,17 +17,12 @@ from recopersona.base.recommender import Recommender, as_dataset
 from recopersona.data.dataset import Dataset
 from recopersona.data.interactions import Interactions
 from recopersona.errors import ParameterError, shown
-from recopersona.evaluation.metrics import Judged, Known, asked_metrics, measure
+from recopersona.evaluation.metrics import LESS_IS_BETTER, Judged, Known, asked_metrics, measure
 from recopersona.evaluation.relevance import relevant_items
 from recopersona.evaluation.splits import Split, split_at_random, split_by_time
 
 _SHARE = 0.2  # of the events, or of what is left of them before the fold after
 
-
-LESS_IS_BETTER = frozenset(
-    {"arp", "calibration", "gini", "exposure_gini", "exposure_largest", "exposure_disparity"}
-)
-"""Metrics of what is wrong with lists: how popular, one-sided or unequal they are."""
 
 Score = Callable[[Recommender, Split], float]
 

@@ -31,6 +31,7 @@ from recopersona.evaluation.metrics.exposure import (
 from recopersona.evaluation.metrics.judged import Judged, Known
 from recopersona.evaluation.metrics.measuring import Measured, measure
 from recopersona.evaluation.metrics.names import (
+    LESS_IS_BETTER,
     OVERALL,
     PER_USER,
     Asked,
@@ -60,6 +61,7 @@ __all__ = [
     "Asked",
     "Judged",
     "Known",
+    "LESS_IS_BETTER",
     "Measured",
     "OVERALL",
     "PER_USER",

@@ -131,6 +131,11 @@ COLUMNS: Mapping[str, str] = {
 PER_USER = (*HITS, *PER_LIST)
 """Names of metrics with one value per user."""
 
+LESS_IS_BETTER = frozenset(
+    {"arp", "calibration", "gini", "exposure_gini", "exposure_largest", "exposure_disparity"}
+)
+"""Metrics of what is wrong with lists: how popular, one-sided or unequal they are."""
+
 _FORM = re.compile(r"^(?P<name>\w+)(\[(?P<column>[^\]]+)\])?(@(?P<k>\d+))?$")
 
 
