@@ -8,7 +8,7 @@ import recopersona as rp
 from recopersona.data.dataset import Dataset
 from recopersona.datasets.synthetic import synthetic_shop
 from recopersona.errors import DataError, ParameterError
-from recopersona.evaluation.curves import learning_curve, validation_curve
+from recopersona.evaluation.curves import Curve, learning_curve, validation_curve
 from recopersona.evaluation.evaluate import evaluate
 from recopersona.evaluation.splits import Split, split_by_time, split_users
 
@@ -162,3 +162,10 @@ def test_what_is_no_model_is_refused(model):
         rp.learning_curve(model, shop)
     with pytest.raises(ParameterError, match="validation_curve needs one recommender, got"):
         rp.validation_curve(model, shop, "k", [3])
+
+
+def test_the_best_point_is_the_lowest_where_less_is_better():
+    table = pd.DataFrame({"arp@10": [5.0, 3.0], "train arp@10": [4.0, 1.0]}, index=[1, 2])
+    curve = Curve("ALS", "arp@10", "factors", "by hand", table, {})
+    assert curve.best == 2
+    assert curve.overfit.tolist() == [1, 2]

@@ -16,7 +16,7 @@ from recopersona.data.types import Array, Values
 from recopersona.errors import DataError, ParameterError, hint
 from recopersona.evaluation.bootstrap import Resampling
 from recopersona.evaluation.evaluate import METRICS
-from recopersona.evaluation.metrics import LESS_IS_BETTER, Asked
+from recopersona.evaluation.metrics import Asked, less_is_better
 from recopersona.evaluation.power import Spread
 from recopersona.evaluation.randomization import holm, randomization_p
 from recopersona.evaluation.results import Results, asked_of, named_models, results_of
@@ -379,8 +379,7 @@ def _told(row: Any, comparison: Comparison) -> str:
     interval = f"{gain:+.4f} ({low:+.4f} to {high:+.4f}; {relative:+.1%})"
     test = f"p = {_p(p)}" if adjusted == p else f"p = {_p(adjusted)} after Holm"
     if different:
-        name = comparison.metric.partition("@")[0].partition("[")[0]
-        better = "better" if (gain > 0) != (name in LESS_IS_BETTER) else "worse"
+        better = "better" if (gain > 0) != less_is_better(comparison.metric) else "worse"
         return f"{model} is {better} than {base}: {interval}, {test}."
     seen = ""
     if not np.isnan(power):

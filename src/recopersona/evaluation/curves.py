@@ -19,6 +19,7 @@ from recopersona.data.types import Array, Id
 from recopersona.errors import ParameterError, hint
 from recopersona.evaluation.bootstrap import Resampling
 from recopersona.evaluation.curve_points import Question, on_test, on_training
+from recopersona.evaluation.metrics import less_is_better
 from recopersona.evaluation.splits import Split
 
 SIZES = (0.1, 0.25, 0.5, 0.75, 1.0)
@@ -59,16 +60,20 @@ class Curve:
 
     @property
     def best(self) -> Any:
-        """The point with the highest test score; of equal ones the first."""
-        scores = self.table[self.metric].to_numpy()
+        """The point with the best test score; of equal ones the first."""
+        scores = self._sign * self.table[self.metric].to_numpy()
         points: list[Any] = self.table.index.tolist()
         return None if np.isnan(scores).all() else points[int(np.nanargmax(scores))]
 
     @property
     def overfit(self) -> pd.Series:
         """How much better the model is on what it learned than on what it did not, by point."""
-        gap = self.table[f"train {self.metric}"] - self.table[self.metric]
+        gap = self._sign * (self.table[f"train {self.metric}"] - self.table[self.metric])
         return gap.rename("overfit")
+
+    @property
+    def _sign(self) -> int:
+        return -1 if less_is_better(self.metric) else 1
 
     def __repr__(self) -> str:
         shown = self.table[[f"train {self.metric}", self.metric, "events", "fit_s"]]

@@ -17,7 +17,7 @@ from recopersona.base.recommender import Recommender, as_dataset
 from recopersona.data.dataset import Dataset
 from recopersona.data.interactions import Interactions
 from recopersona.errors import ParameterError, shown
-from recopersona.evaluation.metrics import LESS_IS_BETTER, Judged, Known, asked_metrics, measure
+from recopersona.evaluation.metrics import Judged, Known, asked_metrics, less_is_better, measure
 from recopersona.evaluation.relevance import relevant_items
 from recopersona.evaluation.splits import Split, split_at_random, split_by_time
 
@@ -56,7 +56,7 @@ class Measure:
         if len(asked) > 1:
             names = ", ".join(one.label for one in asked)
             raise ParameterError(f"tune searches by one metric, got {names}.")
-        more_is_better = asked[0].name not in LESS_IS_BETTER
+        more_is_better = not less_is_better(asked[0].name)
         return cls(
             asked[0].label, asked[0].k, seen, more_is_better if maximize is None else maximize
         )

@@ -31,11 +31,11 @@ from recopersona.evaluation.metrics.exposure import (
 from recopersona.evaluation.metrics.judged import Judged, Known
 from recopersona.evaluation.metrics.measuring import Measured, measure
 from recopersona.evaluation.metrics.names import (
-    LESS_IS_BETTER,
     OVERALL,
     PER_USER,
     Asked,
     asked_metrics,
+    less_is_better,
     metric_names,
 )
 from recopersona.evaluation.metrics.ordering import (
@@ -61,7 +61,6 @@ __all__ = [
     "Asked",
     "Judged",
     "Known",
-    "LESS_IS_BETTER",
     "Measured",
     "OVERALL",
     "PER_USER",
@@ -81,6 +80,7 @@ __all__ = [
     "exposure_shares",
     "gini",
     "hit_rate",
+    "less_is_better",
     "list_auc",
     "long_tail",
     "long_tail_share",

@@ -131,12 +131,23 @@ COLUMNS: Mapping[str, str] = {
 PER_USER = (*HITS, *PER_LIST)
 """Names of metrics with one value per user."""
 
-LESS_IS_BETTER = frozenset(
+_LESS_IS_BETTER = frozenset(
     {"arp", "calibration", "gini", "exposure_gini", "exposure_largest", "exposure_disparity"}
 )
 """Metrics of what is wrong with lists: how popular, one-sided or unequal they are."""
 
 _FORM = re.compile(r"^(?P<name>\w+)(\[(?P<column>[^\]]+)\])?(@(?P<k>\d+))?$")
+
+
+def less_is_better(label: str) -> bool:
+    """Tell whether a metric, such as ``"arp@10"``, measures what is wrong with lists.
+
+    Examples
+    --------
+    >>> less_is_better("calibration[brand]@10"), less_is_better("ndcg")
+    (True, False)
+    """
+    return re.split(r"[\[@]", label)[0] in _LESS_IS_BETTER
 
 
 def metric_names(asked: Any) -> tuple[str, ...]:
