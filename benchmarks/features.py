@@ -33,7 +33,7 @@ def features() -> rp.Features:
     """Return features of every kind that a log without prices can tell: 23 columns."""
     return rp.Features([
         rp.Affinity(), rp.RFM(), rp.CartAbandonment(), rp.Repurchase(), rp.SessionSignals(),
-        rp.ItemPopularity(), rp.Conversion(), rp.Freshness(),
+        rp.ItemPopularity(), rp.Conversion(), rp.ItemAge(),
     ])  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from recopersona.base.stage import Stage as Stage
 from recopersona.base.watching import Watch as Watch
 from recopersona.data.dataset import Dataset as Dataset
 from recopersona.data.decision import Decision as Decision
+from recopersona.data.draw import Draw as Draw
 from recopersona.data.event import EVENT_TYPES as EVENT_TYPES
 from recopersona.data.event import Event as Event
 from recopersona.data.feature_table import FeatureTable as FeatureTable
@@ -91,7 +92,7 @@ from recopersona.features.features import Features as Features
 from recopersona.features.lifetime import LifetimeValue as LifetimeValue
 from recopersona.features.market import Context as Context
 from recopersona.features.market import Conversion as Conversion
-from recopersona.features.market import Freshness as Freshness
+from recopersona.features.market import ItemAge as ItemAge
 from recopersona.features.market import ItemPopularity as ItemPopularity
 from recopersona.features.segments import Segments as Segments
 from recopersona.features.tally import Tally as Tally
@@ -143,6 +144,7 @@ from recopersona.rankers.position_bias import ExaminationModel as ExaminationMod
 from recopersona.rankers.ranker import Ranker as Ranker
 from recopersona.report.plots import Plot as Plot
 from recopersona.report.plots import plot as plot
+from recopersona.rerank.reranker import Reranker as Reranker
 from recopersona.rules.checks.schema import RuleSchema as RuleSchema
 from recopersona.rules.ruleset import RuleSet as RuleSet
 from recopersona.tuning.tune import tune as tune

@@ -56,7 +56,7 @@ def everything():
         rp.Engagement(), rp.Engagement(of="category"), rp.RFM(), rp.OrderValue(),
         rp.CartAbandonment(), rp.Repurchase(), rp.SessionSignals(), rp.ItemPopularity(),
         rp.Conversion(), rp.Conversion(of="user", before="impression", after="click"),
-        rp.Freshness(),
+        rp.ItemAge(),
         rp.Context(numbers=["temperature"], categories={"device": ["mobile", "desktop"]},
                    time_zone="Europe/Berlin"),
     ])  # fmt: skip
@@ -726,7 +726,7 @@ def test_a_category_may_be_taken_back():
 
 
 def test_a_new_item_costs_nothing_that_grows_with_the_catalogue():
-    features = rp.Features([rp.Affinity(of="brand"), rp.Freshness()]).fit(shop_log(), items=ITEMS)
+    features = rp.Features([rp.Affinity(of="brand"), rp.ItemAge()]).fit(shop_log(), items=ITEMS)
     before = dict(features.codes_.item_features_.columns)
     features.update(rp.Event("anna", "new", "view", "2026-06-01"))
     features.for_query("anna", ["new", "i0"])

@@ -74,7 +74,7 @@ def test_conversion():
 
 
 def test_ages():
-    said = told(rp.Freshness(), "ben", "rice")
+    said = told(rp.ItemAge(), "ben", "rice")
     assert said == {"item_age": 7, "item_idle": 7}
 
 

@@ -30,6 +30,7 @@ from recopersona.base.part import Part, is_learned
 from recopersona.base.recommender import Recommender, require_array
 from recopersona.base.worded import Worded
 from recopersona.data.decision import Decision
+from recopersona.data.draw import Draw
 from recopersona.data.feature_table import (
     COLUMN_KINDS,
     CategoryColumn,
@@ -48,7 +49,9 @@ from recopersona.errors import ArtifactError, DataError, hint, shown
 Function = Callable[..., Any]
 Tree = dict[str, Any]
 
-_RECORDS: dict[str, type] = {kind.__name__: kind for kind in (*COLUMN_KINDS.values(), Decision)}
+_RECORDS: dict[str, type] = {
+    kind.__name__: kind for kind in (*COLUMN_KINDS.values(), Draw, Decision)
+}
 _SCALERS: dict[str, type] = {
     kind.__name__: kind for kind in (MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler)
 }
@@ -570,6 +573,8 @@ def _require_bounds(bounds: Any, end: int, name: str) -> None:
 def _require_record(record: Any) -> None:
     if isinstance(record, Decision):
         good = _is_decision(record)
+    elif isinstance(record, Draw):
+        good = _is_draw(record)
     elif isinstance(record, SetColumn):
         _require_bounds(record.starts, len(record.codes), "starts of a set column")
         good = _are_codes(record.codes, record.categories, lowest=0)
@@ -625,5 +630,27 @@ def _is_decision(decision: Decision) -> bool:
         and isinstance(said.context, dict)
         and (said.now is None or type(said.now) is int)
         and (said.outcome is None or isinstance(said.outcome, dict))
-        and _are_keys((said.user_id, *said.shown, said.arm))
+        and isinstance(said.slot_propensities, (tuple, list))
+        and all(one != one or _is_share(one) for one in said.slot_propensities)
+        and (said.draw is None or isinstance(said.draw, Draw))
+        and _are_keys((said.user_id, *said.shown))
     )
+
+
+def _is_draw(draw: Draw) -> bool:
+    said: Any = draw
+    return (
+        isinstance(said.probabilities, dict)
+        and isinstance(said.refused, dict)
+        and isinstance(said.same, (tuple, list))
+        and _are_keys((said.arm, said.segment, *said.same))
+        and said.arm in said.probabilities
+        and all(map(_is_share, (said.propensity, *said.probabilities.values())))
+        and all(isinstance(why, str) for why in said.refused.values())
+        and isinstance(said.expected, (int, float))
+        and bool(np.isfinite(said.expected))
+    )
+
+
+def _is_share(value: Any) -> bool:
+    return isinstance(value, (int, float)) and 0 <= value <= 1

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from recopersona.base.acquainted import Acquainted
 from recopersona.base.lists import Best, Excluded, UserQueries, with_barred
-from recopersona.base.part import Part
 from recopersona.data.dataset import Dataset
 from recopersona.data.event import VIEW
-from recopersona.data.history import History
 from recopersona.data.ids import UNKNOWN, IdMap
 from recopersona.data.query import Query
 from recopersona.data.ranking import Ranking, frame_of_lists
@@ -31,7 +30,7 @@ FALLBACK = "fallback: popularity"
 _SCORES_PER_BLOCK = 1 << 22  # 16 MB of float32 per block, whatever the catalogue
 
 
-class Lister(Part):
+class Lister(Acquainted):
     """Makes lists of scores for the verbs of a `Recommender`, by users, items and the past."""
 
     repeats: bool = False
@@ -58,21 +57,14 @@ class Lister(Part):
     # -- who, what and when ------------------------------------------------------------------
 
     def _begin(self, dataset: Dataset) -> None:
-        self.users_, self.items_ = dataset.users.copy(), dataset.items.copy()
-        self.past_ = dataset.history()
-        self.event_weights_ = dataset.event_weights
+        self._acquaint(dataset)
         self.half_life_, self.decayed_to_ = dataset.half_life, dataset.end
-        self.end_ = dataset.end
         self.n_fitted_items_ = len(self.items_)
         self.passes_: list[dict[str, float]] = []
         rows = dataset.interactions
         weight = rows.decayed_weight(dataset.half_life, dataset.end)
         totals = np.bincount(rows.items, weight, minlength=len(self.items_))
         self.fallback_ = totals.astype(np.float32)
-
-    def _adopt(self, users: IdMap, items: IdMap, past: History) -> None:
-        """Share ids and past with the pipeline this model is part of: events are taken in once."""
-        self.users_, self.items_, self.past_ = users, items, past
 
     # -- lists -------------------------------------------------------------------------------
 
@@ -212,14 +204,6 @@ class Lister(Part):
                 f"got shape {values.shape}."
             )
         return np.append(values, np.full(missing, fill)) if missing else values
-
-    def _known_items(self, ids: Iterable[Id]) -> Indices:
-        known = [index for index in map(self.items_.index, ids) if index != UNKNOWN]
-        return np.array(known, dtype=np.int32)
-
-    def user_of(self, query: Query) -> int:
-        """Return the index of who asks, or -1."""
-        return UNKNOWN if query.user_id is None else self.users_.index(query.user_id)
 
     def _unknowns(self, query: Query) -> tuple[str, ...]:
         """Say which ids of a question nobody knows: they are answered, but not silently."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from os import PathLike
 from typing import Any, Self
@@ -24,12 +23,11 @@ from recopersona.base.watching import (
 )
 from recopersona.data.columns import as_pandas, require_columns
 from recopersona.data.dataset import Dataset
-from recopersona.data.event import EVENT_TYPES, VIEW, seen_bits
+from recopersona.data.event import EVENT_TYPES, seen_bits
 from recopersona.data.history import History
 from recopersona.data.ids import UNKNOWN
 from recopersona.data.query import Query
 from recopersona.data.ranking import Ranking, long_frame
-from recopersona.data.times import moment_ms
 from recopersona.data.types import Floats, Id, Indices, Mask
 from recopersona.errors import DataError
 from recopersona.kernels.blocks import cut, one_blas_thread, run_blocks
@@ -349,31 +347,6 @@ class Recommender(Lister):
 
     # -- what a model's mathematics reads ----------------------------------------------------
 
-    def session_of(self, query: Query) -> Indices:
-        """Return the known items of the current visit, oldest first."""
-        return self._known_items(query.session)
-
-    def taste_of(self, query: Query) -> tuple[Indices, Floats]:
-        """Return what speaks for the visitor: distinct items, ascending, and their weights.
-
-        The past that the query brings, else the one that is stored; and the current session and
-        the seed items, with a view's weight each (1 where views weigh nothing). In time order they
-        are only in `session_of`.
-        """
-        if query.history is not None:
-            items, weights = self._given_history(query.history)
-        else:
-            items, weights = self.past_.taste(self.user_of(query))
-        lately = self._known_items((*query.session, *query.page_items))
-        if query.history is None and not len(lately):
-            return items, weights
-        view = self.event_weights_[VIEW] or np.float32(1)
-        together = np.concatenate([items, lately])
-        distinct, place = np.unique(together, return_inverse=True)
-        summed = np.zeros(len(distinct), dtype=np.float32)
-        np.add.at(summed, place, np.concatenate([weights, np.full(len(lately), view)]))
-        return distinct, summed
-
     def _passes(self, n: int, publish: Callable[[], None]) -> Iterator[int]:
         """Walk the numbers of ``n`` passes over the data, from 0: the loop of an iterative model.
 
@@ -386,17 +359,6 @@ class Recommender(Lister):
     def _tell(self, **values: float) -> None:
         """Tell what the present pass came to, such as ``loss=0.3``, for ``history_``."""
         self.passes_[-1].update(values)
-
-    def now_of(self, query: Query) -> int | None:
-        """Return when the question is asked, else when the last event was, in milliseconds."""
-        return self.end_ if query.now is None else moment_ms(query.now)
-
-    def _given_history(self, history: Any) -> tuple[Indices, Floats]:
-        weighted = history if isinstance(history, Mapping) else Counter(history)
-        known = [(self.items_.index(item), weight) for item, weight in weighted.items()]
-        counted = [(item, weight) for item, weight in known if item != UNKNOWN and weight > 0]
-        items = np.array([item for item, _ in counted], dtype=np.int32)
-        return items, np.array([weight for _, weight in counted], dtype=np.float32)
 
 
 def as_dataset(dataset: Any) -> Dataset:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
 from recopersona.data.query import Query
@@ -22,4 +23,23 @@ class Stage(Protocol):
 
     def __call__(self, query: Query, ranking: Ranking) -> Ranking:
         """Return the ranking as this stage would have it."""
+        ...
+
+
+@runtime_checkable
+class PageStage(Stage, Protocol):
+    """A stage that looks at the pages that would come of its orders before it settles on one.
+
+    Where the last stage of a pipeline is one, it is asked by `for_page` for whatever is shown, and
+    called like any other stage where only scores are wanted.
+    """
+
+    def for_page(
+        self, query: Query, ranking: Ranking, page_of: Callable[[Ranking], Ranking]
+    ) -> Ranking:
+        """Return the ranking as this stage would have it.
+
+        page_of  returns the page that the rules, and whatever fills it up, make of an order: try
+                 as many as need be, nothing remembers them
+        """
         ...

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from recopersona.data.draw import Draw
 from recopersona.data.ranking import Ranking
 from recopersona.data.types import Id
 
@@ -27,9 +28,10 @@ class Decision:
     context : mapping
     now : int, optional
         Milliseconds since 1970 UTC.
-    arm : str, optional
+    draw : Draw, optional
         What a bandit chose.
-    propensity : float, optional
+    slot_propensities : tuple of float
+        Of each place, see `Ranking`; empty where nothing was drawn by place.
     outcome : mapping from item id to event type, optional
         None until feedback has come.
 
@@ -46,8 +48,8 @@ class Decision:
     sources: tuple[str, ...]
     context: Mapping[str, Any] = field(default_factory=dict)
     now: int | None = None
-    arm: str | None = None
-    propensity: float | None = None
+    draw: Draw | None = None
+    slot_propensities: tuple[float, ...] = ()
     outcome: Mapping[Id, str] | None = None
 
     @classmethod
@@ -55,6 +57,7 @@ class Decision:
         cls, ranking: Ranking, user_id: Id | None, context: Mapping[str, Any], now: int | None
     ) -> Decision:
         """Record a ranking that carries a decision id."""
+        drawn = ranking.slot_propensities
         return cls(
             decision_id=ranking.decision_id or "",
             user_id=user_id,
@@ -62,8 +65,19 @@ class Decision:
             sources=tuple(ranking.sources),
             context=dict(context),
             now=now,
-            propensity=ranking.propensity,
+            draw=ranking.draw,
+            slot_propensities=tuple(() if drawn is None else drawn.tolist()),
         )
+
+    @property
+    def arm(self) -> Id | None:
+        """What a bandit chose."""
+        return None if self.draw is None else self.draw.arm
+
+    @property
+    def propensity(self) -> float | None:
+        """The probability with which this ranking was chosen; None where nothing was drawn."""
+        return None if self.draw is None else self.draw.propensity
 
     def with_outcome(self, outcome: Mapping[Id, str]) -> Decision:
         """Return the decision together with what came of it."""

@@ -9,8 +9,9 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
+from recopersona.data.draw import Draw
 from recopersona.data.ids import IdMap
-from recopersona.data.types import Array, Floats, Id, Indices
+from recopersona.data.types import Array, Floats, Id, Indices, Values
 from recopersona.errors import DataError
 
 
@@ -62,8 +63,11 @@ class Ranking:
     effects : tuple of str
         What filters and rules did, in words.
     decision_id : str, optional
-    propensity : float, optional
-        The probability with which this ranking was chosen.
+    draw : Draw, optional
+        What a bandit chose to make this ranking of the candidates.
+    slot_propensities : float64 (n,), optional
+        The probability with which each place came to its item, given the places before it; NaN
+        where nothing was drawn.
     account : Account, optional
         Who says which rules touched which items; see `RuleSet.explain`. It speaks of tables that
         stay where they are, so copies and pickled rankings go without.
@@ -92,12 +96,13 @@ class Ranking:
     parts: Floats | None = None
     effects: tuple[str, ...] = ()
     decision_id: str | None = None
-    propensity: float | None = None
+    draw: Draw | None = None
     account: Account | None = None
     source_scores: Floats | None = None
     source_ranks: Floats | None = None
     evidence: Floats | None = None
     judge: Judge | None = None
+    slot_propensities: Values | None = None
 
     @classmethod
     def of(cls, items: Any, scores: Any, ids: IdMap, source: str) -> Ranking:
@@ -141,6 +146,11 @@ class Ranking:
         """Where each item came from."""
         return [self.source_names[code] for code in self.source.tolist()]
 
+    @property
+    def propensity(self) -> float | None:
+        """The probability with which this ranking was chosen; None where nothing was drawn."""
+        return None if self.draw is None else self.draw.propensity
+
     def take(self, places: Any) -> Ranking:
         """Return some places in a new order: a boolean mask or place numbers."""
         return self._taken(places, self.scores)
@@ -156,12 +166,13 @@ class Ranking:
             _rows(self.parts, places),
             self.effects,
             self.decision_id,
-            self.propensity,
+            self.draw,
             self.account,
             _rows(self.source_scores, places),
             _rows(self.source_ranks, places),
             _rows(self.evidence, places),
             self.judge,
+            _rows(self.slot_propensities, places),
         )
 
     def top(self, n: int) -> Ranking:
@@ -201,6 +212,7 @@ class Ranking:
             source_scores=_padded(self.source_scores, shape),
             source_ranks=_padded(self.source_ranks, shape),
             evidence=_padded(self.evidence, (shape[0], width)),
+            slot_propensities=_lengthened(self.slot_propensities, shape[0]),
         )
 
     def to_frame(self) -> pd.DataFrame:
@@ -246,7 +258,7 @@ class Ranking:
         return self.judge.reasons(self.evidence[row])
 
 
-def _rows(values: Floats | None, places: Any) -> Floats | None:
+def _rows(values: Any, places: Any) -> Any:
     return None if values is None else values[places]
 
 
@@ -257,6 +269,10 @@ def _padded(values: Floats | None, shape: tuple[int, int]) -> Floats | None:
     padded = np.full(shape, np.nan, np.float32)
     padded[: values.shape[0], : values.shape[1]] = values
     return padded
+
+
+def _lengthened(values: Values | None, size: int) -> Values | None:
+    return None if values is None else np.append(values, np.full(size - len(values), np.nan))
 
 
 def long_frame(

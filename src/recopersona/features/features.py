@@ -34,7 +34,7 @@ from recopersona.features.buying import (
 from recopersona.features.codes import ROW_COLUMNS, Codes, require_single
 from recopersona.features.feature import Feature, Seen, require_context
 from recopersona.features.log import EventLog
-from recopersona.features.market import Context, Conversion, Freshness, ItemPopularity
+from recopersona.features.market import Context, Conversion, ItemAge, ItemPopularity
 from recopersona.features.program import Program, part_names
 from recopersona.features.state import State, steps
 from recopersona.features.taste import Affinity, Engagement, PaymentPreference, PriceFit
@@ -605,7 +605,7 @@ def _default_features(frame: pd.DataFrame, items: Any) -> list[Feature]:
     described = set() if items is None else {str(name) for name in _column_names(items)}
     features: list[Feature] = [
         Affinity(), RFM(), CartAbandonment(), Repurchase(), SessionSignals(), ItemPopularity(),
-        Conversion(), Freshness(), Context(),
+        Conversion(), ItemAge(), Context(),
     ]  # fmt: skip
     if "category" in said | described:
         features.append(Affinity(of="category"))

@@ -116,12 +116,12 @@ class Conversion(Feature):
         return [shrunk(seen["after here"], seen["before here"], usual, self.prior)]
 
 
-class Freshness(Feature):
+class ItemAge(Feature):
     """How new the candidate is, and how long nobody has touched it.
 
     Examples
     --------
-    >>> list(Freshness().columns())
+    >>> list(ItemAge().columns())
     ['item_age', 'item_idle']
     """
 

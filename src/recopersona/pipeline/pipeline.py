@@ -24,7 +24,7 @@ from recopersona.base.parameters import (
     whole,
 )
 from recopersona.base.recommender import FALLBACK, NO_OPINION
-from recopersona.base.stage import Stage
+from recopersona.base.stage import PageStage, Stage
 from recopersona.data.dataset import Dataset
 from recopersona.data.decision import Decision
 from recopersona.data.event import ALL_EVENTS
@@ -43,6 +43,7 @@ from recopersona.pipeline.page import Outside, Page, Request, placed
 from recopersona.pipeline.shop_rules import ShopRules, Standing
 from recopersona.rankers.ranker import Ranker
 from recopersona.rerank.assembly import refuse_strict
+from recopersona.rerank.reranker import Reranker
 from recopersona.rules.checks.checking import check_rules
 from recopersona.rules.checks.schema import RuleSchema
 from recopersona.rules.ruleset import RuleSet
@@ -141,6 +142,7 @@ class Pipeline(Deciding):
         self._fit_models(dataset)
         self.ranker_ = _fitted(self.ranker, dataset) if taught is None else taught
         self.reranker_ = _fitted(self.reranker, dataset)
+        self._join_reranker()
         self._begin_log()
 
     def _taught(self, ranker: Ranker, dataset: Dataset) -> Ranker:
@@ -157,6 +159,13 @@ class Pipeline(Deciding):
         super()._adopt(users, items, past)
         for kept in ("_rules_kept", "_sharing_kept"):  # they are of the tables before
             self.__dict__.pop(kept, None)
+        self._join_reranker()
+
+    def _join_reranker(self) -> None:
+        """One set of ids, one past and one table of attributes for the last stage, too."""
+        stage = vars(self).get("reranker_")
+        if isinstance(stage, Reranker):
+            stage._join(self.users_, self.items_, self.past_, self.item_features_)
 
     def _prepare(self) -> None:
         super()._prepare()
@@ -219,6 +228,8 @@ class Pipeline(Deciding):
     def _items_described(self, rows: Indices, names: set[str]) -> None:
         for one in tuple(self._sharing):
             one._shop_rules.items_changed(rows, names)
+        if isinstance(self.reranker_, Reranker):
+            self.reranker_._items_described(rows, names)
 
     def _forget_users(self, users: Indices) -> None:
         for stage in (self.ranker_, self.reranker_):
@@ -238,7 +249,8 @@ class Pipeline(Deciding):
     def _candidates_for(self, query: Query, seen: int) -> Ranking:
         standing = self._shop_rules.standing(self, query)
         pool = self._pools([query], self.pool, seen, standing.allowed)[0]
-        return self._judged(query, pool, standing)
+        ranking = self._judged(query, pool, standing)
+        return ranking if self.reranker_ is None else _applied(self.reranker_, query, ranking)
 
     def _explain(self, query: Query, item: int) -> list[tuple[str, Id | None, float]]:
         standing = self._shop_rules.standing(self, query)
@@ -385,10 +397,21 @@ class Pipeline(Deciding):
         ]
 
     def _judged(self, query: Query, pool: Ranking, standing: Standing) -> Ranking:
-        """Rank, boost and re-rank."""
+        """Rank and boost."""
         ranking = pool if self.ranker_ is None else _applied(self.ranker_, query, pool)
-        ranking = standing.boosted(ranking)
-        return ranking if self.reranker_ is None else _applied(self.reranker_, query, ranking)
+        return standing.boosted(ranking)
+
+    def _reranked(self, request: Request, ranking: Ranking) -> Ranking:
+        stage = self.reranker_
+        if stage is None:
+            return ranking
+        if not isinstance(stage, PageStage):
+            return _applied(stage, request.query, ranking)
+
+        def page_of(order: Ranking) -> Ranking:
+            return placed(request, self._filled_up(request, order)).ranking
+
+        return stage.for_page(request.query, ranking, page_of)
 
     def _answered(self, request: Request, pool: Ranking) -> Ranking:
         page = self._page(request, pool)
@@ -415,10 +438,13 @@ class Pipeline(Deciding):
     def _candidates(self, request: Request, pool: Ranking) -> Ranking:
         """All that may stand on the page: judged, and filled up with what is popular."""
         ranking = self._judged(request.query, pool, request.standing)
-        if request.fill and len(ranking) < request.n:
-            excluded = self._out_of_reach(request)
-            ranking = self._filled(ranking, excluded, request.n, ~request.allowed)
-        return ranking
+        return self._filled_up(request, self._reranked(request, ranking))
+
+    def _filled_up(self, request: Request, ranking: Ranking) -> Ranking:
+        if not request.fill or len(ranking) >= request.n:
+            return ranking
+        excluded = self._out_of_reach(request)
+        return self._filled(ranking, excluded, request.n, ~request.allowed)
 
     def _out_of_reach(self, request: Request) -> Indices:
         """Return what this visitor is not shown of what all may be shown, ascending."""

@@ -27,7 +27,7 @@ from recopersona.errors import DataError
 from recopersona.features.buying import RFM, CartAbandonment, Repurchase, SessionSignals
 from recopersona.features.feature import Feature
 from recopersona.features.features import Features
-from recopersona.features.market import Conversion, Freshness, ItemPopularity
+from recopersona.features.market import Conversion, ItemAge, ItemPopularity
 from recopersona.features.taste import Affinity, PriceFit
 from recopersona.features.touches import Touches
 from recopersona.rankers.lessons import Lessons
@@ -341,7 +341,7 @@ def _usual_features(dataset: Dataset) -> list[Feature]:
     """Return the features by which a log and a catalogue can tell something."""
     kinds = set(np.unique(dataset.log.event).tolist())
     features: list[Feature] = [
-        Touches(), Affinity(), SessionSignals(), ItemPopularity(), Freshness(),
+        Touches(), Affinity(), SessionSignals(), ItemPopularity(), ItemAge(),
     ]  # fmt: skip
     bought, carted, viewed = (code in kinds for code in _CODES)
     if bought:

@@ -1,0 +1,1 @@
+"""Policies over arms: state in small objects, a choice in one line."""

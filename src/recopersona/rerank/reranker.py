@@ -1,0 +1,110 @@
+"""The last stage: order what was ranked anew, by more than how well each item suits alone."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+from recopersona.base.acquainted import Acquainted
+from recopersona.base.parameters import check_parameters
+from recopersona.base.recommender import as_dataset
+from recopersona.data.dataset import Dataset
+from recopersona.data.feature_table import FeatureTable
+from recopersona.data.history import History
+from recopersona.data.ids import IdMap
+from recopersona.data.interactions import Interactions
+from recopersona.data.query import Query
+from recopersona.data.ranking import Ranking
+from recopersona.data.types import Indices
+
+
+class Reranker(Acquainted):
+    """A stage that knows the shop, and orders a ranking anew.
+
+    A subclass writes two methods:
+
+    ``_fit(dataset)``
+        Learn; users, items, their attributes and the past are there already.
+    ``_rerank(query, ranking) -> Ranking``
+        Return the candidates in a new order, best first, with scores that do not rise: a page is
+        filled by scores. There are at least two candidates.
+
+    It may also write ``_learn(rows)``, ``_items_described(rows, names)``,
+    ``_learn_outcome(decision)`` and ``_forget_users(users)``, as models do. In a `Pipeline` all of
+    its tables are the pipeline's own; alone, a reranker is a function of a query and a ranking.
+
+    Attributes
+    ----------
+    users_, items_ : IdMap
+    past_ : History
+    item_features_ : FeatureTable
+
+    Examples
+    --------
+    >>> class Backwards(Reranker):
+    ...     def _fit(self, dataset):
+    ...         pass
+    ...     def _rerank(self, query, ranking):
+    ...         return ranking.rescored(-ranking.scores)
+    >>> from recopersona import Event, Popularity
+    >>> log = [Event("anna", "tea"), Event("ben", "tea"), Event("ben", "salt")]
+    >>> ranking = Popularity().fit(log).recommend("cleo")
+    >>> Backwards().fit(log)(Query("cleo"), ranking).item_ids
+    ['salt', 'tea']
+    """
+
+    # -- what a subclass writes --------------------------------------------------------------
+
+    def _fit(self, dataset: Dataset) -> None:
+        raise NotImplementedError(f"{type(self).__name__} must write _fit(self, dataset).")
+
+    def _rerank(self, query: Query, ranking: Ranking) -> Ranking:
+        raise NotImplementedError(
+            f"{type(self).__name__} must write _rerank(self, query, ranking)."
+        )
+
+    def _items_described(self, rows: Indices, names: set[str]) -> None:
+        """Take note of items of which some attributes, those named, are new or have changed."""
+
+    def _forget_users(self, users: Indices) -> None:
+        """Blank what was learned about single users; what is shared is blanked by the pipeline."""
+
+    # -- the verbs ---------------------------------------------------------------------------
+
+    def fit(self, dataset: Any, y: None = None) -> Self:
+        """Learn from a `Dataset`, or from an events frame, and forget what was learned before."""
+        check_parameters(self)
+        shop = as_dataset(dataset)
+        self._unfit()
+        try:
+            self._acquaint(shop)
+            self.item_features_ = shop.item_features.copy(self.items_)
+            self._fit(shop)
+        except BaseException:
+            self._unfit()
+            raise
+        return self
+
+    def __call__(self, query: Query, ranking: Ranking) -> Ranking:
+        """Return the ranking in its new order."""
+        self._check_fitted()
+        return self._rerank(query, ranking) if len(ranking) > 1 else ranking
+
+    def forget(self, user_ids: Any) -> int:
+        """Drop what is held of single users; return how many were known."""
+        self._check_fitted()
+        known = self.users_.indices(list(user_ids))
+        gone = known[known >= 0]
+        self._forget_users(gone)
+        return len(gone)
+
+    # -- as part of a pipeline ---------------------------------------------------------------
+
+    def _join(self, users: IdMap, items: IdMap, past: History, item_features: FeatureTable) -> None:
+        """Share the tables of the pipeline this is part of: they are kept up to date there."""
+        self._adopt(users, items, past)
+        self.item_features_ = item_features
+
+    def _learn(self, rows: Interactions) -> None:
+        """Learn from new events; the past has taken them in already."""
+        if rows.end is not None:
+            self.end_ = rows.end if self.end_ is None else max(self.end_, rows.end)

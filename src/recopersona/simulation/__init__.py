@@ -1,0 +1,1 @@
+"""Visitors who click: shops whose truth is known, to measure who learns it."""
