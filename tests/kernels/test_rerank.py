@@ -10,7 +10,7 @@ CLOSE = 1e-5  # cosines are float32, and a small ridge leaves their rounding lar
 
 
 def cases(n_cases, seed):
-    """Draw candidates: some alike, some the same, some like nothing, more than dimensions or few."""
+    """Draw candidates: some the same, some like nothing, more or fewer than dimensions."""
     rng = np.random.default_rng(seed)
     for _ in range(n_cases):
         n, width = int(rng.integers(1, 14)), int(rng.integers(1, 6))
