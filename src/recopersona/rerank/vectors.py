@@ -207,7 +207,8 @@ class ItemVectors(Part):
             raise DataError("ItemVectors: encoder_ must be an AttributeEncoder.")
         width = self.vectors_.shape[1]
         shape = (encoder.n_features, width) if len(self.projection_) else (0, 0)
-        if self.projection_.shape != shape or (not len(self.projection_) and width != shape[1]):
+        unmade = not len(self.projection_) and width != encoder.n_features
+        if self.projection_.shape != shape or unmade:
             raise DataError("ItemVectors: projection_ does not fit the attributes.")
 
 
