@@ -1,5 +1,8 @@
 from recopersona import rules as rules
 from recopersona import testing as testing
+from recopersona.bandits.policy import Policy as Policy
+from recopersona.bandits.pooled import PooledThompson as PooledThompson
+from recopersona.bandits.thompson import Thompson as Thompson
 from recopersona.base.artifact import load as load
 from recopersona.base.artifact import save as save
 from recopersona.base.online import OnlineRecommender as OnlineRecommender
