@@ -41,6 +41,9 @@ from recopersona.evaluation.curves import learning_curve as learning_curve
 from recopersona.evaluation.curves import validation_curve as validation_curve
 from recopersona.evaluation.evaluate import evaluate as evaluate
 from recopersona.evaluation.lists import score_lists as score_lists
+from recopersona.evaluation.offpolicy.gate import OffPolicyGate as OffPolicyGate
+from recopersona.evaluation.offpolicy.off_policy import off_policy as off_policy
+from recopersona.evaluation.offpolicy.result import OffPolicy as OffPolicy
 from recopersona.evaluation.rule_costs import simulate_rules as simulate_rules
 from recopersona.evaluation.splits.by_time import rolling_splits as rolling_splits
 from recopersona.evaluation.splits.by_time import split_by_time as split_by_time
