@@ -79,7 +79,7 @@ class Composite(Nested, OnlineRecommender):
                 learn(decision)
 
     def _outcome_grew(self, before: Decision, after: Decision) -> None:
-        """Tell every model that writes ``_outcome_grew(before, after)``: more came of a decision."""
+        """Tell every model that writes ``_outcome_grew(before, after)`` that more came of one."""
         for model in self._models.values():
             learn = getattr(model, "_outcome_grew", None)
             if learn is not None:

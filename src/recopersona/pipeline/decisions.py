@@ -245,7 +245,7 @@ class Deciding(Described, Composite):
 
     @property
     def _lock(self) -> OwnLock:
-        kept: OwnLock = vars(self).setdefault("_lock_kept", OwnLock())
+        kept: OwnLock = self.__dict__.setdefault("_lock_kept", OwnLock())
         return kept
 
     @property
