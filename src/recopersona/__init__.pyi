@@ -153,6 +153,11 @@ from recopersona.rerank.serendipity import Serendipity as Serendipity
 from recopersona.rerank.vectors import ItemVectors as ItemVectors
 from recopersona.rules.checks.schema import RuleSchema as RuleSchema
 from recopersona.rules.ruleset import RuleSet as RuleSet
+from recopersona.simulation.clicks import Cascade as Cascade
+from recopersona.simulation.clicks import PositionBased as PositionBased
+from recopersona.simulation.world import Reaction as Reaction
+from recopersona.simulation.world import Visit as Visit
+from recopersona.simulation.world import World as World
 from recopersona.tuning.tune import tune as tune
 from recopersona.tuning.tuned import Tuned as Tuned
 
