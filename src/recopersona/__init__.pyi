@@ -156,6 +156,7 @@ from recopersona.rankers.position_bias import ExaminationModel as ExaminationMod
 from recopersona.rankers.ranker import Ranker as Ranker
 from recopersona.report.plots import Plot as Plot
 from recopersona.report.plots import plot as plot
+from recopersona.rerank.dpp import DPP as DPP
 from recopersona.rerank.freshness import Freshness as Freshness
 from recopersona.rerank.mmr import MMR as MMR
 from recopersona.rerank.objective import Objective as Objective
