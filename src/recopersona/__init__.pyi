@@ -157,6 +157,7 @@ from recopersona.rankers.ranker import Ranker as Ranker
 from recopersona.report.plots import Plot as Plot
 from recopersona.report.plots import plot as plot
 from recopersona.rerank.dpp import DPP as DPP
+from recopersona.rerank.calibrated import Calibrated as Calibrated
 from recopersona.rerank.freshness import Freshness as Freshness
 from recopersona.rerank.mmr import MMR as MMR
 from recopersona.rerank.objective import Objective as Objective
@@ -164,6 +165,7 @@ from recopersona.rerank.reranker import Reranker as Reranker
 from recopersona.rerank.scaling import scaled as scaled
 from recopersona.rerank.serendipity import Serendipity as Serendipity
 from recopersona.rerank.vectors import ItemVectors as ItemVectors
+from recopersona.rerank.xquad import XQuAD as XQuAD
 from recopersona.rules.checks.schema import RuleSchema as RuleSchema
 from recopersona.rules.ruleset import RuleSet as RuleSet
 from recopersona.simulation.clicks import Cascade as Cascade
