@@ -1,8 +1,14 @@
 from recopersona import rules as rules
 from recopersona import testing as testing
+from recopersona.bandits.contextual import LinTS as LinTS
+from recopersona.bandits.contextual import LinUCB as LinUCB
+from recopersona.bandits.contextual import SquareCB as SquareCB
+from recopersona.bandits.greedy import EpsilonGreedy as EpsilonGreedy
+from recopersona.bandits.greedy import SoftmaxGreedy as SoftmaxGreedy
 from recopersona.bandits.policy import Policy as Policy
 from recopersona.bandits.pooled import PooledThompson as PooledThompson
 from recopersona.bandits.thompson import Thompson as Thompson
+from recopersona.bandits.ucb import UCB1 as UCB1
 from recopersona.base.artifact import load as load
 from recopersona.base.artifact import save as save
 from recopersona.base.online import OnlineRecommender as OnlineRecommender
