@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 from scipy.stats import norm
@@ -18,6 +19,28 @@ MOST_UNITS = 1 << 15
 
 _COUNTS_PER_BLOCK = 1 << 20  # 8 MB of counts per thread
 _FIRST_BAG = 0x0FF0  # keeps the bags' random numbers apart from the draws'
+
+
+class Interval(NamedTuple):
+    """An estimate and between what it lies; NaN where unknown."""
+
+    value: float = float("nan")
+    low: float = float("nan")
+    high: float = float("nan")
+
+    def stretched(self, bias: float, variance: float) -> Interval:
+        r"""Return it longer by :math:`\sqrt{1 + b^2 / s^2}`, for a bias that was seen."""
+        if variance <= 0:
+            return self
+        factor = float(np.sqrt(1 + bias * bias / variance))
+        value, low, high = self
+        return Interval(value, value - factor * (value - low), value + factor * (high - value))
+
+    @classmethod
+    def around(cls, value: float, error: float, confidence: float) -> Interval:
+        """Return a normal interval of a standard error."""
+        half = float(norm.ppf((1 + confidence) / 2)) * error
+        return cls(value, value - half, value + half)
 
 
 def bootstrap(
@@ -47,7 +70,8 @@ def bootstrap(
     >>> bool(abs(drawn["IPS"].mean() - 0.625) < 0.05), drawn["SNIPS"].shape
     (True, (200,))
     """
-    sums, places = unit_sums(estimates, _units(estimates, resampling, clusters))
+    n_rows = len(next(iter(estimates.values())).terms[0][0])
+    sums, places = unit_sums(estimates, units_of(n_rows, resampling, clusters))
     n_units = len(sums)
     blocks = cut(resampling.n_boot, max(1, _COUNTS_PER_BLOCK // n_units))
     seeds = dict(zip(blocks, generator(resampling.random_state).spawn(len(blocks)), strict=True))
@@ -98,11 +122,8 @@ def _valued(totals: Values, pairs: list[tuple[int, int]]) -> Values:
     return values
 
 
-def _units(
-    estimates: Mapping[str, Contributions], resampling: Resampling, clusters: Array | None
-) -> Array | None:
-    """Return the unit of every row, None where each row is its own."""
-    n_rows = len(next(iter(estimates.values())).terms[0][0])
+def units_of(n_rows: int, resampling: Resampling, clusters: Array | None) -> Array | None:
+    """Return the unit of every row that is drawn as one, None where each row is its own."""
     n_units = n_rows if clusters is None else int(clusters.max()) + 1
     if n_units <= MOST_UNITS:
         return clusters
