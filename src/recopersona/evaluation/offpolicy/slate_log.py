@@ -1,4 +1,4 @@
-"""A log of lists as matrices: a row per list, a column per place; what cannot be right is counted."""
+"""A log of lists as matrices: a row per list, a column per place; bad lists are counted."""
 
 from __future__ import annotations
 
@@ -172,17 +172,13 @@ def _tests(
     tests += [("no reward", np.isnan(rewards)), ("reward infinite", np.isinf(rewards))]
     if reward_range is not None:
         low, high = reward_range
-        tests.append(
-            (f"reward outside {low:g} to {high:g}", (rewards < low) | (rewards > high))
-        )
+        tests.append((f"reward outside {low:g} to {high:g}", (rewards < low) | (rewards > high)))
     for name in names.expected or ():
         tests.append((f"no {name}", ~np.isfinite(columns[name])))
     return tests
 
 
-def _first_reasons(
-    tests: list[tuple[str, Mask]], starts: Array
-) -> tuple[Mask, dict[str, int]]:
+def _first_reasons(tests: list[tuple[str, Mask]], starts: Array) -> tuple[Mask, dict[str, int]]:
     """Return which lists cannot be used, and how many each reason took."""
     wrong, counts = np.zeros(len(starts), bool), {}
     for reason, rows in tests:

@@ -108,5 +108,5 @@ def cascade_dr(
 
 def _prefixes(weights: Values) -> Values:
     """Return how much likelier the list down to each place is."""
-    prefixes: Values = np.cumprod(weights, axis=1)
+    prefixes: Values = np.cumprod(weights, axis=1, dtype=np.float64)
     return prefixes
