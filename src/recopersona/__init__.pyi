@@ -1,5 +1,6 @@
 from recopersona import rules as rules
 from recopersona import testing as testing
+from recopersona.bandits.pooled import PooledThompson as PooledThompson
 from recopersona.base.artifact import load as load
 from recopersona.base.artifact import save as save
 from recopersona.base.online import OnlineRecommender as OnlineRecommender
@@ -144,6 +145,7 @@ from recopersona.rankers.position_bias import ExaminationModel as ExaminationMod
 from recopersona.rankers.ranker import Ranker as Ranker
 from recopersona.report.plots import Plot as Plot
 from recopersona.report.plots import plot as plot
+from recopersona.rerank.bandit import BanditReranker as BanditReranker
 from recopersona.rerank.freshness import Freshness as Freshness
 from recopersona.rerank.mmr import MMR as MMR
 from recopersona.rerank.objective import Objective as Objective
