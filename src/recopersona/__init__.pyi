@@ -9,6 +9,7 @@ from recopersona.bandits.policy import Policy as Policy
 from recopersona.bandits.pooled import PooledThompson as PooledThompson
 from recopersona.bandits.thompson import Thompson as Thompson
 from recopersona.bandits.ucb import UCB1 as UCB1
+from recopersona.bandits.pooled import PooledThompson as PooledThompson
 from recopersona.base.artifact import load as load
 from recopersona.base.artifact import save as save
 from recopersona.base.online import OnlineRecommender as OnlineRecommender
@@ -164,6 +165,7 @@ from recopersona.report.plots import Plot as Plot
 from recopersona.report.plots import plot as plot
 from recopersona.rerank.dpp import DPP as DPP
 from recopersona.rerank.calibrated import Calibrated as Calibrated
+from recopersona.rerank.bandit import BanditReranker as BanditReranker
 from recopersona.rerank.freshness import Freshness as Freshness
 from recopersona.rerank.mmr import MMR as MMR
 from recopersona.rerank.objective import Objective as Objective

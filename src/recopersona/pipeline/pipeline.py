@@ -169,6 +169,7 @@ class Pipeline(Deciding):
         stage = vars(self).get("reranker_")
         if isinstance(stage, Reranker):
             stage._join(self.users_, self.items_, self.past_, self.item_features_)
+            stage._know_users(self.user_features_)
 
     def _prepare(self) -> None:
         super()._prepare()
@@ -438,6 +439,7 @@ class Pipeline(Deciding):
             *request.standing.effects,
             *self._ranker_effects,
             *(one.said for one in page.unmet),
+            *page.ranking.effects,
         )
         if request.fill and len(page.ranking) < request.n:
             effects += (f"only {len(page.ranking)} of {request.n} items may be shown",)
