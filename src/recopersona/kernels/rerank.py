@@ -116,7 +116,7 @@ def pick_dpp(chosen, gains, worth, vectors, penalty, ridge, window):
     """
     n = len(worth)
     n_chosen = min(len(chosen), n)
-    depth = min(window, n_chosen)
+    depth = max(1, min(window, n_chosen))
     columns, likeness = _as_columns(vectors), np.zeros(n, np.float32)
     shares, unexplained = np.empty((depth, n)), np.ones(n)
     factor, carried = np.zeros((depth, depth)), np.empty(n)
