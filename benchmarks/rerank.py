@@ -327,9 +327,11 @@ def times(repeats: int) -> dict[str, Any]:
         "mmr_ms": lambda: mmr(query, ranking),
         "dpp_ms": lambda: dpp(query, ranking),
         "mmr_kernel_ms": lambda: pick_mmr(first, gains_, relevance, unit, mmr.weight),
-        "dpp_kernel_ms": lambda: pick_dpp(first, gains_, relevance, unit, penalty, dpp.ridge, top),
+        "dpp_kernel_ms": lambda: pick_dpp(
+            first, gains_, relevance, unit, penalty, dpp.ridge, 1, top
+        ),
         "mmr_numpy_ms": lambda: plain_mmr(relevance, unit, mmr.weight, top),
-        "dpp_numpy_ms": lambda: plain_dpp(relevance, unit, penalty, dpp.ridge, top),
+        "dpp_numpy_ms": lambda: plain_dpp(relevance, unit, penalty, dpp.ridge, 1, top),
     }
     equal = (
         mmr(query, ranking).items[:top].tolist() == calls["mmr_numpy_ms"]()

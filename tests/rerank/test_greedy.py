@@ -137,7 +137,7 @@ def test_a_score_that_is_no_number_counts_as_the_median(kind):
 
 def test_kernels_choose_no_more_than_there_is():
     worth, unit = np.array([1.0, 0.5]), np.eye(2, dtype=np.float32)
-    for pick, scalars in ((pick_mmr, (0.5,)), (pick_dpp, (0.5, 0.4, 9))):
+    for pick, scalars in ((pick_mmr, (0.5,)), (pick_dpp, (0.5, 0.4, 1, 9))):
         chosen, gains = np.full(4, 77, np.int32), np.empty(2)
         pick(chosen, gains, worth, unit, *scalars)
         assert chosen.tolist() == [0, 1, 77, 77]
