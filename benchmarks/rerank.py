@@ -8,15 +8,15 @@ is used.
 
 Held out is the latest fifth of what each user took (a fifth drawn by a fixed seed where there are
 no times); all models know the rest of everybody, and nothing else. Users are halved by a fixed
-seed. On the one half everything is chosen: the model whose candidates are re-ranked (NDCG@10), and
-the `ridge` of `DPP` and the `half_life` of `Freshness` (the area below the curve). On the other
-half each re-ranker is asked with weights from 0 to 1, for the best 10 of that model's 200
+seed. On the one half everything is chosen: the model whose candidates are re-ranked by NDCG@10, and
+by the area below the curve `ridge` and `power` of `DPP`, and the `half_life` of `Freshness`. On the
+other half each re-ranker is asked with weights from 0 to 1, for the best 10 of that model's 200
 candidates. What a user has is not shown again, but at the grocer's, where most is bought again.
 
-Variety is intra-list distance, `diversity[genres]` or `diversity[product_category]`: how different
-by those labels two items of a list are on average. Re-rankers that compare items compare them by
-the same labels. As a check, MMR and DPP are asked again when they know the labels not at all, but
-the factors of ALS.
+Variety is intra-list distance, `diversity[genres]`, or at the grocer's `diversity[department]` and
+`diversity[product_category]`: how different by such labels two items of a list are on average.
+Re-rankers that compare items compare them by the same labels. As a check, MMR and DPP are asked
+again when they know no labels at all, but the factors of ALS.
 
 `dominated` is the share of MMR's points, weight above 0, that have a point of a re-ranker's curve
 at least as good in both. A curve's points are its own and the ones between two neighbours, which
@@ -49,14 +49,14 @@ from recopersona.evaluation.metrics import diversity
 from recopersona.features.encoder import AttributeEncoder
 
 N, POOL, HELD_OUT = 10, 200, 0.2
-WEIGHTS = tuple(round(0.05 * step, 2) for step in range(21))
-RIDGES = (0.1, 0.4, 0.6, 0.8, 0.9)
+WEIGHTS = (0.0, 0.05, *(round(0.1 * step, 1) for step in range(1, 11)))
+RIDGES, POWERS = (0.1, 0.4, 0.8), (1, 2, 4)
 HALF_LIVES = ("30d", "90d")
-CHOSEN = "ridge", "half_life"
+CHOSEN = "ridge", "power", "half_life"
 DISCOUNTS = 1 / np.log2(np.arange(2, N + 2))
 MOST_FOR_EASE = 6_000  # items: a square matrix of them must fit
 BOOTSTRAPS = 200
-ENOUGH = 1_000  # users to choose parameters by
+ENOUGH = 600  # users to choose parameters by
 
 
 class Shop(NamedTuple):
@@ -65,7 +65,7 @@ class Shop(NamedTuple):
     name: str
     train: rp.Dataset
     later: pd.DataFrame
-    label: str
+    labels: tuple[str, ...]
     seen: str
 
 
@@ -90,7 +90,7 @@ class Curve(NamedTuple):
 def load(folder: str | None, quick: bool) -> Shop:
     if folder is None:
         made = rp.synthetic_shop(1_500, 300)
-        return split("synthetic", made.events, made.catalogue, "category", "drop", quick)
+        return split("synthetic", made.events, made.catalogue, ("category",), "drop", quick)
     path = Path(folder)
     name = path.resolve().name
     if (path / "transactions.parquet").exists():
@@ -99,16 +99,22 @@ def load(folder: str | None, quick: bool) -> Shop:
         events = pd.read_parquet(path / "transactions.parquet").rename(columns=told)
         items = pd.read_parquet(path / "products.parquet").rename(columns=told)
         items = items[items["item_id"].isin(events["item_id"])]
-        return split(name, events[list(told.values())], items, "product_category", "keep", quick)
+        labels = "department", "product_category"
+        return split(name, events[list(told.values())], items, labels, "keep", quick)
     events = pd.read_parquet(path / "ratings.parquet")
     items = pd.read_parquet(path / "items.parquet")
     label = "genres" if "genres" in items else items.columns[1]
     kept = [one for one in ("user_id", "item_id", "timestamp") if one in events]
-    return split(name, events[kept], items, label, "drop", quick)
+    return split(name, events[kept], items, (label,), "drop", quick)
 
 
 def split(
-    name: str, events: pd.DataFrame, items: pd.DataFrame, label: str, seen: str, quick: bool
+    name: str,
+    events: pd.DataFrame,
+    items: pd.DataFrame,
+    labels: tuple[str, ...],
+    seen: str,
+    quick: bool,
 ) -> Shop:
     if quick:
         users = events["user_id"].drop_duplicates().sample(frac=1, random_state=0)
@@ -121,7 +127,7 @@ def split(
     size = events.groupby("user_id")["item_id"].transform("size")
     late = place >= (1 - HELD_OUT) * size
     train = rp.Dataset.from_frames(events[~late], items=items)
-    return Shop(name, train, events[late], label, seen)
+    return Shop(name, train, events[late], labels, seen)
 
 
 def ask(shop: Shop, model: rp.Recommender, users: list[Any]) -> Asked:
@@ -217,22 +223,25 @@ def models(shop: Shop) -> list[rp.Recommender]:
     return found
 
 
-def stages(shop: Shop) -> dict[str, list[rp.Reranker]]:
+def stages(shop: Shop, label: str) -> dict[str, list[rp.Reranker]]:
     """Return the re-rankers, each with the parameters that stand to be chosen."""
-    label = [shop.label]
+    factors = rp.ALS(factors=32)
     found: dict[str, list[rp.Reranker]] = {
-        "MMR": [rp.MMR(vectors=label)],
-        "DPP": [rp.DPP(vectors=label, ridge=ridge) for ridge in RIDGES],
-        "XQuAD": [rp.XQuAD(attribute=shop.label)],
-        "Calibrated": [rp.Calibrated(attribute=shop.label)],
-        "Serendipity": [rp.Serendipity(vectors=label)],
+        "MMR": [rp.MMR(vectors=[label])],
+        "DPP": dpps([label]),
+        "XQuAD": [rp.XQuAD(attribute=label)],
+        "Calibrated": [rp.Calibrated(attribute=label)],
+        "Serendipity": [rp.Serendipity(vectors=[label])],
     }
     if shop.train.end is not None:
         found["Freshness"] = [rp.Freshness(half_life=one) for one in HALF_LIVES]
-    factors = rp.ALS(factors=32)
-    found["MMR, factors"] = [rp.MMR(vectors=factors)]
-    found["DPP, factors"] = [rp.DPP(vectors=factors, ridge=ridge) for ridge in RIDGES]
-    return found
+    return {**found, "MMR, factors": [rp.MMR(vectors=factors)], "DPP, factors": dpps(factors)}
+
+
+def dpps(vectors: Any) -> list[rp.Reranker]:
+    return [
+        rp.DPP(vectors=vectors, ridge=ridge, power=power) for ridge in RIDGES for power in POWERS
+    ]
 
 
 def chosen_model(shop: Shop, users: list[Any]) -> tuple[rp.Recommender, dict[str, float]]:
@@ -244,33 +253,26 @@ def chosen_model(shop: Shop, users: list[Any]) -> tuple[rp.Recommender, dict[str
     return fitted[max(scores, key=scores.__getitem__)], scores
 
 
-def frontier(shop: Shop) -> dict[str, Any]:
-    users = pd.Series(shop.later["user_id"].unique()).sample(frac=1, random_state=0).tolist()
-    half = len(users) // 2
-    model, validation = chosen_model(shop, users[:half])
-    base = type(model).__name__
-    print(f"{shop.name}: {shop.train}; candidates by {base}; NDCG@{N} {rounded(validation)}")
-    early, late = ask(shop, model, users[:half][:ENOUGH]), ask(shop, model, users[half:])
-    labels = AttributeEncoder(columns=[shop.label]).fit_transform(shop.train.item_features).matrix
+def frontier(shop: Shop, label: str, early: Asked, late: Asked) -> tuple[Any, Any]:
+    """Return each re-ranker's curve by one label, and what was chosen for it."""
+    labels = AttributeEncoder(columns=[label]).fit_transform(shop.train.item_features).matrix
     labels = (labels > 0).astype(np.float64)
     curves, chosen = {}, {}
-    for name, several in stages(shop).items():
+    for name, several in stages(shop, label).items():
         start = time.perf_counter()
         fitted = several[0].fit(shop.train)
         areas = {}
         for stage in several if len(several) > 1 else ():
-            told = {
-                key: getattr(stage, key) for key in ("ridge", "half_life") if hasattr(stage, key)
-            }
+            told = {key: getattr(stage, key) for key in CHOSEN if hasattr(stage, key)}
             fitted.set_params(**told)
-            areas[json.dumps(told)] = area(means(curve(fitted, early, labels, WEIGHTS[::2])))
+            areas[json.dumps(told)] = area(means(curve(fitted, early, labels)))
         best = json.loads(max(areas, key=areas.__getitem__)) if areas else {}
         fitted.set_params(**best)
         chosen[name] = {**best, "validation_area": rounded(areas)}
         curves[name] = curve(fitted, late, labels)
-        print(f"{name:14} area {area(means(curves[name])):.4f} {best} "
+        print(f"{label}: {name:14} area {area(means(curves[name])):.4f} {best} "
               f"{time.perf_counter() - start:5.1f} s", flush=True)  # fmt: skip
-    return {"base": base, "validation": validation, "curves": curves, "chosen": chosen}
+    return curves, chosen
 
 
 def rounded(values: dict[str, float]) -> dict[str, float]:
@@ -372,21 +374,32 @@ def compared(curves: dict[str, Curve]) -> dict[str, Any]:
     return found
 
 
-def draw(curves: dict[str, Curve], shop: Shop, path: str) -> None:
+def draw(found: dict[str, dict[str, Curve]], shop: Shop, path: str) -> None:
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
-    figure, axes = plt.subplots(figsize=(7, 5))
-    for name, found in curves.items():
-        points = means(found)
-        axes.plot(points[:, 1], points[:, 0], ".--" if "," in name else "o-", ms=3, label=name)
-    axes.set_xlabel(f"distance of two items of a list, by {shop.label}")
-    axes.set_ylabel(f"NDCG@{N}")
-    axes.set_title(f"{shop.name}: what variety costs, weights 0 to 1")
-    axes.legend()
+    figure, all_axes = plt.subplots(1, len(found), figsize=(7 * len(found), 5), squeeze=False)
+    for axes, (label, curves) in zip(all_axes[0], found.items(), strict=True):
+        for name, one in curves.items():
+            points = means(one)
+            axes.plot(points[:, 1], points[:, 0], ".--" if "," in name else "o-", ms=3, label=name)
+        axes.set_xlabel(f"distance of two items of a list, by {label}")
+        axes.set_ylabel(f"NDCG@{N}")
+        axes.set_title(f"{shop.name}: what variety costs, weights 0 to 1")
+        axes.legend()
     figure.savefig(path, bbox_inches="tight")
+
+
+def told(label: str, curves: dict[str, Curve]) -> list[dict[str, Any]]:
+    """Return a row per re-ranker and weight."""
+    return [
+        {"varied_by": label, "reranker": name, "weight": weight,
+         "ndcg10": round(float(ndcg), 4), "distance10": round(float(distance), 4)}
+        for name, one in curves.items()
+        for weight, (ndcg, distance) in zip(WEIGHTS, means(one), strict=True)
+    ]  # fmt: skip
 
 
 def main() -> None:
@@ -399,31 +412,31 @@ def main() -> None:
     speed = times(100 if given.quick else 500)
     print(speed)
     shop = load(given.folder, given.quick)
-    found = frontier(shop)
-    curves = found.pop("curves")
-    rows = [
-        {"reranker": name, "weight": weight, "ndcg10": round(float(ndcg), 4),
-         "distance10": round(float(distance), 4)}
-        for name, one in curves.items()
-        for weight, (ndcg, distance) in zip(WEIGHTS, means(one), strict=True)
-    ]  # fmt: skip
-    shown = pd.DataFrame(rows).pivot(index="weight", columns="reranker")
-    print(shown.iloc[::2].to_string())
-    summary = compared(curves)
-    print(json.dumps(summary))
+    users = pd.Series(shop.later["user_id"].unique()).sample(frac=1, random_state=0).tolist()
+    half = len(users) // 2
+    model, validation = chosen_model(shop, users[:half])
+    print(f"{shop.name}: {shop.train}; NDCG@{N} {rounded(validation)}", flush=True)
+    early, late = ask(shop, model, users[:half][:ENOUGH]), ask(shop, model, users[half:])
+    found, chosen, summary, rows = {}, {}, {}, []
+    for label in shop.labels:
+        found[label], chosen[label] = frontier(shop, label, early, late)
+        summary[label] = compared(found[label])
+        rows += told(label, found[label])
+        shown = pd.DataFrame(told(label, found[label])).drop(columns="varied_by")
+        print(shown.pivot(index="weight", columns="reranker").to_string())
+        print(json.dumps(summary[label]), flush=True)
     if given.plot:
-        draw(curves, shop, given.plot)
+        draw(found, shop, given.plot)
     line = {
         "data": shop.name,
         **speed,
-        "varied_by": shop.label,
-        "base": found["base"],
+        "base": type(model).__name__,
         "chosen_on": "the other half of the users: NDCG@10 of models, area below the curve",
-        "validation": rounded(found["validation"]),
-        "chosen": found["chosen"],
-        **summary,
+        "validation": rounded(validation),
+        "chosen": chosen,
+        "by": summary,
         "frontier": rows,
-        "users": int(next(iter(curves.values())).ndcg.shape[1]),
+        "users": len(late.queries),
         "seconds": round(time.perf_counter() - begun, 1),
         "cores": os.cpu_count(),
         "python": platform.python_version(),

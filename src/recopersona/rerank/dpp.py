@@ -80,7 +80,7 @@ class DPP(Greedy):
     """
 
     ridge: float = param(
-        Bound("a number between 0 and 1, both excluded", lambda value: 0 < value < 1), default=0.4
+        Bound("a number between 0 and 1, both excluded", lambda value: 0 < value < 1), default=0.8
     )
     power: int = param(whole(at_least=1), default=1)
     window: int | None = param(optional(whole(at_least=1)), default=None)
