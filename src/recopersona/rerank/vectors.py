@@ -45,7 +45,7 @@ VECTORS = Bound(
 )
 """What a parameter that says how items are compared must be."""
 
-_ROUNDS = 4  # of the power iteration
+_ROUNDS = 12  # of the power iteration: labels of like counts are told apart slowly
 _SPARE = 8
 
 
