@@ -169,6 +169,7 @@ from recopersona.rerank.dpp import DPP as DPP
 from recopersona.rerank.freshness import Freshness as Freshness
 from recopersona.rerank.mmr import MMR as MMR
 from recopersona.rerank.objective import Objective as Objective
+from recopersona.rerank.page_repeats import without_repeats as without_repeats
 from recopersona.rerank.reranker import Reranker as Reranker
 from recopersona.rerank.scaling import scaled as scaled
 from recopersona.rerank.serendipity import Serendipity as Serendipity
