@@ -99,7 +99,7 @@ def test_no_group_is_twice_on_the_page():
     page = rp.without_repeats([row("abcd"), row("bfedj")], n=2, by=groups)
     assert shown(page) == ["ac", "ed"]
     assert page[0].effects == ("passed over 1 of a group that stands higher up",)
-    assert page[1].effects == ("passed over 2 that stand in 1: 'b', 'f'",)
+    assert page[1].effects == ("passed over 2 that stand in ranking 1: 'b', 'f'",)
 
 
 def test_rankings_of_different_catalogues_are_compared_by_the_shops_ids():

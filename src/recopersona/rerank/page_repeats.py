@@ -97,7 +97,7 @@ def without_repeats(rankings: Any, n: Any = 10, by: Any = None) -> Any:
             )
     group_of = _grouping(by)
     rows = [
-        _Row(name, ranking, size, group_of)
+        _Row(repr(name) if named else f"ranking {name}", ranking, size, group_of)
         for name, ranking, size in zip(names, held, _sizes(n, names, named), strict=True)
     ]
     _fill(rows)
@@ -117,7 +117,7 @@ class _Move:
 class _Row:
     """One ranking: for each distinct key its best place, and which of them it shows."""
 
-    def __init__(self, name: Any, ranking: Ranking, size: int, group_of: Callable[[Id], Id]):
+    def __init__(self, name: str, ranking: Ranking, size: int, group_of: Callable[[Id], Id]):
         self.name, self.ranking, self.size = name, ranking, size
         self.place: dict[Id, int] = {}
         for place, item in enumerate(ranking.item_ids):
@@ -148,9 +148,9 @@ class _Row:
             passed = [items[self.place[key]] for key in gone if key not in given]
             left = [items[self.place[key]] for key in gone if key in given]
             if passed:
-                yield f"passed over {len(passed)} that stand in {other.name!r}: {_listed(passed)}"
+                yield f"passed over {len(passed)} that stand in {other.name}: {_listed(passed)}"
             if left:
-                yield f"left {len(left)} to {other.name!r}, which had no others: {_listed(left)}"
+                yield f"left {len(left)} to {other.name}, which had no others: {_listed(left)}"
         alike = last - len(above) if self.size else 0
         if alike > 0:
             yield f"passed over {alike} of a group that stands higher up"
