@@ -118,8 +118,8 @@ class World:
     quality :math:`q` (deviation 0.7) and a style :math:`s` in 6 dimensions that no column shows; a
     price, dear or cheap by :math:`d` for its category. The catalogue shows topics partly: the
     category is that of the topic's family for 82 % of items, the brand one of three that are
-    typical of the topic for 66 %, and anything for the others. Some are better known than others (deviation
-    of the log: 0.6), which says nothing of their quality.
+    typical of the topic for 66 %, and anything for the others. Some are better known than
+    others (deviation of the log: 0.6), which says nothing of their quality.
 
     *Tastes.* Visitors are of 8 kinds; what they see in topics, :math:`l`, is that of their kind
     (deviation 1.15 by family, and again by topic) and their own (0.6). On average by 0.2 radians a
