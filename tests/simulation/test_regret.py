@@ -111,7 +111,7 @@ def test_what_cannot_be_compared_is_refused(world, found):
         regret([by_chance], world)
     with pytest.raises(ParameterError, match="seeds must name at least one"):
         regret({"chance": by_chance}, world, seeds=[])
-    with pytest.raises(DataError, match="no policy 'chanse'; did you mean 'chance'"):
+    with pytest.raises(DataError, match="no policy 'chanse' lived here; did you mean 'chance'"):
         found.difference("chanse", "oracle")
     with pytest.raises(ParameterError, match="no measure 'margin'"):
         found.difference("chance", "oracle", "margin")

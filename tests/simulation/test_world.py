@@ -135,7 +135,7 @@ def test_without_sameness_the_oracle_sorts_by_attraction():
 
 
 def test_sameness_costs_clicks_and_variety_gains_some():
-    world = World(80, 500, requests_per_day=150)
+    world = World(80, 500, requests_per_day=150, sameness=1.0)
     plain = varied = 0.0
     for visit in world.visits(150):
         names = world.items_on_sale(visit)
