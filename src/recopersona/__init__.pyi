@@ -180,6 +180,8 @@ from recopersona.rules.checks.schema import RuleSchema as RuleSchema
 from recopersona.rules.ruleset import RuleSet as RuleSet
 from recopersona.simulation.clicks import Cascade as Cascade
 from recopersona.simulation.clicks import PositionBased as PositionBased
+from recopersona.simulation.regret import Regret as Regret
+from recopersona.simulation.regret import regret as regret
 from recopersona.simulation.world import Reaction as Reaction
 from recopersona.simulation.world import Visit as Visit
 from recopersona.simulation.world import World as World
