@@ -29,6 +29,8 @@ class OffPolicy:
         rows read, used and dropped by reason, ``target_counts`` of the target's own log.
     confidence : float
         Of the intervals.
+    contributions : dict from str to float64 (n,)
+        What each row adds to each estimate, which is their mean; also of refused ones.
 
     Examples
     --------
