@@ -20,7 +20,7 @@ from tests.evaluation.offpolicy.list_world import (
 )
 from tests.naive import slates as naive
 
-LOGGING, TARGET = Chooser(1), Chooser(2)
+LOGGING, TARGET = Chooser(1), Chooser(3)
 CHANCES, WEIGHTS, ALONE = matrices(LOGGING, TARGET)
 ANY_MODEL = np.random.default_rng(3).random((ITEMS + 1,) * PLACES)
 
@@ -148,7 +148,7 @@ def test_the_order_of_rows_changes_no_interval(log):
 def test_intervals_cover_the_truth_as_often_as_they_say():
     rng = np.random.default_rng(7)
     right, covered = truth(TARGET, READERS["cascade"]), {}
-    for trial in range(120):
+    for trial in range(80):
         frame = drawn_log(LOGGING, TARGET, READERS["cascade"], 1_500, rng)
         found = rp.off_policy_lists(frame, "target", gate=False, n_boot=200, random_state=trial)
         for name, row in found.table.drop(index="IIPS").iterrows():
