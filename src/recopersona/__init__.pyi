@@ -55,8 +55,10 @@ from recopersona.evaluation.interleaving import interleaved_preference as interl
 from recopersona.evaluation.interleaving import team_draft as team_draft
 from recopersona.evaluation.lists import score_lists as score_lists
 from recopersona.evaluation.offpolicy.gate import OffPolicyGate as OffPolicyGate
+from recopersona.evaluation.offpolicy.lists import off_policy_lists as off_policy_lists
 from recopersona.evaluation.offpolicy.off_policy import off_policy as off_policy
 from recopersona.evaluation.offpolicy.result import OffPolicy as OffPolicy
+from recopersona.evaluation.offpolicy.slate_log import places_of as places_of
 from recopersona.evaluation.rule_costs import simulate_rules as simulate_rules
 from recopersona.evaluation.splits.by_time import rolling_splits as rolling_splits
 from recopersona.evaluation.splits.by_time import split_by_time as split_by_time
