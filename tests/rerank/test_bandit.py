@@ -253,7 +253,7 @@ def test_a_click_that_became_a_purchase_ends_like_a_purchase():
         for number in range(150):  # so many that requests are told apart
             page = ask(pipeline, f"d{number}", user=f"u-{1 + number % 70:04d}")
             for step in steps:
-                told = {kind: page.item_ids[: number % 3] for kind in step}
+                told = dict.fromkeys(step, page.item_ids[: number % 3])
                 pipeline.feedback(f"d{number}", **told)
         ends.append(pipeline)
     one, other = (pipeline.decisions_frame()["reward"].to_numpy() for pipeline in ends)
