@@ -140,7 +140,7 @@ def live(seed: int, n_requests: int) -> dict[str, Any]:
         pages, orders = stage._watched_kept
         draw = ranking.draw
         assert draw is not None
-        for place, order in enumerate(orders):
+        for place in range(len(orders)):
             arm = 0 if names[place] in draw.refused else place
             rows = shelf.row_of_index[pages.items(orders[arm])]
             arms[number, place] = shelf.chances(request, rows).sum()

@@ -1,8 +1,14 @@
 from recopersona import rules as rules
 from recopersona import testing as testing
+from recopersona.bandits.contextual import LinTS as LinTS
+from recopersona.bandits.contextual import LinUCB as LinUCB
+from recopersona.bandits.contextual import SquareCB as SquareCB
+from recopersona.bandits.greedy import EpsilonGreedy as EpsilonGreedy
+from recopersona.bandits.greedy import SoftmaxGreedy as SoftmaxGreedy
 from recopersona.bandits.policy import Policy as Policy
 from recopersona.bandits.pooled import PooledThompson as PooledThompson
 from recopersona.bandits.thompson import Thompson as Thompson
+from recopersona.bandits.ucb import UCB1 as UCB1
 from recopersona.base.artifact import load as load
 from recopersona.base.artifact import save as save
 from recopersona.base.online import OnlineRecommender as OnlineRecommender
@@ -157,6 +163,8 @@ from recopersona.rankers.ranker import Ranker as Ranker
 from recopersona.report.plots import Plot as Plot
 from recopersona.report.plots import plot as plot
 from recopersona.rerank.bandit import BanditReranker as BanditReranker
+from recopersona.rerank.calibrated import Calibrated as Calibrated
+from recopersona.rerank.dpp import DPP as DPP
 from recopersona.rerank.freshness import Freshness as Freshness
 from recopersona.rerank.mmr import MMR as MMR
 from recopersona.rerank.objective import Objective as Objective
@@ -164,6 +172,7 @@ from recopersona.rerank.reranker import Reranker as Reranker
 from recopersona.rerank.scaling import scaled as scaled
 from recopersona.rerank.serendipity import Serendipity as Serendipity
 from recopersona.rerank.vectors import ItemVectors as ItemVectors
+from recopersona.rerank.xquad import XQuAD as XQuAD
 from recopersona.rules.checks.schema import RuleSchema as RuleSchema
 from recopersona.rules.ruleset import RuleSet as RuleSet
 from recopersona.simulation.clicks import Cascade as Cascade

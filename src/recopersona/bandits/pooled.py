@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from recopersona.bandits.thompson import Thompson
 from recopersona.base.parameters import param, real
 from recopersona.data.ids import is_missing
-from recopersona.data.types import Array, Id, Indices, Values
+from recopersona.data.types import Array, Id, Indices, Mask, Values
 from recopersona.errors import DataError
 
 
@@ -63,6 +64,9 @@ class PooledThompson(Thompson):
                 row = self._new_row(segment)
             rows[number] = row
         return rows
+
+    def _usable(self, contexts: Any, n: int) -> Mask:
+        return np.array([isinstance(segment, Hashable) for segment in contexts], bool)
 
     def _new_row(self, segment: Id) -> int:
         self.segments_.append(segment)

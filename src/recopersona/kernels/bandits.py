@@ -333,3 +333,86 @@ def tally(trials, totals, squares, places, rows, rewards, weights, discount):
                 trials[row, arm] += weight
                 totals[row, arm] += weight * reward
                 squares[row, arm] += weight * reward * reward
+
+
+@kernel(
+    written(f64, 2),
+    written(f64, 2),
+    written(f64, 2),
+    read(i32),
+    read(f64, 2),
+    read(f64),
+    read(f64),
+)
+def learn_ridge(inverses, responses, coefficients, places, contexts, rewards, weights):
+    """Learn rewards by Sherman and Morrison, in a time that knows nothing of other arms.
+
+    inverses      (n_arms * d, d) float64, written: of the arms' regularized Gram matrices
+    responses     (n_arms, d) float64, written: sums of weight * reward * context
+    coefficients  (n_arms, d) float64, written: inverse times response
+    places        (n,) int32, arms
+    contexts      (n, d) float64
+    rewards       (n,) float64
+    weights       (n,) float64, above 0
+    """
+    d = contexts.shape[1]
+    direction = np.empty(d)
+    for told in range(len(places)):
+        arm, context = places[told], contexts[told]
+        first = arm * d
+        error, reach = rewards[told], 1.0 / weights[told]
+        for row in range(d):
+            direction[row] = 0.0
+        for row in range(d):
+            if context[row] != 0.0:
+                line = inverses[first + row]
+                for column in range(d):
+                    direction[column] += context[row] * line[column]
+        for row in range(d):
+            reach += direction[row] * context[row]
+            error -= coefficients[arm, row] * context[row]
+        for row in range(d):
+            gain = direction[row] / reach
+            responses[arm, row] += weights[told] * rewards[told] * context[row]
+            coefficients[arm, row] += gain * error
+            line = inverses[first + row]
+            for column in range(d):
+                line[column] -= gain * direction[column]
+
+
+@kernel(
+    written(f64),
+    written(f64),
+    read(f64, 2),
+    read(f64, 2),
+    read(i32),
+    read(f64),
+)
+def score_ridge(means, widths, inverses, coefficients, places, context):
+    """Write what each arm is expected to bring, and how far that may be wrong.
+
+    means         (n,) float64, written: context times coefficients
+    widths        (n,) float64, written: the square root of context * inverse * context
+    inverses      (n_arms * d, d) float64, symmetric; what is below the diagonal is not read
+    coefficients  (n_arms, d) float64
+    places        (n,) int32, arms
+    context       (d,) float64
+    """
+    d = len(context)
+    direction = np.empty(d)
+    for place in range(len(places)):
+        arm = places[place]
+        first = arm * d
+        mean, square = 0.0, 0.0
+        for row in range(d):
+            direction[row] = 0.0
+        for row in range(d):
+            share = context[row]
+            mean += share * coefficients[arm, row]
+            if share != 0.0:
+                line = inverses[first + row]
+                square += share * (share * line[row] + 2.0 * direction[row])
+                for column in range(row + 1, d):
+                    direction[column] += share * line[column]
+        means[place] = mean
+        widths[place] = math.sqrt(max(square, 0.0))
