@@ -109,7 +109,7 @@ class Watched(BanditReranker):
 
 
 def _pipeline(shelf: Shelf, seed: int, asked: dict[str, Any]) -> rp.Pipeline:
-    def judged(query: Any, ranking: Any) -> Any:
+    def judged(_: Any, ranking: Any) -> Any:
         return ranking.rescored(asked["request"].foreseen[shelf.row_of_index[ranking.items]])
 
     return rp.Pipeline(

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
+from recopersona.bandits.linear import LinearPolicy
 from recopersona.bandits.policy import Policy
 from recopersona.bandits.pooled import PooledThompson
 from recopersona.base.own_lock import OwnLock
@@ -44,12 +45,11 @@ from recopersona.rerank.pages import PageOf, Pages, said_of
 from recopersona.rerank.reranker import Reranker
 from recopersona.rerank.rewards import OPTIONAL_LOOKS, OPTIONAL_VALUES, PageValue
 from recopersona.rerank.scaling import scaled
-from recopersona.rerank.segments import SEGMENT, segment_of
+from recopersona.rerank.segments import MOST_SEGMENTS, SEGMENT, context_of, segment_of
 from recopersona.rerank.serendipity import Serendipity
 from recopersona.rerank.vectors import VECTORS, ItemVectors
 
 _ATTRIBUTION = {"click": "24h", "purchase": "7d"}
-_MOST_SEGMENTS = 10
 _KNOWN = 3  # numbers that a request is told by, see `_known_of`
 _PAGE = 20  # places looked at where nobody says how long a page is
 _ROUNDING = 1e-9
@@ -125,7 +125,8 @@ class BanditReranker(Reranker):
         How often each place is looked at (`ExaminationModel`): what happened there is divided by
         it. Then pages are judged by what is on them, and no longer by its order.
     exploration : stage, optional
-        What gives new items a chance before arms are made, such as ``SlotExploration()``.
+        What gives new items a chance on the page that the arm has made, such as
+        ``SlotExploration()``: it comes after the bound, and beside the bandit.
     vectors : list of columns, model, dataframe or array, optional
         What tells unlike items from alike ones, see `ItemVectors`.
     top : int, at least 1
@@ -281,8 +282,16 @@ class BanditReranker(Reranker):
             known["arm"] = [list(same) or [arm] for same, arm in shown]
             known = known.explode("arm")
         kept = [name for name in ("arm", "reward", "segment", "propensity") if name in known]
+        told = known[kept].reset_index(drop=True)
         with self._lock:
-            self.policy_.partial_fit(known[kept].reset_index(drop=True))
+            if isinstance(self.policy_, LinearPolicy):
+                segments = told.pop("segment").tolist() if "segment" in told else [None] * len(told)
+                rows = [self._context(self._told_apart(segment)) for segment in segments]
+                flags = pd.DataFrame(np.reshape(rows, (len(rows), 1 + MOST_SEGMENTS)))
+                told = told.join(flags.add_prefix("segment "))
+            elif "segment" in told:
+                told["segment"] = [self._told_apart(segment) for segment in told["segment"]]
+            self.policy_.partial_fit(told)
         return self
 
     # -- as part of a pipeline ---------------------------------------------------------------
@@ -329,8 +338,6 @@ class BanditReranker(Reranker):
     def for_page(self, query: Query, ranking: Ranking, page_of: PageOf) -> Ranking:
         """Return the ranking as an arm would have it: for a decision a drawn one, else the best."""
         self._check_fitted()
-        if self.exploration_ is not None:
-            ranking = self.exploration_(query, ranking)
         if len(ranking) < 2:
             return ranking
         mix, worth = self._mix, scaled(ranking.scores)
@@ -344,7 +351,8 @@ class BanditReranker(Reranker):
         orders = [first, *mixtures.orders(others, n_chosen)]
         draw, order = self._drawn(query, mix, pages, orders)
         said = said_of(draw, ranking.ids.ids[pages.items(order)].tolist())
-        return replace(mixtures.full(order), draw=draw, effects=(*ranking.effects, *said))
+        chosen = replace(mixtures.full(order), draw=draw, effects=(*ranking.effects, *said))
+        return chosen if self.exploration_ is None else self.exploration_(query, chosen)
 
     def _drawn(
         self, query: Query, mix: Mix, pages: Pages, orders: list[Order]
@@ -354,7 +362,7 @@ class BanditReranker(Reranker):
         eligible = [name for name in mix.names if name not in refused]
         segment, known = self._segment_of(query), self._known_of(query, pages.first)
         with self._lock:
-            drawn = self.policy_.choose(eligible, segment, query.decision_id)
+            drawn = self.policy_.choose(eligible, self._context(segment), query.decision_id)
             expected = self.expectation_.of(known)
         order = orders[mix.names.index(drawn.arm)]
         alike = [mix.names[one] for one in pages.same(orders, pages.items(order))]
@@ -380,7 +388,7 @@ class BanditReranker(Reranker):
     ) -> Ranking:
         """Return the order of the best arm whose page is relevant enough."""
         with self._lock:
-            expected = self.policy_.expected(mix.names, self._segment_of(query))
+            expected = self.policy_.expected(mix.names, self._context(self._segment_of(query)))
         for arm in np.argsort(-expected, kind="stable").tolist():
             if arm == 0:
                 break
@@ -454,7 +462,9 @@ class BanditReranker(Reranker):
             arms = self._credited(draw)
             value = self._for_policy(reward, draw.expected)
             segment = self._told_apart(draw.segment)
-            self.policy_.update(arms, [value] * len(arms), [segment] * len(arms))
+            if arms:
+                contexts = [self._context(segment)] * len(arms)
+                self.policy_.update(arms, [value] * len(arms), contexts)
             self.expectation_.learn(draw.known, reward)
 
     def _outcome_grew(self, before: Decision, after: Decision) -> None:
@@ -466,10 +476,9 @@ class BanditReranker(Reranker):
             return
         with self._lock:
             segment = self._told_apart(draw.segment)
-            values = (self._for_policy(one, draw.expected) for one in (old, new))
-            was, is_now = values
+            was, is_now = (self._for_policy(one, draw.expected) for one in (old, new))
             for arm in self._credited(draw):
-                self.policy_.revise(arm, was, is_now, segment)
+                self.policy_.revise(arm, was, is_now, self._context(segment))
             self.expectation_.revise(draw.known, old, new)
 
     def _credited(self, draw: Draw) -> list[Id]:
@@ -484,11 +493,14 @@ class BanditReranker(Reranker):
         """Return the segment that a reward is kept for."""
         if segment is None or segment in self.segments_:
             return segment
-        if len(self.segments_) < _MOST_SEGMENTS:
+        if len(self.segments_) < MOST_SEGMENTS:
             self.segments_.append(segment)
             return segment
         self._count("segments_folded", 1)
         return None
+
+    def _context(self, segment: Id | None) -> Any:
+        return context_of(self.policy_, segment, self.segments_)
 
     def _count(self, what: str, number: int) -> None:
         if number:
@@ -555,7 +567,7 @@ class BanditReranker(Reranker):
             raise DataError("nothing was drawn for this ranking; ask pipeline.recommend for one.")
         arms = list(self.arms_)
         with self._lock:
-            means = self.policy_.expected(arms, draw.segment)
+            means = self.policy_.expected(arms, self._context(draw.segment))
             trials: Any = getattr(self.policy_, "trials_", None)
         rewards = np.full(len(arms), np.nan) if trials is None else trials[0]
         frame = pd.DataFrame(
