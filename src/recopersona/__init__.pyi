@@ -9,7 +9,6 @@ from recopersona.bandits.policy import Policy as Policy
 from recopersona.bandits.pooled import PooledThompson as PooledThompson
 from recopersona.bandits.thompson import Thompson as Thompson
 from recopersona.bandits.ucb import UCB1 as UCB1
-from recopersona.bandits.pooled import PooledThompson as PooledThompson
 from recopersona.base.artifact import load as load
 from recopersona.base.artifact import save as save
 from recopersona.base.online import OnlineRecommender as OnlineRecommender
