@@ -162,10 +162,15 @@ class Pipeline(Deciding):
         self._join_reranker()
 
     def _join_reranker(self) -> None:
-        """One set of ids, one past and one table of attributes for the last stage, too."""
-        stage = vars(self).get("reranker_")
-        if isinstance(stage, Reranker):
+        """One set of ids, one past and one table of attributes for those that re-rank, too."""
+        for stage in self._rerankers:
             stage._join(self.users_, self.items_, self.past_, self.item_features_)
+
+    @property
+    def _rerankers(self) -> list[Reranker]:
+        """Those among the stages, as far as there are any yet, that know the shop."""
+        stages = (vars(self).get(name) for name in ("ranker_", "reranker_"))
+        return [stage for stage in stages if isinstance(stage, Reranker)]
 
     def _prepare(self) -> None:
         super()._prepare()
@@ -228,8 +233,8 @@ class Pipeline(Deciding):
     def _items_described(self, rows: Indices, names: set[str]) -> None:
         for one in tuple(self._sharing):
             one._shop_rules.items_changed(rows, names)
-        if isinstance(self.reranker_, Reranker):
-            self.reranker_._items_described(rows, names)
+        for stage in self._rerankers:
+            stage._items_described(rows, names)
 
     def _forget_users(self, users: Indices) -> None:
         for stage in (self.ranker_, self.reranker_):
