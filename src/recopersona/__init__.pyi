@@ -1,5 +1,6 @@
 from recopersona import rules as rules
 from recopersona import testing as testing
+from recopersona.bandits.pooled import PooledThompson as PooledThompson
 from recopersona.base.artifact import load as load
 from recopersona.base.artifact import save as save
 from recopersona.base.online import OnlineRecommender as OnlineRecommender
@@ -144,8 +145,16 @@ from recopersona.rankers.position_bias import ExaminationModel as ExaminationMod
 from recopersona.rankers.ranker import Ranker as Ranker
 from recopersona.report.plots import Plot as Plot
 from recopersona.report.plots import plot as plot
+from recopersona.rerank.bandit import BanditReranker as BanditReranker
+from recopersona.rerank.chain import Chain as Chain
 from recopersona.rerank.fatigue import Fatigue as Fatigue
+from recopersona.rerank.freshness import Freshness as Freshness
+from recopersona.rerank.mmr import MMR as MMR
+from recopersona.rerank.objective import Objective as Objective
 from recopersona.rerank.reranker import Reranker as Reranker
+from recopersona.rerank.scaling import scaled as scaled
+from recopersona.rerank.serendipity import Serendipity as Serendipity
+from recopersona.rerank.vectors import ItemVectors as ItemVectors
 from recopersona.rules.checks.schema import RuleSchema as RuleSchema
 from recopersona.rules.ruleset import RuleSet as RuleSet
 from recopersona.simulation.clicks import Cascade as Cascade
