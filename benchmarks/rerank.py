@@ -333,7 +333,7 @@ def times(repeats: int) -> dict[str, Any]:
             first, gains_, relevance, unit, penalty, dpp.ridge, 1, top
         ),
         "mmr_numpy_ms": lambda: plain_mmr(relevance, unit, mmr.weight, top),
-        "dpp_numpy_ms": lambda: plain_dpp(relevance, unit, penalty, dpp.ridge, 1, top),
+        "dpp_numpy_ms": lambda: plain_dpp(relevance, unit, penalty, dpp.ridge, top),
     }
     equal = (
         mmr(query, ranking).items[:top].tolist() == calls["mmr_numpy_ms"]()
