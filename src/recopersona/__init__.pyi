@@ -9,7 +9,6 @@ from recopersona.bandits.policy import Policy as Policy
 from recopersona.bandits.pooled import PooledThompson as PooledThompson
 from recopersona.bandits.thompson import Thompson as Thompson
 from recopersona.bandits.ucb import UCB1 as UCB1
-from recopersona.bandits.pooled import PooledThompson as PooledThompson
 from recopersona.base.artifact import load as load
 from recopersona.base.artifact import save as save
 from recopersona.base.online import OnlineRecommender as OnlineRecommender
@@ -55,8 +54,10 @@ from recopersona.evaluation.interleaving import interleaved_preference as interl
 from recopersona.evaluation.interleaving import team_draft as team_draft
 from recopersona.evaluation.lists import score_lists as score_lists
 from recopersona.evaluation.offpolicy.gate import OffPolicyGate as OffPolicyGate
+from recopersona.evaluation.offpolicy.lists import off_policy_lists as off_policy_lists
 from recopersona.evaluation.offpolicy.off_policy import off_policy as off_policy
 from recopersona.evaluation.offpolicy.result import OffPolicy as OffPolicy
+from recopersona.evaluation.offpolicy.slate_log import places_of as places_of
 from recopersona.evaluation.rule_costs import simulate_rules as simulate_rules
 from recopersona.evaluation.splits.by_time import rolling_splits as rolling_splits
 from recopersona.evaluation.splits.by_time import split_by_time as split_by_time
@@ -166,6 +167,8 @@ from recopersona.report.plots import plot as plot
 from recopersona.rerank.bandit import BanditReranker as BanditReranker
 from recopersona.rerank.calibrated import Calibrated as Calibrated
 from recopersona.rerank.dpp import DPP as DPP
+from recopersona.rerank.chain import Chain as Chain
+from recopersona.rerank.fatigue import Fatigue as Fatigue
 from recopersona.rerank.freshness import Freshness as Freshness
 from recopersona.rerank.mmr import MMR as MMR
 from recopersona.rerank.objective import Objective as Objective
@@ -180,6 +183,8 @@ from recopersona.rules.checks.schema import RuleSchema as RuleSchema
 from recopersona.rules.ruleset import RuleSet as RuleSet
 from recopersona.simulation.clicks import Cascade as Cascade
 from recopersona.simulation.clicks import PositionBased as PositionBased
+from recopersona.simulation.regret import Regret as Regret
+from recopersona.simulation.regret import regret as regret
 from recopersona.simulation.world import Reaction as Reaction
 from recopersona.simulation.world import Visit as Visit
 from recopersona.simulation.world import World as World

@@ -253,7 +253,7 @@ def test_a_click_that_became_a_purchase_ends_like_a_purchase():
         for number in range(150):  # so many that requests are told apart
             page = ask(pipeline, f"d{number}", user=f"u-{1 + number % 70:04d}")
             for step in steps:
-                told = {kind: page.item_ids[: number % 3] for kind in step}
+                told = dict.fromkeys(step, page.item_ids[: number % 3])
                 pipeline.feedback(f"d{number}", **told)
         ends.append(pipeline)
     one, other = (pipeline.decisions_frame()["reward"].to_numpy() for pipeline in ends)
@@ -368,6 +368,35 @@ def test_a_segment_is_of_the_context_the_user_or_a_function(segment, expected):
     shop = rp.Dataset.from_frames(log, users=customers)
     page = ask(home(shop, segment=segment), "d", "v0", n=3, context={"page": "cart"})
     assert page.draw.segment == expected
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        rp.LinTS(),
+        rp.LinUCB(),
+        rp.SquareCB(),
+        rp.UCB1(),
+        rp.EpsilonGreedy(),
+        rp.SoftmaxGreedy(),
+        rp.Thompson(likelihood="gaussian"),
+    ],
+    ids=lambda policy: type(policy).__name__,
+)
+def test_any_policy_may_choose(policy):
+    arms = {"plain": {"relevance": 1}, "fresh": {"relevance": 1, "freshness": 1}}
+    pipeline = home(policy=policy, segment="page", arms=arms, max_relevance_loss=1)
+    stage = pipeline.reranker_
+    for number in range(60):
+        page = ask(pipeline, f"d{number}", context={"page": "ab"[number % 2]})
+        pipeline.feedback(f"d{number}", clicked=page.item_ids[: page.draw.arm == "fresh"])
+        pipeline.feedback(f"d{number}", clicked=page.item_ids[: 3 * (page.draw.arm == "fresh")])
+    means = stage.explain(page).set_index("arm")["mean"]
+    assert means["fresh"] > means["plain"]
+    again = home(policy=policy, segment="page", arms=arms, max_relevance_loss=1)
+    again.reranker_.fit(pipeline.decisions_frame())
+    assert again.reranker_.policy_.counts_["rewards"] > 0
+    assert np.isfinite(again.reranker_.explain(page)["mean"]).all()
 
 
 def test_a_segment_must_be_an_id():

@@ -63,18 +63,16 @@ def pick_mixtures(chosen, gains, worth, variety, vectors):
     kept = np.full(n, -1, np.int32)
     likeness = np.empty((min(n, n_mixtures * n_chosen), n), np.float32)
     n_kept = 0
-    nearest, taken = np.empty(n, np.float32), np.empty(n, np.bool_)
+    nearest = np.empty(n, np.float32)
     for mixture in range(n_mixtures):
         weight, line, left = variety[mixture], worth[mixture], gains[mixture]
         chosen[mixture] = -1
         nearest[:] = 0
-        taken[:] = False
         for place in range(n):
             left[place] = line[place] + weight
         for step in range(n_chosen):
             place = _best(left)
             chosen[mixture, step] = place
-            taken[place] = True
             if weight > 0:
                 if kept[place] < 0:
                     kept[place] = n_kept
@@ -88,11 +86,11 @@ def pick_mixtures(chosen, gains, worth, variety, vectors):
                     left[chosen[mixture, earlier]] = -np.inf
             else:
                 left[place] = -np.inf
-        _settle(left, line, chosen[mixture, :n_chosen], weight, taken, likeness, kept)
+        _settle(left, line, chosen[mixture, :n_chosen], weight, likeness, kept)
 
 
 @inner
-def _settle(left, line, chosen, weight, taken, likeness, kept):
+def _settle(left, line, chosen, weight, likeness, kept):
     """Write back what each chosen one added when it was: less likeness only to those before it."""
     for step in range(len(chosen)):
         place = chosen[step]

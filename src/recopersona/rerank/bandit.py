@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
+from recopersona.bandits.linear import LinearPolicy
 from recopersona.bandits.policy import Policy
 from recopersona.bandits.pooled import PooledThompson
 from recopersona.base.own_lock import OwnLock
@@ -30,29 +31,28 @@ from recopersona.data.types import Id, Indices, Values
 from recopersona.errors import DataError, ParameterError, hint
 from recopersona.rerank.arms import (
     ARMS,
-    DEFAULT_ARMS,
     DIVERSITY,
     OBJECTIVES,
     RELEVANCE,
-    as_matrix,
     weights_of,
 )
 from recopersona.rerank.attribution import ATTRIBUTION, Windows
 from recopersona.rerank.expectation import Expectation
 from recopersona.rerank.freshness import Freshness
-from recopersona.rerank.mixtures import Mixtures, Order
+from recopersona.rerank.mixtures import Mix, Mixtures, Order
 from recopersona.rerank.objective import Objective
+from recopersona.rerank.pages import PageOf, Pages, said_of
 from recopersona.rerank.reranker import Reranker
 from recopersona.rerank.rewards import OPTIONAL_LOOKS, OPTIONAL_VALUES, PageValue
 from recopersona.rerank.scaling import scaled
-from recopersona.rerank.segments import SEGMENT, segment_of
+from recopersona.rerank.segments import MOST_SEGMENTS, SEGMENT, context_of, segment_of
 from recopersona.rerank.serendipity import Serendipity
 from recopersona.rerank.vectors import VECTORS, ItemVectors
 
 _ATTRIBUTION = {"click": "24h", "purchase": "7d"}
-_MOST_SEGMENTS = 10
 _KNOWN = 3  # numbers that a request is told by, see `_known_of`
 _PAGE = 20  # places looked at where nobody says how long a page is
+_ROUNDING = 1e-9
 _HEAD = 1.25  # of a page: so many places are chosen one by one, should rules pass over some
 
 
@@ -71,12 +71,10 @@ _OBJECTIVES = Bound(
 _POLICY = Bound("a policy such as PooledThompson()", lambda value: isinstance(value, Policy))
 
 
-class _Pages(NamedTuple):
-    """What each arm would show: its order, the items of its page, and how relevant that is."""
-
-    orders: list[Order]
-    items: list[Indices]
-    relevance: Values
+def _pooled() -> Policy:
+    made: Any = PooledThompson
+    policy: Policy = made(likelihood="gaussian", n0=200.0)
+    return policy
 
 
 class BanditReranker(Reranker):
@@ -127,7 +125,8 @@ class BanditReranker(Reranker):
         How often each place is looked at (`ExaminationModel`): what happened there is divided by
         it. Then pages are judged by what is on them, and no longer by its order.
     exploration : stage, optional
-        What gives new items a chance before arms are made, such as ``SlotExploration()``.
+        What gives new items a chance on the page that the arm has made, such as
+        ``SlotExploration()``: it comes after the bound, and beside the bandit.
     vectors : list of columns, model, dataframe or array, optional
         What tells unlike items from alike ones, see `ItemVectors`.
     top : int, at least 1
@@ -183,7 +182,7 @@ class BanditReranker(Reranker):
     objectives: Any = param(optional(_OBJECTIVES), default=None)
     arms: Any = param(ARMS, default="default")
     segment: Any = param(optional(SEGMENT), default=None)
-    policy: Policy = param(_POLICY, default=PooledThompson(likelihood="gaussian", n0=200.0))
+    policy: Policy = param(_POLICY, default=_pooled())
     epsilon: float = param(real(at_least=0, at_most=1), default=0.05)
     max_relevance_loss: float = param(real(at_least=0, at_most=1), default=0.1)
     attribution: str | timedelta | Mapping[str, str | timedelta] | None = param(
@@ -227,7 +226,7 @@ class BanditReranker(Reranker):
         self.policy_: Policy = clone(self.policy).set_params(**settings)
         check_parameters(self.policy_)
         self._join(self.users_, self.items_, self.past_, self.item_features_)
-        self.windows, self._value  # what does not fit is said now
+        _ = self.windows, self._value  # what does not fit is said now
 
     def _fitted_objectives(self, dataset: Dataset) -> dict[str, Objective]:
         given = self.objectives
@@ -283,8 +282,16 @@ class BanditReranker(Reranker):
             known["arm"] = [list(same) or [arm] for same, arm in shown]
             known = known.explode("arm")
         kept = [name for name in ("arm", "reward", "segment", "propensity") if name in known]
+        told = known[kept].reset_index(drop=True)
         with self._lock:
-            self.policy_.partial_fit(known[kept].reset_index(drop=True))
+            if isinstance(self.policy_, LinearPolicy):
+                segments = told.pop("segment").tolist() if "segment" in told else [None] * len(told)
+                rows = [self._context(self._told_apart(segment)) for segment in segments]
+                flags = pd.DataFrame(np.reshape(rows, (len(rows), 1 + MOST_SEGMENTS)))
+                told = told.join(flags.add_prefix("segment "))
+            elif "segment" in told:
+                told["segment"] = [self._told_apart(segment) for segment in told["segment"]]
+            self.policy_.partial_fit(told)
         return self
 
     # -- as part of a pipeline ---------------------------------------------------------------
@@ -328,124 +335,98 @@ class BanditReranker(Reranker):
         asked = replace(query, decision_id=None)
         return self.for_page(asked, ranking, lambda order: order.top(_PAGE))
 
-    def for_page(
-        self, query: Query, ranking: Ranking, page_of: Callable[[Ranking], Ranking]
-    ) -> Ranking:
-        """Draw an arm by its page, and return the ranking as it would have it."""
+    def for_page(self, query: Query, ranking: Ranking, page_of: PageOf) -> Ranking:
+        """Return the ranking as an arm would have it: for a decision a drawn one, else the best."""
         self._check_fitted()
-        if self.exploration_ is not None:
-            ranking = self.exploration_(query, ranking)
         if len(ranking) < 2:
             return ranking
-        worth = scaled(ranking.scores)
-        mixtures = self._mixtures(query, ranking, worth)
-        names, segment = list(self.arms_), self._segment_of(query)
-        plain = page_of(ranking if self._is_plain[0] else mixtures.light(
-            mixtures.orders([0], self.top)[0]
-        ))  # fmt: skip
-        n_chosen = min(self.top, int(_HEAD * len(plain)) + 2) if self._is_plain[0] else self.top
+        mix, worth = self._mix, scaled(ranking.scores)
+        mixtures = self._mixtures(query, ranking, worth, mix)
+        first = mixtures.orders([0], self.top)[0]
+        pages = Pages(mixtures, worth, page_of, first)
+        n_chosen = min(self.top, int(_HEAD * len(pages.first)) + 2)
+        others = range(1, len(mix.names))
         if query.decision_id is None:
-            return self._best(ranking, mixtures, plain, worth, n_chosen, segment, page_of)
-        orders = mixtures.orders(range(len(names)), n_chosen)
-        pages = _looked_at(mixtures, orders, plain, worth, ranking, page_of)
-        refused = self._refused(names, pages.relevance)
-        open_ = [name for name in names if name not in refused]
+            return self._best(query, mix, mixtures, pages, n_chosen, first)
+        orders = [first, *mixtures.orders(others, n_chosen)]
+        draw, order = self._drawn(query, mix, pages, orders)
+        said = said_of(draw, ranking.ids.ids[pages.items(order)].tolist())
+        chosen = replace(mixtures.full(order), draw=draw, effects=(*ranking.effects, *said))
+        return chosen if self.exploration_ is None else self.exploration_(query, chosen)
+
+    def _drawn(
+        self, query: Query, mix: Mix, pages: Pages, orders: list[Order]
+    ) -> tuple[Draw, Order]:
+        """Draw among the arms whose pages are relevant enough."""
+        refused = self._refused(mix.names, [pages.relevance(order) for order in orders])
+        eligible = [name for name in mix.names if name not in refused]
+        segment, known = self._segment_of(query), self._known_of(query, pages.first)
         with self._lock:
-            drawn = self.policy_.choose(open_, segment, query.decision_id)
-        arm = names.index(drawn.arm)
-        same = _same(pages.items, arm)
-        known = self._known_of(query, ranking, plain)
-        together = [names[one] for one in same if names[one] not in refused]
+            drawn = self.policy_.choose(eligible, self._context(segment), query.decision_id)
+            expected = self.expectation_.of(known)
+        order = orders[mix.names.index(drawn.arm)]
+        alike = [mix.names[one] for one in pages.same(orders, pages.items(order))]
+        same = tuple(name for name in alike if name not in refused)
+        with self._lock:
+            self._count("pages", 1)
+            self._count("refused", len(refused))
+            self._count("shared", int(len(same) > 1))
         draw = replace(
             drawn,
-            propensity=min(sum(drawn.probabilities[name] for name in together), 1.0),
+            propensity=min(sum(drawn.probabilities[name] for name in same), 1.0),
             segment=segment,
-            same=tuple(together),
+            same=same,
             refused=refused,
-            expected=self.expectation_.of(known),
+            expected=expected,
             known=known,
-            without=tuple(plain.item_ids),
+            without=tuple(pages.first.item_ids),
         )
-        self._count("pages", 1)
-        self._count("refused", len(refused))
-        self._count("shared", int(len(together) > 1))
-        order = orders[arm]
-        said = _effect(draw, ranking.ids.ids[pages.items[arm]].tolist())
-        chosen = ranking if order is orders[0] and self._is_plain[0] else ranking._taken(*order)
-        return replace(chosen, draw=draw, effects=(*ranking.effects, *said))
+        return draw, order
 
     def _best(
-        self,
-        ranking: Ranking,
-        mixtures: Mixtures,
-        plain: Ranking,
-        worth: Values,
-        n_chosen: int,
-        segment: Id | None,
-        page_of: Callable[[Ranking], Ranking],
+        self, query: Query, mix: Mix, mixtures: Mixtures, pages: Pages, n_chosen: int, first: Order
     ) -> Ranking:
         """Return the order of the best arm whose page is relevant enough."""
         with self._lock:
-            expected = self.policy_.expected(list(self.arms_), segment)
+            expected = self.policy_.expected(mix.names, self._context(self._segment_of(query)))
         for arm in np.argsort(-expected, kind="stable").tolist():
-            if arm == 0 and self._is_plain[0]:
-                return ranking
-            order = mixtures.orders([arm], n_chosen)[0]
             if arm == 0:
                 break
-            pages = _looked_at(mixtures, [order], plain, worth, ranking, page_of)
-            if self._is_enough(pages.relevance, _relevance_of(plain, ranking, worth))[0]:
-                break
-        return ranking._taken(*order)
+            order = mixtures.orders([arm], n_chosen)[0]
+            if not self._refused(mix.names[:2], [pages.relevance(first), pages.relevance(order)]):
+                return mixtures.full(order)
+        return mixtures.full(first)
 
-    def _mixtures(self, query: Query, ranking: Ranking, worth: Values) -> Mixtures:
-        weights, variety = self._weights
+    def _mixtures(self, query: Query, ranking: Ranking, worth: Values, mix: Mix) -> Mixtures:
         values = [worth, *(one.of(query, ranking) for one in self.objectives_.values())]
         vectors = np.zeros((len(ranking), 0), np.float32)
-        if self.item_vectors_ is not None and variety.any():
+        if self.item_vectors_ is not None and mix.variety.any():
             vectors = np.ascontiguousarray(self.item_vectors_.of(ranking.items))
-        return Mixtures(ranking, weights @ np.stack(values), variety, self._is_plain, vectors)
+        return Mixtures(ranking, np.stack(values), vectors, mix)
 
     @property
-    def _weights(self) -> tuple[Values, Values]:
-        """The weights of what each candidate is worth by itself, and of variety."""
-        kept: tuple[Values, Values] | None = vars(self).get("_weights_kept")
+    def _mix(self) -> Mix:
+        kept: Mix | None = vars(self).get("_mix_kept")
         if kept is None:
-            names = self._names
-            matrix = as_matrix(self.arms_, names)
-            alone = np.array([name != DIVERSITY for name in names])
-            kept = self._weights_kept = (
-                np.ascontiguousarray(matrix[:, alone]), matrix[:, ~alone].sum(axis=1),
-            )  # fmt: skip
-            self._is_plain_kept = (matrix[:, 1:] == 0).all(axis=1)
+            kept = self._mix_kept = Mix.of(self.arms_, self._names)
         return kept
 
-    @property
-    def _is_plain(self) -> Any:
-        """Which arms leave the order as it is."""
-        _ = self._weights
-        return self._is_plain_kept
-
-    def _is_enough(self, relevance: Values, plain: float) -> Any:
-        return relevance >= (1 - self.max_relevance_loss) * plain - 1e-9
-
-    def _refused(self, names: list[Id], relevance: Values) -> dict[Id, str]:
+    def _refused(self, names: list[Id], relevance: list[float]) -> dict[Id, str]:
         """Return the arms that do not stand to be chosen, and why."""
-        refused = {}
-        for place in np.flatnonzero(~self._is_enough(relevance, relevance[0])).tolist():
-            loss = 100 * (1 - relevance[place] / relevance[0])
-            refused[names[place]] = (
-                f"its page is {loss:.0f} % less relevant than that of {names[0]}, "
-                f"at most {100 * self.max_relevance_loss:g} % may be"
-            )
-        return refused
+        least = (1 - self.max_relevance_loss) * relevance[0] - _ROUNDING
+        return {
+            name: f"its page is {100 * (1 - promise / relevance[0]):.1f} % less relevant than that "
+            f"of {names[0]}, at most {100 * self.max_relevance_loss:g} % may be"
+            for name, promise in zip(names, relevance, strict=True)
+            if promise < least
+        }
 
     def _segment_of(self, query: Query) -> Id | None:
         return segment_of(self.segment, query, self.user_features_, self.user_of(query))
 
-    def _known_of(self, query: Query, ranking: Ranking, plain: Ranking) -> tuple[float, ...]:
+    def _known_of(self, query: Query, first: Ranking) -> tuple[float, ...]:
         """Return what tells requests apart before anything is shown, see `Expectation`."""
-        known = plain.scores[np.isfinite(plain.scores)]
+        known = first.scores[np.isfinite(first.scores)]
         score = float(known.mean()) if len(known) else 0.0
         user = self.user_of(query)
         taken = 0 if user == UNKNOWN else len(self.past_.taste(user)[0])
@@ -481,7 +462,9 @@ class BanditReranker(Reranker):
             arms = self._credited(draw)
             value = self._for_policy(reward, draw.expected)
             segment = self._told_apart(draw.segment)
-            self.policy_.update(arms, [value] * len(arms), [segment] * len(arms))
+            if arms:
+                contexts = [self._context(segment)] * len(arms)
+                self.policy_.update(arms, [value] * len(arms), contexts)
             self.expectation_.learn(draw.known, reward)
 
     def _outcome_grew(self, before: Decision, after: Decision) -> None:
@@ -493,10 +476,9 @@ class BanditReranker(Reranker):
             return
         with self._lock:
             segment = self._told_apart(draw.segment)
-            values = (self._for_policy(one, draw.expected) for one in (old, new))
-            was, is_now = values
+            was, is_now = (self._for_policy(one, draw.expected) for one in (old, new))
             for arm in self._credited(draw):
-                self.policy_.revise(arm, was, is_now, segment)
+                self.policy_.revise(arm, was, is_now, self._context(segment))
             self.expectation_.revise(draw.known, old, new)
 
     def _credited(self, draw: Draw) -> list[Id]:
@@ -511,11 +493,14 @@ class BanditReranker(Reranker):
         """Return the segment that a reward is kept for."""
         if segment is None or segment in self.segments_:
             return segment
-        if len(self.segments_) < _MOST_SEGMENTS:
+        if len(self.segments_) < MOST_SEGMENTS:
             self.segments_.append(segment)
             return segment
         self._count("segments_folded", 1)
         return None
+
+    def _context(self, segment: Id | None) -> Any:
+        return context_of(self.policy_, segment, self.segments_)
 
     def _count(self, what: str, number: int) -> None:
         if number:
@@ -552,8 +537,7 @@ class BanditReranker(Reranker):
 
     def _arms_are(self, arms: dict[Id, dict[str, float]]) -> None:
         self.arms_ = arms
-        for kept in ("_weights_kept", "_is_plain_kept"):
-            self.__dict__.pop(kept, None)
+        self.__dict__.pop("_mix_kept", None)
 
     # -- in words ------------------------------------------------------------------------------
 
@@ -567,10 +551,10 @@ class BanditReranker(Reranker):
 
         Returns
         -------
-        DataFrame with a row per arm: ``arm, drawn`` (True for the one that was, and all with the
-        same page), ``probability`` then, ``mean`` reward and number of ``rewards`` now, and why it
-        was ``refused``. ``attrs["without"]`` are the items of the first arm's page, ``attrs["new"]``
-        those shown that are not on it, ``attrs["gone"]`` those of it that are not shown.
+        DataFrame with a row per arm: ``arm, drawn`` (it, or one with the same page),
+        ``probability`` then, ``mean`` reward and number of ``rewards`` now, and why it was
+        ``refused``. ``attrs["without"]`` are the items of the first arm's page,
+        ``attrs["new"]`` those shown that are not on it, ``attrs["gone"]`` those not shown.
 
         Raises
         ------
@@ -583,7 +567,7 @@ class BanditReranker(Reranker):
             raise DataError("nothing was drawn for this ranking; ask pipeline.recommend for one.")
         arms = list(self.arms_)
         with self._lock:
-            means = self.policy_.expected(arms, draw.segment)
+            means = self.policy_.expected(arms, self._context(draw.segment))
             trials: Any = getattr(self.policy_, "trials_", None)
         rewards = np.full(len(arms), np.nan) if trials is None else trials[0]
         frame = pd.DataFrame(
@@ -628,56 +612,6 @@ class BanditReranker(Reranker):
         if not isinstance(arms, dict) or list(arms) != self.policy_.arms_:
             raise DataError("BanditReranker: the arms are not those of the policy.")
         weights_of(arms, self._names)
-
-
-def _looked_at(
-    mixtures: Mixtures,
-    orders: list[Order],
-    plain: Ranking,
-    worth: Values,
-    ranking: Ranking,
-    page_of: Callable[[Ranking], Ranking],
-) -> _Pages:
-    """Return the page of every order, each looked at once, and its relevance."""
-    known: dict[int, tuple[Indices, float]] = {}
-    of_item = np.zeros(len(ranking.ids))
-    of_item[ranking.items] = worth
-    as_it_is = orders[0].scores is ranking.scores
-    for number, order in enumerate(orders):
-        if id(order) in known:
-            continue
-        page = plain if number == 0 and as_it_is else page_of(mixtures.light(order))
-        known[id(order)] = page.items, _discounted(of_item[page.items])
-    pages = [known[id(order)] for order in orders]
-    return _Pages(orders, [items for items, _ in pages], np.array([one for _, one in pages]))
-
-
-def _relevance_of(page: Ranking, ranking: Ranking, worth: Values) -> float:
-    of_item = np.zeros(len(ranking.ids))
-    of_item[ranking.items] = worth
-    return _discounted(of_item[page.items])
-
-
-def _discounted(worth: Values) -> float:
-    return float(worth @ (1 / np.log2(2 + np.arange(len(worth)))))
-
-
-def _same(pages: Sequence[Indices], arm: int) -> list[int]:
-    shown = pages[arm]
-    return [one for one, items in enumerate(pages) if np.array_equal(items, shown)]
-
-
-def _effect(draw: Draw, shown: list[Id]) -> tuple[str, ...]:
-    """Say what the arm did to the page."""
-    before = set(draw.without)
-    new = [str(item) for item in shown if item not in before]
-    now = set(shown)
-    gone = [str(item) for item in draw.without if item not in now]
-    if new and gone:
-        return (f"the arm {draw.arm!r} shows {', '.join(new)} in place of {', '.join(gone)}",)
-    if tuple(shown) != draw.without:
-        return (f"the arm {draw.arm!r} shows the same items in another order",)
-    return ()
 
 
 def _fitted(stage: Any, dataset: Dataset) -> Any:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
+from recopersona.bandits.linear import LinearPolicy
+from recopersona.bandits.policy import Policy
 from recopersona.base.parameters import Bound
 from recopersona.data.feature_table import FeatureTable
 from recopersona.data.ids import UNKNOWN, is_missing
 from recopersona.data.query import Query
 from recopersona.data.types import Id
 from recopersona.errors import DataError
+
+MOST_SEGMENTS = 10
+"""So many are told apart."""
 
 
 def _is_segment(value: Any) -> bool:
@@ -41,6 +48,20 @@ def segment_of(asked: Any, query: Query, users: FeatureTable | None, user: int) 
     if all(value is None for value in values):
         return None
     return " / ".join("?" if value is None else str(value) for value in values)
+
+
+def context_of(policy: Policy, segment: Id | None, apart: Sequence[Id]) -> Any:
+    """Return a segment as a policy takes it: a linear one, as a constant and one of ten flags.
+
+    apart  the segments that are told apart
+    """
+    if not isinstance(policy, LinearPolicy):
+        return segment
+    vector = np.zeros(1 + MOST_SEGMENTS)
+    vector[0] = 1.0
+    if segment in apart:
+        vector[1 + apart.index(segment)] = 1.0
+    return vector
 
 
 def _known(name: str, context: Mapping[str, Any], users: FeatureTable | None, user: int) -> Any:
