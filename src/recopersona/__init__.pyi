@@ -166,8 +166,8 @@ from recopersona.report.plots import Plot as Plot
 from recopersona.report.plots import plot as plot
 from recopersona.rerank.bandit import BanditReranker as BanditReranker
 from recopersona.rerank.calibrated import Calibrated as Calibrated
-from recopersona.rerank.dpp import DPP as DPP
 from recopersona.rerank.chain import Chain as Chain
+from recopersona.rerank.dpp import DPP as DPP
 from recopersona.rerank.fatigue import Fatigue as Fatigue
 from recopersona.rerank.freshness import Freshness as Freshness
 from recopersona.rerank.mmr import MMR as MMR
