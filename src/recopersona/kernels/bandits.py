@@ -413,3 +413,62 @@ def score_ridge(means, widths, inverses, coefficients, places, context):
                     direction[column] += share * line[column]
         means[place] = mean
         widths[place] = math.sqrt(max(square, 0.0))
+
+
+@kernel(written(f64), read(f64, 2), read(f64, 2), read(i32))
+def tally_means(means, trials, totals, places):
+    """Write the mean of each arm's rewards and one more, the mean of all rewards.
+
+    means   (n,) float64, written
+    trials  (n_rows, n_arms) float64; only row 0 is read
+    totals  (n_rows, n_arms) float64; the same
+    places  (n,) int32, arms
+    """
+    n, total = 0.0, 0.0
+    for arm in range(trials.shape[1]):
+        n += trials[0, arm]
+        total += totals[0, arm]
+    mean = total / n if n > 0.0 else 0.0
+    for place in range(len(places)):
+        arm = places[place]
+        means[place] = (totals[0, arm] + mean) / (max(trials[0, arm], 0.0) + 1.0)
+
+
+@kernel(written(f64), read(f64, 2), read(f64, 2), read(i32), f64)
+def tally_bounds(bounds, trials, totals, places, alpha):
+    """Write how high each arm's mean may be, infinite where there is no reward.
+
+    bounds  (n,) float64, written
+    trials  (n_rows, n_arms) float64; only row 0 is read
+    totals  (n_rows, n_arms) float64; the same
+    places  (n,) int32, arms
+    alpha   what the square root of 2 ln N / n counts for
+    """
+    n = 0.0
+    for arm in range(trials.shape[1]):
+        n += trials[0, arm]
+    twice = 2.0 * math.log(max(n, 1.0))
+    for place in range(len(places)):
+        arm = places[place]
+        own = trials[0, arm]
+        if own > 1e-9:
+            bounds[place] = totals[0, arm] / own + alpha * math.sqrt(twice / own)
+        else:
+            bounds[place] = np.inf
+
+
+@kernel(written(f64), read(f64))
+def share_best(chances, scores):
+    """Write probabilities that the best scores share evenly.
+
+    chances  (n,) float64, written
+    scores   (n,) float64
+    """
+    best, count = -np.inf, 0
+    for place in range(len(scores)):
+        if scores[place] > best:
+            best, count = scores[place], 1
+        elif scores[place] == best:
+            count += 1
+    for place in range(len(scores)):
+        chances[place] = 1.0 / count if scores[place] == best else 0.0
