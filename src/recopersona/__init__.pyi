@@ -1,5 +1,8 @@
 from recopersona import rules as rules
 from recopersona import testing as testing
+from recopersona.bandits.policy import Policy as Policy
+from recopersona.bandits.pooled import PooledThompson as PooledThompson
+from recopersona.bandits.thompson import Thompson as Thompson
 from recopersona.base.artifact import load as load
 from recopersona.base.artifact import save as save
 from recopersona.base.online import OnlineRecommender as OnlineRecommender
@@ -155,9 +158,20 @@ from recopersona.rankers.position_bias import ExaminationModel as ExaminationMod
 from recopersona.rankers.ranker import Ranker as Ranker
 from recopersona.report.plots import Plot as Plot
 from recopersona.report.plots import plot as plot
+from recopersona.rerank.freshness import Freshness as Freshness
+from recopersona.rerank.mmr import MMR as MMR
+from recopersona.rerank.objective import Objective as Objective
 from recopersona.rerank.reranker import Reranker as Reranker
+from recopersona.rerank.scaling import scaled as scaled
+from recopersona.rerank.serendipity import Serendipity as Serendipity
+from recopersona.rerank.vectors import ItemVectors as ItemVectors
 from recopersona.rules.checks.schema import RuleSchema as RuleSchema
 from recopersona.rules.ruleset import RuleSet as RuleSet
+from recopersona.simulation.clicks import Cascade as Cascade
+from recopersona.simulation.clicks import PositionBased as PositionBased
+from recopersona.simulation.world import Reaction as Reaction
+from recopersona.simulation.world import Visit as Visit
+from recopersona.simulation.world import World as World
 from recopersona.tuning.tune import tune as tune
 from recopersona.tuning.tuned import Tuned as Tuned
 

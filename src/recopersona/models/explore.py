@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
-from hashlib import blake2b
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from scipy.special import ndtri
 
 from recopersona.base.composite import Composite
+from recopersona.base.draws import key_of, normals
 from recopersona.base.parameters import Bound, check, duration, optional, param, real, whole
 from recopersona.base.part import Part
 from recopersona.base.recommender import Recommender, frame_ids, require_array
@@ -179,22 +178,10 @@ class Explore(Composite):
         own = np.where(np.isfinite(scores[new]), scores[new], prior)
         expected = (events * own + prior) / (events + 1)
         if query.decision_id is not None and self.exploration_weight:
-            draws = self._draws(query.decision_id, new)
+            draws = normals(key_of(self.random_state, query.decision_id), new)
             bonus = self.exploration_weight * float(np.std(ladder)) / np.sqrt(1 + events)
             expected = expected + bonus * draws
         scores[new] = expected
-
-    def _draws(self, decision_id: str, new: Indices) -> Array:
-        """Return a draw per new item, the same for the same decision."""
-        key = f"{self.random_state}:{decision_id}".encode("utf-8", "surrogatepass")
-        seed = int.from_bytes(blake2b(key, digest_size=8).digest(), "little")
-        # SplitMix64 of the seed and the item: a draw depends on no other item.
-        z = np.uint64(seed) + (new.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
-        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        share = ((z ^ (z >> np.uint64(31))) >> np.uint64(12)).astype(np.float64) + 0.5
-        draws: Array = ndtri(share / 2.0**52)
-        return draws
 
     def _new_items(self, query: Query) -> Indices:
         now = self.latest_ if query.now is None else self.now_of(query)

@@ -43,6 +43,7 @@ from recopersona.pipeline.page import Outside, Page, Request, placed
 from recopersona.pipeline.shop_rules import ShopRules, Standing
 from recopersona.rankers.ranker import Ranker
 from recopersona.rerank.assembly import refuse_strict
+from recopersona.rerank.attribution import Windows
 from recopersona.rerank.reranker import Reranker
 from recopersona.rules.checks.checking import check_rules
 from recopersona.rules.checks.schema import RuleSchema
@@ -103,8 +104,10 @@ class Pipeline(Deciding):
     functions_ : list of functions
         The rules that are functions.
     decisions_ : dict from decision id to Decision
+        See `decisions_frame`.
     feedback_counts_ : dict
-        How often feedback ``taught``, came ``repeated``, or was for an ``unknown`` decision.
+        How often feedback ``taught``, told more (``revised``), came ``repeated``, for an
+        ``unknown`` decision or too late (``expired``); decisions ``settled`` without any.
 
     Examples
     --------
@@ -202,6 +205,21 @@ class Pipeline(Deciding):
             learn = getattr(part, "_learn_outcome", None)
             if learn is not None:
                 learn(decision)
+
+    def _outcome_grew(self, before: Decision, after: Decision) -> None:
+        super()._outcome_grew(before, after)
+        for part in (self.ranker_, self.reranker_):
+            learn = getattr(part, "_outcome_grew", None)
+            if learn is not None:
+                learn(before, after)
+
+    def _windows(self) -> Windows | None:
+        windows: Windows | None = getattr(self.reranker_, "windows", None)
+        return windows
+
+    def _reward_of(self, decision: Decision) -> float:
+        reward_of = getattr(self.reranker_, "reward_of", None)
+        return super()._reward_of(decision) if reward_of is None else reward_of(decision)
 
     def _learn(self, rows: Interactions) -> None:
         super()._learn(rows)

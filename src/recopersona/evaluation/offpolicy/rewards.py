@@ -148,14 +148,15 @@ class ShrunkenMeans:
     :math:`\bar e_k` of a cell with :math:`n_k` rows becomes
     :math:`\bar e_k \, n_k \tau^2 / (n_k \tau^2 + \sigma^2)`: the variance within is
     :math:`\sigma^2`; the variance between, :math:`\tau^2`, is what cell means vary more than luck
-    would have them, by moments, and 0 unless that is more than a standard error beyond luck. So
-    columns that say nothing add nothing.
+    would have them, by moments, and 0 unless that is beyond luck by :math:`\sqrt{2 \ln T}`
+    standard errors for :math:`T` kinds of effects, which is about what the luckiest of so many
+    reaches (Donoho & Johnstone). So columns that say nothing add nothing, however many they are.
 
     References
     ----------
     Efron & Morris (1975), "Data analysis using Stein's estimator and its
     generalizations"; DerSimonian & Laird (1986), "Meta-analysis in clinical trials", for
-    the moments.
+    the moments; Donoho & Johnstone (1994), "Ideal spatial adaptation by wavelet shrinkage".
     """
 
     def __init__(self, cells: Cells, levels: Array, sizes: list[int], n_actions: int) -> None:
@@ -170,10 +171,11 @@ class ShrunkenMeans:
         self.mean = float(counts @ rewards) / n_rows
         left = rewards - self.mean
         noise, tails = _moments(left, counts)
+        beyond = np.sqrt(2 * np.log(1 + 2 * len(self.sizes)))
 
         def learn(keys: Array, n_keys: int) -> Values:
             nonlocal left
-            effects = _shrunken(keys, n_keys, counts, left, noise, tails)
+            effects = _shrunken(keys, n_keys, counts, left, noise, tails, beyond)
             left = left - effects[keys]
             return effects
 
@@ -198,15 +200,15 @@ class ShrunkenMeans:
 
 
 def _shrunken(keys: Array, n_keys: int, counts: Values, left: Values, noise: float,
-              tails: float) -> Values:  # fmt: skip
-    """Return the shrunken mean of every key, 0 where there is none."""
+              tails: float, beyond: float) -> Values:  # fmt: skip
+    """Return the shrunken mean of every key, 0 where there is none or it may be luck."""
     rows = np.bincount(keys, counts, minlength=n_keys)
     sums = np.bincount(keys, counts * left, minlength=n_keys)
     there = rows > 0
     n, means = rows[there], sums[there] / rows[there]
     total = n.sum()
     means_of_luck = noise * (1 - n / total).sum()
-    luck = noise * np.sqrt(np.sum(2 + np.maximum(tails, 0) / n))
+    luck = beyond * noise * np.sqrt(np.sum(2 + np.maximum(tails, 0) / n))
     spread = float(np.sum(n * means**2)) - means_of_luck
     effects = np.zeros(n_keys)
     if len(n) < 2 or spread <= luck:

@@ -1,0 +1,90 @@
+"""From a frame of logged choices to rewards, weights and contexts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from recopersona.data.columns import as_pandas, require_columns
+from recopersona.data.ids import is_missing
+from recopersona.data.types import Id, Values
+from recopersona.errors import ColumnError
+
+RESERVED = ("arm", "reward", "propensity", "segment", "weight")
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a log tells: rows that may be learned from, and how many were left out, by reason."""
+
+    arms: list[Id]
+    rewards: Values
+    weights: Values
+    contexts: Any
+    counts: dict[str, int]
+
+
+def read_log(log: Any, context: Any) -> Told:
+    """Read a log.
+
+    Parameters
+    ----------
+    log : dataframe
+    context : None, str or callable
+        Which columns make the context: none, the one of segments where there is one, or those that
+        a function of the frame names.
+    """
+    frame = as_pandas(log, "a log")
+    require_columns(frame, ["arm", "reward"], "a log")
+    counts: dict[str, int] = {}
+    keep = np.ones(len(frame), bool)
+
+    def drop(reason: str, bad: Any) -> None:
+        lost = int((keep & bad).sum())
+        if lost:
+            counts[reason] = counts.get(reason, 0) + lost
+        keep[np.asarray(bad, bool)] = False
+
+    rewards = _numbers(frame["reward"])
+    drop("arm_missing", np.array([is_missing(arm) for arm in frame["arm"].tolist()], bool))
+    drop("reward_missing", np.isnan(rewards))
+    weights = np.ones(len(frame))
+    if "propensity" in frame.columns:
+        propensities = _numbers(frame["propensity"])
+        drop("propensity_missing", np.isnan(propensities))
+        drop("propensity_out_of_range", ~((propensities > 0) & (propensities <= 1)))
+        weights[keep] = 1 / propensities[keep]
+    contexts: Any = None
+    if callable(context):
+        columns = context(frame)
+        contexts = np.stack([_numbers(frame[name]) for name in columns], axis=1)
+        drop("context", ~np.isfinite(contexts).all(axis=1))
+        contexts = np.ascontiguousarray(contexts[keep])
+    elif context is not None and context in frame.columns:
+        contexts = frame[context][keep].tolist()
+    arms = frame["arm"][keep].tolist()
+    if "propensity" in frame.columns:
+        weights[keep] = _effective(arms, weights[keep])
+    return Told(arms, rewards[keep], weights[keep], contexts, counts)
+
+
+def _effective(arms: list[Id], weights: Values) -> Values:
+    """Scale the weights of each arm so that they add up to their effective number."""
+    codes, _ = pd.factorize(pd.Series(arms, dtype=object))
+    if not len(codes):
+        return weights
+    total = np.bincount(codes, weights)
+    squares = np.bincount(codes, weights * weights)
+    scaled: Values = weights * (total / squares)[codes]
+    return scaled
+
+
+def _numbers(column: pd.Series) -> Values:
+    try:
+        values: Values = column.to_numpy(dtype=np.float64, na_value=np.nan)
+    except (TypeError, ValueError):
+        raise ColumnError(f"the column {column.name!r} of a log must hold numbers.") from None
+    return values
