@@ -111,8 +111,9 @@ def off_policy(
     -----
     SwitchDR and DRos take the setting with the least guessed error :math:`e^2`, which is their
     variance :math:`s^2` and the square of the bias that is seen with its own variance; and their
-    intervals are stretched by :math:`e / s`, so that no bias hides in them. That of DM is from the model fitted again to 50 resamples, and
-    there is none with a ``model`` of yours: it would say how sure the model is, not how right.
+    intervals are stretched by :math:`e / s`, so that no bias hides in them. That of DM is from the
+    model fitted again to 50 resamples, and there is none with a ``model`` of yours: it would say
+    how sure the model is, not how right.
 
     A log of 10 million rows takes about a gigabyte beside the frame.
 
