@@ -48,13 +48,13 @@ def test_mmr_agrees_with_its_twin():
     assert np.mean(same) > 0.98
 
 
-@pytest.mark.parametrize("ridge", [0.02, 0.4, 0.9])
-def test_dpp_agrees_with_the_log_determinant(ridge):
+@pytest.mark.parametrize(("ridge", "power"), [(0.02, 1), (0.4, 1), (0.4, 3), (0.9, 6)])
+def test_dpp_agrees_with_the_log_determinant(ridge, power):
     same = []
     for worth, vectors, n, rng in cases(300, seed=2):
         penalty, window = float(rng.choice([0.0, 0.3, 1.0])), int(rng.integers(1, 6))
         window = n if rng.random() < 0.5 else window
-        found = run(pick_dpp, worth, vectors, n, penalty, ridge, window)
-        twin = naive.dpp(worth, vectors.astype(float), penalty, ridge, window, n)
+        found = run(pick_dpp, worth, vectors, n, penalty, ridge, power, window)
+        twin = naive.dpp(worth, vectors.astype(float), penalty, ridge, power, window, n)
         same.append(agree(found, twin))
     assert np.mean(same) > 0.98

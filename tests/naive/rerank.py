@@ -31,22 +31,23 @@ def mmr(worth, vectors, penalty, n):
     return greedy(gain, len(worth), n)
 
 
-def log_volume(vectors, ridge):
+def log_volume(vectors, ridge, power):
     """Return the log-determinant of the kernel of some items."""
     if not len(vectors):
         return 0.0
-    kernel = (1 - ridge) * (1 + np.array(vectors) @ np.array(vectors).T) / 2
+    cosines = np.array(vectors) @ np.array(vectors).T
+    kernel = (1 - ridge) * ((1 + cosines) / 2) ** power
     np.fill_diagonal(kernel, 1.0)
     sign, logarithm = np.linalg.slogdet(kernel)
     return float(logarithm) if sign > 0 else -math.inf
 
 
-def dpp(worth, vectors, penalty, ridge, window, n):
+def dpp(worth, vectors, penalty, ridge, power, window, n):
     """Worth, and the logarithm of what a candidate adds to the volume of the latest chosen."""
 
     def gain(place, chosen):
         lately = [vectors[other] for other in chosen[-window:]]
-        added = log_volume([*lately, vectors[place]], ridge) - log_volume(lately, ridge)
-        return worth[place] + penalty * added
+        together = log_volume([*lately, vectors[place]], ridge, power)
+        return worth[place] + penalty * (together - log_volume(lately, ridge, power))
 
     return greedy(gain, len(worth), n)

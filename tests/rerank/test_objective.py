@@ -175,3 +175,18 @@ def test_what_cannot_be_is_said(stage, said):
 def test_an_unknown_column_is_named():
     with pytest.raises(ParameterError, match="'knd', which is no attribute; did you mean 'kind'"):
         rp.Serendipity(vectors=["knd"]).fit(shop())
+
+
+def test_an_objective_of_ones_own_says_one_number_for_each():
+    class Odd(rp.Objective):
+        def _fit(self, dataset):
+            pass
+
+        def _values(self, query, ranking):
+            return [1.0, 2.0]
+
+    data = shop()
+    with pytest.raises(DataError, match="one number for each of 6 candidates, got shape"):
+        Odd().fit(data)(rp.Query("anna"), ranked(data, [6, 5, 4, 3, 2, 1]))
+    with pytest.raises(NotImplementedError, match="Objective must write _values"):
+        rp.Objective()._values(rp.Query(), ranked(data, [1]))

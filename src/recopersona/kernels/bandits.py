@@ -194,14 +194,11 @@ def beta_chances(chances, means, trials, totals, places, row, hits, misses, n0):
             own, own_total = 0.0, 0.0
             if row > 0:
                 own, own_total = trials[row, arm], max(totals[row, arm], 0.0)
-            others = max(total - own_total, 0.0)
-            a = hits + others
-            b = misses + max(count - own - others, 0.0)
-            mean = a / (a + b)
-            worth = a + b + 1.0
-            worth = worth * (n0 + 1.0) / (worth + n0) - 1.0
-            a = worth * mean + own_total
-            b = worth * (1.0 - mean) + max(own - own_total, 0.0)
+            mean, worth = a / (a + b), a + b + 1.0
+            if n0 < np.inf:
+                worth *= (n0 + 1.0) / (worth + n0)
+            a = (worth - 1.0) * mean + own_total
+            b = (worth - 1.0) * (1.0 - mean) + max(own - own_total, 0.0)
         first[place], second[place] = a, b
         means[place] = a / (a + b)
     if n > 1:
@@ -256,9 +253,9 @@ def normal_chances(
             own, own_total = 0.0, 0.0
             if row > 0:
                 own, own_total = trials[row, arm], totals[row, arm]
-            known = strength + max(count - own, 0.0)
-            centre = (strength * mean + total - own_total) / known
-            known = known * n0 / (known + n0) if n0 < np.inf else known
+            known = strength + count
+            if n0 < np.inf:
+                known *= n0 / (known + n0)
             worth = known + own
             centre = (known * centre + own_total) / worth
         first[place] = means[place] = centre

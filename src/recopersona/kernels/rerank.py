@@ -97,13 +97,30 @@ def _forget_first(shares, factor, carried, size):
             carried[place] = cosine * carried[place] - sine * value
 
 
-@kernel(written(i32), written(f64), read(f64), read(f32, 2), f64, f64, i64)
-def pick_dpp(chosen, gains, worth, vectors, penalty, ridge, window):
+@inner
+def _liken(line, likeness, power, most):
+    """Write the kernel of every candidate with the one chosen, as if each were another."""
+    for place in range(len(line)):
+        line[place] = 0.5 + 0.5 * likeness[place]
+    # By squares and products: a power of 5 takes as many as one of 4, and one more.
+    value = line.copy()
+    line[:] = most
+    while power > 0:
+        if power % 2 == 1:
+            for place in range(len(line)):
+                line[place] *= value[place]
+        power //= 2
+        for place in range(len(line)):
+            value[place] *= value[place]
+
+
+@kernel(written(i32), written(f64), read(f64), read(f32, 2), f64, f64, i64, i64)
+def pick_dpp(chosen, gains, worth, vectors, penalty, ridge, power, window):
     r"""Choose some one by one: by their worth, and the log of what those before do not explain.
 
-    The kernel of two different items is (1 - ridge) (1 + cosine) / 2, of an item with itself 1. Its
-    Cholesky factor grows by a row a choice, so that a choice costs each candidate one inner product
-    and one number per item it is compared with (Chen, Zhang & Zhou 2018, algorithms 1 and 2).
+    The kernel of two different items is (1 - ridge) ((1 + cosine) / 2)^power, of an item with
+    itself 1. Its Cholesky factor grows by a row a choice, so that a choice costs each candidate one
+    inner product and one number per item it is compared with (Chen, Zhang & Zhou 2018, algorithms 1 and 2).
 
     chosen   (n_chosen,) int32, written: places, best first; at most n
     gains    (n,) float64, written: what each chosen one added when it was, and all others at the
@@ -112,15 +129,16 @@ def pick_dpp(chosen, gains, worth, vectors, penalty, ridge, window):
     vectors  (n, d) float32, of length 1, or zeros, which are like nothing
     penalty  at least 0: of an unexplained share of 1 / e
     ridge    above 0, at most 1: the share of an item that nothing explains
+    power    at least 0: the higher, the less it matters how far apart unlike items are
     window   at least 1: with how many of the latest chosen ones candidates are compared
     """
     n = len(worth)
     n_chosen = min(len(chosen), n)
-    depth = min(window, n_chosen)
+    depth = max(1, min(window, n_chosen))
     columns, likeness = _as_columns(vectors), np.zeros(n, np.float32)
     shares, unexplained = np.empty((depth, n)), np.ones(n)
     factor, carried = np.zeros((depth, depth)), np.empty(n)
-    left, half = worth.copy(), (1 - ridge) / 2
+    left = worth.copy()
     size = 0
     for step in range(n_chosen):
         place = _best_refreshed(left, worth, unexplained, penalty)
@@ -134,8 +152,7 @@ def pick_dpp(chosen, gains, worth, vectors, penalty, ridge, window):
                 left[other] = worth[other]
         _compare(likeness, columns, vectors, place)
         line = shares[size]
-        for other in range(n):
-            line[other] = half + half * likeness[other]
+        _liken(line, likeness, power, 1 - ridge)
         for earlier in range(size):
             share = shares[earlier, place]
             factor[size, earlier] = share

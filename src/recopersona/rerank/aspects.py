@@ -11,6 +11,7 @@ from recopersona.base.part import Part
 from recopersona.base.recommender import require_array
 from recopersona.data.feature_table import CategoryColumn, Column, FeatureTable, SetColumn
 from recopersona.data.growing import with_zeros
+from recopersona.data.ids import UNKNOWN
 from recopersona.data.interactions import Interactions
 from recopersona.data.types import Array, Floats, Indices, Values
 from recopersona.errors import ColumnError, DataError, ParameterError, hint
@@ -97,11 +98,7 @@ class Aspects(Part):
             If it does not hold one or several values of a few.
         """
         check_parameters(self)
-        if self.attribute not in table:
-            raise ColumnError(
-                f"no item column {self.attribute!r}{hint(self.attribute, table.names)}"
-            )
-        _parts_of(table.column(self.attribute), self.attribute)
+        self.require(table)
         self.weights_ = np.zeros(0)
         self.weigh(table, weights)
         all_items = self.of(np.arange(len(table), dtype=np.int32), table)
@@ -111,6 +108,18 @@ class Aspects(Part):
             "aspects": len(self.weights_),
         }
         return self
+
+    def require(self, table: FeatureTable) -> None:
+        """Refuse a catalogue without the column, or with one of another kind."""
+        name = self.attribute
+        if name not in table:
+            raise ColumnError(f"no item column {name!r}{hint(name, table.names)}")
+        kind = table.column(name).kind
+        if kind not in _KINDS:
+            raise ParameterError(
+                f"the item column {name!r} must hold categories, sets of them, or yes and no, "
+                f"got {kind}; cut numbers into bands first."
+            )
 
     def weigh(self, table: FeatureTable, weights: Array) -> None:
         """Count afresh what the shop says: attributes have changed."""
@@ -126,12 +135,14 @@ class Aspects(Part):
 
     def of(self, items: Indices, table: FeatureTable) -> Members:
         """Return the aspects of some items, each once."""
-        starts, codes = _parts_of(table.column(self.attribute), self.attribute)
+        column = table.column(self.attribute)
+        if not isinstance(column, SetColumn):
+            return _members_of_one_each(column, items)
         rows = np.ascontiguousarray(items, np.int32)
-        inside = rows[rows + 1 < len(starts)]
-        size = int((starts[inside + 1] - starts[inside]).sum())
+        inside = rows[rows + 1 < len(column.starts)]
+        size = int((column.starts[inside + 1] - column.starts[inside]).sum())
         bounds, aspects = np.empty(len(rows) + 1, np.int64), np.empty(size, np.int32)
-        gather_aspects(bounds, aspects, rows, starts, codes)
+        gather_aspects(bounds, aspects, rows, column.starts, column.codes)
         return Members(bounds, aspects[: bounds[-1]])
 
     def wanted_by(self, items: Indices, weights: Floats, table: FeatureTable) -> Values:
@@ -177,6 +188,7 @@ class Aspects(Part):
             raise DataError("Aspects: weights_ must be finite and at least 0.")
 
 
+_KINDS = ("category", "set", "flag")
 _YES_OR_NO = 2
 
 
@@ -186,14 +198,12 @@ def _n_aspects(column: Column) -> int:
     return _YES_OR_NO
 
 
-def _parts_of(column: Column, name: str) -> tuple[Array, Indices]:
-    """Return a column as sets: where each starts, and the codes of all, negative for none."""
-    if isinstance(column, SetColumn):
-        return column.starts, column.codes
-    if isinstance(column, CategoryColumn) or column.kind == "flag":
-        codes: Any = vars(column)["values"]
-        return np.arange(len(codes) + 1), np.ascontiguousarray(codes, np.int32)
-    raise ParameterError(
-        f"the item column {name!r} must hold categories, sets of them, or yes and no, "
-        f"got {column.kind}; cut numbers into bands first."
-    )
+def _members_of_one_each(column: Any, items: Indices) -> Members:
+    """Return the one aspect of each item, or none."""
+    codes = np.full(len(items), UNKNOWN, np.int32)
+    inside = items < len(column.values)
+    codes[inside] = column.values[items[inside]]
+    known = codes >= 0
+    bounds = np.zeros(len(items) + 1, np.int64)
+    np.cumsum(known, out=bounds[1:])
+    return Members(bounds, codes[known])

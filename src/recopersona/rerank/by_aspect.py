@@ -113,6 +113,7 @@ class ByAspect(Reranker):
         for name, kind in kinds.items():
             if not isinstance(held.get(name), kind):
                 raise DataError(f"{type(self).__name__}: {name} must be {kind.__name__}.")
+        self.aspects_.require(self.item_features_)
 
 
 def _with_rest(chosen: Indices, gains: Values) -> Indices:

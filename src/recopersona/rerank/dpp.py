@@ -17,7 +17,7 @@ class DPP(Greedy):
 
     .. math::
         f(S) = (1 - w) \sum_{i \in S} r_i + \frac{w}{c} \log\det L_S, \qquad
-        L_{ij} = (1 - \rho) \, \frac{1 + \cos(v_i, v_j)}{2} + \rho \, [i = j]
+        L_{ij} = (1 - \rho) \Big(\frac{1 + \cos(v_i, v_j)}{2}\Big)^p + \rho \, [i = j]
 
     which is the log-probability of a determinantal point process whose qualities are exponentials
     of the relevance :math:`r`, as `scaled` makes it comparable. Each choice adds most to it. With
@@ -38,6 +38,9 @@ class DPP(Greedy):
         The :math:`\rho`: how much of an item is its own, whatever it is like. So the kernel always
         has full rank, and equal items can stand in one list. Little of it punishes the first
         repetition almost alone, much of it each one alike.
+    power : int, at least 1
+        The p. With 1 every difference counts alike, so that lists are varied on the whole; the
+        higher, the more it is only next to each other that items repeat each other.
     window : int, at least 1, optional
         Compare with so many items above only: for long lists, in which what stood far above may
         come again. By default with all.
@@ -77,8 +80,9 @@ class DPP(Greedy):
     """
 
     ridge: float = param(
-        Bound("a number between 0 and 1, both excluded", lambda value: 0 < value < 1), default=0.4
+        Bound("a number between 0 and 1, both excluded", lambda value: 0 < value < 1), default=0.8
     )
+    power: int = param(whole(at_least=1), default=1)
     window: int | None = param(optional(whole(at_least=1)), default=None)
 
     def _pick(self, worth: Values, vectors: Floats, n: int) -> tuple[Indices, Values]:
@@ -86,5 +90,5 @@ class DPP(Greedy):
         window = n if self.window is None else self.window
         penalty = self.weight / -np.log(1 - (1 - self.ridge) ** 2)
         relevance = (1 - self.weight) * worth
-        pick_dpp(chosen, gains, relevance, vectors, penalty, float(self.ridge), window)
+        pick_dpp(chosen, gains, relevance, vectors, penalty, float(self.ridge), self.power, window)
         return chosen, gains

@@ -14,6 +14,7 @@ from recopersona.evaluation.offpolicy.estimators import effective_sample_size, i
 from recopersona.evaluation.offpolicy.log import Log
 from recopersona.evaluation.offpolicy.targets import Target
 
+_MEAN_OFF = 0.01  # of the weights' mean: target probabilities are given to so many digits
 _SURE = 4.0  # standard errors beyond which the weights' mean is no luck
 
 
@@ -95,6 +96,18 @@ class Support:
     max_weight: float
     dropped: float
 
+    def told(self, n_rows: int) -> dict[str, float]:
+        """Return what `OffPolicy.diagnostics` tells of it."""
+        return {
+            "effective_sample_size": self.effective,
+            "effective_share": self.effective / n_rows,
+            "unlogged_mass": self.unlogged,
+            "max_weight": self.max_weight,
+            "mean_weight": self.mean_weight,
+            "rewarded_rows": self.rewarded,
+            "effective_rewarded_rows": self.effective_rewarded,
+        }
+
 
 def support_of(log: Log, target: Target, weights: Values) -> Support:
     """Measure how well a log supports a target."""
@@ -157,9 +170,8 @@ def refusals(support: Support, gate: OffPolicyGate) -> list[str]:
             f"{gate.min_rewarded:g}: how far off an estimate is cannot be told"
         )
     off = support.mean_weight - (1 - support.unlogged)
-    if off > _SURE * support.mean_weight_error or (
-        support.unlogged <= gate.max_unlogged and off < -_SURE * support.mean_weight_error - 0.01
-    ):
+    luck = _SURE * support.mean_weight_error + _MEAN_OFF
+    if support.unlogged <= gate.max_unlogged and abs(off) > luck:
         reasons.append(
             f"the weights' mean is {support.mean_weight:.3f} instead of "
             f"{1 - support.unlogged:.3f}, beyond {_SURE:g} standard errors: the logged "

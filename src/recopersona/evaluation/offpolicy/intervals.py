@@ -29,11 +29,8 @@ class Interval(NamedTuple):
     low: float = float("nan")
     high: float = float("nan")
 
-    def stretched(self, bias: float, variance: float) -> Interval:
-        r"""Return it longer by :math:`\sqrt{1 + b^2 / s^2}`, for a bias that was seen."""
-        if variance <= 0:
-            return self
-        factor = float(np.sqrt(1 + bias * bias / variance))
+    def stretched(self, factor: float) -> Interval:
+        """Return it longer by a factor, to both sides."""
         value, low, high = self
         return Interval(value, value - factor * (value - low), value + factor * (high - value))
 

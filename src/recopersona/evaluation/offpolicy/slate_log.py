@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -63,7 +63,9 @@ class SlateLog:
     short : int
         Lists that are shorter than the longest.
     counts : dict from str to int
-        Rows read; lists read, used, and dropped by reason.
+        Lists read, used, and dropped by reason.
+    strays : int
+        Rows that belong to no list.
     """
 
     rewards: Values
@@ -73,6 +75,7 @@ class SlateLog:
     clusters: Array | None
     short: int
     counts: dict[str, int]
+    strays: int = 0
 
     def __len__(self) -> int:
         return len(self.rewards)
@@ -117,14 +120,12 @@ def read_slates(
         owner = clusters[np.repeat(starts, _sizes(starts, len(order)))]
         tests.append((f"several of {names.cluster}", clusters != owner))
     wrong, counts = _first_reasons(tests, starts)
-    counts = {
-        "rows": len(given), "rows without decision": int((codes < 0).sum()), "lists": len(starts),
-        "used": int((~wrong).sum()), **counts,
-    }  # fmt: skip
     if wrong.all():
-        told = ", ".join(f"{n:,} with {reason}" for reason, n in list(counts.items())[4:])
+        told = ", ".join(f"{n:,} with {reason}" for reason, n in counts.items())
         raise DataError(f"log: no list of {len(starts):,} can be used ({told}).")
-    return _filled(names, columns, starts, ~wrong, clusters, counts)
+    counts = {"lists": len(starts), "used": int((~wrong).sum()), **counts}
+    log = _filled(names, columns, starts, ~wrong, clusters, counts)
+    return replace(log, strays=int((codes < 0).sum()))
 
 
 def _sorted_codes(codes: Array, ids: Any) -> Array:

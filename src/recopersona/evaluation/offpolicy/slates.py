@@ -67,7 +67,7 @@ def rips(rewards: Values, weights: Values) -> Contributions:
     McInerney, Brost, Chandar, Mehrotra & Carterette (2020), "Counterfactual evaluation of slate
     recommendations with sequential reward interactions".
     """
-    return Contributions((((_prefixes(weights) * rewards).sum(axis=1), None),))
+    return Contributions((((prefixes_of(weights) * rewards).sum(axis=1), None),))
 
 
 def snrips(rewards: Values, weights: Values) -> Contributions:
@@ -77,7 +77,7 @@ def snrips(rewards: Values, weights: Values) -> Contributions:
     ----------
     McInerney et al. (2020), section 4.2.
     """
-    prefixes = _prefixes(weights)
+    prefixes = prefixes_of(weights)
     return Contributions(tuple((w * r, w) for w, r in zip(prefixes.T, rewards.T, strict=True)))
 
 
@@ -100,13 +100,13 @@ def cascade_dr(
     v_target : float64 (n, n_places)
         The same before the item of k is known: the target chooses it.
     """
-    prefixes = _prefixes(weights)
+    prefixes = prefixes_of(weights)
     before = np.column_stack([np.ones(len(weights)), prefixes[:, :-1]])
     rows = (prefixes * (rewards - q_logged) + before * v_target).sum(axis=1)
     return Contributions(((rows, None),))
 
 
-def _prefixes(weights: Values) -> Values:
+def prefixes_of(weights: Values) -> Values:
     """Return how much likelier the list down to each place is."""
     prefixes: Values = np.cumprod(weights, axis=1, dtype=np.float64)
     return prefixes

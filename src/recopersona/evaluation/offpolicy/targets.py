@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -211,21 +211,23 @@ def _of_function(function: Callable[[pd.DataFrame], Any], log: Log) -> Target:
 def _of_policy(policy: Any, log: Log) -> Target:
     """Ask a bandit for its probabilities, per distinct context: a segment, or a vector."""
     context = log.situation[[*log.names.context]]
-    arms = log.action_ids.tolist()
+    arms = getattr(policy, "arms_", None)
+    arms = log.action_ids.tolist() if arms is None else list(arms)
+    actions, places = _with_more(log.action_ids, pd.Index(arms))
 
     def of(situations: Array) -> Values:
         asked = context.iloc[situations]
-        if not len(asked.columns):
-            told = [policy.probabilities(arms=arms)] * len(asked)
-        elif len(asked.columns) == 1:
-            told = [policy.probabilities(arms=arms, context=one) for one in asked.iloc[:, 0]]
-        else:
-            told = [
-                policy.probabilities(arms=arms, context=one) for one in asked.to_numpy(np.float64)
-            ]
-        return _checked(np.asarray(told, np.float64))
+        contexts: Iterable[Any] = [None] * len(asked)
+        if len(asked.columns) == 1:
+            contexts = asked.iloc[:, 0].tolist()
+        elif len(asked.columns):
+            contexts = asked.to_numpy(np.float64)
+        table = np.zeros((len(asked), len(actions)))
+        for row, one in zip(table, contexts, strict=True):
+            row[places] = policy.probabilities(arms=arms, context=one)
+        return _checked(table)
 
-    return Target(log.action_ids, of)
+    return Target(actions, of)
 
 
 def _checked(table: Values) -> Values:

@@ -25,11 +25,12 @@ _SETTINGS = 25
 
 @dataclass(frozen=True, eq=False)
 class Tuned:
-    """A setting, its estimate, and the bias that was seen."""
+    """A setting, its estimate, the bias that was seen, and the guessed squared error."""
 
     setting: float
     estimate: Contributions
     bias: float
+    error: float
 
 
 def tuned(
@@ -40,7 +41,7 @@ def tuned(
     q_logged: Values,
     v_target: Values,
 ) -> Tuned:
-    """Return the candidate with the least guessed squared error; of equals the first.
+    """Return the candidate with the least guessed squared error; DR where none has less than DR.
 
     Parameters
     ----------
@@ -54,26 +55,26 @@ def tuned(
     Wang, Agarwal & Dudík (2017), section 4.3; Su, Dimakopoulou, Krishnamurthy & Dudík (2020),
     section 5, for choosing by an estimate of variance plus squared bias.
     """
-    best, found = np.inf, Tuned(np.inf, dr(rewards, weights, q_logged, v_target), 0.0)
-    full = found.estimate
+    full = dr(rewards, weights, q_logged, v_target)
+    found = Tuned(np.inf, full, 0.0, full.variance)
     for setting in candidates.tolist():
         estimate = dr(rewards, weigh(weights, setting), q_logged, v_target)
         taken = Contributions(((estimate.terms[0][0] - full.terms[0][0], None),))
         error = estimate.variance + taken.value**2 + taken.variance
-        if error < best:
-            best, found = error, Tuned(setting, estimate, taken.value)
+        if error < found.error:
+            found = Tuned(setting, estimate, taken.value, error)
     return found
 
 
 def tuned_switch(rewards: Values, weights: Values, q_logged: Values, v_target: Values) -> Tuned:
     """Return Switch-DR with the best of thresholds among the weights; infinity is DR."""
     inner = np.quantile(weights, 1 - np.geomspace(1e-4, 0.9, _SETTINGS))
-    candidates = np.append(np.inf, np.unique(inner)[::-1])
+    candidates = np.unique(inner)[::-1]
     return tuned(candidates, switched, rewards, weights, q_logged, v_target)
 
 
 def tuned_shrinkage(rewards: Values, weights: Values, q_logged: Values, v_target: Values) -> Tuned:
     """Return DRos with the best of shrinkages up to the largest weight squared; infinity is DR."""
     top = max(float(weights.max()) ** 2, 1e-12)
-    candidates = np.append(np.inf, np.geomspace(100 * top, 1e-6 * top, _SETTINGS))
+    candidates = np.geomspace(100 * top, 1e-6 * top, _SETTINGS)
     return tuned(candidates, shrunk, rewards, weights, q_logged, v_target)
