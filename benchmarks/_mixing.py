@@ -189,7 +189,7 @@ def _pool(shelf: Shelf) -> Any:
 def mixing(quick: bool = False) -> dict[str, Any]:
     """Return the figures, and print them; see the top of this file."""
     crowds = ("novelty", "variety") if quick else tuple(CROWDS)
-    n_seeds, n_requests = (1, 3_500) if quick else (4, 6_000)
+    n_seeds, n_requests = (1, 3_300) if quick else (4, 6_000)
     lives = {crowd: [live(crowd, seed, n_requests) for seed in range(n_seeds)] for crowd in crowds}
     every = [one for some in lives.values() for one in some]
     figures = {
