@@ -41,7 +41,8 @@ def test_a_bandit_at_the_end_draws_and_is_taught(shop):
 def test_all_stages_share_the_tables_of_the_pipeline(shop):
     home = pipeline(shop, [rp.Fatigue(), rp.BanditReranker()])
     for stage in home.reranker_.stages_:
-        assert stage.past_ is home.past_ and stage.items_ is home.items_
+        assert stage.past_ is home.past_
+        assert stage.items_ is home.items_
 
 
 def test_it_is_kept_by_a_file(shop, tmp_path):
