@@ -13,10 +13,11 @@ a month; what is shown decides what can be clicked, and learned. The same visito
 - `pipeline`: the same with a bandit that mixes in variety, freshness and surprise;
 - `oracle`: who knows the truth and fills each place with its best.
 
-Figures are clicks and revenue as shares of the oracle's with the same seed, and under `expected` the
-clicks that the pages shown bring on average, by the truth: the same with less chance in it.
-Intervals are of the mean over seeds (Student's t, 95 %), and the margin is paired. All settings were chosen in worlds of
-other seeds than those reported. Whole pages of a large shop are timed by `_page_time.py`.
+Figures are clicks and revenue as shares of the oracle's with the same seed, and under `expected`
+the clicks that the pages shown bring on average, by the truth: the same with less chance in it.
+Intervals are of the mean over seeds (Student's t, 95 %), and the margin is paired. All settings
+were chosen in worlds of other seeds than those reported. Whole pages of a large shop are timed by
+`_page_time.py`.
 """
 
 from __future__ import annotations
