@@ -199,7 +199,7 @@ def _asked_for(row: _Row, owner: dict[Id, _Row]) -> bool:
 def _handed_on(
     owner: dict[Id, _Row], row: _Row, key: Id, came: Mapping[_Row, _Move | None]
 ) -> None:
-    """Give a free key to the last of a chain, who gives up one for the row that asked, and so on."""
+    """Give a free key to the last of a chain, who gives up one for who asked, and so on."""
     _give(owner, row, key)
     move = came[row]
     while move is not None:
