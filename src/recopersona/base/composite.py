@@ -78,6 +78,13 @@ class Composite(Nested, OnlineRecommender):
             if learn is not None:
                 learn(decision)
 
+    def _outcome_grew(self, before: Decision, after: Decision) -> None:
+        """Tell every model that writes ``_outcome_grew(before, after)`` that more came of one."""
+        for model in self._models.values():
+            learn = getattr(model, "_outcome_grew", None)
+            if learn is not None:
+                learn(before, after)
+
     def _forget_users(self, users: Indices) -> None:
         for model in self._models.values():
             model._forget_users(users)

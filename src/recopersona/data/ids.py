@@ -104,6 +104,11 @@ class IdMap:
             grown = self._grown = _Grown.of(self._frozen.ids, self._added, grown)
         return grown.ids
 
+    @property
+    def era(self) -> object:
+        """The same object as long as the map only grows: when ids are blanked, another begins."""
+        return self._frozen
+
     def __len__(self) -> int:
         return len(self._frozen.ids) + len(self._added)
 

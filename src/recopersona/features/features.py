@@ -22,7 +22,7 @@ from recopersona.data.feature_table import FeatureTable
 from recopersona.data.intake import frame_of_events, is_events
 from recopersona.data.query import Query
 from recopersona.data.times import MISSING_TIME, duration_ms, from_ms, moment_ms
-from recopersona.data.types import Array, Id
+from recopersona.data.types import Array, Id, Indices
 from recopersona.errors import DataError, ParameterError
 from recopersona.features.buying import (
     RFM,
@@ -283,12 +283,15 @@ class Features(TransformerMixin, Nested):  # type: ignore[misc]
         float32 (n, n_features)
         """
         self._check_fitted()
-        asked, wanted = Query.of(query), _item_ids(items)
+        return self._for_rows(Query.of(query), self.codes_.items_.indices(_item_ids(items)))
+
+    def _for_rows(self, asked: Query, items: Indices) -> Array:
+        """Do the same for items by our own numbers, -1 for those nobody knows."""
         now = self.end_ if asked.now is None else max(int(asked.now), self.end_)
-        asked_rows = self.codes_.query(asked, self.codes_.items_.indices(wanted), now)
-        none_new = np.zeros(len(wanted), np.int64)
+        asked_rows = self.codes_.query(asked, items, now)
+        none_new = np.zeros(len(items), np.int64)
         tallies, answers = self._state.follow(self._no_events, asked_rows, none_new)
-        if len(asked.session) and len(wanted):
+        if len(asked.session) and len(items):
             self._bring_visit(answers, asked.session, asked_rows["parts"])
         values = self._compute(tallies, answers, asked_rows, asked.context)
         return self._scaled(np.ascontiguousarray(values.T))

@@ -3,51 +3,103 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from heapq import heapify, heappop, heappush
 from typing import Any
+
+import pandas as pd
 
 from recopersona.base.composite import Composite
 from recopersona.base.described import Described
+from recopersona.base.own_lock import OwnLock
+from recopersona.base.parameters import check, optional, whole
 from recopersona.base.recommender import listed
 from recopersona.data.decision import Decision
-from recopersona.data.event import event_code
+from recopersona.data.interactions import Interactions
 from recopersona.data.query import Query
-from recopersona.data.ranking import Ranking
+from recopersona.data.ranking import Ranking, long_frame
+from recopersona.data.times import moment_ms
 from recopersona.data.types import Id, Indices
 from recopersona.errors import DataError
+from recopersona.pipeline.outcomes import frame_of_decisions, news_in, told_of
+from recopersona.rerank.attribution import Windows
+
+_COUNTED = ("taught", "revised", "repeated", "unknown", "expired", "settled", "pushed_out")
+_SETTLED_AT_ONCE = 16  # while somebody waits for a page; each page adds one
 
 
 class Deciding(Described, Composite):
     """A recommender that remembers its latest decisions, and learns what came of them.
 
-    A subclass declares the parameter ``decision_log``, how many it remembers.
+    A subclass declares the parameter ``decision_log``, how many it remembers, and may say in
+    ``_windows`` for how long what happens is put down to a decision: then one of which nothing is
+    heard teaches that it moved nobody, once the shortest window is over.
 
     Attributes
     ----------
     decisions_ : dict from decision id to Decision
+    clock_ : int or None
+        The latest moment that queries, events and feedback have told of, in milliseconds.
     feedback_counts_ : dict
-        How often feedback ``taught``, came ``repeated``, or was for an ``unknown`` decision.
+        How often feedback ``taught``, told more of a decision it had taught of (``revised``), came
+        ``repeated``, was for an ``unknown`` decision or (in part) too late for it (``expired``);
+        how many decisions were ``settled`` without any, and how many of those because later ones
+        had ``pushed_out`` theirs before its window was over.
     """
 
     decision_log: int
 
     def _begin_log(self) -> None:
         self.decisions_: dict[str, Decision] = {}
-        self.feedback_counts_ = {"taught": 0, "repeated": 0, "unknown": 0}
+        self.feedback_counts_ = dict.fromkeys(_COUNTED, 0)
+        self.clock_: int | None = self.end_
+        self._due_kept: list[tuple[int, str]] = []
+        self._lock_kept = OwnLock()
+
+    def _windows(self) -> Windows | None:
+        """Return for how long outcomes are waited for; None for as long as the log remembers."""
+        return None
+
+    def _reward_of(self, decision: Decision) -> float:
+        """Return what an outcome was worth: by default, the items with any event."""
+        return float(len(decision.outcome or ()))
 
     def recommend(self, asked: Any, n: int = 10, *, seen: str | Sequence[str] = "drop") -> Ranking:
         """Return the best ``n`` items for one visitor; the decision is remembered for `feedback`.
 
         See `Recommender.recommend`. The ranking carries the query's ``decision_id``, or a new one.
         """
-        query = Query.of(asked)
-        # Named before it is made: what explores draws by the decision's name.
-        query = replace(query, decision_id=query.decision_id or uuid.uuid4().hex)
+        query = _named(Query.of(asked))
         ranking = super().recommend(query, n, seen=seen)
-        ranking = replace(ranking, decision_id=query.decision_id)
-        self._log(Decision.of(ranking, query.user_id, query.context, self.now_of(query)))
-        return ranking
+        return self._noted(query, ranking)
+
+    def recommend_many(
+        self,
+        asked: Iterable[Any],
+        n: int = 10,
+        *,
+        seen: str | Sequence[str] = "drop",
+        explore: bool = False,
+    ) -> pd.DataFrame:
+        """Return the best ``n`` items for many visitors, in the order asked.
+
+        See `Recommender.recommend_many`. Nothing is drawn and nothing remembered, unless
+        ``explore=True``, as for a mailing: then every list is a decision, named in a column
+        ``decision_id``, and `feedback` is welcome.
+        """
+        if not explore:
+            return super().recommend_many(asked, n, seen=seen)
+        self._check_fitted()
+        queries = [_named(Query.of(one)) for one in listed(asked, "recommend_many")]
+        rankings = self.rank_many(queries, n, seen=seen)
+        for query, ranking in zip(queries, rankings, strict=True):
+            self._noted(query, ranking)
+        frame = long_frame([query.user_id for query in queries], rankings, self.items_)
+        names = [query.decision_id for query in queries]
+        lengths = [len(ranking) for ranking in rankings]
+        frame["decision_id"] = pd.Series(names, dtype=str).repeat(lengths).reset_index(drop=True)
+        return frame
 
     def feedback(
         self,
@@ -56,11 +108,14 @@ class Deciding(Described, Composite):
         *,
         purchased: Iterable[Id] = (),
         outcome: Any = None,
+        now: Any = None,
     ) -> bool:
         """Tell what came of a decision; every part that learns from outcomes is taught.
 
         What the visitor did comes in the event log too and belongs into `partial_fit`; feedback is
-        for those parts that need to know which choice led to it.
+        for those parts that need to know which choice led to it. It may come in pieces, in any
+        order, and as often as you like: what is known already changes nothing, what is new teaches
+        the difference. Of one item the strongest event counts, a purchase instead of the click.
 
         Parameters
         ----------
@@ -70,11 +125,14 @@ class Deciding(Described, Composite):
             Of the items shown.
         outcome : mapping from item id to event type, optional
             For any other kind of event.
+        now : datetime, str or int, optional
+            When it happened; else the latest moment that the pipeline has heard of. What happened
+            after its window (see ``BanditReranker(attribution=...)``) is counted, and not learned.
 
         Returns
         -------
-        True if this taught; False if the decision had its feedback already, or is not (any longer)
-        known. Both are counted in ``feedback_counts_``.
+        True if this taught; False if there was nothing new in it, it came too late, or the decision
+        is not (any longer) known. All of that is counted in ``feedback_counts_``.
 
         Raises
         ------
@@ -85,24 +143,150 @@ class Deciding(Described, Composite):
         if not isinstance(decision_id, str):
             kind = type(decision_id).__name__
             raise DataError(f"feedback needs the ranking's decision_id, got a {kind}.")
-        decision = self.decisions_.get(decision_id)
-        if decision is None or decision.outcome is not None:
-            self.feedback_counts_["unknown" if decision is None else "repeated"] += 1
+        moment = None if now is None else moment_ms(now)
+        with self._lock:
+            known = self.decisions_.get(decision_id)
+            told = {} if known is None else told_of(known, clicked, purchased, outcome)
+            taught = False
+            if known is None:
+                self._count("unknown")
+            else:
+                taught = self._taught_by(known, told, self.clock_ if moment is None else moment)
+            self._tell_time(moment)
+            return taught
+
+    def decisions_frame(self) -> pd.DataFrame:
+        """Return the decisions that are remembered, one row each, the oldest first.
+
+        It is what `off_policy` values other policies by, and what another pipeline's
+        `BanditReranker.fit` starts from.
+
+        Returns
+        -------
+        DataFrame with columns ``decision_id, timestamp, user_id, segment, arm, propensity,
+        probabilities`` (of all arms), ``same`` (the arms that would have shown the same),
+        ``expected, items, slot_propensities, outcome`` (item id to event, None while nothing is
+        known) and ``reward`` (NaN while nothing is known).
+
+        Examples
+        --------
+        >>> from recopersona.datasets.synthetic import synthetic_shop
+        >>> from recopersona.models.popularity import Popularity
+        >>> from recopersona.pipeline.pipeline import Pipeline
+        >>> home = Pipeline(candidates=[Popularity()]).fit(synthetic_shop(200, 50, random_state=7))
+        >>> ranking = home.recommend(Query("u-0001", decision_id="d-1"), n=3)
+        >>> home.feedback("d-1", clicked=ranking.item_ids[:1])
+        True
+        >>> home.decisions_frame()[["decision_id", "user_id", "reward"]]
+          decision_id user_id  reward
+        0         d-1  u-0001     1.0
+        """
+        self._check_fitted()
+        with self._lock:
+            return frame_of_decisions(list(self.decisions_.values()), self._reward_of)
+
+    # -- learning ------------------------------------------------------------------------------
+
+    def _taught_by(self, known: Decision, told: dict[Id, str], moment: int | None) -> bool:
+        """Learn what is new and in time; tell whether there was any."""
+        windows, news = self._windows(), news_in(told, known.outcome)
+        if windows is not None:
+            late = [one for one in news if not windows.holds(news[one], known.now, moment)]
+            if late:
+                self._count("expired")
+            for item in late:
+                del news[item]
+            if late and not news:
+                return False
+        if not news and known.outcome is not None:
+            self._count("repeated")
             return False
-        happened: dict[Id, str] = dict.fromkeys(listed(clicked, "feedback"), "click")
-        happened.update(dict.fromkeys(listed(purchased, "feedback"), "purchase"))
-        if outcome is not None and not isinstance(outcome, Mapping):
-            raise DataError(f"outcome must map item ids to event types, got {outcome!r}.")
-        happened.update(outcome or {})
-        for item, event in happened.items():
-            event_code(event)
-            if item not in decision.shown:
-                raise DataError(f"decision {decision_id!r} did not show the item {item!r}.")
+        after = known.with_outcome({**(known.outcome or {}), **news})
         # Marked first: a part that fails must not make the others learn the same outcome twice.
-        self.decisions_[decision_id] = decision.with_outcome(happened)
-        self._learn_outcome(self.decisions_[decision_id])
-        self.feedback_counts_["taught"] += 1
+        self.decisions_[known.decision_id] = after
+        if known.outcome is None:
+            self._learn_outcome(after)
+        else:
+            self._outcome_grew(known, after)
+        self._count("taught" if known.outcome is None else "revised")
         return True
+
+    def _learn(self, rows: Interactions) -> None:
+        super()._learn(rows)
+        with self._lock:
+            self._tell_time(self.end_)
+
+    def _tell_time(self, moment: int | None, at_once: int | None = None) -> None:
+        """Note how late it is; decisions whose window is over have moved nobody."""
+        if moment is not None and (self.clock_ is None or moment > self.clock_):
+            self.clock_ = moment
+        windows, due, left = self._windows(), self._due, at_once
+        if windows is None or self.clock_ is None:
+            return
+        while due and due[0][0] < self.clock_ and left != 0:
+            decision = self.decisions_.get(heappop(due)[1])
+            if decision is None or decision.outcome is not None or decision.now is None:
+                continue
+            if decision.now + windows.shortest < self.clock_:  # else it was asked again since
+                self._settle(decision)
+                left = None if left is None else left - 1
+
+    def _settle(self, decision: Decision) -> None:
+        settled = decision.with_outcome({})
+        if decision.decision_id in self.decisions_:
+            self.decisions_[decision.decision_id] = settled
+        self._learn_outcome(settled)
+        self._count("settled")
+
+    def _count(self, what: str) -> None:
+        self.feedback_counts_[what] = self.feedback_counts_.get(what, 0) + 1
+
+    # -- remembering ---------------------------------------------------------------------------
+
+    @property
+    def _lock(self) -> OwnLock:
+        kept: OwnLock = self.__dict__.setdefault("_lock_kept", OwnLock())
+        return kept
+
+    @property
+    def _due(self) -> list[tuple[int, str]]:
+        """When which decision is over, the first on top: a heap."""
+        kept: list[tuple[int, str]] | None = vars(self).get("_due_kept")
+        if kept is None:
+            windows = self._windows()
+            kept = [] if windows is None else [
+                (one.now + windows.shortest, one.decision_id)
+                for one in self.decisions_.values()
+                if one.now is not None and one.outcome is None
+            ]  # fmt: skip
+            heapify(kept)
+            self._due_kept = kept
+        return kept
+
+    def _noted(self, query: Query, ranking: Ranking) -> Ranking:
+        """Remember a ranking as the decision that it is; return it with its name."""
+        ranking = replace(ranking, decision_id=query.decision_id)
+        moment = self.now_of(query)
+        decision = Decision.of(ranking, query.user_id, query.context, moment)
+        with self._lock:
+            self._log(decision)
+            self._tell_time(moment, _SETTLED_AT_ONCE)
+        return ranking
+
+    def _log(self, decision: Decision) -> None:
+        known = self.decisions_.get(decision.decision_id)
+        if known is not None and known.outcome is not None:
+            return  # asked again after its feedback: an outcome teaches once
+        self.decisions_[decision.decision_id] = decision
+        windows = self._windows()
+        if windows is not None and decision.now is not None:
+            heappush(self._due, (decision.now + windows.shortest, decision.decision_id))
+        while len(self.decisions_) > self.decision_log:
+            oldest = self.decisions_.pop(next(iter(self.decisions_)))
+            if windows is not None and self.decision_log and oldest.outcome is None:
+                # Whoever learned of clicks alone would take every page for a success.
+                self._settle(oldest)
+                self._count("pushed_out")
 
     def forget(self, user_ids: Iterable[Id]) -> int:
         """Drop what is held of single users, decisions included; see `Recommender.forget`."""
@@ -116,8 +300,9 @@ class Deciding(Described, Composite):
         super()._forget_users(users)
 
     def _forget_decisions(self, user_ids: set[Id]) -> None:
-        kept = {key: one for key, one in self.decisions_.items() if one.user_id not in user_ids}
-        self.decisions_ = kept
+        with self._lock:
+            kept = {key: one for key, one in self.decisions_.items() if one.user_id not in user_ids}
+            self.decisions_ = kept
 
     def _check_learned(self) -> None:
         super()._check_learned()
@@ -126,11 +311,9 @@ class Deciding(Described, Composite):
         logged = isinstance(decisions, dict) and isinstance(counts, dict)
         if not logged or not all(isinstance(one, Decision) for one in decisions.values()):
             raise DataError(f"{type(self).__name__}: the log of decisions is not one.")
+        check(self.clock_, optional(whole(-(2**62), 2**62)), type(self).__name__, "clock_")
 
-    def _log(self, decision: Decision) -> None:
-        known = self.decisions_.get(decision.decision_id)
-        if known is not None and known.outcome is not None:
-            return  # asked again after its feedback: an outcome teaches once
-        self.decisions_[decision.decision_id] = decision
-        while len(self.decisions_) > self.decision_log:
-            del self.decisions_[next(iter(self.decisions_))]
+
+def _named(query: Query) -> Query:
+    """Name a decision before it is made: what explores draws by the decision's name."""
+    return replace(query, decision_id=query.decision_id or uuid.uuid4().hex)

@@ -14,6 +14,7 @@ from recopersona.base.online import OnlineRecommender
 from recopersona.base.parameters import Bound, optional, param
 from recopersona.base.part import Part
 from recopersona.base.recommender import require_array
+from recopersona.data.crossing import Crossing
 from recopersona.data.dataset import Dataset, events_of
 from recopersona.data.event import EVENT_CODES, EVENT_TYPES, Event
 from recopersona.data.feature_table import FeatureTable, FlagColumn, NumberColumn
@@ -99,7 +100,9 @@ class Columns(Part):
         self._check_fitted()
         table = np.empty((len(ranking), 0), np.float32)
         if self.features_ is not None:
-            table = self.features_.for_query(self._as_known(query), ranking.item_ids)
+            known = self.features_.codes_.items_
+            items = self._crossing("features").indices(ranking.items, ranking.ids, known)
+            table = self.features_._for_rows(self._as_known(query), items)
         users = np.full(len(ranking), _user_of(self, query), np.int32)
         return self._matrix([ranking], users, table)[:, self.kept_]
 
@@ -224,7 +227,7 @@ class Columns(Part):
         column = 2 * n_sources + 2
         matrix[:, column : column + table.shape[1]] = table
         column += table.shape[1]
-        items = _items_of(self.item_features_, rankings)
+        items = self._items_of(rankings)
         for name in self.item_columns_:
             matrix[:, column] = _values(self.item_features_, name, items)
             column += 1
@@ -233,6 +236,21 @@ class Columns(Part):
             column += 1
         matrix[np.isinf(matrix)] = np.nan  # no learner takes it
         return matrix
+
+    def _items_of(self, rankings: Sequence[Ranking]) -> Indices:
+        """Return the catalogue's own numbers of candidates."""
+        table = self.item_features_
+        if not table.columns:
+            return np.empty(0, np.int32)
+        if len(rankings) == 1:
+            one = rankings[0]
+            return self._crossing("catalogue").indices(one.items, one.ids, table.ids)
+        return table.ids.indices(np.concatenate([r.ids.ids[r.items] for r in rankings]))
+
+    def _crossing(self, name: str) -> Crossing:
+        """Return who knows what the ids of rankings are to one of our tables."""
+        kept: dict[str, Crossing] = self.__dict__.setdefault("_crossings", {})
+        return kept.setdefault(name, Crossing())
 
     def _said(self, ranking: Ranking) -> tuple[Floats, Floats]:
         """Return scores and ranks of the sources in the order they were learned in."""
@@ -307,13 +325,6 @@ def _asked(queries: Sequence[Query], rankings: Sequence[Ranking], timed: bool) -
 
 def _user_of(columns: Columns, query: Query) -> int:
     return UNKNOWN if query.user_id is None else columns.user_features_.ids.index(query.user_id)
-
-
-def _items_of(table: FeatureTable, rankings: Sequence[Ranking]) -> Indices:
-    """Return the table's own numbers of candidates."""
-    if not table.columns:
-        return np.empty(0, np.int32)
-    return table.ids.indices(np.concatenate([r.ids.ids[r.items] for r in rankings]))
 
 
 def _numeric(table: FeatureTable) -> list[str]:

@@ -15,6 +15,7 @@ from recopersona.base.recommender import Recommender
 from recopersona.errors import DataError
 from recopersona.evaluation.comparison import Comparison
 from recopersona.evaluation.curves import Curve
+from recopersona.evaluation.offpolicy.result import OffPolicy
 from recopersona.report.charts import interval_chart, line_chart
 from recopersona.report.html import Report
 from recopersona.report.markup import Markup, together
@@ -53,11 +54,13 @@ def plot(result: Any) -> Plot:
 
     Parameters
     ----------
-    result : Comparison, Curve, Recommender or DataFrame
+    result : Comparison, Curve, OffPolicy, Recommender or DataFrame
         Of a comparison: every model with its interval, every pair's gain, and the gains by segment
         where there are segments. Of a learning or validation curve: its lines, and the test
-        metric with its intervals. Of a fitted model, or of its ``history_``: what was measured
-        after every pass, and the loss. Of the table of `evaluate`: every metric with its interval.
+        metric with its intervals. Of off-policy estimates: each with its interval, beside what the
+        target earned in its own log where that is known, else what was logged. Of a fitted model,
+        or of its ``history_``: what was measured after every pass, and the loss. Of the table of
+        `evaluate`: every metric with its interval.
 
     Returns
     -------
@@ -82,7 +85,7 @@ def plot(result: Any) -> Plot:
     True
     """
     raise DataError(
-        "plot draws a Comparison, a Curve, a fitted model or the table of evaluate, "
+        "plot draws a Comparison, a Curve, an OffPolicy, a fitted model or the table of evaluate, "
         f"got {type(result).__name__}."
     )
 
@@ -132,6 +135,16 @@ def _(result: Curve) -> Plot:
         unit = f"on {result.split}, and on what was learned"
         charts.insert(0, line_chart(table.index.to_numpy(), lines, title=title, unit=unit))
     return _plot(charts)
+
+
+@plot.register
+def _(result: OffPolicy) -> Plot:
+    base = result.logged.index[-1]
+    rows = pd.concat([result.table[["value", "low", "high"]], result.logged])
+    drawn = rows.to_numpy(np.float64).T
+    unit = f"reward per row, {result.confidence:.0%} interval; refused ones have none"
+    chart = interval_chart(rows.index, *drawn, title="Off-policy", unit=unit, baseline=base)
+    return _plot([chart])
 
 
 @plot.register
