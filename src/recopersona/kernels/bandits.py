@@ -93,8 +93,15 @@ def _best(chances, first, second, third, is_beta):
             if not is_beta:
                 step = max(step, abs(x - centres[arm]) / (third[arm] + 1.0))
             h = min(h, step)
-        if active < n:
-            h = min(h, x - tops[order[active]])
+        # Whose range begins in this panel joins at its start, unless it asks for narrower ones.
+        while active < n and tops[order[active]] > x - h:
+            step = _STEP * scales[order[active]]
+            gap = x - tops[order[active]]
+            if step < h and gap > step:
+                h = gap
+                break
+            h = min(h, step)
+            active += 1
         if not x - h < x:
             break
         if is_beta:
