@@ -77,15 +77,6 @@ def test_the_bonus_is_drawn_for_new_items_alone():
     assert abs(np.corrcoef(scores.T)[0, 1]) < 0.2
 
 
-def test_draws_are_normal_and_each_items_own():
-    fitted = model()
-    draws = fitted._draws("d", np.arange(50_000))
-    assert abs(draws.mean()) < 0.02
-    assert draws.std() == pytest.approx(1, abs=0.02)
-    assert np.quantile(draws, [0.025, 0.975]) == pytest.approx([-1.96, 1.96], abs=0.05)
-    assert fitted._draws("d", np.array([7, 31])).tolist() == draws[[7, 31]].tolist()
-
-
 def test_an_item_is_new_up_to_the_cutoff_and_not_beyond():
     for cutoff, is_new in (("3d", False), ("5d", True)):
         fitted = model(item_age_cutoff=cutoff)

@@ -93,6 +93,28 @@ def test_far_and_rare_is_serendipity():
     assert visit[0] > 0
 
 
+def test_what_she_took_often_is_nearer_the_centre_of_her_taste():
+    stage = fitted(rp.Serendipity, shop())
+    asked = rp.Query(history={"i0": 4.0, "i2": 3.0})
+    assert np.allclose(
+        stage.distances_of(asked, np.arange(6)), 1 - np.array([4, 4, 3, 3, 0, 0]) / 5, atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("kind", [rp.Freshness, rp.Serendipity])
+@pytest.mark.parametrize("weight", [0.0, 0.4])
+def test_of_equals_the_lower_item_comes_first_wherever_it_stood(kind, weight):
+    data = shop(created_at="2026-01-01")
+    stage = fitted(kind, data, weight=weight)
+    ranking = ranked(data, [1, 1, 2, 1, 1, 2])
+    expected = stage(rp.Query("nobody"), ranking).item_ids
+    for seed in range(5):
+        order = np.random.default_rng(seed).permutation(6)
+        assert stage(rp.Query("nobody"), ranking.take(order)).item_ids == expected
+    if not weight:
+        assert expected == ["i2", "i5", "i0", "i1", "i3", "i4"]
+
+
 @pytest.mark.parametrize("kind", [rp.Freshness, rp.Serendipity])
 def test_one_candidate_and_none_come_back_as_they_are(kind):
     data = shop()
@@ -175,3 +197,18 @@ def test_what_cannot_be_is_said(stage, said):
 def test_an_unknown_column_is_named():
     with pytest.raises(ParameterError, match="'knd', which is no attribute; did you mean 'kind'"):
         rp.Serendipity(vectors=["knd"]).fit(shop())
+
+
+def test_an_objective_of_ones_own_says_one_number_for_each():
+    class Odd(rp.Objective):
+        def _fit(self, dataset):
+            pass
+
+        def _values(self, query, ranking):
+            return [1.0, 2.0]
+
+    data = shop()
+    with pytest.raises(DataError, match="one number for each of 6 candidates, got shape"):
+        Odd().fit(data)(rp.Query("anna"), ranked(data, [6, 5, 4, 3, 2, 1]))
+    with pytest.raises(NotImplementedError, match="Objective must write _values"):
+        rp.Objective()._values(rp.Query(), ranked(data, [1]))

@@ -21,8 +21,11 @@ from recopersona.base.parameters import (
 from recopersona.base.part import Part
 from recopersona.data.draw import Draw
 from recopersona.data.ids import is_missing, require_id
-from recopersona.data.types import Array, Id, Indices, Values
+from recopersona.data.types import Array, Id, Indices, Mask, Values
 from recopersona.errors import DataError, NotFittedError, ParameterError, did_you_mean
+
+_NUMBER = (int, float, np.number, np.bool_)
+_UNKNOWN, _REMOVED = -1, -2
 
 
 def _is_range(value: Any) -> bool:
@@ -144,6 +147,10 @@ class Policy(Part):
         """Return the same for rewards, an array (n, ...)."""
         return np.zeros(n, np.int32)
 
+    def _usable(self, contexts: Any, n: int) -> Mask:
+        """Tell which of many contexts can be learned from."""
+        return np.ones(n, bool)
+
     def _segment(self, context: Any) -> Id | None:
         """Return the segment that a draw names, where the policy tells segments apart."""
         return None
@@ -243,16 +250,27 @@ class Policy(Part):
         return ids, places
 
     def _place_of(self, arm: Any) -> int:
-        try:
-            return self._places[arm]
-        except (KeyError, TypeError):
-            raise self._unknown(arm) from None
+        place = self._place_or_less(arm)
+        if place == _REMOVED:
+            raise DataError(f"the arm {arm!r} was removed; add it again with add_arm({arm!r}).")
+        if place == _UNKNOWN:
+            hint = did_you_mean(arm, [one for one in self.arms_ if isinstance(one, str)])
+            raise DataError(f"there is no arm {arm!r}{hint or f'; add it with add_arm({arm!r}).'}")
+        return place
 
-    def _unknown(self, arm: Any) -> DataError:
-        if arm in self.removed_:
-            return DataError(f"the arm {arm!r} was removed; add it again with add_arm({arm!r}).")
-        hint = did_you_mean(arm, [one for one in self.arms_ if isinstance(one, str)])
-        return DataError(f"there is no arm {arm!r}{hint or f'; add it with add_arm({arm!r}).'}")
+    def _find(self, arm: Any) -> int | None:
+        """Return the place of an arm to learn of; None, and counted, where it was removed."""
+        if self._place_or_less(arm) == _REMOVED:
+            self._count("removed_arm", 1)
+            return None
+        return self._place_of(arm)
+
+    def _place_or_less(self, arm: Any) -> int:
+        try:
+            place = self._places.get(arm, _UNKNOWN)
+            return _REMOVED if place == _UNKNOWN and arm in self.removed_ else place
+        except TypeError:  # not hashable, so no id
+            return _UNKNOWN
 
     # -- learning ----------------------------------------------------------------------------
 
@@ -275,23 +293,18 @@ class Policy(Part):
             reason in ``counts_``. Rewards of removed arms are counted in either case.
         """
         self._open()
-        if not isinstance(rewards, (int, float, np.number)):
+        if not isinstance(rewards, _NUMBER) and np.ndim(rewards):
             return self._update_many(arms, rewards, contexts, weights)
-        if not self._is_reward(rewards):
-            raise DataError(f"a reward must be {self._range_words()}, got {rewards!r}.")
-        if weights is not None and not 0 < float(weights) < np.inf:
-            raise DataError(f"a weight must be a finite number above 0, got {weights!r}.")
-        place = self._places.get(arms)
+        weight = 1.0 if weights is None else weights
+        self._check_reward(rewards)
+        self._check_weight(weight)
+        place = self._find(arms)
         if place is None:
-            if arms in self.removed_:
-                self._count("removed_arm", 1)
-                return self
-            raise self._unknown(arms)
-        cells = self._cells([contexts], 1)
+            return self
         low, width = self._scale
         reward = np.array([(rewards - low) / width])
-        weight = np.array([1.0 if weights is None else float(weights)])
-        self._take(np.array([place], np.int32), reward, weight, cells)
+        cells = self._cells([contexts], 1)
+        self._take(np.array([place], np.int32), reward, np.array([float(weight)]), cells)
         return self
 
     def _update_many(self, arms: Any, rewards: Any, contexts: Any, weights: Any) -> Self:
@@ -306,26 +319,25 @@ class Policy(Part):
                 f"there must be one reward and one weight for each of {len(ids)} arms, got "
                 f"{values.shape} rewards and {worth.shape} weights."
             )
-        places = np.array([self._places.get(arm, -1) for arm in ids], np.int32)
-        gone = set(self.removed_)
-        removed = np.array([arm in gone for arm in ids], bool)
+        places = np.array([self._place_or_less(arm) for arm in ids], np.int32)
+        contexts = _listed(contexts, len(ids))
         low, high = self._limits
         keep = np.ones(len(ids), bool)
         for reason, bad in (
-            ("removed_arm", removed),
+            ("removed_arm", places == _REMOVED),
             ("unknown_arm", places < 0),
             ("reward_missing", np.isnan(values)),
             ("reward_out_of_range", ~((values >= low) & (values <= high) & np.isfinite(values))),
             ("weight", ~((worth > 0) & np.isfinite(worth))),
+            ("context", ~self._usable(contexts, len(ids))),
         ):
             self._count(reason, int((keep & bad).sum()))
             keep &= ~bad
         rows = np.flatnonzero(keep)
-        cells = self._cells(_picked(contexts, rows, len(ids)), len(rows))
-        if not len(rows):
-            return self
-        scale_low, width = self._scale
-        self._take(places[rows], (values[rows] - scale_low) / width, worth[rows], cells)
+        if len(rows):
+            low, width = self._scale
+            cells = self._cells(_picked(contexts, rows), len(rows))
+            self._take(places[rows], (values[rows] - low) / width, worth[rows], cells)
         return self
 
     def _take(self, places: Indices, rewards: Values, weights: Values, cells: Array) -> None:
@@ -358,15 +370,12 @@ class Policy(Part):
             What the earlier reward counts for by now: with a half-life less than when it came.
         """
         self._open()
-        for reward in (old, new):
-            if not self._is_reward(reward):
-                raise DataError(f"a reward must be {self._range_words()}, got {reward!r}.")
-        place = self._places.get(arm)
+        self._check_reward(old)
+        self._check_reward(new)
+        self._check_weight(weight)
+        place = self._find(arm)
         if place is None:
-            if arm in self.removed_:
-                self._count("removed_arm", 1)
-                return self
-            raise self._unknown(arm)
+            return self
         low, width = self._scale
         before, after = (old - low) / width, (new - low) / width
         cell = self._cells([context], 1)
@@ -495,13 +504,16 @@ class Policy(Part):
         self.__dict__.pop("_places", None)
         return self
 
-    def _is_reward(self, reward: Any) -> bool:
+    def _check_reward(self, reward: Any) -> None:
         low, high = self._limits
-        return bool(low <= reward <= high and -np.inf < reward < np.inf)
+        fits = isinstance(reward, _NUMBER) and low <= reward <= high
+        if not (fits and abs(float(reward)) < np.inf):
+            words = f"from {low:g} to {high:g}" if np.isfinite(low) else "a finite number"
+            raise DataError(f"a reward must be {words}, got {reward!r}.")
 
-    def _range_words(self) -> str:
-        low, high = self._limits
-        return f"from {low:g} to {high:g}" if np.isfinite(low) else "a finite number"
+    def _check_weight(self, weight: Any) -> None:
+        if not (isinstance(weight, _NUMBER) and 0 < float(weight) < np.inf):
+            raise DataError(f"a weight must be a finite number above 0, got {weight!r}.")
 
     def _count(self, reason: str, count: int) -> None:
         if count:
@@ -528,13 +540,18 @@ class Policy(Part):
             recent.check_arms(len(self.arms_), self.window)
 
 
-def _picked(contexts: Any, rows: Array, n: int) -> Any:
-    """Return the contexts of some rows."""
+def _listed(contexts: Any, n: int) -> Any:
+    """Return one context per reward."""
     if contexts is None:
-        return [None] * len(rows)
-    if len(contexts) != n:
-        raise DataError(f"there must be one context for each of {n} arms, got {len(contexts)}.")
-    if isinstance(contexts, np.ndarray):
-        return contexts[rows]
-    listed = list(contexts)
-    return [listed[row] for row in rows.tolist()]
+        return [None] * n
+    listed = contexts if isinstance(contexts, np.ndarray) else list(contexts)
+    if len(listed) != n:
+        raise DataError(f"there must be one context for each of {n} arms, got {len(listed)}.")
+    return listed
+
+
+def _picked(contexts: Any, rows: Array) -> Any:
+    """Return the contexts of some rows."""
+    if isinstance(contexts, np.ndarray) or len(rows) == len(contexts):
+        return contexts[rows] if isinstance(contexts, np.ndarray) else contexts
+    return [contexts[row] for row in rows.tolist()]

@@ -643,13 +643,18 @@ def _is_draw(draw: Draw) -> bool:
         isinstance(said.probabilities, dict)
         and isinstance(said.refused, dict)
         and isinstance(said.same, (tuple, list))
-        and _are_keys((said.arm, said.segment, *said.same))
+        and isinstance(said.known, (tuple, list))
+        and isinstance(said.without, (tuple, list))
+        and _are_keys((said.arm, said.segment, *said.same, *said.without))
         and said.arm in said.probabilities
         and all(map(_is_share, (said.propensity, *said.probabilities.values())))
         and all(isinstance(why, str) for why in said.refused.values())
-        and isinstance(said.expected, (int, float))
-        and bool(np.isfinite(said.expected))
+        and all(map(_is_number, (said.expected, *said.known)))
     )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and bool(np.isfinite(value))
 
 
 def _is_share(value: Any) -> bool:

@@ -28,7 +28,12 @@ class Draw:
     refused : mapping from arm to str
         Those that did not stand to be chosen, and why.
     expected : float
-        What was expected of the outcome before it was known, whatever the arm.
+        What was expected of the outcome before it was known, whatever the arm: by how much more
+        than usual.
+    known : tuple of float
+        Of the request; what that was foretold from.
+    without : tuple of item ids
+        What would have been shown without the bandit; empty where nobody looked.
 
     Examples
     --------
@@ -44,3 +49,5 @@ class Draw:
     same: tuple[Id, ...] = ()
     refused: Mapping[Id, str] = field(default_factory=dict)
     expected: float = 0.0
+    known: tuple[float, ...] = ()
+    without: tuple[Id, ...] = ()

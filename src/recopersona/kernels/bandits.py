@@ -194,14 +194,11 @@ def beta_chances(chances, means, trials, totals, places, row, hits, misses, n0):
             own, own_total = 0.0, 0.0
             if row > 0:
                 own, own_total = trials[row, arm], max(totals[row, arm], 0.0)
-            others = max(total - own_total, 0.0)
-            a = hits + others
-            b = misses + max(count - own - others, 0.0)
-            mean = a / (a + b)
-            worth = a + b + 1.0
-            worth = worth * (n0 + 1.0) / (worth + n0) - 1.0
-            a = worth * mean + own_total
-            b = worth * (1.0 - mean) + max(own - own_total, 0.0)
+            mean, worth = a / (a + b), a + b + 1.0
+            if n0 < np.inf:
+                worth *= (n0 + 1.0) / (worth + n0)
+            a = (worth - 1.0) * mean + own_total
+            b = (worth - 1.0) * (1.0 - mean) + max(own - own_total, 0.0)
         first[place], second[place] = a, b
         means[place] = a / (a + b)
     if n > 1:
@@ -256,9 +253,9 @@ def normal_chances(
             own, own_total = 0.0, 0.0
             if row > 0:
                 own, own_total = trials[row, arm], totals[row, arm]
-            known = strength + max(count - own, 0.0)
-            centre = (strength * mean + total - own_total) / known
-            known = known * n0 / (known + n0) if n0 < np.inf else known
+            known = strength + count
+            if n0 < np.inf:
+                known *= n0 / (known + n0)
             worth = known + own
             centre = (known * centre + own_total) / worth
         first[place] = means[place] = centre
@@ -333,3 +330,145 @@ def tally(trials, totals, squares, places, rows, rewards, weights, discount):
                 trials[row, arm] += weight
                 totals[row, arm] += weight * reward
                 squares[row, arm] += weight * reward * reward
+
+
+@kernel(
+    written(f64, 2),
+    written(f64, 2),
+    written(f64, 2),
+    read(i32),
+    read(f64, 2),
+    read(f64),
+    read(f64),
+)
+def learn_ridge(inverses, responses, coefficients, places, contexts, rewards, weights):
+    """Learn rewards by Sherman and Morrison, in a time that knows nothing of other arms.
+
+    inverses      (n_arms * d, d) float64, written: of the arms' regularized Gram matrices
+    responses     (n_arms, d) float64, written: sums of weight * reward * context
+    coefficients  (n_arms, d) float64, written: inverse times response
+    places        (n,) int32, arms
+    contexts      (n, d) float64
+    rewards       (n,) float64
+    weights       (n,) float64, above 0
+    """
+    d = contexts.shape[1]
+    direction = np.empty(d)
+    for told in range(len(places)):
+        arm, context = places[told], contexts[told]
+        first = arm * d
+        error, reach = rewards[told], 1.0 / weights[told]
+        for row in range(d):
+            direction[row] = 0.0
+        for row in range(d):
+            if context[row] != 0.0:
+                line = inverses[first + row]
+                for column in range(d):
+                    direction[column] += context[row] * line[column]
+        for row in range(d):
+            reach += direction[row] * context[row]
+            error -= coefficients[arm, row] * context[row]
+        for row in range(d):
+            gain = direction[row] / reach
+            responses[arm, row] += weights[told] * rewards[told] * context[row]
+            coefficients[arm, row] += gain * error
+            line = inverses[first + row]
+            for column in range(d):
+                line[column] -= gain * direction[column]
+
+
+@kernel(
+    written(f64),
+    written(f64),
+    read(f64, 2),
+    read(f64, 2),
+    read(i32),
+    read(f64),
+)
+def score_ridge(means, widths, inverses, coefficients, places, context):
+    """Write what each arm is expected to bring, and how far that may be wrong.
+
+    means         (n,) float64, written: context times coefficients
+    widths        (n,) float64, written: the square root of context * inverse * context
+    inverses      (n_arms * d, d) float64, symmetric; what is below the diagonal is not read
+    coefficients  (n_arms, d) float64
+    places        (n,) int32, arms
+    context       (d,) float64
+    """
+    d = len(context)
+    direction = np.empty(d)
+    for place in range(len(places)):
+        arm = places[place]
+        first = arm * d
+        mean, square = 0.0, 0.0
+        for row in range(d):
+            direction[row] = 0.0
+        for row in range(d):
+            share = context[row]
+            mean += share * coefficients[arm, row]
+            if share != 0.0:
+                line = inverses[first + row]
+                square += share * (share * line[row] + 2.0 * direction[row])
+                for column in range(row + 1, d):
+                    direction[column] += share * line[column]
+        means[place] = mean
+        widths[place] = math.sqrt(max(square, 0.0))
+
+
+@kernel(written(f64), read(f64, 2), read(f64, 2), read(i32))
+def tally_means(means, trials, totals, places):
+    """Write the mean of each arm's rewards and one more, the mean of all rewards.
+
+    means   (n,) float64, written
+    trials  (n_rows, n_arms) float64; only row 0 is read
+    totals  (n_rows, n_arms) float64; the same
+    places  (n,) int32, arms
+    """
+    n, total = 0.0, 0.0
+    for arm in range(trials.shape[1]):
+        n += trials[0, arm]
+        total += totals[0, arm]
+    mean = total / n if n > 0.0 else 0.0
+    for place in range(len(places)):
+        arm = places[place]
+        means[place] = (totals[0, arm] + mean) / (max(trials[0, arm], 0.0) + 1.0)
+
+
+@kernel(written(f64), read(f64, 2), read(f64, 2), read(i32), f64)
+def tally_bounds(bounds, trials, totals, places, alpha):
+    """Write how high each arm's mean may be, infinite where there is no reward.
+
+    bounds  (n,) float64, written
+    trials  (n_rows, n_arms) float64; only row 0 is read
+    totals  (n_rows, n_arms) float64; the same
+    places  (n,) int32, arms
+    alpha   what the square root of 2 ln N / n counts for
+    """
+    n = 0.0
+    for arm in range(trials.shape[1]):
+        n += trials[0, arm]
+    twice = 2.0 * math.log(max(n, 1.0))
+    for place in range(len(places)):
+        arm = places[place]
+        own = trials[0, arm]
+        if own > 1e-9:
+            bounds[place] = totals[0, arm] / own + alpha * math.sqrt(twice / own)
+        else:
+            bounds[place] = np.inf
+
+
+@kernel(written(f64), read(f64))
+def share_best(chances, scores):
+    """Write probabilities that the best scores share evenly.
+
+    chances  (n,) float64, written
+    scores   (n,) float64
+    """
+    best, count = -np.inf, 0
+    for place in range(len(scores)):
+        if scores[place] > best:
+            best, count = scores[place], 1
+        elif scores[place] == best:
+            count += 1
+    for place in range(len(scores)):
+        chances[place] = 1.0 / count if scores[place] == best else 0.0

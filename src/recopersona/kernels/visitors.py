@@ -11,45 +11,53 @@ from recopersona.kernels.compiling import f64, flag, i32, i64, inlined, kernel, 
 
 
 @kernel(
-    written(f64),
-    read(i32), read(i32), read(i32), read(f64), read(f64), read(f64, 2), read(f64), read(i64),
-    read(f64), read(f64), read(f64), read(f64),
-    f64, f64, i64, f64,
+    written(f64, 2),
+    read(i32, 2), read(i32), read(i32), read(f64), read(f64), read(f64, 2), read(f64), read(i64),
+    read(f64, 2), read(f64, 2), read(f64, 2), read(f64, 2), read(f64), read(f64), read(i64),
+    f64,
 )  # fmt: skip
 def attract(
     out, items, topic, second, share, quality, style, dearness, launched,
     likes, manner, bored, weary, thrift, hunger, now, half_life,
 ):  # fmt: skip
-    """Write the chance that a visitor who looks at an item clicks on it, were it alone on the page.
+    r"""Write the chance that who looks at an item clicks on it, were it alone on the page.
 
-    out        (n,) float64, written
-    items      (n,) int32, whose chances are asked for
-    topic      (n_items,) int32, what an item is about
-    second     (n_items,) int32, and what else
-    share      (n_items,) float64, how much of it
-    quality    (n_items,) float64, what everybody sees in it
-    style      (n_items, n_axes) float64
-    dearness   (n_items,) float64, log price against the usual one
+    .. math:: a_j = \frac{\exp(-b_{t_j} - w_j)}{1 + \exp(-u_j)}, \qquad
+        u_j = q_j + (1 - h_j) l_{t_j} + h_j l_{t'_j} + m \cdot s_j - \theta d_j
+              + \eta 2^{-age_j / half\_life}
+
+    out        (n_pages, n) float64, written
+    items      (n_pages, n) int32, whose chances are asked for
+    topic      (n_items,) int32, t, what an item is about
+    second     (n_items,) int32, t', and what else
+    share      (n_items,) float64, h, how much of it
+    quality    (n_items,) float64, q, what everybody sees in it
+    style      (n_items, n_axes) float64, s
+    dearness   (n_items,) float64, d, log price against the usual one
     launched   (n_items,) int64, milliseconds
-    likes      (n_topics,) float64, what the visitor sees in topics
-    manner     (n_axes,) float64, and in styles
-    bored      (n_topics,) float64, how tired she is of topics, at least 0
-    weary      (n_items,) float64, and of items
-    thrift     float64, what she sees in a low price
-    hunger     float64, and in an item of no age
-    now        int64, milliseconds
+    likes      (n_pages, n_topics) float64, l, what the visitor sees in topics
+    manner     (n_pages, n_axes) float64, m, and in styles
+    bored      (n_pages, n_topics) float64, b, how tired she is of topics
+    weary      (n_pages, n) float64, w, and of the items
+    thrift     (n_pages,) float64, theta, what she sees in a low price
+    hunger     (n_pages,) float64, eta, and in an item of no age
+    now        (n_pages,) int64, milliseconds
     half_life  float64, milliseconds, of that
     """
-    for place in range(len(out)):
-        item = items[place]
-        first = topic[item]
-        worth = quality[item] - thrift * dearness[item]
-        worth += likes[first] + share[item] * (likes[second[item]] - likes[first])
-        for axis in range(len(manner)):
-            worth += style[item, axis] * manner[axis]
-        if hunger != 0:
-            worth += hunger * 2.0 ** (-max(now - launched[item], 0) / half_life)
-        out[place] = np.exp(-bored[first] - weary[item]) / (1 + np.exp(-worth))
+    for page in range(len(out)):
+        for place in range(out.shape[1]):
+            item = items[page, place]
+            first = topic[item]
+            worth = quality[item] - thrift[page] * dearness[item]
+            liked, else_liked = likes[page, first], likes[page, second[item]]
+            worth += (1 - share[item]) * liked + share[item] * else_liked
+            for axis in range(style.shape[1]):
+                worth += style[item, axis] * manner[page, axis]
+            if hunger[page] != 0:
+                age = max(now[page] - launched[item], 0)
+                worth += hunger[page] * 2.0 ** (-age / half_life)
+            tired = bored[page, first] + weary[page, place]
+            out[page, place] = np.exp(-tired) / (1 + np.exp(-worth))
 
 
 @inlined

@@ -44,6 +44,7 @@ from recopersona.pipeline.shop_rules import ShopRules, Standing
 from recopersona.rankers.ranker import Ranker
 from recopersona.rerank.assembly import refuse_strict
 from recopersona.rerank.attribution import Windows
+from recopersona.rerank.chain import STAGES, Chain
 from recopersona.rerank.reranker import Reranker
 from recopersona.rules.checks.checking import check_rules
 from recopersona.rules.checks.schema import RuleSchema
@@ -60,6 +61,10 @@ _MOST_AT_ONCE = 256
 _STAGE = Bound(
     "a function (query, ranking) -> ranking, or an object such as BoostedRanker()",
     lambda value: callable(value) and not isinstance(value, type),
+)
+_LAST_STAGES = Bound(
+    f"{_STAGE.words}; or a list of those",
+    lambda value: _STAGE.holds(value) or STAGES.holds(value),
 )
 _WEIGHTS = mapping("from name to a number above 0")
 
@@ -86,7 +91,8 @@ class Pipeline(Deciding):
         cannot: it takes the catalogue as a frame (one row per item), or the query and the
         catalogue, and returns true or false per item; unknown counts as false.
     ranker, reranker : Stage, optional
-        Functions or objects ``(query, ranking) -> ranking``, applied in this order. A `Ranker`
+        Functions or objects ``(query, ranking) -> ranking``, applied in this order; the
+        ``reranker`` may be a list of them, see `Chain`. A `Ranker`
         learns from the log: its later part is lived through with candidate models of the earlier
         part, see there; ``ranker_.counts_`` says what came of it.
     weights : mapping from name to a number above 0, optional
@@ -133,7 +139,7 @@ class Pipeline(Deciding):
     candidates: Sequence[Any] = param(MODELS, default=())
     rules: Any = param(default=None)
     ranker: Stage | None = param(optional(_STAGE), default=None)
-    reranker: Stage | None = param(optional(_STAGE), default=None)
+    reranker: Stage | Sequence[Stage] | None = param(optional(_LAST_STAGES), default=None)
     weights: Mapping[str, float] | None = param(optional(_WEIGHTS), default=None)
     pool: int = param(whole(at_least=1), default=200)
     decision_log: int = param(whole(at_least=0), default=10_000)
@@ -144,7 +150,8 @@ class Pipeline(Deciding):
         taught = self._taught(self.ranker, dataset) if isinstance(self.ranker, Ranker) else None
         self._fit_models(dataset)
         self.ranker_ = _fitted(self.ranker, dataset) if taught is None else taught
-        self.reranker_ = _fitted(self.reranker, dataset)
+        last = self.reranker
+        self.reranker_ = _fitted(Chain(stages=last) if STAGES.holds(last) else last, dataset)
         self._join_reranker()
         self._begin_log()
 
@@ -165,10 +172,16 @@ class Pipeline(Deciding):
         self._join_reranker()
 
     def _join_reranker(self) -> None:
-        """One set of ids, one past and one table of attributes for the last stage, too."""
-        stage = vars(self).get("reranker_")
-        if isinstance(stage, Reranker):
+        """One set of ids, one past and one table of attributes for those that re-rank, too."""
+        for stage in self._rerankers:
             stage._join(self.users_, self.items_, self.past_, self.item_features_)
+            stage._know_users(self.user_features_)
+
+    @property
+    def _rerankers(self) -> list[Reranker]:
+        """Those among the stages, as far as there are any yet, that know the shop."""
+        stages = (vars(self).get(name) for name in ("ranker_", "reranker_"))
+        return [stage for stage in stages if isinstance(stage, Reranker)]
 
     def _prepare(self) -> None:
         super()._prepare()
@@ -246,8 +259,8 @@ class Pipeline(Deciding):
     def _items_described(self, rows: Indices, names: set[str]) -> None:
         for one in tuple(self._sharing):
             one._shop_rules.items_changed(rows, names)
-        if isinstance(self.reranker_, Reranker):
-            self.reranker_._items_described(rows, names)
+        for stage in self._rerankers:
+            stage._items_described(rows, names)
 
     def _forget_users(self, users: Indices) -> None:
         for stage in (self.ranker_, self.reranker_):
@@ -438,6 +451,7 @@ class Pipeline(Deciding):
             *request.standing.effects,
             *self._ranker_effects,
             *(one.said for one in page.unmet),
+            *page.ranking.effects,
         )
         if request.fill and len(page.ranking) < request.n:
             effects += (f"only {len(page.ranking)} of {request.n} items may be shown",)

@@ -70,10 +70,13 @@ class ItemRecords(Part):
         since: Array = np.where(created == MISSING_TIME, recorded, created)
         return since
 
+    def weight_of(self, items: Indices) -> Values:
+        """Return how much items were interacted with."""
+        return self._of(self.weights_, items, 0)
+
     def share_of(self, items: Indices) -> Values:
         """Return which share of all events went to each item, as if each had one more; above 0."""
-        weights = self._of(self.weights_, items, 0)
-        share: Values = (weights + 1) / (self.total_ + max(len(self.weights_), 1))
+        share: Values = (self.weight_of(items) + 1) / (self.total_ + max(len(self.weights_), 1))
         return share
 
     @staticmethod

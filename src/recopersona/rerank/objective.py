@@ -8,6 +8,7 @@ from recopersona.base.parameters import param, real
 from recopersona.data.query import Query
 from recopersona.data.ranking import Ranking
 from recopersona.data.types import Values
+from recopersona.errors import DataError
 from recopersona.rerank.reranker import Reranker
 from recopersona.rerank.scaling import scaled
 
@@ -54,7 +55,13 @@ class Objective(Reranker):
     def of(self, query: Query, ranking: Ranking) -> Values:
         """Return what the objective says of each candidate, scaled: float64 (n,)."""
         self._check_fitted()
-        return scaled(self._values(query, ranking))
+        values = np.asarray(self._values(query, ranking), np.float64)
+        if values.shape != ranking.items.shape:
+            raise DataError(
+                f"{type(self).__name__}._values must return one number for each of "
+                f"{len(ranking)} candidates, got shape {values.shape}."
+            )
+        return scaled(values)
 
     def _rerank(self, query: Query, ranking: Ranking) -> Ranking:
         relevance = scaled(ranking.scores)

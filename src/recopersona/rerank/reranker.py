@@ -104,6 +104,9 @@ class Reranker(Acquainted):
         self._adopt(users, items, past)
         self.item_features_ = item_features
 
+    def _know_users(self, table: FeatureTable) -> None:
+        """Share the pipeline's table of customers, where they are told apart."""
+
     def _learn(self, rows: Interactions) -> None:
         """Learn from new events; the past has taken them in already."""
         if rows.end is not None:

@@ -45,7 +45,7 @@ VECTORS = Bound(
 )
 """What a parameter that says how items are compared must be."""
 
-_ROUNDS = 4  # of the power iteration
+_ROUNDS = 12  # of the power iteration: labels of like counts are told apart slowly
 _SPARE = 8
 
 
@@ -58,8 +58,9 @@ class ItemVectors(Part):
     .. math:: P = \big[\, B, \; (I - B B^\top) R \,\big]
 
     where the columns of :math:`B` are the half of the dimensions in which rows differ most, and
-    :math:`R` are random signs that share what is left evenly: common attributes keep their cosines
-    all but exactly, rare ones on average. Up to ``dimensions`` columns nothing is lost.
+    :math:`R` has one random sign in each row, the rows taking the other half of the dimensions in
+    turn: common attributes keep their cosines all but exactly, rare ones on average, since few of
+    them share a dimension. Up to ``dimensions`` columns nothing is lost.
 
     Parameters
     ----------
@@ -90,8 +91,7 @@ class ItemVectors(Part):
     References
     ----------
     Halko, Martinsson & Tropp (2011), "Finding structure with randomness", algorithm 4.4;
-    Achlioptas (2003), "Database-friendly random projections: Johnson-Lindenstrauss with binary
-    coins".
+    Weinberger et al. (2009), "Feature hashing for large scale multitask learning", for signs.
 
     Examples
     --------
@@ -223,16 +223,24 @@ def of_unit_length(rows: Array) -> Floats:
 
 
 def _projection(matrix: Any, width: int, rng: np.random.Generator) -> Floats:
-    """Return what makes rows short: half by where they differ most, half by random signs."""
+    """Return what makes rows short: half by where they differ most, half by hashing the rest."""
     n_features, half = matrix.shape[1], width // 2
     with one_blas_thread():
         basis = np.linalg.qr(rng.standard_normal((n_features, half + _SPARE)))[0]
-        for _ in range(_ROUNDS):
-            basis = np.linalg.qr(matrix.T @ (matrix @ basis))[0]
+        for turn in range(_ROUNDS):
+            basis = matrix.T @ (matrix @ basis)
+            if turn % 3 == 2:  # powers of a few drift together, but not so far that any is lost
+                basis = np.linalg.qr(basis)[0]
         seen = matrix @ basis
         _, turned = np.linalg.eigh(seen.T @ seen)
         basis = basis @ turned[:, ::-1][:, :half]
-        signs = rng.choice([-1.0, 1.0], (n_features, width - half)) / np.sqrt(width - half)
+        # What is left of the columns, the heaviest first, goes around the other half in turn:
+        # each shares a dimension with as few as may be, and is exactly unlike all others.
+        weights = np.asarray(matrix.multiply(matrix).sum(axis=0)).ravel()
+        left = weights * np.maximum(1 - np.square(basis).sum(axis=1), 0)
+        order = np.argsort(-np.round(left, 9), kind="stable")
+        signs = np.zeros((n_features, width - half))
+        signs[order, np.arange(n_features) % (width - half)] = rng.choice([-1.0, 1.0], n_features)
         signs -= basis @ (basis.T @ signs)
     return np.concatenate([basis, signs], axis=1).astype(np.float32)
 

@@ -19,14 +19,14 @@ _BY_HOUR = np.array(
 class Calls(NamedTuple):
     """The pages of one day that visitors call for, in order of time, each column (n_calls,).
 
-    user, session, step  int64: who, which session of the day, and how many pages into it
+    user, step, intent   int64: who, how many pages into her session, and its topic
     page, device         int64 codes, of `PAGES` and `DEVICES`
     time                 int64 milliseconds
     """
 
     user: Array
-    session: Array
     step: Array
+    intent: Array
     page: Array
     device: Array
     time: Array
@@ -37,13 +37,14 @@ def calls_of_day(truth: Truth, day: int, requests_per_day: float) -> Calls:
     truth.upto(day + 1)
     rng = truth.rng("day", day)
     begin = START + DAY * day
-    people = truth.people
+    people, n_before = truth.people, truth.n_visitors + truth.new_visitors * day
     n = max(1, rng.poisson(requests_per_day / PAGES_PER_SESSION))
-    active = people.activity * (people.joined < begin)
-    user = rng.choice(len(people), n, p=active / active.sum())
+    # Those of later days, whom another life of the world may have drawn, make no difference.
+    active = people.activity[:n_before]
+    user = rng.choice(n_before, n, p=active / active.sum())
     hour = rng.choice(24, n, p=_BY_HOUR / _BY_HOUR.sum())
     time = begin + HOUR * hour + rng.integers(HOUR, size=n)
-    joined = np.flatnonzero((people.joined >= begin) & (people.joined < begin + DAY))
+    joined = np.arange(n_before, n_before + truth.new_visitors)
     user, time = np.append(user, joined), np.append(time, people.joined[joined])
     usual = rng.random(len(user)) < 0.8
     device = np.where(usual, people.device[user], 1 - people.device[user])
@@ -55,8 +56,8 @@ def calls_of_day(truth: Truth, day: int, requests_per_day: float) -> Calls:
     passed -= np.repeat(passed[np.cumsum(length) - length], length)
     # The first page is home; later ones are of an item, the cart, or home again.
     page = np.where(step > 0, rng.choice([0, 1, 2], len(session), p=[0.25, 0.6, 0.15]), 0)
+    intent = truth.intent(rng.random(len(user)), user, time)
     at = np.minimum(time[session] + passed, begin + DAY - 1)
     order = np.lexsort((step, session, at))
-    return Calls(
-        *(column[order] for column in (user[session], session, step, page, device[session], at))
-    )
+    columns = (user[session], step, intent[session], page, device[session], at)
+    return Calls(*(column[order] for column in columns))

@@ -43,7 +43,7 @@ class PositionBased:
     >>> model.expected([[0.4, 0.2], [0.2, 0.4]])
     array([0.5, 0.4])
     >>> model.draw([[1.0, 1.0]], keys=[17])
-    array([[ True, False]])
+    array([[ True,  True]])
     """
 
     satisfaction = 0.0
@@ -112,13 +112,14 @@ class PositionBased:
         items = places if items is None else np.asarray(items)
         if items.shape != chances.shape or items.dtype.kind not in "iu":
             raise DataError(f"draw: items must be integers of the shape {chances.shape}.")
-        return self._walk(chances, keys.astype(np.uint64)[:, None], items.astype(np.int64))[1]
+        return self._walk(chances, keys.astype(np.uint64)[:, None], items)[1]
 
     def _walk(self, chances: Values, keys: Array | int, items: Array) -> tuple[Mask, Mask]:
         """Return what is looked at and what is clicked."""
         places = np.broadcast_to(np.arange(chances.shape[1]), chances.shape)
         seen, clicked = (np.empty(chances.shape, np.bool_) for _ in range(2))
         # The high words tell the three questions apart; all are asked in one go.
+        items = items.astype(np.int64)
         questions = np.stack([places + _LOOKS, items + _LIKES, items + _ENDS])
         looks, likings, endings = chances_of(keys, questions)
         examination = self.examination(chances.shape[1])

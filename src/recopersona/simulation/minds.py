@@ -6,16 +6,17 @@ import numpy as np
 
 from recopersona.data.types import Array, Indices, Mask, Values
 from recopersona.kernels.visitors import remember
+from recopersona.simulation.eyes import OF_FAMILY
 from recopersona.simulation.past import CLICK, PURCHASE, VIEW, Past
 from recopersona.simulation.truth import DAY, FAMILY, N_FAMILIES, N_TOPICS, START
 
-OF_FAMILY = 0.35
-"""How alike two topics of a family are."""
 TOPIC_HALF_LIFE, ITEM_HALF_LIFE = 2 * DAY, 10 * DAY
 SAW, CLICKED, BOUGHT = (0.12, 0.25), (0.3, 1.5), (0.0, 3.0)
 """What is added to the topic and to the item that she saw, clicked (besides) and bought."""
 KEPT = 128
 """How many items a visitor has on her mind at most."""
+
+_ADDED = np.array([SAW, CLICKED, BOUGHT]).T
 
 
 class Minds:
@@ -39,7 +40,7 @@ class Minds:
         np.add.at(minds.bored, (past.user, topic[past.item]), tired)
         amount = of_item[past.kind] * 2.0 ** (-age / ITEM_HALF_LIFE)
         pair, place = np.unique(past.user * len(topic) + past.item, return_inverse=True)
-        amount = np.bincount(place, amount, minlength=len(pair))
+        amount = np.bincount(place, amount, minlength=len(pair)).astype(np.float64)
         user, item = np.divmod(pair, len(topic))
         order = np.lexsort((-amount, user))
         user, item, amount = user[order], item[order], amount[order]
@@ -82,17 +83,13 @@ class Minds:
     def weariness(self, user: int, n_items: int) -> Values:
         """Return how tired of each item a visitor is, float64 (n_items,)."""
         weary = np.zeros(n_items)
-        kept = self.kept[user] >= 0
-        weary[self.kept[user][kept]] = self.amounts[user][kept]
+        kept = self.kept[user]
+        known = kept >= 0
+        weary[kept[known]] = self.amounts[user][known]
         return weary
 
     def live(self, user: int, items: Indices, topics: Array, did: tuple[Mask, Mask, Mask]) -> None:
         """Add what a visitor saw, clicked and bought."""
-        tired = sum(
-            amount * mask for (amount, _), mask in zip((SAW, CLICKED, BOUGHT), did, strict=True)
-        )
-        weary = sum(
-            amount * mask for (_, amount), mask in zip((SAW, CLICKED, BOUGHT), did, strict=True)
-        )
+        tired, weary = _ADDED @ np.stack(did)
         np.add.at(self.bored[user], topics, tired)
-        remember(self.kept[user], self.amounts[user], items, np.asarray(weary, np.float64))
+        remember(self.kept[user], self.amounts[user], items, weary)

@@ -6,17 +6,20 @@ from typing import NamedTuple
 
 import numpy as np
 
-from recopersona.data.types import Array, Values
+from recopersona.data.types import Array, Indices, Mask
+from recopersona.simulation.calendar import PAGES
 from recopersona.simulation.clicks import PositionBased
-from recopersona.simulation.truth import DAY, PAST_DAYS, START, Goods, People, Truth
+from recopersona.simulation.eyes import Eyes
+from recopersona.simulation.truth import DAY, N_TOPICS, PAST_DAYS, START, Truth
 
-BASE = -4.5
-"""What the average item is worth to the average visitor, in logits."""
-BUYS = -2.2
-"""How likely who clicked is to buy."""
-_PERIODS = 6
-_BLOCK = 250
-_PLACES = 10
+KINDS = ("view", "click", "cart", "purchase")
+VIEW, CLICK, CART, PURCHASE = range(4)
+FINDS = 64
+"""How many items a visitor looks through who looks for something herself."""
+PLACES = 10
+POPULAR_SHARE = 0.6
+"""Of the places of a page of the past, what showed what was popular."""
+_PERIOD = 5 * DAY
 
 
 class Past(NamedTuple):
@@ -28,114 +31,77 @@ class Past(NamedTuple):
     kind: Array
 
 
-KINDS = ("view", "click", "cart", "purchase")
-VIEW, CLICK, CART, PURCHASE = range(4)
-
-
 def draw_past(truth: Truth, clicks: PositionBased, requests_per_day: float) -> Past:
-    """Let visitors live through the past.
+    """Let visitors live through the past, by the same truth as in the present.
 
-    Three times in five they look for something themselves, and find what they like, the better
-    known of it more often; else they are shown a page, six tenths of it what is popular, the rest
-    of the kind that they like.
+    Each visit begins with what she looks for herself: among `FINDS` items, drawn by how well known
+    they are, she views one or a few that suit her. Then she is shown a page of `PLACES`: six in ten
+    places show what is popular, drawn by how well known and how good it is, the others something
+    that suits her among those finds. Only from one visit to the next does nothing tire her.
     """
     rng = truth.rng("past")
-    goods, people = truth.goods, truth.people
-    length = PAST_DAYS * DAY // _PERIODS
     parts = []
-    for period in range(_PERIODS):
-        begin = START - PAST_DAYS * DAY + period * length
-        active = people.activity * (people.joined < begin + length)
-        n = int(requests_per_day * length / DAY)
-        user = np.sort(rng.choice(len(people), n, p=active / active.sum()))
-        time = begin + rng.integers(length, size=n)
-        parts += _period(rng, truth, clicks, user, time, begin + length // 2)
+    for begin in range(START - PAST_DAYS * DAY, START, _PERIOD):
+        there = truth.people.activity * (truth.people.joined < begin + _PERIOD)
+        there = there[: truth.n_visitors]  # newcomers of the present may have been drawn already
+        n = rng.poisson(requests_per_day * _PERIOD / DAY)
+        user = rng.choice(len(there), n, p=there / there.sum())
+        time = begin + rng.integers(_PERIOD, size=len(user))
+        joined = truth.people.joined[user] <= time
+        parts += _live(rng, truth, clicks, user[joined], time[joined])
     user, item, time, kind = (np.concatenate(column) for column in zip(*parts, strict=True))
-    there = (goods.launched[item] <= time) & (people.joined[user] <= time) & (time < START)
-    rows = np.flatnonzero(there)
+    rows = np.flatnonzero(time < START)
     rows = rows[np.argsort(time[rows], kind="stable")]
     return Past(user[rows], item[rows], time[rows], kind[rows])
 
 
-def _period(
-    rng: np.random.Generator, truth: Truth, clicks: PositionBased, user: Array, time: Array,
-    middle: int,
-) -> list[tuple[Array, Array, Array, Array]]:  # fmt: skip
-    goods = truth.goods
-    popular = np.cumsum(goods.reach * np.exp(goods.quality + truth.trend(middle)[goods.topic]))
-    found = []
-    for first in range(0, len(truth.people), _BLOCK):
-        rows = np.arange(first, min(first + _BLOCK, len(truth.people)))
-        low, high = np.searchsorted(user, [first, first + _BLOCK])
-        found.append(
-            _block(rng, truth, clicks, rows, user[low:high], time[low:high], middle, popular)
-        )
-    n_kinds = len(found[0])
-    merged = [
-        tuple(np.concatenate([block[kind][column] for block in found]) for column in range(4))
-        for kind in range(n_kinds)
+def _live(
+    rng: np.random.Generator, truth: Truth, clicks: PositionBased, user: Array, time: Array
+) -> list[Past]:
+    n, goods = len(user), truth.goods
+    page, device = rng.integers(len(PAGES), size=n), truth.people.device[user]
+    intent = truth.intent(rng.random(n), user, time)
+    eyes = Eyes.of(truth, user, page, device, intent, time, np.zeros((n, N_TOPICS)))
+    on_sale = np.searchsorted(goods.launched, time, side="right")
+    finds = truth.find(rng.random((n, FINDS)), on_sale[:, None])
+    suits = np.cumsum(eyes.attraction(finds, np.zeros(finds.shape)), axis=1)
+
+    def suiting(n_each: int) -> Indices:
+        goal = rng.random((n, n_each)) * suits[:, -1:]
+        place = (suits[:, None, :] <= goal[:, :, None]).sum(axis=2)
+        picked: Indices = np.take_along_axis(finds, np.minimum(place, FINDS - 1), axis=1)
+        return picked
+
+    popular = np.cumsum(goods.reach * np.exp(goods.quality))
+    goal = rng.random((n, PLACES)) * popular[on_sale - 1][:, None]
+    shown = np.searchsorted(popular, goal, side="right").astype(np.int32)
+    shown = np.where(rng.random(shown.shape) < POPULAR_SHARE, shown, suiting(PLACES))
+    chances = eyes.chances(shown, np.zeros(shown.shape))
+    chances[_repeated(shown)] = 0
+    clicked = clicks.draw(chances, rng.integers(2**62, size=n))
+    views = suiting(3)
+    asked = np.arange(3) < 1 + rng.poisson(0.4, n)[:, None]
+    asked &= ~_repeated(views)
+    parts = [
+        _events(user, views, time, asked, VIEW),
+        _events(user, shown, time + 60_000, clicked, CLICK),
     ]
-    return merged  # type: ignore[return-value]
-
-
-def _block(
-    rng: np.random.Generator, truth: Truth, clicks: PositionBased, rows: Array, user: Array,
-    time: Array, middle: int, popular: Values,
-) -> list[tuple[Array, Array, Array, Array]]:  # fmt: skip
-    goods = truth.goods
-    worth = worths(truth, rows, middle)
-    line = np.cumsum(goods.reach**0.5 * np.exp(worth), axis=1)
-    line /= line[:, -1:]
-    line += np.arange(len(rows))[:, None]  # laid end to end: one ascending array to search
-    flat, who = line.ravel(), user - rows[0]
-
-    def own(n: int) -> Array:
-        goal = rng.random((len(user), n)) + who[:, None]
-        place = np.searchsorted(flat, goal, side="right") - who[:, None] * line.shape[1]
-        item: Array = np.clip(place, 0, line.shape[1] - 1)
-        return item
-
-    searched = 1 + rng.poisson(0.9, len(user))
-    views = own(3)
-    asked = np.arange(3) < searched[:, None]
-    of_page = rng.random((len(user), _PLACES)) < 0.6
-    goal = rng.random(of_page.shape) * popular[-1]
-    shown = np.where(of_page, np.searchsorted(popular, goal, side="right"), own(_PLACES))
-    chances = 1 / (1 + np.exp(-worth[who[:, None], shown]))
-    clicked = rng.random(shown.shape) < chances * clicks.seen(chances)
-    parts = []
-    for picked, mask, kind in ((views, asked, VIEW), (shown, clicked, CLICK)):
-        line_, place = np.nonzero(mask)
-        parts.append(
-            (
-                user[line_], picked[line_, place], time[line_] + 20_000 * place,
-                np.full(len(line_), kind),
-            )
-        )  # fmt: skip
-    at, item, when, _ = (np.concatenate(column) for column in zip(*parts, strict=True))
-    bought = rng.random(len(at)) < buying(goods, truth.people, at, item)
-    at, item, when = at[bought], item[bought], when[bought]
-    parts.append((at, item, when + 60_000, np.full(len(at), CART)))
-    parts.append((at, item, when + 120_000, np.full(len(at), PURCHASE)))
+    looked = Past(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+    bought = rng.random(len(looked.user)) < truth.buying(looked.user, looked.item)
+    user, item, time, kind = (column[bought] for column in looked)
+    parts.append(Past(user, item, time + 60_000, np.full_like(kind, CART)))
+    parts.append(Past(user, item, time + 120_000, np.full_like(kind, PURCHASE)))
     return parts
 
 
-def worths(truth: Truth, rows: Array, now: int) -> Values:
-    """Return what items are worth to visitors at a moment, (n_rows, n_items), in logits.
-
-    Neither boredom nor what is new comes in here.
-    """
-    goods, people = truth.goods, truth.people
-    likes, manner = people.tastes(rows, now)
-    likes = likes + truth.trend(now)
-    worth: Values = manner @ goods.style.T + (BASE + goods.quality)
-    worth += (1 - goods.share) * likes[:, goods.topic] + goods.share * likes[:, goods.second]
-    worth -= people.thrift[rows, None] * goods.dearness
-    return worth
+def _events(user: Array, items: Indices, time: Array, did: Mask, kind: int) -> Past:
+    row, place = np.nonzero(did)
+    when = time[row] + 5_000 * (place + 1)
+    return Past(user[row], items[row, place].astype(np.int64), when, np.full(len(row), kind))
 
 
-def buying(goods: Goods, people: People, user: Array, item: Array) -> Values:
-    """Return the chance that who clicked buys."""
-    logit = BUYS + goods.worth[item] - people.thrift[user] * goods.dearness[item]
-    chance: Values = 1 / (1 + np.exp(-logit))
-    return chance
+def _repeated(items: Indices) -> Mask:
+    """Tell which items stand in a row for the second time."""
+    same = items[:, :, None] == items[:, None, :]
+    again: Mask = np.tril(same, -1).any(axis=2)
+    return again

@@ -18,6 +18,7 @@ MOST_UNITS = 1 << 15
 """More rows are put into so many bags at random, and bags are drawn instead of rows."""
 
 _COUNTS_PER_BLOCK = 1 << 20  # 8 MB of counts per thread
+_ROUNDING = 1e-9  # of a value: errors below it are those of adding up
 _FIRST_BAG = 0x0FF0  # keeps the bags' random numbers apart from the draws'
 
 
@@ -43,12 +44,18 @@ class Interval(NamedTuple):
 def bootstrap(
     estimates: Mapping[str, Contributions], resampling: Resampling, clusters: Array | None = None
 ) -> dict[str, Values]:
-    """Return every estimate from rounds drawn with replacement, float64 (n_boot,) each.
+    r"""Return how far resamples are off, in standard errors of their own, float64 (n_boot,) each.
+
+    With the influence :math:`u_i` of a unit on an estimate, and :math:`c_{bi}` the times that
+    resample b draws it,
+
+    .. math:: t_b = \sum_i c_{bi} u_i \Big/ \sqrt{\sum_i c_{bi} u_i^2
+        - \tfrac1n \big(\sum_i c_{bi} u_i\big)^2}
 
     All estimates share the draws. No row is copied: rows become sums per unit, and a resample is
     how often each unit is drawn. Units are rows, or clusters of rows that belong together (a user,
     a decision). Of more than 32,768 units, random bags are drawn: the interval's width is then
-    itself known to 0.6 %, and the memory is 256 KB per column whatever the number of rows.
+    itself known to 0.6 %, and the memory is 512 KB per estimate whatever the number of rows.
 
     Parameters
     ----------
@@ -61,15 +68,17 @@ def bootstrap(
     Examples
     --------
     >>> from recopersona.evaluation.offpolicy.estimators import ips, snips
-    >>> rewards, weights = np.array([1.0, 0.0, 1.0, 0.0]), np.array([2.0, 1.0, 0.5, 1.0])
+    >>> rewards, weights = np.tile([1.0, 0.0, 1.0, 0.0], 50), np.tile([2.0, 1.0, 0.5, 1.0], 50)
     >>> both = {"IPS": ips(rewards, weights), "SNIPS": snips(rewards, weights)}
     >>> drawn = bootstrap(both, Resampling(n_boot=200))
-    >>> bool(abs(drawn["IPS"].mean() - 0.625) < 0.05), drawn["SNIPS"].shape
+    >>> bool(0.8 < drawn["IPS"].std() < 1.2), drawn["SNIPS"].shape
     (True, (200,))
     """
     n_rows = len(next(iter(estimates.values())).terms[0][0])
-    sums, places = unit_sums(estimates, units_of(n_rows, resampling, clusters))
-    n_units = len(sums)
+    units = units_of(n_rows, resampling, clusters)
+    pulled = np.column_stack([_pulled(estimate, units) for estimate in estimates.values()])
+    n_units, n_estimates = pulled.shape
+    columns = np.hstack([pulled, pulled * pulled])
     blocks = cut(resampling.n_boot, max(1, _COUNTS_PER_BLOCK // n_units))
     seeds = dict(zip(blocks, generator(resampling.random_state).spawn(len(blocks)), strict=True))
 
@@ -78,45 +87,21 @@ def bootstrap(
         times = np.empty((end - start, n_units))
         for row in times:
             row[:] = np.bincount(random.integers(n_units, size=n_units), minlength=n_units)
-        totals: Values = times @ sums
+        totals: Values = times @ columns
         return totals
 
     totals = np.concatenate(run_blocks(draw, blocks))
-    return {name: _valued(totals, pairs) for name, pairs in places.items()}
-
-
-def unit_sums(
-    estimates: Mapping[str, Contributions], units: Array | None
-) -> tuple[Values, dict[str, list[tuple[int, int]]]]:
-    """Return sums of every distinct column per unit, and where each estimate's columns are."""
-    n_rows = len(next(iter(estimates.values())).terms[0][0])
-    n_units = n_rows if units is None else int(units.max()) + 1
-    known: dict[int, int] = {}
-    columns: list[Values] = []
-    places: dict[str, list[tuple[int, int]]] = {}
-    for name, estimate in estimates.items():
-        found = []
-        for column in estimate.columns():
-            key = id(column)
-            if key not in known:
-                known[key] = len(columns)
-                columns.append(_summed(column, units, n_units))
-            found.append(known[key])
-        places[name] = list(zip(found[::2], found[1::2], strict=True))
-    return np.column_stack(columns), places
-
-
-def _summed(column: Values | None, units: Array | None, n_units: int) -> Values:
-    if units is None:
-        return np.ones(n_units) if column is None else column
-    return np.bincount(units, column, minlength=n_units).astype(np.float64)
-
-
-def _valued(totals: Values, pairs: list[tuple[int, int]]) -> Values:
+    sums, squares = totals[:, :n_estimates], totals[:, n_estimates:]
     with np.errstate(invalid="ignore", divide="ignore"):
-        terms = [totals[:, top] / totals[:, bottom] for top, bottom in pairs]
-    values: Values = np.sum(terms, axis=0)
-    return values
+        # A resample without any reward knows no error: it is infinitely far off.
+        drawn = sums / np.sqrt(np.maximum(squares - sums * sums / n_units, 0.0))
+    return dict(zip(estimates, drawn.T, strict=True))
+
+
+def _pulled(estimate: Contributions, units: Array | None) -> Values:
+    """Return the influence of every unit, the sum of its rows'."""
+    alone = estimate.influence
+    return alone if units is None else np.bincount(units, alone).astype(np.float64)
 
 
 def units_of(n_rows: int, resampling: Resampling, clusters: Array | None) -> Array | None:
@@ -132,15 +117,21 @@ def units_of(n_rows: int, resampling: Resampling, clusters: Array | None) -> Arr
 
 def edges(estimate: Contributions, drawn: Values, confidence: float,
           clusters: Array | None = None) -> tuple[float, float]:  # fmt: skip
-    r"""Return between what an estimate lies, from its bootstrap: bias-corrected and accelerated.
+    r"""Return between what an estimate lies, from its bootstrap: the bootstrap-t interval.
 
-    Rewards are rare and weights are skewed, so an estimate that is too low looks more certain than
-    it is; with the influence :math:`u_i` of a unit, :math:`a = \sum u_i^3 / 6 (\sum u_i^2)^{3/2}`
-    moves both ends upwards as far as that asks for.
+    With the standard error s of the estimate and quantiles of the resamples' :math:`t_b`,
+
+    .. math:: \hat V - t_{(1 - \alpha / 2)} \, s, \quad \hat V - t_{(\alpha / 2)} \, s
+
+    Rewards are rare and weights are skewed, so a log that shows too little also looks more certain
+    than it is, and the truth lies above a usual interval twice as often as below. Resamples do the
+    same to this log, which tells how far the upper end has to be moved. It is infinite where so
+    few rows decide that one resample in forty has none of them.
 
     References
     ----------
-    Efron (1987), "Better bootstrap confidence intervals".
+    Efron & Tibshirani (1993), "An Introduction to the Bootstrap", section 12.5; Hall (1992), "The
+    Bootstrap and Edgeworth Expansion", section 3.
 
     Examples
     --------
@@ -150,23 +141,17 @@ def edges(estimate: Contributions, drawn: Values, confidence: float,
     >>> bool(0.01 - low < high - 0.01), bool(low > 0.004)
     (True, True)
     """
-    known = drawn[np.isfinite(drawn)]
     value = estimate.value
-    if not len(known) or not np.isfinite(value):
+    known = drawn[~np.isnan(drawn)]
+    if not np.isfinite(value):
         return float("nan"), float("nan")
-    if known.min() == known.max():
+    error = float(np.linalg.norm(_pulled(estimate, clusters))) / len(estimate.terms[0][0])
+    if not len(known) or error <= _ROUNDING * abs(value):
         return value, value
-    alone = estimate.influence
-    pulled = alone if clusters is None else np.bincount(clusters, alone).astype(np.float64)
-    squares = float(pulled @ pulled)
-    cubes = float((pulled * pulled) @ pulled)  # a power of 3 takes twenty times as long
-    acceleration = cubes / (6 * squares**1.5) if squares > 0 else 0.0
-    below = (np.sum(known < value) + 0.5 * np.sum(known == value)) / len(known)
-    bias = norm.ppf(np.clip(below, 1 / len(known), 1 - 1 / len(known)))
-    wanted = bias + norm.ppf([(1 - confidence) / 2, (1 + confidence) / 2])
-    shares = norm.cdf(bias + wanted / (1 - acceleration * wanted))
-    low, high = np.quantile(known, shares)
-    return float(low), float(high)
+    # Of the values themselves: between two of which one is infinite there is no number.
+    tails = [(1 + confidence) / 2, (1 - confidence) / 2]
+    most, least = np.quantile(known, tails, method="inverted_cdf").tolist()
+    return value - most * error, value - least * error
 
 
 def bernstein(

@@ -82,7 +82,7 @@ def off_policy(
     clip : float, above 0, optional
         Weights above it are set to it: less variance, some bias.
     interval : "bootstrap" or "bernstein"
-        Of rounds or clusters drawn again (bias-corrected and accelerated), or an empirical
+        Of rounds or clusters drawn again (bootstrap-t), or an empirical
         Bernstein bound, which is wide and holds for any number of independent rows if no weight can
         be larger than the largest seen; for IPS and DR, and only with a ``reward_range``.
     confidence : float, between 0 and 1

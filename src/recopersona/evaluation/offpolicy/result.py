@@ -29,8 +29,10 @@ class OffPolicy:
         rows read, used and dropped by reason, ``target_counts`` of the target's own log.
     confidence : float
         Of the intervals.
-    contributions : dict from str to float64 (n,)
-        What each row adds to each estimate, which is their mean; also of refused ones.
+    contributions : dict from estimator to float64 (n,)
+        What every row adds: their mean is the estimate, to first order.
+    unit : str
+        What a reward is per: ``"row"`` or ``"list"``.
 
     Examples
     --------
@@ -47,6 +49,7 @@ class OffPolicy:
     diagnostics: dict[str, Any]
     confidence: float
     contributions: dict[str, Values]
+    unit: str = "row"
 
     def __getitem__(self, estimator: str) -> Any:
         return self.table.loc[estimator]
@@ -59,9 +62,10 @@ class OffPolicy:
     @property
     def sentences(self) -> list[str]:
         """What was found in words."""
-        told = [_about_rows(self.diagnostics["counts"], "log")]
+        told = [_about(self.diagnostics["counts"], "log", f"{self.unit}s")]
         if "target_counts" in self.diagnostics:
-            told.append(_about_rows(self.diagnostics["target_counts"], "the target's own log"))
+            counts = self.diagnostics["target_counts"]
+            told.append(_about(counts, "the target's own log", f"{self.unit}s"))
         told.append(
             "effective sample size {effective_sample_size:,.0f}, unlogged mass "
             "{unlogged_mass:.2%}, largest weight {max_weight:,.1f}".format(**self.diagnostics)
@@ -86,7 +90,8 @@ class OffPolicy:
     @property
     def _title(self) -> str:
         used = self.diagnostics["counts"]["used"]
-        return f"reward per row of {used:,} rows, {self.confidence:.0%} intervals"
+        per = f"reward per {self.unit} of {used:,} {self.unit}s"
+        return f"{per}, {self.confidence:.0%} intervals"
 
     @property
     def _short(self) -> pd.DataFrame:
@@ -95,7 +100,7 @@ class OffPolicy:
         return rows.map("{:.4g}".format).mask(rows.isna(), "refused")
 
 
-def _about_rows(counts: dict[str, int], what: str) -> str:
-    dropped = {reason: n for reason, n in counts.items() if reason not in ("rows", "used")}
-    told = f"{what}: {counts['used']:,} of {counts['rows']:,} rows used"
+def _about(counts: dict[str, int], what: str, units: str) -> str:
+    dropped = {reason: n for reason, n in counts.items() if reason not in (units, "used")}
+    told = f"{what}: {counts['used']:,} of {counts[units]:,} {units} used"
     return told + "".join(f", {n:,} dropped: {reason}" for reason, n in dropped.items())

@@ -1,0 +1,624 @@
+"""Let clicks choose how much variety, freshness and surprise a page takes beside relevance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from sklearn.base import clone
+
+from recopersona.bandits.linear import LinearPolicy
+from recopersona.bandits.policy import Policy
+from recopersona.bandits.pooled import PooledThompson
+from recopersona.base.own_lock import OwnLock
+from recopersona.base.parameters import Bound, check_parameters, optional, param, real, whole
+from recopersona.data.columns import as_pandas
+from recopersona.data.dataset import Dataset
+from recopersona.data.decision import Decision
+from recopersona.data.draw import Draw
+from recopersona.data.feature_table import FeatureTable
+from recopersona.data.history import History
+from recopersona.data.ids import UNKNOWN, IdMap
+from recopersona.data.interactions import Interactions
+from recopersona.data.query import Query
+from recopersona.data.ranking import Ranking
+from recopersona.data.times import MISSING_TIME
+from recopersona.data.types import Id, Indices, Values
+from recopersona.errors import DataError, ParameterError, hint
+from recopersona.rerank.arms import (
+    ARMS,
+    DIVERSITY,
+    OBJECTIVES,
+    RELEVANCE,
+    weights_of,
+)
+from recopersona.rerank.attribution import ATTRIBUTION, Windows
+from recopersona.rerank.expectation import Expectation
+from recopersona.rerank.freshness import Freshness
+from recopersona.rerank.mixtures import Mix, Mixtures, Order
+from recopersona.rerank.objective import Objective
+from recopersona.rerank.pages import PageOf, Pages, said_of
+from recopersona.rerank.reranker import Reranker
+from recopersona.rerank.rewards import OPTIONAL_LOOKS, OPTIONAL_VALUES, PageValue
+from recopersona.rerank.scaling import scaled
+from recopersona.rerank.segments import MOST_SEGMENTS, SEGMENT, context_of, segment_of
+from recopersona.rerank.serendipity import Serendipity
+from recopersona.rerank.vectors import VECTORS, ItemVectors
+
+_ATTRIBUTION = {"click": "24h", "purchase": "7d"}
+_KNOWN = 3  # numbers that a request is told by, see `_known_of`
+_PAGE = 20  # places looked at where nobody says how long a page is
+_ROUNDING = 1e-9
+_HEAD = 1.25  # of a page: so many places are chosen one by one, should rules pass over some
+
+
+def _are_objectives(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        names = all(isinstance(name, str) for name in value)
+        return names and all(isinstance(one, Objective) for one in value.values())
+    return isinstance(value, (list, tuple)) and set(value) <= set(OBJECTIVES)
+
+
+_OBJECTIVES = Bound(
+    "a list of 'relevance', 'diversity', 'freshness' and 'serendipity', or a mapping from names to "
+    "objectives such as Freshness()",
+    _are_objectives,
+)
+_POLICY = Bound("a policy such as PooledThompson()", lambda value: isinstance(value, Policy))
+
+
+def _pooled() -> Policy:
+    made: Any = PooledThompson
+    policy: Policy = made(likelihood="gaussian", n0=200.0)
+    return policy
+
+
+class BanditReranker(Reranker):
+    r"""Choose, for every request, among mixtures of relevance, variety, freshness and surprise.
+
+    An arm is a vector of weights :math:`w` over objectives. Its list is made one place at a time,
+    of what is worth most next, all objectives scaled within the request (see `scaled`):
+
+    .. math:: w_{rel} \hat r_i + w_{fresh} \hat f_i + w_{ser} \hat s_i
+              + w_{div} \big(1 - \max_{j \in S} \cos^+(v_i, v_j)\big)
+
+    and its page is filled under the rules. An arm whose page is too much less relevant than that of
+    the first arm does not stand to be chosen: with the scaled relevance of what is in slot k,
+
+    .. math:: \sum_k \frac{\hat r_{a(k)}}{\log_2(1 + k)}
+              \ge (1 - \delta) \sum_k \frac{\hat r_{0(k)}}{\log_2(1 + k)}
+
+    Among the others a policy draws, keyed by (``random_state``, decision id): the same decision is
+    answered in the same way until something is learned. Arms with the same page share their
+    probability, and all of them learn from it. What a page brought is told by `Pipeline.feedback`,
+    less what that request was expected to bring whatever is shown (see Notes).
+
+    Parameters
+    ----------
+    objectives : list of names, or mapping from names to `Objective`, optional
+        By default those that the shop's data allow. ``relevance`` is always there; ``diversity``
+        goes by ``vectors``.
+    arms : "default" or mapping from names to weights
+        Such as ``{"plain": {"relevance": 1}, "new": {"relevance": 3, "freshness": 1}}``; the first
+        is what the relevance of all others is measured by. By default seven, fewer where an
+        objective is missing.
+    segment : str, list of str, or function of the query, optional
+        For whom choices are told apart: a key of the context or a column of users, several of
+        those, or what a function returns. Ten are told apart, further ones go by what all share.
+    policy : policy
+        What chooses, and learns. Its arms, epsilon and random_state are set here.
+    epsilon : float, 0 to 1
+        The share of choices made evenly: no arm that stands to be chosen has a probability below
+        ``epsilon / n_arms``.
+    max_relevance_loss : float, 0 to 1
+        The :math:`\delta`.
+    attribution : duration, or mapping from kinds of events to durations, optional
+        For how long what happens is put down to a page. By default a day, and a week for purchases.
+        A page of which nothing is heard within the shortest counts as one that moved nobody.
+    reward : mapping from kinds of events to numbers, optional
+        What they are worth, unnamed ones nothing. By default whatever shows interest is worth 1.
+    examination : list of float, optional
+        How often each place is looked at (`ExaminationModel`): what happened there is divided by
+        it. Then pages are judged by what is on them, and no longer by its order.
+    exploration : stage, optional
+        What gives new items a chance on the page that the arm has made, such as
+        ``SlotExploration()``: it comes after the bound, and beside the bandit.
+    vectors : list of columns, model, dataframe or array, optional
+        What tells unlike items from alike ones, see `ItemVectors`.
+    top : int, at least 1
+        At most so many places are chosen one by one.
+    random_state : int
+        Of the draws.
+
+    Attributes
+    ----------
+    policy_ : Policy
+    arms_ : dict from name to weights by objective
+    objectives_ : dict from name to fitted Objective
+    item_vectors_ : ItemVectors or None
+    expectation_ : Expectation
+    segments_ : list of ids
+        Those told apart.
+    counts_ : dict from str to int
+        ``pages`` looked at, ``refused`` arms among them, ``shared`` pages that several arms would
+        have shown, ``segments_folded``, rewards that taught nothing by reason.
+
+    Notes
+    -----
+    Rewards are pages' sums, so the default policy learns by Gaussian Thompson sampling. What is
+    taken off them is foretold from the mean score of the first arm's page, from how much the
+    visitor has taken before and from whether she has been looking around: nothing that depends on
+    the arm, so differences between arms stay, in the mean, and vary less. A policy whose rewards
+    have a range gets them untouched, but for being brought into it.
+
+    The time of a request is that of the objectives, of one kernel for all arms, and of one page for
+    every different order.
+
+    References
+    ----------
+    Chapelle & Li (2011), "An empirical evaluation of Thompson sampling"; Carbonell & Goldstein
+    (1998) for marginal relevance; Teo et al. (2016), "Adaptive, personalized diversity for visual
+    discovery"; Mehrotra, Xue & Lalmas (2020), "Bandit based optimization of multiple objectives on
+    a music streaming platform".
+
+    Examples
+    --------
+    >>> from recopersona import Pipeline, Popularity, Query, synthetic_shop
+    >>> home = Pipeline(candidates=[Popularity()], reranker=BanditReranker(random_state=1))
+    >>> home = home.fit(synthetic_shop(200, 50, random_state=7))
+    >>> ranking = home.recommend(Query("u-0001", decision_id="visit 1"), n=3)
+    >>> ranking.draw.arm in home.reranker_.arms_, 0 < ranking.propensity <= 1
+    (True, True)
+    >>> home.feedback("visit 1", clicked=ranking.item_ids[:1])
+    True
+    >>> home.reranker_.explain(ranking).columns.tolist()
+    ['arm', 'drawn', 'probability', 'mean', 'rewards', 'refused']
+    """
+
+    objectives: Any = param(optional(_OBJECTIVES), default=None)
+    arms: Any = param(ARMS, default="default")
+    segment: Any = param(optional(SEGMENT), default=None)
+    policy: Policy = param(_POLICY, default=_pooled())
+    epsilon: float = param(real(at_least=0, at_most=1), default=0.05)
+    max_relevance_loss: float = param(real(at_least=0, at_most=1), default=0.1)
+    attribution: str | timedelta | Mapping[str, str | timedelta] | None = param(
+        optional(ATTRIBUTION), default=None
+    )
+    reward: Mapping[str, float] | None = param(OPTIONAL_VALUES, default=None)
+    examination: Any = param(OPTIONAL_LOOKS, default=None)
+    exploration: Any = param(optional(Bound("a stage", callable)), default=None)
+    vectors: Any = param(optional(VECTORS), default=None)
+    top: int = param(whole(at_least=1), default=50)
+    random_state: int = param(whole(at_least=0, at_most=2**32 - 1), default=0)
+
+    # -- learning the shop -------------------------------------------------------------------
+
+    def fit(self, dataset: Any, y: None = None) -> Self:
+        """Learn the shop, or start from what was decided before.
+
+        Parameters
+        ----------
+        dataset : Dataset, events frame, or frame of decisions
+            A shop is learned afresh. A frame with a column ``arm``, such as `decisions_frame` of
+            this pipeline or another gives, teaches the policy on top of what it knows: each reward
+            counts for 1 / propensity, for all arms that would have shown the same. Its arms are
+            known by name.
+        """
+        if hasattr(dataset, "columns") and "arm" in list(dataset.columns):
+            return self._warm(as_pandas(dataset, "decisions"))
+        return super().fit(dataset)
+
+    def _fit(self, dataset: Dataset) -> None:
+        self.user_features_ = dataset.user_features.copy(self.users_)
+        self.objectives_ = self._fitted_objectives(dataset)
+        self.item_vectors_ = self._fitted_vectors(dataset)
+        self.exploration_ = None if self.exploration is None else _fitted(self.exploration, dataset)
+        self.arms_ = weights_of(self.arms, self._names)
+        self.segments_: list[Id] = []
+        self.expectation_ = Expectation().start(_KNOWN)
+        self.counts_: dict[str, int] = {"pages": 0, "refused": 0, "shared": 0, "segments_folded": 0}
+        settings = {"arms": list(self.arms_), "epsilon": self.epsilon,
+                    "random_state": self.random_state}  # fmt: skip
+        self.policy_: Policy = clone(self.policy).set_params(**settings)
+        check_parameters(self.policy_)
+        self._join(self.users_, self.items_, self.past_, self.item_features_)
+        _ = self.windows, self._value  # what does not fit is said now
+
+    def _fitted_objectives(self, dataset: Dataset) -> dict[str, Objective]:
+        given = self.objectives
+        if isinstance(given, Mapping):
+            wanted = dict(given)
+        else:
+            known: dict[str, Objective] = {
+                "freshness": Freshness(), "serendipity": Serendipity(vectors=self.vectors),
+            }  # fmt: skip
+            asked = OBJECTIVES if given is None else tuple(given)
+            if given is None and not _has_times(dataset):
+                asked = tuple(name for name in asked if name != "freshness")
+            wanted = {name: known[name] for name in asked if name in known}
+            if not isinstance(self.arms, str):  # what no arm weighs need not be learned
+                named = {name for weights in self.arms.values() for name in weights}
+                wanted = {name: one for name, one in wanted.items() if name in named}
+        return {name: clone(one).fit(dataset) for name, one in wanted.items()}
+
+    def _fitted_vectors(self, dataset: Dataset) -> ItemVectors | None:
+        given = self.objectives
+        if isinstance(given, (list, tuple)) and DIVERSITY not in given:
+            return None
+        for one in self.objectives_.values():
+            if isinstance(one, Serendipity) and one.vectors is self.vectors:
+                vectors = one.item_vectors_
+                break
+        else:
+            vectors = ItemVectors(vectors=self.vectors).fit(
+                self.items_, self.item_features_, dataset.interactions
+            )
+        return vectors if given is not None or vectors.vectors_.any() else None
+
+    @property
+    def _names(self) -> list[str]:
+        """The objectives, in the order of the weights."""
+        varied = [] if self.item_vectors_ is None else [DIVERSITY]
+        return [RELEVANCE, *varied, *self.objectives_]
+
+    def _warm(self, log: pd.DataFrame) -> Self:
+        """Teach the policy what was decided before."""
+        self._check_fitted()
+        if "reward" not in log:
+            raise DataError("a log of decisions needs a column 'reward'; see decisions_frame().")
+        known = log[log["reward"].notna() & log["arm"].notna()].copy()
+        known["reward"] = [
+            self._for_policy(float(reward), 0.0 if expected != expected else float(expected))
+            for reward, expected in zip(
+                known["reward"], known.get("expected", pd.Series(0.0, known.index)), strict=True
+            )
+        ]
+        if "same" in known:
+            shown = zip(known["same"], known["arm"], strict=True)
+            known["arm"] = [list(same) or [arm] for same, arm in shown]
+            known = known.explode("arm")
+        kept = [name for name in ("arm", "reward", "segment", "propensity") if name in known]
+        told = known[kept].reset_index(drop=True)
+        with self._lock:
+            if isinstance(self.policy_, LinearPolicy):
+                segments = told.pop("segment").tolist() if "segment" in told else [None] * len(told)
+                rows = [self._context(self._told_apart(segment)) for segment in segments]
+                flags = pd.DataFrame(np.reshape(rows, (len(rows), 1 + MOST_SEGMENTS)))
+                told = told.join(flags.add_prefix("segment "))
+            elif "segment" in told:
+                told["segment"] = [self._told_apart(segment) for segment in told["segment"]]
+            self.policy_.partial_fit(told)
+        return self
+
+    # -- as part of a pipeline ---------------------------------------------------------------
+
+    @property
+    def _parts(self) -> list[Reranker]:
+        stage: Any = self.exploration_
+        return [*self.objectives_.values(), *([stage] if isinstance(stage, Reranker) else [])]
+
+    def _join(self, users: IdMap, items: IdMap, past: History, item_features: FeatureTable) -> None:
+        super()._join(users, items, past, item_features)
+        for part in self._parts:
+            part._join(users, items, past, item_features)
+
+    def _know_users(self, table: FeatureTable) -> None:
+        """Share the pipeline's table of customers."""
+        self.user_features_ = table
+
+    def _learn(self, rows: Interactions) -> None:
+        super()._learn(rows)
+        for part in self._parts:
+            part._learn(rows)
+
+    def _items_described(self, rows: Indices, names: set[str]) -> None:
+        held = self.item_vectors_
+        for part in self._parts:
+            part._items_described(rows, names)
+            if getattr(part, "item_vectors_", None) is held:
+                held = None
+        if held is not None:
+            held.describe(self.item_features_, rows, names)
+
+    def _forget_users(self, users: Indices) -> None:
+        for part in self._parts:
+            part._forget_users(users)
+
+    # -- one request ---------------------------------------------------------------------------
+
+    def _rerank(self, query: Query, ranking: Ranking) -> Ranking:
+        """Order by the arm that is expected to be best; nothing is drawn."""
+        asked = replace(query, decision_id=None)
+        return self.for_page(asked, ranking, lambda order: order.top(_PAGE))
+
+    def for_page(self, query: Query, ranking: Ranking, page_of: PageOf) -> Ranking:
+        """Return the ranking as an arm would have it: for a decision a drawn one, else the best."""
+        self._check_fitted()
+        if len(ranking) < 2:
+            return ranking
+        mix, worth = self._mix, scaled(ranking.scores)
+        mixtures = self._mixtures(query, ranking, worth, mix)
+        first = mixtures.orders([0], self.top)[0]
+        pages = Pages(mixtures, worth, page_of, first)
+        n_chosen = min(self.top, int(_HEAD * len(pages.first)) + 2)
+        others = range(1, len(mix.names))
+        if query.decision_id is None:
+            return self._best(query, mix, mixtures, pages, n_chosen, first)
+        orders = [first, *mixtures.orders(others, n_chosen)]
+        draw, order = self._drawn(query, mix, pages, orders)
+        said = said_of(draw, ranking.ids.ids[pages.items(order)].tolist())
+        chosen = replace(mixtures.full(order), draw=draw, effects=(*ranking.effects, *said))
+        return chosen if self.exploration_ is None else self.exploration_(query, chosen)
+
+    def _drawn(
+        self, query: Query, mix: Mix, pages: Pages, orders: list[Order]
+    ) -> tuple[Draw, Order]:
+        """Draw among the arms whose pages are relevant enough."""
+        refused = self._refused(mix.names, [pages.relevance(order) for order in orders])
+        eligible = [name for name in mix.names if name not in refused]
+        segment, known = self._segment_of(query), self._known_of(query, pages.first)
+        with self._lock:
+            drawn = self.policy_.choose(eligible, self._context(segment), query.decision_id)
+            expected = self.expectation_.of(known)
+        order = orders[mix.names.index(drawn.arm)]
+        alike = [mix.names[one] for one in pages.same(orders, pages.items(order))]
+        same = tuple(name for name in alike if name not in refused)
+        with self._lock:
+            self._count("pages", 1)
+            self._count("refused", len(refused))
+            self._count("shared", int(len(same) > 1))
+        draw = replace(
+            drawn,
+            propensity=min(sum(drawn.probabilities[name] for name in same), 1.0),
+            segment=segment,
+            same=same,
+            refused=refused,
+            expected=expected,
+            known=known,
+            without=tuple(pages.first.item_ids),
+        )
+        return draw, order
+
+    def _best(
+        self, query: Query, mix: Mix, mixtures: Mixtures, pages: Pages, n_chosen: int, first: Order
+    ) -> Ranking:
+        """Return the order of the best arm whose page is relevant enough."""
+        with self._lock:
+            expected = self.policy_.expected(mix.names, self._context(self._segment_of(query)))
+        for arm in np.argsort(-expected, kind="stable").tolist():
+            if arm == 0:
+                break
+            order = mixtures.orders([arm], n_chosen)[0]
+            if not self._refused(mix.names[:2], [pages.relevance(first), pages.relevance(order)]):
+                return mixtures.full(order)
+        return mixtures.full(first)
+
+    def _mixtures(self, query: Query, ranking: Ranking, worth: Values, mix: Mix) -> Mixtures:
+        values = [worth, *(one.of(query, ranking) for one in self.objectives_.values())]
+        vectors = np.zeros((len(ranking), 0), np.float32)
+        if self.item_vectors_ is not None and mix.variety.any():
+            vectors = np.ascontiguousarray(self.item_vectors_.of(ranking.items))
+        return Mixtures(ranking, np.stack(values), vectors, mix)
+
+    @property
+    def _mix(self) -> Mix:
+        kept: Mix | None = vars(self).get("_mix_kept")
+        if kept is None:
+            kept = self._mix_kept = Mix.of(self.arms_, self._names)
+        return kept
+
+    def _refused(self, names: list[Id], relevance: list[float]) -> dict[Id, str]:
+        """Return the arms that do not stand to be chosen, and why."""
+        least = (1 - self.max_relevance_loss) * relevance[0] - _ROUNDING
+        return {
+            name: f"its page is {100 * (1 - promise / relevance[0]):.1f} % less relevant than that "
+            f"of {names[0]}, at most {100 * self.max_relevance_loss:g} % may be"
+            for name, promise in zip(names, relevance, strict=True)
+            if promise < least
+        }
+
+    def _segment_of(self, query: Query) -> Id | None:
+        return segment_of(self.segment, query, self.user_features_, self.user_of(query))
+
+    def _known_of(self, query: Query, first: Ranking) -> tuple[float, ...]:
+        """Return what tells requests apart before anything is shown, see `Expectation`."""
+        known = first.scores[np.isfinite(first.scores)]
+        score = float(known.mean()) if len(known) else 0.0
+        user = self.user_of(query)
+        taken = 0 if user == UNKNOWN else len(self.past_.taste(user)[0])
+        return score, float(np.log1p(taken)), float(len(query.session) > 0)
+
+    # -- what came of it -----------------------------------------------------------------------
+
+    @property
+    def windows(self) -> Windows:
+        """For how long what happens is put down to a page."""
+        return Windows.of(_ATTRIBUTION if self.attribution is None else self.attribution)
+
+    @property
+    def _value(self) -> PageValue:
+        return PageValue(self.reward, self.examination)
+
+    def reward_of(self, decision: Decision) -> float:
+        """Return what a page was worth, by what is known of its outcome."""
+        return self._value.of(decision)
+
+    def _for_policy(self, reward: float, expected: float) -> float:
+        """Return a reward as the policy takes it."""
+        policy = self.policy_
+        limits = policy.reward_range or ((0.0, 1.0) if policy._needs_range else None)
+        return reward - expected if limits is None else min(max(reward, limits[0]), limits[1])
+
+    def _learn_outcome(self, decision: Decision) -> None:
+        draw = decision.draw
+        if draw is None:
+            return
+        reward = self.reward_of(decision)
+        with self._lock:
+            arms = self._credited(draw)
+            value = self._for_policy(reward, draw.expected)
+            segment = self._told_apart(draw.segment)
+            if arms:
+                contexts = [self._context(segment)] * len(arms)
+                self.policy_.update(arms, [value] * len(arms), contexts)
+            self.expectation_.learn(draw.known, reward)
+
+    def _outcome_grew(self, before: Decision, after: Decision) -> None:
+        draw = after.draw
+        if draw is None:
+            return
+        old, new = self.reward_of(before), self.reward_of(after)
+        if old == new:
+            return
+        with self._lock:
+            segment = self._told_apart(draw.segment)
+            was, is_now = (self._for_policy(one, draw.expected) for one in (old, new))
+            for arm in self._credited(draw):
+                self.policy_.revise(arm, was, is_now, self._context(segment))
+            self.expectation_.revise(draw.known, old, new)
+
+    def _credited(self, draw: Draw) -> list[Id]:
+        """Return the arms that learn from a page: all that would have shown it."""
+        policy = self.policy_
+        named = draw.same or (draw.arm,)
+        gone = [arm for arm in named if arm not in policy.arms_]
+        self._count("arm_gone", len(gone))
+        return [arm for arm in named if arm in policy.arms_]
+
+    def _told_apart(self, segment: Id | None) -> Id | None:
+        """Return the segment that a reward is kept for."""
+        if segment is None or segment in self.segments_:
+            return segment
+        if len(self.segments_) < MOST_SEGMENTS:
+            self.segments_.append(segment)
+            return segment
+        self._count("segments_folded", 1)
+        return None
+
+    def _context(self, segment: Id | None) -> Any:
+        return context_of(self.policy_, segment, self.segments_)
+
+    def _count(self, what: str, number: int) -> None:
+        if number:
+            self.counts_[what] = self.counts_.get(what, 0) + number
+
+    # -- arms that come and go -----------------------------------------------------------------
+
+    def add_arm(self, name: Id, weights: Mapping[str, float]) -> Self:
+        """Let one more mixture stand to be chosen; nothing is known of it yet.
+
+        Parameters
+        ----------
+        name : id
+        weights : mapping from objective to number of at least 0
+        """
+        self._check_fitted()
+        fresh = weights_of({name: weights}, self._names)
+        with self._lock:
+            self.policy_.add_arm(name)
+            self._arms_are({**self.arms_, **fresh})
+        return self
+
+    def remove_arm(self, name: Id) -> Self:
+        """Let a mixture go; what still comes of its pages is counted, and teaches nothing."""
+        self._check_fitted()
+        if name not in self.arms_:
+            raise ParameterError(f"there is no arm {name!r}{hint(name, [*map(str, self.arms_)])}")
+        if len(self.arms_) == 1:
+            raise ParameterError(f"{name!r} is the only arm; add another one first.")
+        with self._lock:
+            self.policy_.remove_arm(name)
+            self._arms_are({arm: one for arm, one in self.arms_.items() if arm != name})
+        return self
+
+    def _arms_are(self, arms: dict[Id, dict[str, float]]) -> None:
+        self.arms_ = arms
+        self.__dict__.pop("_mix_kept", None)
+
+    # -- in words ------------------------------------------------------------------------------
+
+    def explain(self, ranking: Ranking) -> pd.DataFrame:
+        """Return what is known of every arm, and what a page would have been without the bandit.
+
+        Parameters
+        ----------
+        ranking : Ranking
+            As `Pipeline.recommend` gave it.
+
+        Returns
+        -------
+        DataFrame with a row per arm: ``arm, drawn`` (it, or one with the same page),
+        ``probability`` then, ``mean`` reward and number of ``rewards`` now, and why it was
+        ``refused``. ``attrs["without"]`` are the items of the first arm's page,
+        ``attrs["new"]`` those shown that are not on it, ``attrs["gone"]`` those not shown.
+
+        Raises
+        ------
+        DataError
+            If nothing was drawn for it.
+        """
+        self._check_fitted()
+        draw = ranking.draw
+        if draw is None:
+            raise DataError("nothing was drawn for this ranking; ask pipeline.recommend for one.")
+        arms = list(self.arms_)
+        with self._lock:
+            means = self.policy_.expected(arms, self._context(draw.segment))
+            trials: Any = getattr(self.policy_, "trials_", None)
+        rewards = np.full(len(arms), np.nan) if trials is None else trials[0]
+        frame = pd.DataFrame(
+            {
+                "arm": pd.Series(arms, dtype=object),
+                "drawn": [arm in (*draw.same, draw.arm) for arm in arms],
+                "probability": [draw.probabilities.get(arm, 0.0) for arm in arms],
+                "mean": means,
+                "rewards": rewards,
+                "refused": [draw.refused.get(arm, "") for arm in arms],
+            }
+        )
+        shown = ranking.item_ids
+        frame.attrs = {
+            "without": list(draw.without),
+            "new": [item for item in shown if item not in draw.without],
+            "gone": [item for item in draw.without if item not in shown],
+        }
+        return frame
+
+    @property
+    def _lock(self) -> OwnLock:
+        kept: OwnLock = self.__dict__.setdefault("_lock_kept", OwnLock())
+        return kept
+
+    def _check_learned(self) -> None:
+        held: Any = vars(self)
+        parts = held.get("objectives_")
+        if not isinstance(parts, dict) or not all(
+            isinstance(name, str) and isinstance(one, Objective) for name, one in parts.items()
+        ):
+            raise DataError("BanditReranker: objectives_ must be objectives by name.")
+        if not isinstance(held.get("item_vectors_"), ItemVectors | None):
+            raise DataError("BanditReranker: item_vectors_ must be ItemVectors.")
+        if not isinstance(held.get("expectation_"), Expectation):
+            raise DataError("BanditReranker: expectation_ must be an Expectation.")
+        if not isinstance(held.get("policy_"), Policy):
+            raise DataError("BanditReranker: policy_ must be a policy.")
+        if not isinstance(held.get("segments_"), list) or not isinstance(held.get("counts_"), dict):
+            raise DataError("BanditReranker: segments_ and counts_ must be a list and a dict.")
+        arms = held.get("arms_")
+        if not isinstance(arms, dict) or list(arms) != self.policy_.arms_:
+            raise DataError("BanditReranker: the arms are not those of the policy.")
+        weights_of(arms, self._names)
+
+
+def _fitted(stage: Any, dataset: Dataset) -> Any:
+    return clone(stage).fit(dataset) if hasattr(stage, "fit") else stage
+
+
+def _has_times(dataset: Dataset) -> bool:
+    times = dataset.interactions.timestamp
+    dated = times is not None and bool((times != MISSING_TIME).any())
+    return dated or "created_at" in dataset.item_features

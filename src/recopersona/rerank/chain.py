@@ -1,0 +1,146 @@
+"""Several last stages, one after the other."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from sklearn.base import clone
+
+from recopersona.base.parameters import Bound, param
+from recopersona.base.stage import PageStage, Stage
+from recopersona.data.dataset import Dataset
+from recopersona.data.decision import Decision
+from recopersona.data.feature_table import FeatureTable
+from recopersona.data.history import History
+from recopersona.data.ids import IdMap
+from recopersona.data.interactions import Interactions
+from recopersona.data.query import Query
+from recopersona.data.ranking import Ranking
+from recopersona.data.types import Indices
+from recopersona.errors import DataError
+from recopersona.rerank.reranker import Reranker
+
+
+def _are_stages(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) and len(value) > 0 and all(map(_is_stage, value))
+
+
+def _is_stage(value: Any) -> bool:
+    return callable(value) and not isinstance(value, type)
+
+
+STAGES = Bound("a list of stages such as [Fatigue(), BanditReranker()]", _are_stages)
+
+
+class Chain(Reranker):
+    """Re-rank in several steps; the last one may look at pages, as a bandit does.
+
+    A list as the ``reranker`` of a `Pipeline` is one.
+
+    Parameters
+    ----------
+    stages : list of stages
+        Functions or objects ``(query, ranking) -> ranking``. Those given stay unfitted; their
+        clones are fitted.
+
+    Attributes
+    ----------
+    stages_ : list of fitted stages
+
+    Examples
+    --------
+    >>> from recopersona import Fatigue, Pipeline, Popularity, synthetic_shop
+    >>> def backwards(query, ranking):
+    ...     return ranking.rescored(-ranking.scores)
+    >>> home = Pipeline(candidates=[Popularity()], reranker=[Fatigue(), backwards])
+    >>> home = home.fit(synthetic_shop(200, 50, random_state=7))
+    >>> [type(stage).__name__ for stage in home.reranker_.stages_]
+    ['Fatigue', 'function']
+    """
+
+    stages: Sequence[Stage] = param(STAGES, default=())
+
+    def _fit(self, dataset: Dataset) -> None:
+        self.stages_ = [_fitted(stage, dataset) for stage in self.stages]
+
+    def _rerank(self, query: Query, ranking: Ranking) -> Ranking:
+        for stage in self.stages_:
+            ranking = stage(query, ranking)
+        return ranking
+
+    def for_page(
+        self, query: Query, ranking: Ranking, page_of: Callable[[Ranking], Ranking]
+    ) -> Ranking:
+        """Return the ranking after all stages; the last may try pages."""
+        self._check_fitted()
+        *before, last = self.stages_
+        for stage in before:
+            ranking = stage(query, ranking)
+        if isinstance(last, PageStage):
+            return last.for_page(query, ranking, page_of)
+        return last(query, ranking)
+
+    # -- as part of a pipeline ---------------------------------------------------------------
+
+    @property
+    def _parts(self) -> list[Reranker]:
+        stages = vars(self).get("stages_", ())
+        return [stage for stage in stages if isinstance(stage, Reranker)]
+
+    def _join(self, users: IdMap, items: IdMap, past: History, item_features: FeatureTable) -> None:
+        super()._join(users, items, past, item_features)
+        for part in self._parts:
+            part._join(users, items, past, item_features)
+
+    def _know_users(self, table: FeatureTable) -> None:
+        for part in self._parts:
+            part._know_users(table)
+
+    def _learn(self, rows: Interactions) -> None:
+        super()._learn(rows)
+        for part in self._parts:
+            part._learn(rows)
+
+    def _items_described(self, rows: Indices, names: set[str]) -> None:
+        for part in self._parts:
+            part._items_described(rows, names)
+
+    def _forget_users(self, users: Indices) -> None:
+        for part in self._parts:
+            part._forget_users(users)
+
+    def _learn_outcome(self, decision: Decision) -> None:
+        for stage in self.stages_:
+            learn = getattr(stage, "_learn_outcome", None)
+            if learn is not None:
+                learn(decision)
+
+    def _outcome_grew(self, before: Decision, after: Decision) -> None:
+        for stage in self.stages_:
+            revise = getattr(stage, "_outcome_grew", None)
+            if revise is not None:
+                revise(before, after)
+
+    @property
+    def windows(self) -> Any:
+        """For how long the last stage puts down to a page what happens; None where it does not."""
+        return getattr(self.stages_[-1], "windows", None)
+
+    @property
+    def reward_of(self) -> Any:
+        """What tells the last stage how much a page was worth; None where it does not ask."""
+        return getattr(self.stages_[-1], "reward_of", None)
+
+    def _check_learned(self) -> None:
+        held: Any = vars(self).get("stages_")
+        if not _are_stages(held):
+            raise DataError("Chain: stages_ must be a list of stages.")
+
+
+def _fitted(stage: Any, dataset: Dataset) -> Any:
+    if not hasattr(stage, "fit"):
+        return stage
+    fresh = clone(stage) if hasattr(stage, "get_params") else copy.deepcopy(stage)
+    return fresh.fit(dataset)

@@ -1,0 +1,76 @@
+"""The pages that several orders of the same candidates would make, and how relevant each is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from recopersona.data.draw import Draw
+from recopersona.data.ranking import Ranking
+from recopersona.data.types import Id, Indices, Values
+from recopersona.rerank.mixtures import Mixtures, Order
+
+PageOf = Callable[[Ranking], Ranking]
+
+
+class Pages:
+    r"""Pages beside the one of the first arm, looked at under the rules.
+
+    What a page promises is the sum over its slots of how relevant the item there is,
+    :math:`\sum_k \hat r_{(k)} / \log_2(1 + k)`; an item that is no candidate is not.
+
+    Parameters
+    ----------
+    mixtures : Mixtures
+    worth : float64 (n,)
+        How relevant each candidate is, between 0 and 1.
+    page_of : function
+        Makes a page of an order.
+    first : Order
+        Of the first arm.
+    """
+
+    def __init__(self, mixtures: Mixtures, worth: Values, page_of: PageOf, first: Order) -> None:
+        self._mixtures, self._page_of = mixtures, page_of
+        self._worth_of = np.zeros(len(mixtures.ranking.ids))
+        self._worth_of[mixtures.ranking.items] = worth
+        self.first = page_of(mixtures.light(first))
+        self._looked: dict[int, tuple[Order, Indices, float]] = {}
+        self._note(first, self.first)
+
+    def items(self, order: Order) -> Indices:
+        """Return who stands on the page of an order, int32 (n_slots,)."""
+        return self._look(order)[1]
+
+    def relevance(self, order: Order) -> float:
+        """Return what the page of an order promises."""
+        return self._look(order)[2]
+
+    def same(self, orders: Sequence[Order], items: Indices) -> list[int]:
+        """Return which orders make just this page."""
+        return [one for one, order in enumerate(orders) if np.array_equal(self.items(order), items)]
+
+    def _look(self, order: Order) -> tuple[Order, Indices, float]:
+        known = self._looked.get(id(order))
+        if known is None:
+            known = self._note(order, self._page_of(self._mixtures.light(order)))
+        return known
+
+    def _note(self, order: Order, page: Ranking) -> tuple[Order, Indices, float]:
+        worth = self._worth_of[page.items]
+        promise = float(worth @ (1 / np.log2(2 + np.arange(len(worth)))))
+        known = self._looked[id(order)] = order, page.items, promise  # held, so that its id stays
+        return known
+
+
+def said_of(draw: Draw, shown: Sequence[Id]) -> tuple[str, ...]:
+    """Say what an arm did to a page."""
+    before, now = set(draw.without), set(shown)
+    new = [str(item) for item in shown if item not in before]
+    gone = [str(item) for item in draw.without if item not in now]
+    if new and gone:
+        return (f"the arm {draw.arm!r} shows {', '.join(new)} in place of {', '.join(gone)}",)
+    if tuple(shown) != draw.without:
+        return (f"the arm {draw.arm!r} shows the same items in another order",)
+    return ()
