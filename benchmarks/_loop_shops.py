@@ -144,14 +144,14 @@ def candidates(random_state: int) -> list[Any]:
 
 
 def fatigue() -> rp.Fatigue:
-    return rp.Fatigue(event_weights={"impression": 0.8, "view": 8, "click": 8, "purchase": 8})
+    return rp.Fatigue(event_weights={"impression": 1.5, "view": 8, "click": 8, "purchase": 8})
 
 
 ARMS = {
     "plain": {"relevance": 1.0},
     "varied": {"relevance": 0.8, "diversity": 0.2},
     "more varied": {"relevance": 0.7, "diversity": 0.3},
-    "varied and fresh": {"relevance": 0.7, "diversity": 0.2, "freshness": 0.1},
+    "most varied": {"relevance": 0.6, "diversity": 0.4},
 }
 
 
@@ -165,7 +165,7 @@ class Layered(Shop):
         return rp.Pipeline(
             candidates=candidates(random_state),
             ranker=rp.BoostedRanker(
-                requests=400, trees=80, target=["view", "click"], seen="keep",
+                requests=500, trees=80, target=["view", "click"], seen="keep",
                 random_state=random_state,
             ),
             reranker=self.reranker(random_state),
@@ -181,10 +181,10 @@ class Mixed(Layered):
 
     def reranker(self, random_state: int) -> Any:
         bandit = rp.BanditReranker(
-            objectives=["relevance", "diversity", "freshness"],
+            objectives=["relevance", "diversity"],
             arms=ARMS,
             segment=["page", "device"],
-            max_relevance_loss=0.3,
+            max_relevance_loss=0.4,
             random_state=random_state,
         )
         return [fatigue(), bandit]

@@ -37,7 +37,7 @@ from recopersona.report.markup import Markup
 
 D = 20
 EFFECTS = (0.0, 0.06, 0.12, 0.25)
-RIVALS = ("Thompson", "PooledThompson", "Thompson by segment")
+RIVALS = ("Thompson", "PooledThompson", "PooledThompson, n0=200", "Thompson by segment")
 
 
 # -- regret --------------------------------------------------------------------------------------
