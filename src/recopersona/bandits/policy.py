@@ -250,6 +250,8 @@ class Policy(Part):
         return ids, places
 
     def _place_of(self, arm: Any) -> int:
+        if isinstance(arm, Draw):
+            raise DataError(f"expected an arm, got the whole draw; pass draw.arm, {arm.arm!r}.")
         place = self._place_or_less(arm)
         if place == _REMOVED:
             raise DataError(f"the arm {arm!r} was removed; add it again with add_arm({arm!r}).")
