@@ -9,6 +9,7 @@ import numpy as np
 
 from recopersona.base.parameters import Bound, optional, param
 from recopersona.base.part import Part
+from recopersona.data.draw import Draw
 from recopersona.data.ids import is_missing, require_id
 from recopersona.data.types import Id, Indices
 from recopersona.errors import DataError, NotFittedError, did_you_mean
@@ -78,6 +79,8 @@ class Roster(Part):
         return ids, places
 
     def _place_of(self, arm: Any) -> int:
+        if isinstance(arm, Draw):
+            raise DataError(f"expected an arm, got the whole draw; pass draw.arm, {arm.arm!r}.")
         place = self._place_or_less(arm)
         if place == REMOVED_ARM:
             raise DataError(f"the arm {arm!r} was removed; add it again with add_arm({arm!r}).")

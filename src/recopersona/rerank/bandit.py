@@ -177,6 +177,12 @@ class BanditReranker(Crediting):
     top: int = param(whole(at_least=1), default=50)
     random_state: int = param(whole(at_least=0, at_most=2**32 - 1), default=0)
 
+    def __post_init__(self) -> None:
+        if (
+            self.policy is type(self).policy
+        ):  # one of its own: set_params(policy__n0=...) changes it
+            self.policy = clone(self.policy)
+
     # -- learning the shop -------------------------------------------------------------------
 
     def fit(self, dataset: Any, y: None = None) -> Self:

@@ -15,6 +15,7 @@ from recopersona.evaluation.offpolicy.estimating import ESTIMATORS, Estimating
 from recopersona.evaluation.offpolicy.gate import OffPolicyGate, gate_of
 from recopersona.evaluation.offpolicy.log import names_of
 from recopersona.evaluation.offpolicy.result import OffPolicy
+from recopersona.evaluation.offpolicy.standing import standing
 from recopersona.evaluation.offpolicy.targets import check_target, target_of
 
 
@@ -56,11 +57,14 @@ def off_policy(
     ----------
     log : dataframe
         A row per action. Rows with a propensity that is missing, 0, or above 1, or with a reward
-        that is missing, infinite or outside ``reward_range`` are dropped and counted.
-    target : str, dataframe, policy or callable
+        that is missing, infinite or outside ``reward_range`` are dropped and counted. In a
+        pipeline's `decisions_frame` an arm's propensity is its own among ``probabilities``, and
+        targets are asked only about the arms that stood to be chosen for that request.
+    target : str, dataframe, mapping, policy or callable
         * a column of the log with the target's probability of the logged action (then only IPS,
           SNIPS and Replay can be told);
         * a table: the action's column, ``probability``, and any of the position's and contexts';
+          or just a mapping such as ``{"plain": 1}``;
         * the target's own log: how often it chose each action, by position. What it logged as
           propensities is not used, since that is high where an action was chosen;
         * a bandit with ``probabilities(arms, context)``; or a function from a frame of distinct
@@ -150,7 +154,8 @@ def off_policy(
             "cluster; use interval='bootstrap'."
         )
     names = names_of(action, reward, propensity, context, position, cluster)
-    rows, other = target_of(target, as_pandas(log, "log"), names, limits)
+    frame, names = standing(as_pandas(log, "log"), names)
+    rows, other = target_of(target, frame, names, limits)
     estimating = Estimating(rows, other, model, clip, limits, resampling)
     return estimating.result(asked, gate_of(gate), interval)
 
