@@ -76,8 +76,8 @@ class BanditReranker(Crediting):
 
     Among the others a policy draws, keyed by (``random_state``, decision id): the same decision is
     answered in the same way until something is learned. Arms with the same page share their
-    probability, and all of them learn from it. What a page brought is told by `Pipeline.feedback`,
-    less what that request was expected to bring whatever is shown (see Notes).
+    probability, and all learn from it, each by its part of that. What a page brought is told by
+    `Pipeline.feedback`, less what that request was expected to bring whatever is shown (see Notes).
 
     Parameters
     ----------
