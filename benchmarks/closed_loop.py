@@ -9,8 +9,9 @@ a month; what is shown decides what can be clicked, and learned. The same visito
 
 - `popularity`: what most people want, up to date by the minute;
 - `nightly_als`: a matrix factorization fitted anew every night on everything so far;
-- `pipeline_no_bandit`: candidates of several models, merged, ranked and rested, learning online;
-- `pipeline`: the same with a bandit that mixes in variety, freshness and surprise;
+- `pipeline_no_bandit`: candidates of two models, merged, learning online and fitted anew every
+  night; what a visitor was just shown rests (`Fatigue`);
+- `pipeline`: the same with a bandit that learns how much variety a page takes;
 - `oracle`: who knows the truth and fills each place with its best.
 
 Figures are clicks and revenue as shares of the oracle's with the same seed, and under `expected`
