@@ -1,9 +1,10 @@
 """Does a bandit that mixes find the best mixture, and does it keep its promise on relevance?
 
-Visitors who want more than what suits them: what is new, what is rare, and not the same twice on a
-page, each of six kinds of request (page and device) to another degree. The model foresees only what
-suits. Places are looked at less the further down they are. The truth of every page is known, so
-every arm's page of every request is valued, and the bandit's beside them: differences are paired.
+Five crowds of visitors: one wants what is new, one what is rare, one tires of the same twice on a
+page, one wants a bit of all, and one nothing but what suits. The model foresees only what suits.
+Places are looked at less the further down they are. For each crowd another arm is best, and the
+bandit has to find out which. The truth of every page is known, so that every arm's page of every
+request is valued, and the bandit's beside them: differences are of the same requests.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy.stats import t
 
 import recopersona as rp
 from recopersona.rerank.bandit import BanditReranker
@@ -20,9 +22,13 @@ N_ITEMS, N_FAMILIES, N_SLOTS = 400, 16, 10
 LOOKS = 1 / np.arange(1, N_SLOTS + 1) ** 0.6
 NOW = pd.Timestamp("2026-06-01", tz="UTC")
 PAGES, DEVICES = ("home", "product", "cart"), ("mobile", "desktop")
-# what is new, what is rare, and how sameness tires, by page; mobile visitors tire sooner
-WANTS = {"home": (1.6, 0.3, 0.5), "product": (0.2, 0.0, 0.1), "cart": (0.6, 0.8, 0.4)}
-MOBILE = (0.8, 1.0, 1.5)
+CROWDS = {  # what is new, what is rare, and how sameness tires
+    "novelty": (3.0, 0.0, 0.0),
+    "rarity": (0.0, 1.2, 0.0),
+    "variety": (0.0, 0.0, 1.2),
+    "all of it": (1.8, 0.6, 0.7),
+    "nothing else": (0.0, 0.0, 0.0),
+}
 RULES = "RULE family: LIMIT 4 PER item.family IN TOP 10"
 LEARNED_WITHIN = 3_000
 
@@ -30,8 +36,9 @@ LEARNED_WITHIN = 3_000
 class Shelf:
     """A catalogue, its past, and what visitors would do with a page."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, crowd: str, seed: int) -> None:
         rng = self._rng = np.random.default_rng(seed)
+        self.wants = CROWDS[crowd]
         self.family = rng.integers(N_FAMILIES, size=N_ITEMS)
         self.quality = rng.normal(0, 0.5, N_ITEMS)
         ages = rng.exponential(60, N_ITEMS)
@@ -66,7 +73,6 @@ class Shelf:
         page, device = PAGES[number % 3], DEVICES[int(rng.integers(2))]
         taste = rng.gamma(0.5, 1.0, N_FAMILIES).clip(max=2.5)
         suits = -2.6 + rng.normal(0, 0.6) + taste[self.family] + self.quality
-        wants = np.array(WANTS[page]) * (MOBILE if device == "mobile" else 1)
         draws = rng.random((2, N_ITEMS))
         foreseen = suits + rng.normal(0, 0.4, N_ITEMS)
         query = rp.Query(
@@ -75,11 +81,11 @@ class Shelf:
             now=NOW,
             decision_id=f"{number}",
         )
-        return Request(query, suits, wants, 1 / (1 + np.exp(-foreseen)), draws)
+        return Request(query, suits, 1 / (1 + np.exp(-foreseen)), draws)
 
     def chances(self, request: Request, rows: Any) -> Any:
         """Return how likely each item of a page is clicked, float64 (n_slots,)."""
-        new, rare, tires = request.wants
+        new, rare, tires = self.wants
         logit = request.suits[rows] + new * self.fresh[rows] + rare * self.rare[rows]
         family = self.family[rows]
         before = np.tril(family[:, None] == family[None, :], -1).sum(axis=1)
@@ -91,11 +97,10 @@ class Shelf:
 
 
 class Request(NamedTuple):
-    """Who asks, what suits her, what else she wants, and what the model foresees."""
+    """Who asks, what suits her, and what the model foresees."""
 
     query: rp.Query
     suits: Any
-    wants: Any
     foreseen: Any
     draws: Any
 
@@ -121,40 +126,44 @@ def _pipeline(shelf: Shelf, seed: int, asked: dict[str, Any]) -> rp.Pipeline:
     ).fit(shelf.shop)
 
 
-def live(seed: int, n_requests: int) -> dict[str, Any]:
+def live(crowd: str, seed: int, n_requests: int) -> dict[str, Any]:
     """Serve one life of a shop; return what the bandit's and all arms' pages were worth.
 
-    ``bandit`` (n,) and ``arms`` (n, n_arms) are clicks expected of pages by the truth; an arm that
-    stood not to be chosen shows the first arm's page.
+    ``bandit`` (n,) and ``arms`` (n, n_arms) are clicks expected of pages by the truth; where an arm
+    does not stand to be chosen, the first arm's page counts as its.
     """
-    shelf, asked = Shelf(seed), {}
+    asked: dict[str, Any] = {}
+    shelf = Shelf(crowd, seed)
     home = _pipeline(shelf, seed, asked)
     stage = home.reranker_
     assert isinstance(stage, Watched)
     names = list(stage.arms_)
     shown, arms = np.zeros(n_requests), np.zeros((n_requests, len(names)))
-    below, lost, alike = 0, np.zeros(n_requests), 0
+    lost = np.zeros(n_requests)
     for number in range(n_requests):
         request = asked["request"] = shelf.request(number)
         ranking = home.recommend(request.query, n=N_SLOTS, seen="keep")
         pages, orders = stage._watched_kept
         draw = ranking.draw
         assert draw is not None
-        for place in range(len(orders)):
-            arm = 0 if names[place] in draw.refused else place
-            rows = shelf.row_of_index[pages.items(orders[arm])]
-            arms[number, place] = shelf.chances(request, rows).sum()
+        for place, name in enumerate(names):
+            order = orders[0 if name in draw.refused else place]
+            arms[number, place] = shelf.chances(
+                request, shelf.row_of_index[pages.items(order)]
+            ).sum()
         rows = shelf.row_of_index[ranking.items]
         shown[number] = shelf.chances(request, rows).sum()
-        alike += len(draw.same) > 1
         lost[number] = _loss(shelf, request, rows, [shelf.row_of[item] for item in draw.without])
-        below += lost[number] > stage.max_relevance_loss + 1e-6
-        clicked = [ranking.item_ids[place] for place in np.flatnonzero(shelf.clicks(request, rows))]
-        home.feedback(ranking.decision_id, clicked=clicked)
+        places = np.flatnonzero(shelf.clicks(request, rows)).tolist()
+        home.feedback(ranking.decision_id, clicked=[ranking.item_ids[place] for place in places])
     return {
-        "names": names, "bandit": shown, "arms": arms, "below_bound": int(below),
-        "largest_loss": float(lost.max()), "refused": stage.counts_["refused"], "alike": alike,
-    }  # fmt: skip
+        "names": names,
+        "bandit": shown,
+        "arms": arms,
+        "below_bound": int((lost > stage.max_relevance_loss + 1e-6).sum()),
+        "largest_loss": float(lost.max()),
+        "refused": stage.counts_["refused"],
+    }
 
 
 def _loss(shelf: Shelf, request: Request, shown: Any, plain: Any) -> float:
@@ -179,62 +188,71 @@ def _pool(shelf: Shelf) -> Any:
 
 def mixing(quick: bool = False) -> dict[str, Any]:
     """Return the figures, and print them; see the top of this file."""
-    n_seeds, n_requests = (2, 4_000) if quick else (10, 6_000)
-    lives = [live(seed, n_requests) for seed in range(n_seeds)]
-    names = lives[0]["names"]
-    late = slice(LEARNED_WITHIN, None)
-    figures: dict[str, Any] = {"seeds": n_seeds, "requests": n_requests, "arms": {}, "bandit": {}}
-    for key, part in (("all", slice(None)), ("after_3000", late)):
-        bandit = np.array([one["bandit"][part].mean() for one in lives])
-        arms = np.array([one["arms"][part].mean(axis=0) for one in lives])
-        figures["bandit"][key] = _with_interval(bandit)
-        for place, name in enumerate(names):
-            told = figures["arms"].setdefault(name, {})
-            told[key] = _with_interval(arms[:, place])
-            told[f"bandit_minus_this_{key}"] = _with_interval(bandit - arms[:, place])
-        order = np.argsort(-arms.mean(axis=0))
-        figures[f"best_arm_{key}"] = names[order[0]]
-        figures[f"beats_all_but_best_{key}"] = bool(
-            all(
-                figures["arms"][names[place]][f"bandit_minus_this_{key}"][1] > 0
-                for place in order[1:]
-            )
-        )
-    figures["below_bound"] = sum(one["below_bound"] for one in lives)
-    figures["largest_loss_pct"] = 100 * max(one["largest_loss"] for one in lives)
-    figures["refused_arms"] = sum(one["refused"] for one in lives)
-    figures["checked_requests"] = n_seeds * n_requests
+    crowds = ("novelty", "variety") if quick else tuple(CROWDS)
+    n_seeds, n_requests = (1, 3_300) if quick else (4, 6_000)
+    lives = {crowd: [live(crowd, seed, n_requests) for seed in range(n_seeds)] for crowd in crowds}
+    every = [one for some in lives.values() for one in some]
+    figures = {
+        "seeds": n_seeds,
+        "requests": n_requests,
+        "crowds": {crowd: _figures(some) for crowd, some in lives.items()},
+        "over_all_crowds": _figures(every),
+        "requests_checked": len(every) * n_requests,
+        "below_relevance_bound": sum(one["below_bound"] for one in every),
+        "largest_loss_pct": round(100 * max(one["largest_loss"] for one in every), 3),
+        "arms_refused": sum(one["refused"] for one in every),
+    }
     _tell(figures)
     return figures
+
+
+def _figures(lives: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return clicks per page of the bandit and of every arm, of all requests and of later ones."""
+    found: dict[str, Any] = {}
+    names = lives[0]["names"]
+    for key, part in (("all", slice(None)), ("after_3000", slice(LEARNED_WITHIN, None))):
+        bandit = np.array([one["bandit"][part].mean() for one in lives])
+        arms = np.array([one["arms"][part].mean(axis=0) for one in lives])
+        means = arms.mean(axis=0)
+        order = np.argsort(-means)
+        found[key] = {
+            "bandit": _with_interval(bandit),
+            "arms": {names[place]: round(float(means[place]), 4) for place in order},
+            "bandit_minus_best": _with_interval(bandit - arms[:, order[0]]),
+            "bandit_minus_second": _with_interval(bandit - arms[:, order[1]]),
+            "fixed_arms_above_bandit": int((means > bandit.mean()).sum()),
+        }
+    return found
 
 
 def _with_interval(values: Any) -> list[float]:
     """Return the mean over seeds and its 95 % interval."""
     mean = float(values.mean())
     if len(values) < 2:
-        return [mean, mean, mean]
-    from scipy.stats import t
-
+        return [round(mean, 4)] * 3
     half = float(t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))
     return [round(one, 4) for one in (mean, mean - half, mean + half)]
 
 
 def _tell(figures: dict[str, Any]) -> None:
     print(
-        f"\nMixing: {figures['seeds']} seeds of {figures['requests']} requests, clicks per page "
-        "(95 % interval over seeds; differences are of the same requests)"
+        f"\nMixing: {figures['seeds']} seeds a crowd of {figures['requests']} requests; expected "
+        f"clicks per page after {LEARNED_WITHIN} requests, 95 % intervals over seeds"
     )
-    for key in ("all", "after_3000"):
-        mean, low, high = figures["bandit"][key]
-        print(f"  {key:>10}: the bandit {mean:.3f} [{low:.3f}, {high:.3f}]")
-        for name, told in figures["arms"].items():
-            more = told[f"bandit_minus_this_{key}"]
-            print(
-                f"{name:>24} {told[key][0]:.3f}   the bandit has {more[0]:+.3f} "
-                f"[{more[1]:+.3f}, {more[2]:+.3f}]"
-            )
+    print(f"{'crowd':>16} {'bandit':>7}  best arm, and the bandit beside it; the second")
+    for crowd, told in (*figures["crowds"].items(), ("all together", figures["over_all_crowds"])):
+        late = told["after_3000"]
+        (best, mean), (second, less) = list(late["arms"].items())[:2]
+        beside = [
+            "{:+.3f} [{:+.3f}, {:+.3f}]".format(*late[f"bandit_minus_{which}"])
+            for which in ("best", "second")
+        ]
+        print(
+            f"{crowd:>16} {late['bandit'][0]:7.3f}  {best} {mean:.3f}: {beside[0]}; "
+            f"{second} {less:.3f}: {beside[1]}"
+        )
     print(
-        f"  pages below the bound on relevance: {figures['below_bound']} of "
-        f"{figures['checked_requests']} (largest loss {figures['largest_loss_pct']:.2f} %; "
-        f"{figures['refused_arms']} times an arm was refused)"
+        f"  pages below the bound on relevance: {figures['below_relevance_bound']} of "
+        f"{figures['requests_checked']} (largest loss {figures['largest_loss_pct']} %, "
+        f"an arm was refused {figures['arms_refused']} times)"
     )

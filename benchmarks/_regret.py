@@ -112,6 +112,7 @@ POLICIES: dict[str, Callable[[], Any]] = {
     "Thompson gaussian": lambda: rp.Thompson(arms=NAMES, likelihood="gaussian"),
     "Thompson by segment": BySegment,
     "PooledThompson": lambda: rp.PooledThompson(arms=NAMES),
+    "PooledThompson, n0=200": lambda: rp.PooledThompson(arms=NAMES, n0=200),
     "PooledThompson gaussian": lambda: rp.PooledThompson(arms=NAMES, likelihood="gaussian"),
     "LinUCB": lambda: OneHot(rp.LinUCB(arms=NAMES, alpha=0.3)),
     "LinTS": lambda: OneHot(rp.LinTS(arms=NAMES, alpha=0.3)),

@@ -29,6 +29,7 @@ from typing import Any
 
 import _regret as regret
 import numpy as np
+from _mixing import mixing
 
 import recopersona as rp
 from recopersona.report.charts import interval_chart
@@ -36,7 +37,7 @@ from recopersona.report.markup import Markup
 
 D = 20
 EFFECTS = (0.0, 0.06, 0.12, 0.25)
-RIVALS = ("Thompson", "PooledThompson", "Thompson by segment")
+RIVALS = ("Thompson", "PooledThompson", "PooledThompson, n0=200", "Thompson by segment")
 
 
 # -- regret --------------------------------------------------------------------------------------
@@ -260,6 +261,7 @@ def main() -> None:
         "select_update_ratio": plain["PooledThompson"]["ratio"],
         "select_update": plain,
         "linear": linear,
+        "mixing": mixing(args.quick),
         "seeds": seeds,
         "requests": n_requests,
         "seconds": time.perf_counter() - started,

@@ -15,6 +15,7 @@ its own log did, item by position.
   as a number; `overlaps`: whether it overlaps that mean's own 95 % interval.
 * `refused`: what the gate refused, and why: the way back to the uniform policy, and the uniform log
   without the items that the other policy shows most.
+* `coverage`: in simulation, see `_coverage.py`.
 
 Which columns of the context the model of rewards looks at is chosen by held-out log loss on the log
 that the estimate is from, never by the truth.
@@ -33,6 +34,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from _coverage import coverage
 
 import recopersona as rp
 from recopersona.evaluation.bootstrap import Resampling
@@ -221,6 +223,7 @@ def main() -> None:
         "public_relative_error": PUBLIC,
         "bootstraps": BOOTSTRAPS,
         "campaigns": figures,
+        "coverage": coverage(given.quick),
         "seconds": round(time.perf_counter() - start, 1),
         "cores": os.cpu_count(),
         "python": platform.python_version(),

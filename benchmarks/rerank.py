@@ -49,14 +49,14 @@ from recopersona.evaluation.metrics import diversity
 from recopersona.features.encoder import AttributeEncoder
 
 N, POOL, HELD_OUT = 10, 200, 0.2
-WEIGHTS = (0.0, 0.05, *(round(0.1 * step, 1) for step in range(1, 11)))
+WEIGHTS = (0.0, 0.02, 0.05, *(round(0.1 * step, 1) for step in range(1, 11)))
 RIDGES, POWERS = (0.1, 0.4, 0.8), (1, 2, 4)
 HALF_LIVES = ("30d", "90d")
 CHOSEN = "ridge", "power", "half_life"
 DISCOUNTS = 1 / np.log2(np.arange(2, N + 2))
 MOST_FOR_EASE = 6_000  # items: a square matrix of them must fit
 BOOTSTRAPS = 200
-ENOUGH = 600  # users to choose parameters by
+ENOUGH, MOST = 600, 1_200  # users to choose parameters by, and to be measured
 
 
 class Shop(NamedTuple):
@@ -333,7 +333,7 @@ def times(repeats: int) -> dict[str, Any]:
             first, gains_, relevance, unit, penalty, dpp.ridge, 1, top
         ),
         "mmr_numpy_ms": lambda: plain_mmr(relevance, unit, mmr.weight, top),
-        "dpp_numpy_ms": lambda: plain_dpp(relevance, unit, penalty, dpp.ridge, 1, top),
+        "dpp_numpy_ms": lambda: plain_dpp(relevance, unit, penalty, dpp.ridge, top),
     }
     equal = (
         mmr(query, ranking).items[:top].tolist() == calls["mmr_numpy_ms"]()
@@ -416,7 +416,7 @@ def main() -> None:
     half = len(users) // 2
     model, validation = chosen_model(shop, users[:half])
     print(f"{shop.name}: {shop.train}; NDCG@{N} {rounded(validation)}", flush=True)
-    early, late = ask(shop, model, users[:half][:ENOUGH]), ask(shop, model, users[half:])
+    early, late = ask(shop, model, users[:half][:ENOUGH]), ask(shop, model, users[half:][:MOST])
     found, chosen, summary, rows = {}, {}, {}, []
     for label in shop.labels:
         found[label], chosen[label] = frontier(shop, label, early, late)

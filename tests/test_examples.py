@@ -23,3 +23,12 @@ def test_the_example_of_strangers_runs():
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2_000:]
     assert "visitor 'stranger' is answered by SegmentPopularity" in done.stdout
+
+
+def test_the_example_of_the_closed_loop_runs():
+    done = subprocess.run(
+        [sys.executable, "-W", "error", str(EXAMPLES / "closed_loop.py")],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2_000:]
+    assert "expected clicks per request" in done.stdout

@@ -41,6 +41,41 @@ def test_a_cold_arm_has_the_priors_full_width_whatever_n0_is():
         )
 
 
+def learned(rates, seed=0, n=40_000):
+    """Return a policy told of clicks at rates (n_segments, n_arms)."""
+    rng = np.random.default_rng(seed)
+    segments, arms = (rng.integers(0, size, n) for size in rates.shape)
+    clicks = (rng.random(n) < rates[segments, arms]).astype(float)
+    return rp.PooledThompson(arms=list(range(rates.shape[1]))).update(arms, clicks, segments)
+
+
+def test_how_far_segments_differ_is_learned_whatever_their_levels():
+    levels = np.array([0.5, 0.8, 1.0, 1.7])[:, None]
+    alike = levels * np.array([0.08, 0.1, 0.12])
+    apart = alike * np.random.default_rng(1).uniform(0.4, 1.6, alike.shape)
+    policy, other = learned(alike), learned(apart)
+    assert policy.n0_ > 2_000
+    assert other.n0_ < 300
+    places = [policy.segments_.index(segment) + 1 for segment in range(4)]
+    np.testing.assert_allclose(policy.levels_[places], levels[:, 0], rtol=0.1)
+    assert policy.levels_[0] == 1
+    np.testing.assert_allclose(policy.expected(context=3), alike[3], rtol=0.1)
+    assert rp.PooledThompson(n0=70, arms=[1]).update(1, 1.0, "s").n0_ == 70
+
+
+def test_an_arm_shown_to_the_keen_alone_is_not_thought_better():
+    """Three in four of them click whatever they see, and one in four of the others."""
+    rng = np.random.default_rng(2)
+    keen = rng.random(8_000) < 0.5
+    arms = np.where(rng.random(8_000) < np.where(keen, 0.9, 0.1), "fresh", "plain")
+    clicks = (rng.random(8_000) < np.where(keen, 0.75, 0.25)).astype(float)
+    segments = np.where(keen, "keen", "cool").tolist()
+    told = [rp.PooledThompson(arms=["fresh", "plain"], n0=n0) for n0 in (None, 5_000.0)]
+    gaps = [np.diff(one.update(arms, clicks, segments).expected(context="cool"))[0] for one in told]
+    assert abs(gaps[0]) < 0.05
+    assert gaps[1] < -0.1  # pooled at one level, as if segments were equally keen
+
+
 def test_rewards_within_a_range_are_told_in_their_unit():
     policy = rp.Thompson(arms=["a"], reward_range=(-10, 30)).update(["a"] * 998, [10] * 998)
     assert policy.expected()[0] == pytest.approx(10)

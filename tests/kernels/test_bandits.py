@@ -20,7 +20,7 @@ PRIOR = (1.0, 1.0)
 def betas(trials, totals, row=0, n0=200.0, prior=PRIOR):
     places = np.arange(trials.shape[1], dtype=np.int32)
     chances, means = np.empty(len(places)), np.empty(len(places))
-    beta_chances(chances, means, trials, totals, places, row, *prior, n0)
+    beta_chances(chances, means, trials, totals, places, np.ones(len(trials)), row, *prior, n0)
     return chances, means
 
 

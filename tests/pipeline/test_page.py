@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import recopersona as rp
-from recopersona.pipeline.page import lacks
+from recopersona.pipeline.page import AskedOnce, Request, lacks
 from recopersona.rerank.assembly import assemble, unmet_by
 from recopersona.rules.slots import Cap, Pinned, Quota, SlotRules, Span
 
@@ -74,3 +74,25 @@ def test_what_a_page_lacks():
          Quota("all", np.array([False, True, True]), 2, Span(3))),
     )  # fmt: skip
     assert [lack.rule for lack in lacks(unmet_by(np.arange(3), asked), 5)] == ["pin", "cap", "top"]
+
+
+def test_what_rules_ask_of_one_order_they_ask_of_another():
+    random = np.random.default_rng(4)
+    rules = [of_a_kind[-1] for of_a_kind in CHOICES]
+    pipeline = rp.Pipeline(candidates=[rp.Popularity()], rules=rules).fit(shop(random))
+    standing = pipeline._shop_rules.standing(pipeline, rp.Query("u1"))
+    request = Request(rp.Query("u1"), standing, N, 0, standing.allowed, True)
+    items = random.permutation(50).astype(np.int32)
+    known = AskedOnce(request, items)
+    assert known.of(items) is known.of(items)
+    for other in (items[::-1].copy(), random.permutation(items), items[:30], items + 25):
+        found, fresh = known.of(other), standing.asked_of(other, N)
+        for kind, column in (("pins", "matches"), ("caps", "groups"), ("quotas", "matches")):
+            pairs = list(zip(getattr(found, kind), getattr(fresh, kind), strict=True))
+            assert pairs
+            for one, two in pairs:
+                held, new = getattr(one, column), getattr(two, column)
+                same = held[:, None] == held[None, :], new[:, None] == new[None, :]
+                assert np.array_equal(*same)  # groups may be numbered otherwise
+                assert one.rule == two.rule
+                assert kind == "caps" or np.array_equal(held, new)

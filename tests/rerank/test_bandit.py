@@ -532,3 +532,15 @@ def test_pages_still_tell_who_contributed():
     page = ask(pipeline, "d")
     assert page.explain(page[0])["component"].tolist() == ["popularity"]
     assert pipeline.explain("u-0001", page[0])["component"].tolist() == ["popularity"]
+
+
+def test_slots_are_explored_on_the_page_that_an_arm_has_made():
+    pipeline = home(exploration=rp.SlotExploration(rate=0.5, item_age_cutoff="9000d"))
+    pages = [ask(pipeline, f"d{number}") for number in range(10)]
+    for page in pages:
+        assert page.draw is not None
+        assert np.isfinite(page.slot_propensities).all()
+    assert any(set(page.item_ids) - set(page.draw.without) for page in pages)
+    assert len(pipeline.decisions_["d0"].slot_propensities) == 5
+    still = pipeline.recommend_many(["u-0001"], n=5)
+    assert "SlotExploration" not in set(still["source"])

@@ -93,6 +93,28 @@ def test_far_and_rare_is_serendipity():
     assert visit[0] > 0
 
 
+def test_what_she_took_often_is_nearer_the_centre_of_her_taste():
+    stage = fitted(rp.Serendipity, shop())
+    asked = rp.Query(history={"i0": 4.0, "i2": 3.0})
+    assert np.allclose(
+        stage.distances_of(asked, np.arange(6)), 1 - np.array([4, 4, 3, 3, 0, 0]) / 5, atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("kind", [rp.Freshness, rp.Serendipity])
+@pytest.mark.parametrize("weight", [0.0, 0.4])
+def test_of_equals_the_lower_item_comes_first_wherever_it_stood(kind, weight):
+    data = shop(created_at="2026-01-01")
+    stage = fitted(kind, data, weight=weight)
+    ranking = ranked(data, [1, 1, 2, 1, 1, 2])
+    expected = stage(rp.Query("nobody"), ranking).item_ids
+    for seed in range(5):
+        order = np.random.default_rng(seed).permutation(6)
+        assert stage(rp.Query("nobody"), ranking.take(order)).item_ids == expected
+    if not weight:
+        assert expected == ["i2", "i5", "i0", "i1", "i3", "i4"]
+
+
 @pytest.mark.parametrize("kind", [rp.Freshness, rp.Serendipity])
 def test_one_candidate_and_none_come_back_as_they_are(kind):
     data = shop()

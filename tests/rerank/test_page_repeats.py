@@ -129,7 +129,8 @@ def test_rankings_of_pipelines_keep_their_reasons_and_decisions():
 def test_none_and_nothing_are_pages_too():
     assert rp.without_repeats({}) == {}
     assert rp.without_repeats([]) == []
-    assert shown(rp.without_repeats([row("ab"), row("")], n=0)) == ["", ""]
+    page = rp.without_repeats([row("ab"), row("")], n=0)
+    assert [(one.item_ids, one.effects) for one in page] == [([], ()), ([], ())]
     assert shown(
         rp.without_repeats({"one": row("ab"), "two": row("a")}, n={"two": 1, "one": 1})
     ) == (["b", "a"])
@@ -147,6 +148,7 @@ def test_none_and_nothing_are_pages_too():
         ([row("ab")], {"by": "product_group"}, ParameterError,
          r"try catalogue.set_index\('item_id'\)\['product_group'\]"),
         ([row("ab")], {"by": pd.Series(["x", "y"], ["a", "a"])}, DataError, "names an item twice"),
+        ([row("ab")], {"by": {"a": ["x"]}}, DataError, r"must be one value, got \['x'\] for 'a'"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_said(given, more, error, said):

@@ -122,3 +122,11 @@ def test_a_damaged_file_is_refused():
     known.vectors_ = np.full((3, 4), np.nan, np.float32)
     with pytest.raises(DataError, match="finite"):
         known._check_learned()
+
+
+def test_most_labels_stay_unlike():
+    """Where some are common and most are rare, as in any catalogue."""
+    kinds = np.array([f"kind {int(N_KINDS * (number / 1_000) ** 2)}" for number in range(1_000)])
+    shop = rp.Dataset.from_frames(LOG, items=SHELF.assign(kind=kinds))
+    found = cosines(learned(["kind"], shop), shop)
+    assert (np.abs(found[kinds[:, None] != kinds]) < 0.05).mean() > 0.95

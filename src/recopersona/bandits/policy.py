@@ -506,7 +506,8 @@ class Policy(Part):
 
     def _check_reward(self, reward: Any) -> None:
         low, high = self._limits
-        if not (isinstance(reward, _NUMBER) and low <= reward <= high and np.isfinite(reward)):
+        fits = isinstance(reward, _NUMBER) and low <= reward <= high
+        if not (fits and abs(float(reward)) < np.inf):
             words = f"from {low:g} to {high:g}" if np.isfinite(low) else "a finite number"
             raise DataError(f"a reward must be {words}, got {reward!r}.")
 

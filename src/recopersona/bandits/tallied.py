@@ -10,7 +10,7 @@ from recopersona.bandits.policy import Policy
 from recopersona.base.recommender import require_array
 from recopersona.data.types import Array, Indices, Values
 from recopersona.errors import DataError
-from recopersona.kernels.bandits import tally
+from recopersona.kernels.bandits import share_best, tally, tally_means
 
 
 class TalliedPolicy(Policy):
@@ -38,9 +38,8 @@ class TalliedPolicy(Policy):
 
     def _means(self, places: Indices, cell: Any) -> Values:
         """Return the mean of each arm's rewards and one more, the mean of all: so cold arms."""
-        n, total = self.trials_[0], self.totals_[0]
-        mean = total.sum() / max(n.sum(), 1e-300)
-        means: Values = (total[places] + mean) / (n[places] + 1)
+        means = np.empty(len(places))
+        tally_means(means, self.trials_, self.totals_, places)
         return means
 
     def _check_learned(self) -> None:
@@ -70,6 +69,6 @@ def shared_best(scores: Array) -> Values:
     >>> shared_best(np.array([0.2, 0.5, 0.5]))
     array([0. , 0.5, 0.5])
     """
-    best = scores == scores.max()
-    chances: Values = best / best.sum()
+    chances = np.empty(len(scores))
+    share_best(chances, scores)
     return chances

@@ -12,6 +12,8 @@ from recopersona.data.types import Indices, Values
 from recopersona.errors import ParameterError
 from recopersona.kernels.bandits import beta_chances, normal_chances
 
+_ALIKE = np.ones(1)
+
 
 class Thompson(TalliedPolicy):
     r"""Thompson sampling.
@@ -83,7 +85,9 @@ class Thompson(TalliedPolicy):
     def _means(self, places: Indices, cell: Any) -> Values:
         return self._posterior(places, cell)[1]
 
-    def _posterior(self, places: Indices, row: int, n0: float = np.inf) -> tuple[Values, Values]:
+    def _posterior(
+        self, places: Indices, row: int, n0: float = np.inf, levels: Values = _ALIKE
+    ) -> tuple[Values, Values]:
         """Return the probability of being the best, and the mean, of each arm."""
         chances, means = np.empty(len(places)), np.empty(len(places))
         if self.likelihood == "beta":
@@ -91,14 +95,14 @@ class Thompson(TalliedPolicy):
             mean = 0.5 if self.prior_mean is None else (self.prior_mean - low) / width
             hits = self.prior_strength * mean
             misses = self.prior_strength - hits
-            beta_chances(chances, means, self.trials_, self.totals_, places, row, hits, misses, n0)
+            sums = self.trials_, self.totals_
+            beta_chances(chances, means, *sums, places, levels, row, hits, misses, n0)
         else:
             mean, variance = self._grand()
             mean = mean if self.prior_mean is None else self.prior_mean
-            sums = self.trials_, self.totals_, self.squares_
-            normal_chances(
-                chances, means, *sums, places, row, mean, variance, self.prior_strength, n0
-            )
+            prior = mean, variance, self.prior_strength
+            all_sums = self.trials_, self.totals_, self.squares_
+            normal_chances(chances, means, *all_sums, places, row, *prior, n0)
         return chances, means
 
     def _grand(self) -> tuple[float, float]:

@@ -9,6 +9,7 @@ import numpy as np
 from recopersona.bandits.tallied import TalliedPolicy, shared_best
 from recopersona.base.parameters import param, real
 from recopersona.data.types import Indices, Values
+from recopersona.kernels.bandits import tally_bounds
 
 
 class UCB1(TalliedPolicy):
@@ -43,10 +44,6 @@ class UCB1(TalliedPolicy):
     alpha: float = param(real(at_least=0), default=1.0)
 
     def _chances(self, places: Indices, cell: Any) -> Values:
-        n, total = self.trials_[0], self.totals_[0, places]
-        own = n[places]
-        known = own > 1e-12
-        bounds = np.full(len(places), np.inf)
-        reach = self.alpha * np.sqrt(2 * np.log(max(n.sum(), 1.0)) / own[known])
-        bounds[known] = total[known] / own[known] + reach
+        bounds = np.empty(len(places))
+        tally_bounds(bounds, self.trials_, self.totals_, places, self.alpha)
         return shared_best(bounds)

@@ -21,6 +21,8 @@ _DROP = 16.0  # an arm's range ends where its density is e**-16 of the highest
 _STEP = 0.9  # of the narrowest deviation
 _REST = 1e-8  # what may be left of the mass
 _MOST_PANELS = 20_000
+_ROUNDS = 3  # between segments' levels and arms' rates
+_LEVEL = 50.0  # what the belief that a segment is as keen as all is worth, in rewards
 
 
 def _rule() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -91,8 +93,15 @@ def _best(chances, first, second, third, is_beta):
             if not is_beta:
                 step = max(step, abs(x - centres[arm]) / (third[arm] + 1.0))
             h = min(h, step)
-        if active < n:
-            h = min(h, x - tops[order[active]])
+        # Whose range begins in this panel joins at its start, unless it asks for narrower ones.
+        while active < n and tops[order[active]] > x - h:
+            step = _STEP * scales[order[active]]
+            gap = x - tops[order[active]]
+            if step < h and gap > step:
+                h = gap
+                break
+            h = min(h, step)
+            active += 1
         if not x - h < x:
             break
         if is_beta:
@@ -166,12 +175,13 @@ def _softplus(u):
     read(f64, 2),
     read(f64, 2),
     read(i32),
+    read(f64),
     i64,
     f64,
     f64,
     f64,
 )
-def beta_chances(chances, means, trials, totals, places, row, hits, misses, n0):
+def beta_chances(chances, means, trials, totals, places, levels, row, hits, misses, n0):
     """Write each arm's posterior mean and its probability of being the best, of Beta posteriors.
 
     chances  (n,) float64, written
@@ -179,6 +189,7 @@ def beta_chances(chances, means, trials, totals, places, row, hits, misses, n0):
     trials   (n_rows, n_arms) float64, how many rewards; row 0 of all segments together
     totals   (n_rows, n_arms) float64, their sums, each between 0 and 1
     places   (n,) int32, the arms in question
+    levels   (n_rows,) float64, above 0: how keen each segment is, whatever the arm
     row      of the segment; 0: all that is known, as one; -1: a segment of which nothing is known
     hits     of the prior Beta(hits, misses)
     misses   the same
@@ -194,6 +205,13 @@ def beta_chances(chances, means, trials, totals, places, row, hits, misses, n0):
             own, own_total = 0.0, 0.0
             if row > 0:
                 own, own_total = trials[row, arm], max(totals[row, arm], 0.0)
+            # Rewards of other segments count as if they were as keen as this one.
+            exposure = count
+            for other in range(1, len(levels)):
+                exposure += (levels[other] - 1.0) * trials[other, arm]
+            if row > 0:
+                exposure /= levels[row]
+            b = misses + max(exposure - total, 0.0)
             mean, worth = a / (a + b), a + b + 1.0
             if n0 < np.inf:
                 worth *= (n0 + 1.0) / (worth + n0)
@@ -413,3 +431,113 @@ def score_ridge(means, widths, inverses, coefficients, places, context):
                     direction[column] += share * line[column]
         means[place] = mean
         widths[place] = math.sqrt(max(square, 0.0))
+
+
+@kernel(written(f64), read(f64, 2), read(f64, 2), read(i32))
+def tally_means(means, trials, totals, places):
+    """Write the mean of each arm's rewards and one more, the mean of all rewards.
+
+    means   (n,) float64, written
+    trials  (n_rows, n_arms) float64; only row 0 is read
+    totals  (n_rows, n_arms) float64; the same
+    places  (n,) int32, arms
+    """
+    n, total = 0.0, 0.0
+    for arm in range(trials.shape[1]):
+        n += trials[0, arm]
+        total += totals[0, arm]
+    mean = total / n if n > 0.0 else 0.0
+    for place in range(len(places)):
+        arm = places[place]
+        means[place] = (totals[0, arm] + mean) / (max(trials[0, arm], 0.0) + 1.0)
+
+
+@kernel(written(f64), read(f64, 2), read(f64, 2), read(i32), f64)
+def tally_bounds(bounds, trials, totals, places, alpha):
+    """Write how high each arm's mean may be, infinite where there is no reward.
+
+    bounds  (n,) float64, written
+    trials  (n_rows, n_arms) float64; only row 0 is read
+    totals  (n_rows, n_arms) float64; the same
+    places  (n,) int32, arms
+    alpha   what the square root of 2 ln N / n counts for
+    """
+    n = 0.0
+    for arm in range(trials.shape[1]):
+        n += trials[0, arm]
+    twice = 2.0 * math.log(max(n, 1.0))
+    for place in range(len(places)):
+        arm = places[place]
+        own = trials[0, arm]
+        if own > 1e-9:
+            bounds[place] = totals[0, arm] / own + alpha * math.sqrt(twice / own)
+        else:
+            bounds[place] = np.inf
+
+
+@kernel(written(f64), read(f64))
+def share_best(chances, scores):
+    """Write probabilities that the best scores share evenly.
+
+    chances  (n,) float64, written
+    scores   (n,) float64
+    """
+    best, count = -np.inf, 0
+    for place in range(len(scores)):
+        if scores[place] > best:
+            best, count = scores[place], 1
+        elif scores[place] == best:
+            count += 1
+    for place in range(len(scores)):
+        chances[place] = 1.0 / count if scores[place] == best else 0.0
+
+
+@kernel(written(f64), written(f64), read(f64, 2), read(f64, 2), read(f64))
+def learn_pooling(levels, likelihoods, trials, totals, strengths):
+    """Learn how keen each segment is, and how likely its rewards are at each strength of pooling.
+
+    Rates are first taken to be a level of the segment times a rate of the arm; both are found in
+    turn, by what was rewarded over what was to be expected. Around that product, a segment's own
+    rates are Beta's of the strength, and the rewards Beta-binomial.
+
+    levels       (n_rows,) float64, written; row 0 is left at 1
+    likelihoods  (n_strengths,) float64, written: their logarithms
+    trials       (n_rows, n_arms) float64
+    totals       (n_rows, n_arms) float64
+    strengths    (n_strengths,) float64, in rewards
+    """
+    n_rows, n_arms = len(levels), trials.shape[1]
+    n, total = 0.0, 0.0
+    for arm in range(n_arms):
+        n += trials[0, arm]
+        total += totals[0, arm]
+    grand = (total + 1.0) / (n + 2.0)
+    rates = np.ones(n_arms)
+    levels[:] = 1.0
+    for _ in range(_ROUNDS):
+        for row in range(1, n_rows):
+            found, expected = _LEVEL * grand, _LEVEL * grand
+            for arm in range(n_arms):
+                found += totals[row, arm]
+                expected += trials[row, arm] * rates[arm] * grand
+            levels[row] = max(found, 1e-9) / max(expected, 1e-9)
+        for arm in range(n_arms):
+            found, expected = 1.0, 1.0
+            for row in range(1, n_rows):
+                found += totals[row, arm]
+                expected += trials[row, arm] * levels[row] * grand
+            rates[arm] = max(found, 1e-9) / max(expected, 1e-9)
+    for number in range(len(strengths)):
+        strength = strengths[number]
+        likelihood = 0.0
+        for row in range(1, n_rows):
+            for arm in range(n_arms):
+                if trials[row, arm] > 0.0:
+                    mean = min(max(grand * levels[row] * rates[arm], 1e-6), 1.0 - 1e-6)
+                    hits = max(totals[row, arm], 0.0)
+                    misses = max(trials[row, arm] - hits, 0.0)
+                    a, b = strength * mean, strength * (1.0 - mean)
+                    likelihood += math.lgamma(a + hits) + math.lgamma(b + misses)
+                    likelihood -= math.lgamma(strength + hits + misses)
+                    likelihood += math.lgamma(strength) - math.lgamma(a) - math.lgamma(b)
+        likelihoods[number] = likelihood

@@ -120,7 +120,8 @@ def pick_dpp(chosen, gains, worth, vectors, penalty, ridge, power, window):
 
     The kernel of two different items is (1 - ridge) ((1 + cosine) / 2)^power, of an item with
     itself 1. Its Cholesky factor grows by a row a choice, so that a choice costs each candidate one
-    inner product and one number per item it is compared with (Chen, Zhang & Zhou 2018, algorithms 1 and 2).
+    inner product and one number per item it is compared with (Chen, Zhang & Zhou 2018, algorithms
+    1 and 2).
 
     chosen   (n_chosen,) int32, written: places, best first; at most n
     gains    (n,) float64, written: what each chosen one added when it was, and all others at the

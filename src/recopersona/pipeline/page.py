@@ -51,9 +51,34 @@ class Page(NamedTuple):
     lacking: tuple[Unmet, ...]
 
 
-def placed(request: Request, ranking: Ranking) -> Page:
+class AskedOnce:
+    """What rules ask of the same candidates in many orders, found out once."""
+
+    def __init__(self, request: Request, items: Indices) -> None:
+        self._request, self._items = request, items
+        self._asked = request.standing.asked_of(items, request.n)
+        self._place_of: Indices | None = None
+
+    def of(self, items: Indices) -> SlotRules:
+        """Return what is asked of candidates in this order; of others it is found out anew."""
+        if not self._asked or items is self._items or not len(self._items):
+            return self._asked
+        if self._place_of is None:
+            self._place_of = np.full(int(self._items.max()) + 1, -1, np.int32)
+            self._place_of[self._items] = np.arange(len(self._items), dtype=np.int32)
+        if len(items) == len(self._items) and int(items.max()) < len(self._place_of):
+            places = self._place_of[items]
+            if (places >= 0).all():
+                return self._asked.in_order(places)
+        return self._request.standing.asked_of(items, self._request.n)
+
+
+def placed(request: Request, ranking: Ranking, known: AskedOnce | None = None) -> Page:
     """Fill the slots of a page from all candidates."""
-    asked = request.standing.asked_of(ranking.items, request.n)
+    if known is None:
+        asked = request.standing.asked_of(ranking.items, request.n)
+    else:
+        asked = known.of(ranking.items)
     page, unmet = assemble(ranking, asked, request.n)
     return Page(page, ranking.items, unmet, lacks(unmet, request.n))
 

@@ -39,7 +39,7 @@ from recopersona.pipeline.decisions import Deciding
 from recopersona.pipeline.fusion import fuse, joined
 from recopersona.pipeline.given_rules import GivenRules, require_predicates
 from recopersona.pipeline.lessons import lessons_of
-from recopersona.pipeline.page import Outside, Page, Request, placed
+from recopersona.pipeline.page import AskedOnce, Outside, Page, Request, placed
 from recopersona.pipeline.shop_rules import ShopRules, Standing
 from recopersona.rankers.ranker import Ranker
 from recopersona.rerank.assembly import refuse_strict
@@ -439,8 +439,10 @@ class Pipeline(Deciding):
         if not isinstance(stage, PageStage):
             return _applied(stage, request.query, ranking)
 
+        known = AskedOnce(request, self._filled_up(request, ranking).items)
+
         def page_of(order: Ranking) -> Ranking:
-            return placed(request, self._filled_up(request, order)).ranking
+            return placed(request, self._filled_up(request, order), known).ranking
 
         return stage.for_page(request.query, ranking, page_of)
 

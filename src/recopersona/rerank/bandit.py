@@ -11,14 +11,11 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
-from recopersona.bandits.linear import LinearPolicy
 from recopersona.bandits.policy import Policy
 from recopersona.bandits.pooled import PooledThompson
-from recopersona.base.own_lock import OwnLock
 from recopersona.base.parameters import Bound, check_parameters, optional, param, real, whole
 from recopersona.data.columns import as_pandas
 from recopersona.data.dataset import Dataset
-from recopersona.data.decision import Decision
 from recopersona.data.draw import Draw
 from recopersona.data.feature_table import FeatureTable
 from recopersona.data.history import History
@@ -26,48 +23,34 @@ from recopersona.data.ids import UNKNOWN, IdMap
 from recopersona.data.interactions import Interactions
 from recopersona.data.query import Query
 from recopersona.data.ranking import Ranking
-from recopersona.data.times import MISSING_TIME
 from recopersona.data.types import Id, Indices, Values
 from recopersona.errors import DataError, ParameterError, hint
+from recopersona.rerank.accounts import account_of, said_of
 from recopersona.rerank.arms import (
     ARMS,
     DIVERSITY,
-    OBJECTIVES,
     RELEVANCE,
     weights_of,
 )
-from recopersona.rerank.attribution import ATTRIBUTION, Windows
+from recopersona.rerank.attribution import ATTRIBUTION
+from recopersona.rerank.crediting import Crediting
 from recopersona.rerank.expectation import Expectation
-from recopersona.rerank.freshness import Freshness
 from recopersona.rerank.mixtures import Mix, Mixtures, Order
 from recopersona.rerank.objective import Objective
-from recopersona.rerank.pages import PageOf, Pages, said_of
+from recopersona.rerank.pages import PageOf, Pages
 from recopersona.rerank.reranker import Reranker
-from recopersona.rerank.rewards import OPTIONAL_LOOKS, OPTIONAL_VALUES, PageValue
+from recopersona.rerank.rewards import OPTIONAL_LOOKS, OPTIONAL_VALUES
 from recopersona.rerank.scaling import scaled
-from recopersona.rerank.segments import MOST_SEGMENTS, SEGMENT, context_of, segment_of
-from recopersona.rerank.serendipity import Serendipity
+from recopersona.rerank.segments import SEGMENT, segment_of
 from recopersona.rerank.vectors import VECTORS, ItemVectors
+from recopersona.rerank.wanted import WANTED, fitted_objectives, fitted_vectors
 
-_ATTRIBUTION = {"click": "24h", "purchase": "7d"}
 _KNOWN = 3  # numbers that a request is told by, see `_known_of`
 _PAGE = 20  # places looked at where nobody says how long a page is
 _ROUNDING = 1e-9
 _HEAD = 1.25  # of a page: so many places are chosen one by one, should rules pass over some
 
 
-def _are_objectives(value: Any) -> bool:
-    if isinstance(value, Mapping):
-        names = all(isinstance(name, str) for name in value)
-        return names and all(isinstance(one, Objective) for one in value.values())
-    return isinstance(value, (list, tuple)) and set(value) <= set(OBJECTIVES)
-
-
-_OBJECTIVES = Bound(
-    "a list of 'relevance', 'diversity', 'freshness' and 'serendipity', or a mapping from names to "
-    "objectives such as Freshness()",
-    _are_objectives,
-)
 _POLICY = Bound("a policy such as PooledThompson()", lambda value: isinstance(value, Policy))
 
 
@@ -77,7 +60,7 @@ def _pooled() -> Policy:
     return policy
 
 
-class BanditReranker(Reranker):
+class BanditReranker(Crediting):
     r"""Choose, for every request, among mixtures of relevance, variety, freshness and surprise.
 
     An arm is a vector of weights :math:`w` over objectives. Its list is made one place at a time,
@@ -179,7 +162,7 @@ class BanditReranker(Reranker):
     ['arm', 'drawn', 'probability', 'mean', 'rewards', 'refused']
     """
 
-    objectives: Any = param(optional(_OBJECTIVES), default=None)
+    objectives: Any = param(optional(WANTED), default=None)
     arms: Any = param(ARMS, default="default")
     segment: Any = param(optional(SEGMENT), default=None)
     policy: Policy = param(_POLICY, default=_pooled())
@@ -214,8 +197,12 @@ class BanditReranker(Reranker):
 
     def _fit(self, dataset: Dataset) -> None:
         self.user_features_ = dataset.user_features.copy(self.users_)
-        self.objectives_ = self._fitted_objectives(dataset)
-        self.item_vectors_ = self._fitted_vectors(dataset)
+        weighed = None
+        if not isinstance(self.arms, str):
+            weighed = {name for weights in self.arms.values() for name in weights}
+        asked = self.objectives
+        self.objectives_ = fitted_objectives(asked, weighed, self.vectors, dataset)
+        self.item_vectors_ = fitted_vectors(asked, self.objectives_, self.vectors, dataset)
         self.exploration_ = None if self.exploration is None else _fitted(self.exploration, dataset)
         self.arms_ = weights_of(self.arms, self._names)
         self.segments_: list[Id] = []
@@ -228,71 +215,11 @@ class BanditReranker(Reranker):
         self._join(self.users_, self.items_, self.past_, self.item_features_)
         _ = self.windows, self._value  # what does not fit is said now
 
-    def _fitted_objectives(self, dataset: Dataset) -> dict[str, Objective]:
-        given = self.objectives
-        if isinstance(given, Mapping):
-            wanted = dict(given)
-        else:
-            known: dict[str, Objective] = {
-                "freshness": Freshness(), "serendipity": Serendipity(vectors=self.vectors),
-            }  # fmt: skip
-            asked = OBJECTIVES if given is None else tuple(given)
-            if given is None and not _has_times(dataset):
-                asked = tuple(name for name in asked if name != "freshness")
-            wanted = {name: known[name] for name in asked if name in known}
-            if not isinstance(self.arms, str):  # what no arm weighs need not be learned
-                named = {name for weights in self.arms.values() for name in weights}
-                wanted = {name: one for name, one in wanted.items() if name in named}
-        return {name: clone(one).fit(dataset) for name, one in wanted.items()}
-
-    def _fitted_vectors(self, dataset: Dataset) -> ItemVectors | None:
-        given = self.objectives
-        if isinstance(given, (list, tuple)) and DIVERSITY not in given:
-            return None
-        for one in self.objectives_.values():
-            if isinstance(one, Serendipity) and one.vectors is self.vectors:
-                vectors = one.item_vectors_
-                break
-        else:
-            vectors = ItemVectors(vectors=self.vectors).fit(
-                self.items_, self.item_features_, dataset.interactions
-            )
-        return vectors if given is not None or vectors.vectors_.any() else None
-
     @property
     def _names(self) -> list[str]:
         """The objectives, in the order of the weights."""
         varied = [] if self.item_vectors_ is None else [DIVERSITY]
         return [RELEVANCE, *varied, *self.objectives_]
-
-    def _warm(self, log: pd.DataFrame) -> Self:
-        """Teach the policy what was decided before."""
-        self._check_fitted()
-        if "reward" not in log:
-            raise DataError("a log of decisions needs a column 'reward'; see decisions_frame().")
-        known = log[log["reward"].notna() & log["arm"].notna()].copy()
-        known["reward"] = [
-            self._for_policy(float(reward), 0.0 if expected != expected else float(expected))
-            for reward, expected in zip(
-                known["reward"], known.get("expected", pd.Series(0.0, known.index)), strict=True
-            )
-        ]
-        if "same" in known:
-            shown = zip(known["same"], known["arm"], strict=True)
-            known["arm"] = [list(same) or [arm] for same, arm in shown]
-            known = known.explode("arm")
-        kept = [name for name in ("arm", "reward", "segment", "propensity") if name in known]
-        told = known[kept].reset_index(drop=True)
-        with self._lock:
-            if isinstance(self.policy_, LinearPolicy):
-                segments = told.pop("segment").tolist() if "segment" in told else [None] * len(told)
-                rows = [self._context(self._told_apart(segment)) for segment in segments]
-                flags = pd.DataFrame(np.reshape(rows, (len(rows), 1 + MOST_SEGMENTS)))
-                told = told.join(flags.add_prefix("segment "))
-            elif "segment" in told:
-                told["segment"] = [self._told_apart(segment) for segment in told["segment"]]
-            self.policy_.partial_fit(told)
-        return self
 
     # -- as part of a pipeline ---------------------------------------------------------------
 
@@ -432,80 +359,6 @@ class BanditReranker(Reranker):
         taken = 0 if user == UNKNOWN else len(self.past_.taste(user)[0])
         return score, float(np.log1p(taken)), float(len(query.session) > 0)
 
-    # -- what came of it -----------------------------------------------------------------------
-
-    @property
-    def windows(self) -> Windows:
-        """For how long what happens is put down to a page."""
-        return Windows.of(_ATTRIBUTION if self.attribution is None else self.attribution)
-
-    @property
-    def _value(self) -> PageValue:
-        return PageValue(self.reward, self.examination)
-
-    def reward_of(self, decision: Decision) -> float:
-        """Return what a page was worth, by what is known of its outcome."""
-        return self._value.of(decision)
-
-    def _for_policy(self, reward: float, expected: float) -> float:
-        """Return a reward as the policy takes it."""
-        policy = self.policy_
-        limits = policy.reward_range or ((0.0, 1.0) if policy._needs_range else None)
-        return reward - expected if limits is None else min(max(reward, limits[0]), limits[1])
-
-    def _learn_outcome(self, decision: Decision) -> None:
-        draw = decision.draw
-        if draw is None:
-            return
-        reward = self.reward_of(decision)
-        with self._lock:
-            arms = self._credited(draw)
-            value = self._for_policy(reward, draw.expected)
-            segment = self._told_apart(draw.segment)
-            if arms:
-                contexts = [self._context(segment)] * len(arms)
-                self.policy_.update(arms, [value] * len(arms), contexts)
-            self.expectation_.learn(draw.known, reward)
-
-    def _outcome_grew(self, before: Decision, after: Decision) -> None:
-        draw = after.draw
-        if draw is None:
-            return
-        old, new = self.reward_of(before), self.reward_of(after)
-        if old == new:
-            return
-        with self._lock:
-            segment = self._told_apart(draw.segment)
-            was, is_now = (self._for_policy(one, draw.expected) for one in (old, new))
-            for arm in self._credited(draw):
-                self.policy_.revise(arm, was, is_now, self._context(segment))
-            self.expectation_.revise(draw.known, old, new)
-
-    def _credited(self, draw: Draw) -> list[Id]:
-        """Return the arms that learn from a page: all that would have shown it."""
-        policy = self.policy_
-        named = draw.same or (draw.arm,)
-        gone = [arm for arm in named if arm not in policy.arms_]
-        self._count("arm_gone", len(gone))
-        return [arm for arm in named if arm in policy.arms_]
-
-    def _told_apart(self, segment: Id | None) -> Id | None:
-        """Return the segment that a reward is kept for."""
-        if segment is None or segment in self.segments_:
-            return segment
-        if len(self.segments_) < MOST_SEGMENTS:
-            self.segments_.append(segment)
-            return segment
-        self._count("segments_folded", 1)
-        return None
-
-    def _context(self, segment: Id | None) -> Any:
-        return context_of(self.policy_, segment, self.segments_)
-
-    def _count(self, what: str, number: int) -> None:
-        if number:
-            self.counts_[what] = self.counts_.get(what, 0) + number
-
     # -- arms that come and go -----------------------------------------------------------------
 
     def add_arm(self, name: Id, weights: Mapping[str, float]) -> Self:
@@ -562,36 +415,8 @@ class BanditReranker(Reranker):
             If nothing was drawn for it.
         """
         self._check_fitted()
-        draw = ranking.draw
-        if draw is None:
-            raise DataError("nothing was drawn for this ranking; ask pipeline.recommend for one.")
-        arms = list(self.arms_)
         with self._lock:
-            means = self.policy_.expected(arms, self._context(draw.segment))
-            trials: Any = getattr(self.policy_, "trials_", None)
-        rewards = np.full(len(arms), np.nan) if trials is None else trials[0]
-        frame = pd.DataFrame(
-            {
-                "arm": pd.Series(arms, dtype=object),
-                "drawn": [arm in (*draw.same, draw.arm) for arm in arms],
-                "probability": [draw.probabilities.get(arm, 0.0) for arm in arms],
-                "mean": means,
-                "rewards": rewards,
-                "refused": [draw.refused.get(arm, "") for arm in arms],
-            }
-        )
-        shown = ranking.item_ids
-        frame.attrs = {
-            "without": list(draw.without),
-            "new": [item for item in shown if item not in draw.without],
-            "gone": [item for item in draw.without if item not in shown],
-        }
-        return frame
-
-    @property
-    def _lock(self) -> OwnLock:
-        kept: OwnLock = self.__dict__.setdefault("_lock_kept", OwnLock())
-        return kept
+            return account_of(ranking, list(self.arms_), self.policy_, self._context)
 
     def _check_learned(self) -> None:
         held: Any = vars(self)
@@ -616,9 +441,3 @@ class BanditReranker(Reranker):
 
 def _fitted(stage: Any, dataset: Dataset) -> Any:
     return clone(stage).fit(dataset) if hasattr(stage, "fit") else stage
-
-
-def _has_times(dataset: Dataset) -> bool:
-    times = dataset.interactions.timestamp
-    dated = times is not None and bool((times != MISSING_TIME).any())
-    return dated or "created_at" in dataset.item_features

@@ -64,6 +64,8 @@ def without_repeats(rankings: Any, n: Any = 10, by: Any = None) -> Any:
     ------
     ParameterError
         If something else was given.
+    DataError
+        If ``by`` names an item twice, or a group is not one value.
 
     Notes
     -----
@@ -139,8 +141,10 @@ class _Row:
         return replace(page, effects=(*self.ranking.effects, *self._effects(places, rows)))
 
     def _effects(self, places: list[int], rows: Sequence[_Row]) -> Iterator[str]:
+        if not self.size:
+            return
         items = self.ranking.item_ids
-        last = places[-1] if len(places) == self.size and places else len(items)
+        last = places[-1] if len(places) == self.size else len(items)
         above = [key for key, place in self.place.items() if place < last]
         for other in rows:
             gone = [key for key in above if other is not self and key in other.chosen]
@@ -151,8 +155,8 @@ class _Row:
                 yield f"passed over {len(passed)} that stand in {other.name}: {_listed(passed)}"
             if left:
                 yield f"left {len(left)} to {other.name}, which had no others: {_listed(left)}"
-        alike = last - len(above) if self.size else 0
-        if alike > 0:
+        alike = last - len(above)
+        if alike:
             yield f"passed over {alike} of a group that stands higher up"
         if len(places) < self.size:
             yield f"only {len(places)} of {self.size} places are filled: all else is on the page"
@@ -180,14 +184,7 @@ def _asked_for(row: _Row, owner: dict[Id, _Row]) -> bool:
         asking = waiting.popleft()
         key = asking.free(owner)
         if key is not None:
-            while key is not None:
-                _give(owner, asking, key)
-                move = came[asking]
-                key = None
-                if move is not None:
-                    asking.chosen.discard(move.key)
-                    asking.given.append(move)
-                    asking, key = move.taker, move.key
+            _handed_on(owner, asking, key, came)
             return True
         # The lowest of each row is asked for first: it is the least loss there.
         wanted = [key for key in asking.place if key not in asking.chosen]
@@ -197,6 +194,19 @@ def _asked_for(row: _Row, owner: dict[Id, _Row]) -> bool:
                 came[giver] = _Move(giver, asking, key)
                 waiting.append(giver)
     return False
+
+
+def _handed_on(
+    owner: dict[Id, _Row], row: _Row, key: Id, came: Mapping[_Row, _Move | None]
+) -> None:
+    """Give a free key to the last of a chain, who gives up one for who asked, and so on."""
+    _give(owner, row, key)
+    move = came[row]
+    while move is not None:
+        move.giver.chosen.discard(move.key)
+        move.giver.given.append(move)
+        _give(owner, move.taker, move.key)
+        move = came[move.taker]
 
 
 def _give(owner: dict[Id, _Row], row: _Row, key: Id) -> None:
@@ -245,6 +255,10 @@ def _grouping(by: Any) -> Callable[[Id], Id]:
 
     def group_of(item: Id) -> Id:
         group = groups.get(item)
+        if not isinstance(group, Hashable):
+            raise DataError(
+                f"without_repeats: a group must be one value, got {group!r} for {item!r}."
+            )
         return (False, item) if is_missing(group) else (True, group)
 
     return group_of

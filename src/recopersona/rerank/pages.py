@@ -6,9 +6,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from recopersona.data.draw import Draw
 from recopersona.data.ranking import Ranking
-from recopersona.data.types import Id, Indices, Values
+from recopersona.data.types import Indices, Values
 from recopersona.rerank.mixtures import Mixtures, Order
 
 PageOf = Callable[[Ranking], Ranking]
@@ -62,15 +61,3 @@ class Pages:
         promise = float(worth @ (1 / np.log2(2 + np.arange(len(worth)))))
         known = self._looked[id(order)] = order, page.items, promise  # held, so that its id stays
         return known
-
-
-def said_of(draw: Draw, shown: Sequence[Id]) -> tuple[str, ...]:
-    """Say what an arm did to a page."""
-    before, now = set(draw.without), set(shown)
-    new = [str(item) for item in shown if item not in before]
-    gone = [str(item) for item in draw.without if item not in now]
-    if new and gone:
-        return (f"the arm {draw.arm!r} shows {', '.join(new)} in place of {', '.join(gone)}",)
-    if tuple(shown) != draw.without:
-        return (f"the arm {draw.arm!r} shows the same items in another order",)
-    return ()

@@ -45,7 +45,7 @@ VECTORS = Bound(
 )
 """What a parameter that says how items are compared must be."""
 
-_ROUNDS = 4  # of the power iteration
+_ROUNDS = 12  # of the power iteration: labels of like counts are told apart slowly
 _SPARE = 8
 
 
@@ -227,8 +227,10 @@ def _projection(matrix: Any, width: int, rng: np.random.Generator) -> Floats:
     n_features, half = matrix.shape[1], width // 2
     with one_blas_thread():
         basis = np.linalg.qr(rng.standard_normal((n_features, half + _SPARE)))[0]
-        for _ in range(_ROUNDS):
-            basis = np.linalg.qr(matrix.T @ (matrix @ basis))[0]
+        for turn in range(_ROUNDS):
+            basis = matrix.T @ (matrix @ basis)
+            if turn % 3 == 2:  # powers of a few drift together, but not so far that any is lost
+                basis = np.linalg.qr(basis)[0]
         seen = matrix @ basis
         _, turned = np.linalg.eigh(seen.T @ seen)
         basis = basis @ turned[:, ::-1][:, :half]
@@ -236,9 +238,9 @@ def _projection(matrix: Any, width: int, rng: np.random.Generator) -> Floats:
         # each shares a dimension with as few as may be, and is exactly unlike all others.
         weights = np.asarray(matrix.multiply(matrix).sum(axis=0)).ravel()
         left = weights * np.maximum(1 - np.square(basis).sum(axis=1), 0)
-        turn = np.argsort(-np.round(left, 9), kind="stable")
+        order = np.argsort(-np.round(left, 9), kind="stable")
         signs = np.zeros((n_features, width - half))
-        signs[turn, np.arange(n_features) % (width - half)] = rng.choice([-1.0, 1.0], n_features)
+        signs[order, np.arange(n_features) % (width - half)] = rng.choice([-1.0, 1.0], n_features)
         signs -= basis @ (basis.T @ signs)
     return np.concatenate([basis, signs], axis=1).astype(np.float32)
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from recopersona.data.types import Indices, Mask
+from recopersona.data.types import Array, Indices, Mask
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,3 +71,11 @@ class SlotRules:
 
     def __bool__(self) -> bool:
         return bool(self.pins or self.caps or self.quotas)
+
+    def in_order(self, places: Array) -> SlotRules:
+        """Return the same over the same candidates in another order: places in this one."""
+        return SlotRules(
+            tuple(replace(pin, matches=pin.matches[places]) for pin in self.pins),
+            tuple(replace(cap, groups=cap.groups[places]) for cap in self.caps),
+            tuple(replace(quota, matches=quota.matches[places]) for quota in self.quotas),
+        )

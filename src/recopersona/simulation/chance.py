@@ -30,9 +30,22 @@ def chances_of(keys: Array | int, numbers: Array) -> Values:
     >>> bool(drawn.min() > 0), bool(drawn.max() < 1), round(float(drawn.mean()), 2)
     (True, True, 0.5)
     """
-    z = np.asarray(numbers).astype(np.uint64) + np.uint64(1)
-    z = np.asarray(keys, np.uint64) + z * np.uint64(0x9E3779B97F4A7C15)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    share: Values = ((z ^ (z >> np.uint64(31))) >> np.uint64(12)).astype(np.float64) + 0.5
-    return share / 2.0**52
+    z = np.asarray(numbers).astype(np.uint64)
+    z += _ONE
+    z *= _STRIDE
+    z = z + np.asarray(keys, np.uint64)
+    z ^= z >> _BY_30
+    z *= _FIRST
+    z ^= z >> _BY_27
+    z *= _SECOND
+    z ^= z >> _BY_31
+    z >>= _BY_12
+    share: Values = z.astype(np.float64)
+    share += 0.5
+    share *= 2.0**-52
+    return share
+
+
+_ONE, _STRIDE = np.uint64(1), np.uint64(0x9E3779B97F4A7C15)
+_FIRST, _SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+_BY_12, _BY_27, _BY_30, _BY_31 = (np.uint64(bits) for bits in (12, 27, 30, 31))

@@ -16,6 +16,8 @@ SAW, CLICKED, BOUGHT = (0.12, 0.25), (0.3, 1.5), (0.0, 3.0)
 KEPT = 128
 """How many items a visitor has on her mind at most."""
 
+_ADDED = np.array([SAW, CLICKED, BOUGHT]).T
+
 
 class Minds:
     """The state of every visitor: it depends on what she was shown, and on what she did."""
@@ -88,11 +90,6 @@ class Minds:
 
     def live(self, user: int, items: Indices, topics: Array, did: tuple[Mask, Mask, Mask]) -> None:
         """Add what a visitor saw, clicked and bought."""
-        tired = sum(
-            amount * mask for (amount, _), mask in zip((SAW, CLICKED, BOUGHT), did, strict=True)
-        )
-        weary = sum(
-            amount * mask for (_, amount), mask in zip((SAW, CLICKED, BOUGHT), did, strict=True)
-        )
+        tired, weary = _ADDED @ np.stack(did)
         np.add.at(self.bored[user], topics, tired)
-        remember(self.kept[user], self.amounts[user], items, np.asarray(weary, np.float64))
+        remember(self.kept[user], self.amounts[user], items, weary)

@@ -63,8 +63,8 @@ class Contributions:
     @property
     def variance(self) -> float:
         """The estimate's variance, were rows independent."""
-        pulled = self.influence
-        return float(np.mean(pulled * pulled) / max(1, len(pulled) - 1))
+        pulled = self.terms[0][0] - self.value if self.is_mean else self.influence
+        return float(pulled @ pulled) / len(pulled) / max(1, len(pulled) - 1)
 
     @property
     def is_mean(self) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import norm
+from scipy.stats import norm, t
 
 from recopersona.base.parameters import generator
 from recopersona.data.types import Array, Values
@@ -125,8 +125,9 @@ def edges(estimate: Contributions, drawn: Values, confidence: float,
 
     Rewards are rare and weights are skewed, so a log that shows too little also looks more certain
     than it is, and the truth lies above a usual interval twice as often as below. Resamples do the
-    same to this log, which tells how far the upper end has to be moved. It is infinite where so
-    few rows decide that one resample in forty has none of them.
+    same to this log, which tells how far the upper end has to be moved; and both ends lie further
+    out by :math:`t_\nu / z`, because the error is a guess from few heavy rows. An end is infinite
+    where so few rows decide that one resample in forty has none of them.
 
     References
     ----------
@@ -145,13 +146,28 @@ def edges(estimate: Contributions, drawn: Values, confidence: float,
     known = drawn[~np.isnan(drawn)]
     if not np.isfinite(value):
         return float("nan"), float("nan")
-    error = float(np.linalg.norm(_pulled(estimate, clusters))) / len(estimate.terms[0][0])
+    pulled = _pulled(estimate, clusters)
+    error = float(np.linalg.norm(pulled)) / len(estimate.terms[0][0])
     if not len(known) or error <= _ROUNDING * abs(value):
         return value, value
     # Of the values themselves: between two of which one is infinite there is no number.
     tails = [(1 + confidence) / 2, (1 - confidence) / 2]
     most, least = np.quantile(known, tails, method="inverted_cdf").tolist()
+    error *= _widened(pulled, confidence)
     return value - most * error, value - least * error
+
+
+def _widened(pulled: Values, confidence: float) -> float:
+    r"""Return how much longer an interval is because its standard error is itself a guess.
+
+    A sum of squares varies like :math:`\chi^2` with :math:`2 (\sum u^2)^2 / \sum u^4` degrees of
+    freedom (Satterthwaite): few where a few heavy rows make the sum. Resamples of those rows do not
+    know of still heavier ones.
+    """
+    squares = (pulled / np.abs(pulled).max()) ** 2
+    freedom = 2 * float(squares.sum()) ** 2 / float(squares @ squares)
+    tail = (1 - confidence) / 2
+    return float(t.isf(tail, freedom) / norm.isf(tail))
 
 
 def bernstein(

@@ -25,7 +25,7 @@ from recopersona.evaluation.offpolicy.gate import (
     refused_width,
 )
 from recopersona.evaluation.offpolicy.intervals import Interval, bootstrap, edges
-from recopersona.evaluation.offpolicy.off_policy import _range as range_of
+from recopersona.evaluation.offpolicy.off_policy import range_of
 from recopersona.evaluation.offpolicy.result import OffPolicy
 from recopersona.evaluation.offpolicy.slate_log import PlaceNames, SlateLog, read_slates
 from recopersona.evaluation.offpolicy.slates import (
@@ -297,17 +297,14 @@ class _Estimating:
         )
 
     def _told(self, supports: dict[str, Support]) -> dict[str, Any]:
-        best = max(supports.values(), key=lambda one: one.effective, default=None)
-        nan = float("nan")
+        if not supports:
+            told = {"effective_sample_size": 0.0, "unlogged_mass": 0.0, "max_weight": 0.0}
+        else:
+            best = max(supports.values(), key=lambda one: one.effective)
+            told = best.told(len(self.log))
         return {
-            "effective_sample_size": nan if best is None else best.effective,
-            "effective_share": nan if best is None else best.effective / len(self.log),
+            **told,
             "effective_sample_sizes": {name: one.effective for name, one in supports.items()},
-            "unlogged_mass": nan if best is None else best.unlogged,
-            "max_weight": nan if best is None else best.max_weight,
-            "mean_weight": nan if best is None else best.mean_weight,
-            "rewarded_rows": int((self.log.rewards != 0).any(axis=1).sum()),
-            "effective_rewarded_rows": nan if best is None else best.effective_rewarded,
             "places": self.log.rewards.shape[1],
             "short_lists": self.log.short,
             "rows_without_decision": self.log.strays,

@@ -115,7 +115,7 @@ def off_policy(
     model fitted again to 50 resamples, and there is none with a ``model`` of yours: it would say
     how sure the model is, not how right.
 
-    A log of 10 million rows takes about a gigabyte beside the frame.
+    A log of 10 million rows takes 1 to 2 gigabytes beside the frame.
 
     References
     ----------
@@ -143,7 +143,7 @@ def off_policy(
     check(interval, one_of("bootstrap", "bernstein"), "off_policy", "interval")
     check_target(target)
     asked = _asked(estimators)
-    limits = _range(reward_range)
+    limits = range_of(reward_range)
     if interval == "bernstein" and (limits is None or cluster is not None):
         raise ParameterError(
             "off_policy: interval='bernstein' needs a reward_range and independent rows, so no "
@@ -167,7 +167,8 @@ def _asked(estimators: Any) -> list[str]:
     return list(dict.fromkeys(several))
 
 
-def _range(limits: Any) -> tuple[float, float] | None:
+def range_of(limits: Any) -> tuple[float, float] | None:
+    """Check the least and the greatest reward that is no mistake."""
     if limits is None:
         return None
     try:

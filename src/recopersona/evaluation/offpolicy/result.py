@@ -29,8 +29,8 @@ class OffPolicy:
         rows read, used and dropped by reason, ``target_counts`` of the target's own log.
     confidence : float
         Of the intervals.
-    contributions : dict from estimator to float64 (n,)
-        What every row adds: their mean is the estimate, to first order.
+    contributions : dict from str to float64 (n,)
+        What each row adds to each estimate, which is their mean; also of refused ones.
     unit : str
         What a reward is per: ``"row"`` or ``"list"``.
 

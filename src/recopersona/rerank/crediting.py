@@ -1,0 +1,152 @@
+"""What came of pages goes to the arms that would have shown them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+
+from recopersona.bandits.linear import LinearPolicy
+from recopersona.bandits.policy import Policy
+from recopersona.base.own_lock import OwnLock
+from recopersona.data.decision import Decision
+from recopersona.data.draw import Draw
+from recopersona.data.types import Id
+from recopersona.errors import DataError
+from recopersona.rerank.attribution import Windows
+from recopersona.rerank.expectation import Expectation
+from recopersona.rerank.reranker import Reranker
+from recopersona.rerank.rewards import PageValue
+from recopersona.rerank.segments import MOST_SEGMENTS, context_of
+
+_ATTRIBUTION = {"click": "24h", "purchase": "7d"}
+
+
+class Crediting(Reranker):
+    """A re-ranker whose arms learn from the outcomes of their pages; see `BanditReranker`.
+
+    A page's reward goes to every arm that would have shown it, less what its request was expected
+    to bring. All that is needed for that is in the decision itself, so that outcomes may come in
+    any number of pieces, after any time, and after a restart.
+    """
+
+    attribution: Any
+    reward: Mapping[str, float] | None
+    examination: Any
+    policy_: Policy
+    expectation_: Expectation
+    segments_: list[Id]
+    counts_: dict[str, int]
+
+    @property
+    def windows(self) -> Windows:
+        """For how long what happens is put down to a page."""
+        kept: tuple[Any, Windows] | None = vars(self).get("_windows_kept")
+        if kept is None or kept[0] is not self.attribution:
+            asked = _ATTRIBUTION if self.attribution is None else self.attribution
+            kept = self._windows_kept = self.attribution, Windows.of(asked)
+        return kept[1]
+
+    @property
+    def _value(self) -> PageValue:
+        return PageValue(self.reward, self.examination)
+
+    def reward_of(self, decision: Decision) -> float:
+        """Return what a page was worth, by what is known of its outcome."""
+        return self._value.of(decision)
+
+    def _for_policy(self, reward: float, expected: float) -> float:
+        """Return a reward as the policy takes it."""
+        policy = self.policy_
+        limits = policy.reward_range or ((0.0, 1.0) if policy._needs_range else None)
+        return reward - expected if limits is None else min(max(reward, limits[0]), limits[1])
+
+    def _learn_outcome(self, decision: Decision) -> None:
+        draw = decision.draw
+        if draw is None:
+            return
+        reward = self.reward_of(decision)
+        with self._lock:
+            arms = self._credited(draw)
+            value = self._for_policy(reward, draw.expected)
+            segment = self._told_apart(draw.segment)
+            if arms:
+                contexts = [self._context(segment)] * len(arms)
+                self.policy_.update(arms, [value] * len(arms), contexts)
+            self.expectation_.learn(draw.known, reward)
+
+    def _outcome_grew(self, before: Decision, after: Decision) -> None:
+        draw = after.draw
+        if draw is None:
+            return
+        old, new = self.reward_of(before), self.reward_of(after)
+        if old == new:
+            return
+        with self._lock:
+            segment = self._told_apart(draw.segment)
+            was, is_now = (self._for_policy(one, draw.expected) for one in (old, new))
+            for arm in self._credited(draw):
+                self.policy_.revise(arm, was, is_now, self._context(segment))
+            self.expectation_.revise(draw.known, old, new)
+
+    def _credited(self, draw: Draw) -> list[Id]:
+        """Return the arms that learn from a page: all that would have shown it."""
+        policy = self.policy_
+        named = draw.same or (draw.arm,)
+        gone = [arm for arm in named if arm not in policy.arms_]
+        self._count("arm_gone", len(gone))
+        return [arm for arm in named if arm in policy.arms_]
+
+    def _told_apart(self, segment: Id | None) -> Id | None:
+        """Return the segment that a reward is kept for."""
+        if segment is None or segment in self.segments_:
+            return segment
+        if len(self.segments_) < MOST_SEGMENTS:
+            self.segments_.append(segment)
+            return segment
+        self._count("segments_folded", 1)
+        return None
+
+    def _context(self, segment: Id | None) -> Any:
+        return context_of(self.policy_, segment, self.segments_)
+
+    def _count(self, what: str, number: int) -> None:
+        if number:
+            self.counts_[what] = self.counts_.get(what, 0) + number
+
+    def _warm(self, log: pd.DataFrame) -> Self:
+        """Teach the policy what was decided before, each reward for 1 / propensity."""
+        self._check_fitted()
+        if "reward" not in log:
+            raise DataError("a log of decisions needs a column 'reward'; see decisions_frame().")
+        known = log[log["reward"].notna() & log["arm"].notna()].copy()
+        known["reward"] = [
+            self._for_policy(float(reward), 0.0 if expected != expected else float(expected))
+            for reward, expected in zip(
+                known["reward"], known.get("expected", pd.Series(0.0, known.index)), strict=True
+            )
+        ]
+        if "same" in known:
+            shown = zip(known["same"], known["arm"], strict=True)
+            known["arm"] = [list(same) or [arm] for same, arm in shown]
+            known = known.explode("arm")
+        kept = [name for name in ("arm", "reward", "segment", "propensity") if name in known]
+        told = known[kept].reset_index(drop=True)
+        with self._lock:
+            if isinstance(self.policy_, LinearPolicy):
+                segments = told.pop("segment").tolist() if "segment" in told else [None] * len(told)
+                rows = [self._context(self._told_apart(segment)) for segment in segments]
+                flags = pd.DataFrame(np.reshape(rows, (len(rows), 1 + MOST_SEGMENTS)))
+                told = told.join(flags.add_prefix("segment "))
+            elif "segment" in told:
+                kept_apart = map(self._told_apart, told["segment"].tolist())
+                told["segment"] = pd.Series(list(kept_apart), told.index, dtype=object)
+            self.policy_.partial_fit(told)
+        return self
+
+    @property
+    def _lock(self) -> OwnLock:
+        kept: OwnLock = self.__dict__.setdefault("_lock_kept", OwnLock())
+        return kept
