@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -146,8 +146,8 @@ def off_policy(
     check(clip, optional(real(above=0)), "off_policy", "clip")
     check(interval, one_of("bootstrap", "bernstein"), "off_policy", "interval")
     check_target(target)
-    asked = _asked(estimators)
-    limits = range_of(reward_range)
+    asked = asked_of(estimators, (*ESTIMATORS, "Replay"), "off_policy")
+    limits = range_of(reward_range, "off_policy")
     if interval == "bernstein" and (limits is None or cluster is not None):
         raise ParameterError(
             "off_policy: interval='bernstein' needs a reward_range and independent rows, so no "
@@ -160,19 +160,18 @@ def off_policy(
     return estimating.result(asked, gate_of(gate), interval)
 
 
-def _asked(estimators: Any) -> list[str]:
-    """Return the names of estimators, each once."""
-    known = (*ESTIMATORS, "Replay")
+def asked_of(estimators: Any, known: Sequence[str], owner: str) -> list[str]:
+    """Return the names of estimators, each once, for the function whose argument they are."""
     several = [estimators] if isinstance(estimators, str) else list(estimators)
     for name in several:
         if name not in known:
-            raise ParameterError(f"off_policy: there is no estimator {name!r}{hint(name, known)}")
+            raise ParameterError(f"{owner}: there is no estimator {name!r}{hint(name, known)}")
     if not several:
-        raise ParameterError("off_policy needs at least one estimator, got none.")
+        raise ParameterError(f"{owner} needs at least one estimator, got none.")
     return list(dict.fromkeys(several))
 
 
-def range_of(limits: Any) -> tuple[float, float] | None:
+def range_of(limits: Any, owner: str) -> tuple[float, float] | None:
     """Check the least and the greatest reward that is no mistake."""
     if limits is None:
         return None
@@ -182,6 +181,6 @@ def range_of(limits: Any) -> tuple[float, float] | None:
         low, high = 1.0, 0.0
     if not (np.isfinite([low, high]).all() and low < high):
         raise ParameterError(
-            f"off_policy: reward_range must be a smaller and a greater number, got {limits!r}."
+            f"{owner}: reward_range must be a smaller and a greater number, got {limits!r}."
         )
     return low, high
