@@ -101,3 +101,13 @@ def test_it_is_kept_by_a_file(shop, tmp_path):
 def test_what_is_no_list_of_stages_is_refused(shop, wrong):
     with pytest.raises(ParameterError):
         pipeline(shop, wrong)
+
+
+def test_a_log_teaches_the_bandit_at_the_end_which_explains_the_page(shop):
+    home = pipeline(shop, [rp.Fatigue(), rp.BanditReranker()])
+    ranking = home.recommend(rp.Query("u-0001", decision_id="visit"), 5)
+    home.feedback("visit", clicked=ranking.item_ids[:1])
+    fresh = pipeline(shop, [rp.Fatigue(), rp.BanditReranker()])
+    fresh.reranker_.fit(home.decisions_frame())
+    assert fresh.reranker_.stages_[-1].policy_.trials_.sum() > 0
+    assert home.reranker_.explain(ranking)["drawn"].any()

@@ -178,9 +178,7 @@ class BanditReranker(Crediting):
     random_state: int = param(whole(at_least=0, at_most=2**32 - 1), default=0)
 
     def __post_init__(self) -> None:
-        if (
-            self.policy is type(self).policy
-        ):  # one of its own: set_params(policy__n0=...) changes it
+        if self.policy is type(self).policy:  # set_params(policy__n0=...) changes it
             self.policy = clone(self.policy)
 
     # -- learning the shop -------------------------------------------------------------------

@@ -128,7 +128,7 @@ def read_log(frame: Any, names: Names, reward_range: tuple[float, float] | None 
     """
     given = as_pandas(frame, what)
     wanted = [*names.required, *([] if said is None else [said])]
-    require_columns(given, wanted, what)
+    require_columns(given, wanted, f"rows of the {what}")
     if not len(given):
         raise DataError(
             f"{what} has no rows; off_policy needs what was chosen and what came of it."

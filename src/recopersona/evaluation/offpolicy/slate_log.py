@@ -11,7 +11,7 @@ import pandas as pd
 
 from recopersona.data.columns import as_pandas, factorized, numbers, require_columns
 from recopersona.data.types import Array, Id, Mask, Values
-from recopersona.errors import DataError, ParameterError, shown
+from recopersona.errors import ColumnError, DataError, ParameterError, shown
 from recopersona.evaluation.offpolicy.reasons import (
     Reasons,
     first_reasons,
@@ -104,7 +104,12 @@ def read_slates(
     ([[0.5, 1.0]], 1)
     """
     given = as_pandas(frame, "log")
-    require_columns(given, names.required, "log")
+    if "slot_propensities" in given.columns and names.position not in given.columns:
+        raise ColumnError(
+            "off_policy_lists needs a row per place; pass places_of(decisions), with a column of "
+            "the target's probabilities."
+        )
+    require_columns(given, names.required, "rows of the log")
     columns = {
         name: numbers(given[name], f"log: {name}")
         for name in names.required
@@ -236,7 +241,7 @@ def places_of(decisions: Any, worth: Mapping[str, float] | None = None) -> pd.Da
     ColumnError
         If a column is missing.
     DataError
-        If propensities are not as many as items, or an event has no worth.
+        If propensities are not as many as items, no decision has any, or an event has no worth.
 
     Examples
     --------
@@ -270,6 +275,11 @@ def places_of(decisions: Any, worth: Mapping[str, float] | None = None) -> pd.Da
             for place, (item, chance) in enumerate(zip(items, drawn, strict=True), start=1):
                 value = _worth(outcome.get(item), worth)
                 rows.append((decision, place, item, 1.0 if chance != chance else chance, value))
+    if counts["without_propensities"] and not rows:
+        raise DataError(
+            "decisions: none tells how likely the items came to their places (slot_propensities), "
+            "as SlotExploration() does; arms of a BanditReranker are judged by off_policy."
+        )
     names = ["decision_id", "position", "item_id", "propensity", "reward"]
     places = pd.DataFrame(rows, columns=names)
     places.attrs["counts"] = counts
