@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from recopersona.evaluation.bootstrap import Resampling
 from recopersona.evaluation.offpolicy import estimators as ours
 from recopersona.evaluation.offpolicy.intervals import bernstein, bootstrap, edges
-from recopersona.evaluation.offpolicy.tuning import tuned_shrinkage, tuned_switch
+from recopersona.evaluation.offpolicy.tuning import Binned, tuned_shrinkage, tuned_switch
 from tests.naive import offpolicy as naive
 
 seeds = st.integers(0, 2**32 - 1)
@@ -108,6 +108,21 @@ def test_tuning_takes_the_least_guessed_error(seed):
     assert found.estimate.value == pytest.approx(
         naive.tuned(r, w, q, v, thresholds, naive.switched)
     )
+
+
+def test_bins_tell_the_error_of_their_rows():
+    r, w, q, v = rows(3, 20_000)
+    binned, full = Binned.of(r, w, q, v), ours.dr(r, w, q, v)
+    assert len(binned.rows) < 7_000
+    for several, weigh in (
+        ([0.5, 20.0], ours.shrunk),
+        (binned.quantiles(np.array([0.5, 0.99])), ours.switched),
+    ):
+        for setting in several:
+            estimate = ours.dr(r, weigh(w, setting), q, v)
+            taken = ours.Contributions(((estimate.rows - full.rows, None),))
+            error = estimate.variance + taken.value**2 + taken.variance
+            assert binned.error(weigh(binned.weights, setting)) == pytest.approx(error, rel=3e-3)
 
 
 def test_intervals_of_few_rewards_cover_the_truth():

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -39,10 +40,25 @@ class Contributions:
 
     terms: tuple[tuple[Values, Values | None], ...]
 
-    @property
+    @cached_property
     def value(self) -> float:
         """The estimate; NaN where a denominator is 0."""
         return float(sum(_ratio(top, bottom) for top, bottom in self.terms))
+
+    @cached_property
+    def rows(self) -> Values:
+        """What every row adds, float64 (n,), not to be written to; their mean is the estimate."""
+        if self.is_mean:
+            return self.terms[0][0]
+        pulled = np.full(len(self.terms[0][0]), self.value)
+        for top, bottom in self.terms:
+            ratio = _ratio(top, bottom)
+            if bottom is None:
+                pulled += top
+                pulled -= ratio
+            else:
+                pulled += (top - ratio * bottom) / bottom.mean()
+        return pulled
 
     @property
     def influence(self) -> Values:
@@ -51,19 +67,13 @@ class Contributions:
         The estimate's variance is that of these numbers, divided by how many they are (the delta
         method for the terms that are ratios).
         """
-        pulled = np.zeros(len(self.terms[0][0]))
-        for top, bottom in self.terms:
-            ratio = _ratio(top, bottom)
-            if bottom is None:
-                pulled += top - ratio
-            else:
-                pulled += (top - ratio * bottom) / bottom.mean()
+        pulled: Values = self.rows - self.value
         return pulled
 
     @property
     def variance(self) -> float:
         """The estimate's variance, were rows independent."""
-        pulled = self.terms[0][0] - self.value if self.is_mean else self.influence
+        pulled = self.influence
         return float(pulled @ pulled) / len(pulled) / max(1, len(pulled) - 1)
 
     @property
