@@ -1,5 +1,6 @@
 """Several last stages in a row, of which the last may look at pages."""
 
+import pandas as pd
 import pytest
 
 import recopersona as rp
@@ -43,6 +44,47 @@ def test_all_stages_share_the_tables_of_the_pipeline(shop):
     for stage in home.reranker_.stages_:
         assert stage.past_ is home.past_
         assert stage.items_ is home.items_
+
+
+class Listening(rp.Reranker):
+    """It writes down what it hears."""
+
+    def _fit(self, dataset):
+        self.heard_ = []
+
+    def _rerank(self, query, ranking):
+        return ranking
+
+    def _know_users(self, table):
+        self.heard_.append("users")
+
+    def _learn(self, rows):
+        self.heard_.append("events")
+
+    def _items_described(self, rows, names):
+        self.heard_.append("items")
+
+    def _forget_users(self, users):
+        self.heard_.append("forgotten")
+
+
+@pytest.mark.parametrize(
+    ("whole", "part_of"),
+    [
+        ([Listening(), backwards], lambda chain: chain.stages_[0]),
+        (rp.BanditReranker(exploration=Listening()), lambda bandit: bandit.exploration_),
+    ],
+    ids=["chain", "bandit"],
+)
+def test_parts_hear_whatever_the_whole_hears(shop, whole, part_of):
+    home = pipeline(shop, whole)
+    part = part_of(home.reranker_)
+    assert part.past_ is home.past_
+    item = home.items_.ids[0]
+    home.partial_fit([rp.Event("u-0001", item)])
+    home.update_items(pd.DataFrame({"item_id": [item], "price": [3.0]}))
+    home.forget(["u-0001"])
+    assert [part.heard_[0], *part.heard_[-3:]] == ["users", "events", "items", "forgotten"]
 
 
 def test_it_is_kept_by_a_file(shop, tmp_path):

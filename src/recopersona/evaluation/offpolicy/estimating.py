@@ -138,7 +138,7 @@ class Estimating:
             self._own_means(),
             {**support.told(len(self.log)), **self._settings(possible), **self._counts()},
             self.resampling.confidence,
-            {name: one.influence + one.value for name, one in possible.items()},
+            {name: one.rows for name, one in possible.items()},
         )
 
     def _settings(self, estimates: dict[str, Contributions]) -> dict[str, Any]:
