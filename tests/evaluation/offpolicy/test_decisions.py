@@ -86,3 +86,9 @@ def test_decisions_are_led_to_what_can_read_them():
         rp.places_of(frame)
     with pytest.raises(DataError, match="off_policy_lists"):
         rp.off_policy(frame.assign(arm=None), {"plain": 1})
+
+
+def test_a_handful_of_rows_accuses_nobody():
+    found = rp.off_policy(decisions(1), {"plain": 1})
+    assert found.refused
+    assert "propensities are not those" not in found["IPS"].refused
