@@ -8,6 +8,13 @@ error is guessed as
 
 A bias is known no better than to its standard error, which is counted, so that no setting wins by
 a lucky small difference.
+
+For an interval that is too little: the model was told by the same rows, and what the estimate does
+not vary by them, the model does. An interval takes both standard errors for one and the same luck,
+
+.. math:: \big(\hat s(\hat V_\lambda) + \hat s(\bar\delta)\big)^2 + \bar\delta^2
+
+which is never less than DR's variance.
 """
 
 from __future__ import annotations
@@ -25,12 +32,21 @@ _SETTINGS = 25
 
 @dataclass(frozen=True, eq=False)
 class Tuned:
-    """A setting, its estimate, the bias that was seen, and the guessed squared error."""
+    """A setting, its estimate, and what was guessed of it.
+
+    Attributes
+    ----------
+    bias : float
+        That was seen.
+    error, doubt : float
+        The squared error by which it was chosen, and what that is at most.
+    """
 
     setting: float
     estimate: Contributions
     bias: float
     error: float
+    doubt: float
 
 
 def tuned(
@@ -56,13 +72,14 @@ def tuned(
     section 5, for choosing by an estimate of variance plus squared bias.
     """
     full = dr(rewards, weights, q_logged, v_target)
-    found = Tuned(np.inf, full, 0.0, full.variance)
+    found = Tuned(np.inf, full, 0.0, full.variance, full.variance)
     for setting in candidates.tolist():
         estimate = dr(rewards, weigh(weights, setting), q_logged, v_target)
         taken = Contributions(((estimate.terms[0][0] - full.terms[0][0], None),))
         error = estimate.variance + taken.value**2 + taken.variance
         if error < found.error:
-            found = Tuned(setting, estimate, taken.value, error)
+            doubt = (estimate.variance**0.5 + taken.variance**0.5) ** 2 + taken.value**2
+            found = Tuned(setting, estimate, taken.value, error, doubt)
     return found
 
 
