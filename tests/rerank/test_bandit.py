@@ -563,3 +563,11 @@ def test_slots_are_explored_on_the_page_that_an_arm_has_made():
     assert len(pipeline.decisions_["d0"].slot_propensities) == 5
     still = pipeline.recommend_many(["u-0001"], n=5)
     assert "SlotExploration" not in set(still["source"])
+
+
+def test_each_has_a_policy_of_its_own():
+    changed = rp.BanditReranker().set_params(policy__n0=30)
+    assert changed.policy.n0 == 30
+    assert rp.BanditReranker().policy.n0 == 200
+    assert "n0=30" in repr(changed)
+    assert repr(rp.BanditReranker()) == "BanditReranker()"

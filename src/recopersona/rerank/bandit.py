@@ -14,13 +14,12 @@ from sklearn.base import clone
 from recopersona.bandits.policy import Policy
 from recopersona.bandits.pooled import PooledThompson
 from recopersona.base.parameters import Bound, check_parameters, optional, param, real, whole
+from recopersona.base.stage import fitted_stage
 from recopersona.data.columns import as_pandas
 from recopersona.data.dataset import Dataset
 from recopersona.data.draw import Draw
 from recopersona.data.feature_table import FeatureTable
-from recopersona.data.history import History
-from recopersona.data.ids import UNKNOWN, IdMap
-from recopersona.data.interactions import Interactions
+from recopersona.data.ids import UNKNOWN
 from recopersona.data.query import Query
 from recopersona.data.ranking import Ranking
 from recopersona.data.types import Id, Indices, Values
@@ -178,6 +177,12 @@ class BanditReranker(Crediting):
     top: int = param(whole(at_least=1), default=50)
     random_state: int = param(whole(at_least=0, at_most=2**32 - 1), default=0)
 
+    def __post_init__(self) -> None:
+        if (
+            self.policy is type(self).policy
+        ):  # one of its own: set_params(policy__n0=...) changes it
+            self.policy = clone(self.policy)
+
     # -- learning the shop -------------------------------------------------------------------
 
     def fit(self, dataset: Any, y: None = None) -> Self:
@@ -203,7 +208,9 @@ class BanditReranker(Crediting):
         asked = self.objectives
         self.objectives_ = fitted_objectives(asked, weighed, self.vectors, dataset)
         self.item_vectors_ = fitted_vectors(asked, self.objectives_, self.vectors, dataset)
-        self.exploration_ = None if self.exploration is None else _fitted(self.exploration, dataset)
+        self.exploration_ = (
+            None if self.exploration is None else fitted_stage(self.exploration, dataset)
+        )
         self.arms_ = weights_of(self.arms, self._names)
         self.segments_: list[Id] = []
         self.expectation_ = Expectation().start(_KNOWN)
@@ -228,19 +235,9 @@ class BanditReranker(Crediting):
         stage: Any = self.exploration_
         return [*self.objectives_.values(), *([stage] if isinstance(stage, Reranker) else [])]
 
-    def _join(self, users: IdMap, items: IdMap, past: History, item_features: FeatureTable) -> None:
-        super()._join(users, items, past, item_features)
-        for part in self._parts:
-            part._join(users, items, past, item_features)
-
     def _know_users(self, table: FeatureTable) -> None:
-        """Share the pipeline's table of customers."""
+        super()._know_users(table)
         self.user_features_ = table
-
-    def _learn(self, rows: Interactions) -> None:
-        super()._learn(rows)
-        for part in self._parts:
-            part._learn(rows)
 
     def _items_described(self, rows: Indices, names: set[str]) -> None:
         held = self.item_vectors_
@@ -250,10 +247,6 @@ class BanditReranker(Crediting):
                 held = None
         if held is not None:
             held.describe(self.item_features_, rows, names)
-
-    def _forget_users(self, users: Indices) -> None:
-        for part in self._parts:
-            part._forget_users(users)
 
     # -- one request ---------------------------------------------------------------------------
 
@@ -437,7 +430,3 @@ class BanditReranker(Crediting):
         if not isinstance(arms, dict) or list(arms) != self.policy_.arms_:
             raise DataError("BanditReranker: the arms are not those of the policy.")
         weights_of(arms, self._names)
-
-
-def _fitted(stage: Any, dataset: Dataset) -> Any:
-    return clone(stage).fit(dataset) if hasattr(stage, "fit") else stage

@@ -61,9 +61,8 @@ class Crediting(Reranker):
 
     def _for_policy(self, reward: float, expected: float) -> float:
         """Return a reward as the policy takes it."""
-        policy = self.policy_
-        limits = policy.reward_range or ((0.0, 1.0) if policy._needs_range else None)
-        return reward - expected if limits is None else min(max(reward, limits[0]), limits[1])
+        low, high = self.policy_.limits
+        return reward - expected if low == -np.inf else min(max(reward, low), high)
 
     def _learn_outcome(self, decision: Decision) -> None:
         draw = decision.draw
