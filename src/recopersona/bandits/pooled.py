@@ -54,7 +54,7 @@ class PooledThompson(Thompson):
     n0 : float, above 0, optional
         What all that is known of an arm is worth in one segment, in rewards, at most. The more
         alike segments are, the more. By default it is learned.
-    likelihood, prior_mean, prior_strength
+    likelihood, prior_mean, prior_strength, width
         See `Thompson`.
     arms, epsilon, reward_range, half_life, window, random_state
         See `Policy`.
