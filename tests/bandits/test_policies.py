@@ -20,7 +20,8 @@ POLICIES = {
     "gaussian": lambda **more: rp.Thompson(likelihood="gaussian", **more),
     "pooled": lambda **more: rp.PooledThompson(n0=50, **more),
     "pooling learned": rp.PooledThompson,
-    "pooled gaussian": lambda **more: rp.PooledThompson(likelihood="gaussian", **more),
+    "pooled gaussian": lambda **more: rp.PooledThompson(likelihood="gaussian", n0=50, **more),
+    "pooling learned, gaussian": lambda **more: rp.PooledThompson(likelihood="gaussian", **more),
     "linucb": rp.LinUCB,
     "lints": rp.LinTS,
     "squarecb": rp.SquareCB,
@@ -174,7 +175,7 @@ def test_a_reward_outside_the_window_is_revised_no_more(name):
     assert policy.counts_["revised_outside_window"] == 1
 
 
-@pytest.mark.parametrize("name", [name for name in POLICIES if name != "pooling learned"])
+@pytest.mark.parametrize("name", [name for name in POLICIES if "learned" not in name])
 def test_a_window_is_what_would_have_been_learned_of_it_alone(name):
     rng = np.random.default_rng(4)
     arms, rewards = rng.choice(ARMS, 50).tolist(), rng.random(50)

@@ -568,7 +568,7 @@ def test_slots_are_explored_on_the_page_that_an_arm_has_made():
 def test_each_has_a_policy_of_its_own():
     changed = rp.BanditReranker().set_params(policy__n0=30)
     assert changed.policy.n0 == 30
-    assert rp.BanditReranker().policy.n0 == 200
+    assert rp.BanditReranker().policy.n0 is None
     assert "n0=30" in repr(changed)
     assert repr(rp.BanditReranker()) == "BanditReranker()"
 

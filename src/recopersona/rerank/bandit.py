@@ -55,7 +55,7 @@ _POLICY = Bound("a policy such as PooledThompson()", lambda value: isinstance(va
 
 def _pooled() -> Policy:
     made: Any = PooledThompson
-    policy: Policy = made(likelihood="gaussian", n0=200.0)
+    policy: Policy = made(likelihood="gaussian", width=0.7)
     return policy
 
 
