@@ -101,10 +101,10 @@ def test_influence_tells_the_variance_of_a_ratio():
 def test_tuning_takes_the_least_guessed_error(seed):
     r, w, q, v = rows(seed, 300)
     shrinkages = np.geomspace(100 * w.max() ** 2, 1e-6 * w.max() ** 2, 25).tolist()
-    found = tuned_shrinkage(r, w, q, v)
+    found = tuned_shrinkage(Binned.of(r, w, q, v), r, w, q, v)
     assert found.estimate.value == pytest.approx(naive.tuned(r, w, q, v, shrinkages, naive.shrunk))
     thresholds = np.unique(np.quantile(w, 1 - np.geomspace(1e-4, 0.9, 25)))[::-1].tolist()
-    found = tuned_switch(r, w, q, v)
+    found = tuned_switch(Binned.of(r, w, q, v), r, w, q, v)
     assert found.estimate.value == pytest.approx(
         naive.tuned(r, w, q, v, thresholds, naive.switched)
     )

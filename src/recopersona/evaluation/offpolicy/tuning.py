@@ -111,7 +111,7 @@ class Binned:
         mean, taken = float(weights @ self.left) / n, float(off @ self.left) / n
         squares = self.v_squares + float(weights @ (2 * self.both + weights * self.squares))
         varying = squares - n * mean**2 + float(off**2 @ self.squares) - n * taken**2
-        return varying / n / max(1.0, n - 1) + taken**2
+        return float(varying / n / max(1.0, n - 1) + taken**2)
 
 
 def tuned(
@@ -156,16 +156,18 @@ def tuned(
     return Tuned(best, estimate, taken.value, error, doubt)
 
 
-def tuned_switch(rewards: Values, weights: Values, q_logged: Values, v_target: Values) -> Tuned:
+def tuned_switch(
+    binned: Binned, rewards: Values, weights: Values, q_logged: Values, v_target: Values
+) -> Tuned:
     """Return Switch-DR with the best of thresholds among the weights; infinity is DR."""
-    binned = Binned.of(rewards, weights, q_logged, v_target)
     candidates = np.unique(binned.quantiles(1 - np.geomspace(1e-4, 0.9, _SETTINGS)))[::-1]
     return tuned(candidates, switched, binned, rewards, weights, q_logged, v_target)
 
 
-def tuned_shrinkage(rewards: Values, weights: Values, q_logged: Values, v_target: Values) -> Tuned:
+def tuned_shrinkage(
+    binned: Binned, rewards: Values, weights: Values, q_logged: Values, v_target: Values
+) -> Tuned:
     """Return DRos with the best of shrinkages up to the largest weight squared; infinity is DR."""
     top = max(float(weights.max()) ** 2, 1e-12)
     candidates = np.geomspace(100 * top, 1e-6 * top, _SETTINGS)
-    binned = Binned.of(rewards, weights, q_logged, v_target)
     return tuned(candidates, shrunk, binned, rewards, weights, q_logged, v_target)
