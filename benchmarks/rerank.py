@@ -50,7 +50,7 @@ from recopersona.evaluation.metrics import diversity
 from recopersona.features.encoder import AttributeEncoder
 
 N, POOL, HELD_OUT = 10, 200, 0.2
-WEIGHTS = (0.0, 0.01, 0.02, 0.05, 0.1, 0.15, *(round(0.1 * step, 1) for step in range(2, 11)))
+WEIGHTS = (0.0, 0.02, 0.05, *(round(0.1 * step, 1) for step in range(1, 11)))
 COARSE = WEIGHTS[::2]  # to choose parameters by
 RIDGES, POWERS = (0.4, 0.8, 0.95), (1, 2)
 HALF_LIVES = ("30d", "90d")
@@ -58,7 +58,7 @@ CHOSEN = "ridge", "power", "half_life"
 DISCOUNTS = 1 / np.log2(np.arange(2, N + 2))
 MOST_FOR_EASE = 6_000  # items: a square matrix of them must fit
 BOOTSTRAPS = 200
-ENOUGH, MOST = 600, 1_200  # users to choose parameters by, and to be measured
+ENOUGH, MOST = 600, 3_100  # users to choose parameters by, and to be measured
 
 
 class Shop(NamedTuple):
@@ -279,13 +279,14 @@ def frontier(shop: Shop, label: str, early: Asked, late: Asked) -> tuple[Any, An
     curves, chosen, untuned = {}, {}, {}
     for name, several in stages(shop, label).items():
         start = time.perf_counter()
-        fitted = several[0].fit(shop.train)
-        own = type(fitted)()
-        fitted.set_params(**{key: getattr(own, key) for key in CHOSEN if hasattr(own, key)})
-        untuned[name] = curve(fitted, late, labels, [own.weight])
+        own, *tried = [
+            {key: getattr(one, key) for key in CHOSEN if hasattr(one, key)}
+            for one in (type(several[0])(), *several)
+        ]
+        fitted = several[0].fit(shop.train).set_params(**own)
+        untuned[name] = curve(fitted, late, labels, [fitted.weight])
         areas = {}
-        for stage in several if len(several) > 1 else ():
-            told = {key: getattr(stage, key) for key in CHOSEN if hasattr(stage, key)}
+        for told in tried if len(tried) > 1 else ():
             fitted.set_params(**told)
             areas[json.dumps(told)] = area(means(curve(fitted, early, labels, COARSE)))
         best = json.loads(max(areas, key=areas.__getitem__)) if areas else {}
@@ -407,21 +408,27 @@ def draw(
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
-    figure, all_axes = plt.subplots(1, len(found), figsize=(7 * len(found), 5), squeeze=False)
-    for axes, (label, curves) in zip(all_axes[0], found.items(), strict=True):
+    shape = 2, len(found)
+    size = 7 * len(found), 9
+    figure, all_axes = plt.subplots(*shape, figsize=size, squeeze=False, layout="constrained")
+    for (whole, near), (label, curves) in zip(all_axes.T, found.items(), strict=True):
         for name, one in curves.items():
-            points = means(one)
             line = ".--" if "," in name else "o-"
-            (drawn,) = axes.plot(points[:, 1], points[:, 0], line, ms=3, label=name)
-            if name in ("MMR", "DPP"):
-                ((ndcg, distance),) = means(untuned[label][name])
-                axes.plot(distance, ndcg, "*", ms=14, mec="black", c=drawn.get_color(),
-                          label=f"{name}() untuned")  # fmt: skip
-        axes.set_xlabel(f"distance of two items of a list, by {label}")
-        axes.set_ylabel(f"NDCG@{N}")
-        axes.set_title(f"{shop.name}: what variety costs, weights 0 to 1")
-        axes.legend()
-    figure.savefig(path, bbox_inches="tight")
+            for axes in (whole, near) if name in ("MMR", "DPP") else (whole,):
+                (drawn,) = axes.plot(*means(one).T[::-1], line, ms=4, label=name)
+                if axes is near:
+                    start = means(untuned[label][name]).T[::-1]
+                    axes.plot(*start, "*", ms=15, mec="black", c=drawn.get_color(),
+                              label=f"{name}() as it comes")  # fmt: skip
+        best = means(curves["MMR"])[0, 0]
+        near.set_ylim(0.5 * best, 1.03 * best)
+        near.set_title("the same, near by")
+        whole.set_title(f"{shop.name}: what variety costs, weights 0 to 1")
+        for axes in (whole, near):
+            axes.set_xlabel(f"distance of two items of a list, by {label}")
+            axes.set_ylabel(f"NDCG@{N}")
+            axes.legend(loc="lower left", fontsize="small")
+    figure.savefig(path)
 
 
 def starting(untuned: dict[str, Curve]) -> dict[str, list[float]]:
