@@ -34,7 +34,7 @@ CROWDS = {  # what is new, what is rare, and how sameness tires
     "nothing else": (0.0, 0.0, 0.0),
 }
 RULES = "RULE family: LIMIT 4 PER item.family IN TOP 10"
-N_SEEDS, LEARNED_WITHIN, WINDOW = 6, 3_000, 500
+N_SEEDS, N_REQUESTS, LEARNED_WITHIN, WINDOW = 4, 4_500, 3_000, 500
 
 
 class Shelf:
@@ -207,7 +207,7 @@ def _pool(shelf: Shelf) -> Any:
 def mixing(quick: bool = False, over: Callable[..., Iterable[Any]] = map) -> dict[str, Any]:
     """Return the figures, and print them; ``over`` maps over seeds."""
     crowds = ("novelty", "variety") if quick else tuple(CROWDS)
-    n_seeds, n_requests = (1, 3_500) if quick else (N_SEEDS, 6_000)
+    n_seeds, n_requests = (1, 3_500) if quick else (N_SEEDS, N_REQUESTS)
     shops = list(over(partial(live, n_requests=n_requests, crowds=crowds), range(n_seeds)))
     lives = {crowd: [shop[crowd] for shop in shops] for crowd in crowds}
     every = [one for some in lives.values() for one in some]

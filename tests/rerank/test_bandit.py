@@ -571,3 +571,11 @@ def test_each_has_a_policy_of_its_own():
     assert rp.BanditReranker().policy.n0 is None
     assert "n0=30" in repr(changed)
     assert repr(rp.BanditReranker()) == "BanditReranker()"
+
+
+def test_a_log_needs_a_shop_and_lists():
+    log = pd.DataFrame({"arm": ["plain"], "reward": [1.0], "same": ["('plain',)"]})
+    with pytest.raises(NotFittedError, match="first fit the pipeline"):
+        rp.BanditReranker().fit(log)
+    with pytest.raises(DataError, match="to_parquet"):
+        home().reranker_.fit(log)

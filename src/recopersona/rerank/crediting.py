@@ -14,7 +14,7 @@ from recopersona.base.own_lock import OwnLock
 from recopersona.data.decision import Decision
 from recopersona.data.draw import Draw
 from recopersona.data.types import Id
-from recopersona.errors import DataError
+from recopersona.errors import DataError, NotFittedError
 from recopersona.rerank.attribution import Windows
 from recopersona.rerank.expectation import Expectation
 from recopersona.rerank.reranker import Reranker
@@ -120,7 +120,11 @@ class Crediting(Reranker):
 
     def _warm(self, log: pd.DataFrame) -> Self:
         """Teach the policy what was decided before, each reward for 1 / propensity."""
-        self._check_fitted()
+        if not self.__sklearn_is_fitted__():
+            raise NotFittedError(
+                "a log of decisions is learned on top of a shop; first fit the pipeline, then "
+                "home.reranker_.fit(log)."
+            )
         if "reward" not in log:
             raise DataError("a log of decisions needs a column 'reward'; see decisions_frame().")
         known = log[log["reward"].notna() & log["arm"].notna()].copy()
@@ -131,6 +135,11 @@ class Crediting(Reranker):
             )
         ]
         if "same" in known:
+            if any(isinstance(same, str) for same in known["same"]):
+                raise DataError(
+                    "decisions: 'same' must hold lists of arms, got text, as CSV makes of them; "
+                    "keep decisions_frame() with to_parquet or to_json(orient='records')."
+                )
             shown = zip(known["same"], known["arm"], strict=True)
             known["arm"] = [list(same) or [arm] for same, arm in shown]
             known = known.explode("arm")

@@ -6,7 +6,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 import recopersona as rp
 from recopersona.evaluation.bootstrap import Resampling
 from recopersona.evaluation.offpolicy.estimating import ESTIMATORS, Estimating
-from recopersona.evaluation.offpolicy.log import names_of
+from recopersona.evaluation.offpolicy.log import _sorting, names_of
 from recopersona.evaluation.offpolicy.rewards import fold_of
 from recopersona.evaluation.offpolicy.targets import target_of
 from tests.evaluation.offpolicy.made import COLUMNS, made
@@ -119,6 +119,16 @@ def test_the_order_of_rows_changes_nothing(cluster):
     one, other = asked(log, table, **more), asked(mixed, table, **more)
     pd.testing.assert_frame_equal(one.table, other.table)
     assert one.diagnostics == other.diagnostics
+
+
+def test_few_numbers_are_sorted_by_counting_and_many_by_comparing():
+    random = np.random.default_rng(0)
+    few = random.integers(0, 2**63, 5_000).astype(np.uint64)[random.integers(0, 5_000, 30_000)]
+    many = random.integers(0, 2**63, 200_000).astype(np.uint64)
+    for numbers in (few, many):
+        order = _sorting(numbers)
+        assert (np.diff(numbers[order]) >= 0).all()
+        assert (np.bincount(order) == 1).all()
 
 
 def test_the_same_seed_the_same_answer_on_one_thread_or_two():

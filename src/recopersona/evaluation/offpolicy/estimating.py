@@ -33,7 +33,7 @@ from recopersona.evaluation.offpolicy.refits import refitted_error
 from recopersona.evaluation.offpolicy.result import OffPolicy
 from recopersona.evaluation.offpolicy.rewards import FOLDS, Cells, cross_fitted, models_for
 from recopersona.evaluation.offpolicy.targets import Target
-from recopersona.evaluation.offpolicy.tuning import Tuned, tuned_shrinkage, tuned_switch
+from recopersona.evaluation.offpolicy.tuning import Binned, Tuned, tuned_shrinkage, tuned_switch
 
 ESTIMATORS = ("DM", "IPS", "SNIPS", "DR", "SNDR", "SwitchDR", "DRos")
 """What is estimated unless other estimators are named; there is ``Replay`` as well."""
@@ -83,7 +83,8 @@ class Estimating:
     @cached_property
     def tuned(self) -> dict[str, Tuned]:
         rows = self.log.rewards, self.weights, *self.expected
-        return {"SwitchDR": tuned_switch(*rows), "DRos": tuned_shrinkage(*rows)}
+        binned = Binned.of(*rows)
+        return {"SwitchDR": tuned_switch(binned, *rows), "DRos": tuned_shrinkage(binned, *rows)}
 
     def contributions(self, name: str) -> Contributions:
         """Return what every row adds to an estimator."""
@@ -138,7 +139,7 @@ class Estimating:
             self._own_means(),
             {**support.told(len(self.log)), **self._settings(possible), **self._counts()},
             self.resampling.confidence,
-            {name: one.influence + one.value for name, one in possible.items()},
+            {name: one.rows for name, one in possible.items()},
         )
 
     def _settings(self, estimates: dict[str, Contributions]) -> dict[str, Any]:
