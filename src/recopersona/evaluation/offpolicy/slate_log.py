@@ -292,9 +292,9 @@ def places_of(decisions: Any, worth: Mapping[str, float] | None = None) -> pd.Da
     drawn = np.fromiter(chain.from_iterable(slots.iloc[used]), np.float64, n_places)
     starts = np.cumsum(sizes) - sizes
     rewards = np.zeros(n_places)
-    for row, start in zip(used.tolist(), starts.tolist(), strict=True):
+    for row, start, shown_there in zip(used.tolist(), starts.tolist(), items, strict=True):
         if outcomes[row]:  # of most decisions nothing came
-            for place, item in enumerate(frame["items"].iat[row], start):
+            for place, item in enumerate(shown_there, start):
                 rewards[place] = _worth(outcomes[row].get(item), worth)
     places = pd.DataFrame({
         "decision_id": frame["decision_id"].iloc[used.repeat(sizes)].reset_index(drop=True),
