@@ -228,7 +228,8 @@ def _figures(lives: list[dict[str, Any]]) -> dict[str, Any]:
     """Return clicks per page of the bandit and of every arm, of all requests and of later ones.
 
     ``curve`` is the bandit's lead over the second arm, in windows; ``learned`` the end of the
-    window from which on it is ahead, None if it is not at the end. Which arm is best and second, all requests say.
+    window from which on it is ahead, None if it is not at the end. Which arm is best and second,
+    all requests say.
     """
     names = lives[0]["names"]
     order = np.argsort(-np.mean([one["arms"].mean(axis=0) for one in lives], axis=0))
