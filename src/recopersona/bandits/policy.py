@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -22,15 +22,19 @@ from recopersona.base.part import Part
 from recopersona.data.draw import Draw
 from recopersona.data.ids import is_missing, require_id
 from recopersona.data.types import Array, Id, Indices, Mask, Values
-from recopersona.errors import DataError, NotFittedError, ParameterError, did_you_mean
+from recopersona.errors import DataError, NotFittedError, ParameterError, did_you_mean, shown
 
 _NUMBER = (int, float, np.number, np.bool_)
 _UNKNOWN, _REMOVED = -1, -2
+LARGEST = 1e100
+"""No reward or weight is larger: sums of squares are numbers still."""
+_MOST_ANSWERS = 4_096
+_ROUNDING = 1e-6
 
 
 def _is_range(value: Any) -> bool:
     low, high = (float(end) for end in value)
-    return bool(np.isfinite([low, high]).all()) and low < high
+    return -LARGEST <= low < high <= LARGEST
 
 
 ARMS = optional(
@@ -219,9 +223,13 @@ class Policy(Part):
             chances = np.asarray(self._chances(places, cell), np.float64)
             if self.epsilon:
                 chances = (1 - self.epsilon) * chances + self.epsilon / len(places)
+            if not abs(chances.sum() - 1) <= _ROUNDING:  # numbers beyond all measure
+                chances = np.full(len(places), 1 / len(places))
             listed = chances.tolist()
             known = listed, dict(zip(ids, listed, strict=True))
             if asked is not None:
+                if len(self._answers) >= _MOST_ANSWERS:
+                    self._answers.clear()
                 self._answers[asked] = known
         return known
 
@@ -239,9 +247,7 @@ class Policy(Part):
                 name = type(self).__name__
                 raise NotFittedError(f"this {name} has no arms; pass {name}(arms=[...]).")
             return self._everyone
-        if isinstance(arms, (str, bytes)):
-            raise DataError(f"arms must be a list of arms, got {arms!r}; write [{arms!r}].")
-        ids = tuple(arms)
+        ids = tuple(_arms_in(arms))
         places = np.array([self._place_of(arm) for arm in ids], np.int32)
         if not len(places):
             raise DataError("no arm is eligible; pass at least one in arms=[...].")
@@ -252,10 +258,12 @@ class Policy(Part):
     def _place_of(self, arm: Any) -> int:
         place = self._place_or_less(arm)
         if place == _REMOVED:
-            raise DataError(f"the arm {arm!r} was removed; add it again with add_arm({arm!r}).")
+            said = shown(arm)
+            raise DataError(f"the arm {said} was removed; add it again with add_arm({said}).")
         if place == _UNKNOWN:
             hint = did_you_mean(arm, [one for one in self.arms_ if isinstance(one, str)])
-            raise DataError(f"there is no arm {arm!r}{hint or f'; add it with add_arm({arm!r}).'}")
+            said = shown(arm)
+            raise DataError(f"there is no arm {said}{hint or f'; add it with add_arm({said}).'}")
         return place
 
     def _find(self, arm: Any) -> int | None:
@@ -293,7 +301,7 @@ class Policy(Part):
             reason in ``counts_``. Rewards of removed arms are counted in either case.
         """
         self._open()
-        if not isinstance(rewards, _NUMBER) and np.ndim(rewards):
+        if not isinstance(rewards, _NUMBER) and _are_many(rewards):
             return self._update_many(arms, rewards, contexts, weights)
         weight = 1.0 if weights is None else weights
         self._check_reward(rewards)
@@ -308,11 +316,11 @@ class Policy(Part):
         return self
 
     def _update_many(self, arms: Any, rewards: Any, contexts: Any, weights: Any) -> Self:
-        ids = list(arms)
+        ids = _arms_in(arms)
         try:
             values = np.asarray(rewards, np.float64)
             worth = np.ones(len(ids)) if weights is None else np.asarray(weights, np.float64)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise DataError("rewards and weights must be numbers.") from None
         if values.shape != (len(ids),) or worth.shape != (len(ids),):
             raise DataError(
@@ -327,8 +335,8 @@ class Policy(Part):
             ("removed_arm", places == _REMOVED),
             ("unknown_arm", places < 0),
             ("reward_missing", np.isnan(values)),
-            ("reward_out_of_range", ~((values >= low) & (values <= high) & np.isfinite(values))),
-            ("weight", ~((worth > 0) & np.isfinite(worth))),
+            ("reward_out_of_range", ~((values >= low) & (values <= high))),
+            ("weight", ~((worth > 0) & (worth <= LARGEST))),
             ("context", ~self._usable(contexts, len(ids))),
         ):
             self._count(reason, int((keep & bad).sum()))
@@ -428,8 +436,10 @@ class Policy(Part):
         self._open()
         for arm in arms:
             require_id(arm)
+            if not isinstance(arm, Hashable):
+                raise DataError(f"an arm must be an id, got {shown(arm)}; pass several one by one.")
             if arm in self._places:
-                raise DataError(f"there is an arm {arm!r} already.")
+                raise DataError(f"there is an arm {shown(arm)} already.")
         if len(set(arms)) < len(arms):
             raise DataError(f"arms must be distinct, got {list(arms)}.")
         for name in self._by_arm:
@@ -491,7 +501,7 @@ class Policy(Part):
         self._everyone = tuple(self.arms_), everyone
         limits = self.reward_range
         if limits is None:
-            limits = (0.0, 1.0) if self._needs_range else (-np.inf, np.inf)
+            limits = (0.0, 1.0) if self._needs_range else (-LARGEST, LARGEST)
         self._limits = float(limits[0]), float(limits[1])
         low, high = self._limits
         self._scale = (low, high - low) if self._needs_range else (0.0, 1.0)
@@ -507,13 +517,16 @@ class Policy(Part):
     def _check_reward(self, reward: Any) -> None:
         low, high = self._limits
         fits = isinstance(reward, _NUMBER) and low <= reward <= high
-        if not (fits and abs(float(reward)) < np.inf):
-            words = f"from {low:g} to {high:g}" if np.isfinite(low) else "a finite number"
-            raise DataError(f"a reward must be {words}, got {reward!r}.")
+        if not fits:
+            raise DataError(
+                f"a reward must be a number from {low:g} to {high:g}, got {shown(reward)}."
+            )
 
     def _check_weight(self, weight: Any) -> None:
-        if not (isinstance(weight, _NUMBER) and 0 < float(weight) < np.inf):
-            raise DataError(f"a weight must be a finite number above 0, got {weight!r}.")
+        if not (isinstance(weight, _NUMBER) and 0 < weight <= LARGEST):
+            raise DataError(
+                f"a weight must be above 0 and at most {LARGEST:g}, got {shown(weight)}."
+            )
 
     def _count(self, reason: str, count: int) -> None:
         if count:
@@ -538,6 +551,20 @@ class Policy(Part):
             raise DataError(f"{name}: recent_ goes with a window.")
         if recent is not None:
             recent.check_arms(len(self.arms_), self.window)
+
+
+def _arms_in(arms: Any) -> list[Id]:
+    if isinstance(arms, (str, bytes)) or not isinstance(arms, Iterable):
+        raise DataError(f"arms must be a list of arms, got {shown(arms)}; write [{shown(arms)}].")
+    return list(arms)
+
+
+def _are_many(rewards: Any) -> bool:
+    """Tell an array, however ragged, from one number."""
+    try:
+        return np.ndim(rewards) > 0
+    except ValueError:
+        return True
 
 
 def _listed(contexts: Any, n: int) -> Any:

@@ -108,6 +108,7 @@ class ByAspect(Reranker):
             self.aspects_.weigh(self.item_features_, self.records_.weights_)
 
     def _check_learned(self) -> None:
+        super()._check_learned()
         held: Any = vars(self)
         kinds = {"records_": ItemRecords, "aspects_": Aspects}
         for name, kind in kinds.items():

@@ -84,6 +84,7 @@ class Freshness(Objective):
         self.records_.described(len(self.items_), self.end_)
 
     def _check_learned(self) -> None:
+        super()._check_learned()
         records: Any = vars(self).get("records_")
         if not isinstance(records, ItemRecords):
             raise DataError("Freshness: records_ must be ItemRecords.")

@@ -94,6 +94,7 @@ class Serendipity(Objective):
         self.item_vectors_.describe(self.item_features_, rows, names)
 
     def _check_learned(self) -> None:
+        super()._check_learned()
         held: Any = vars(self)
         if not isinstance(held.get("records_"), ItemRecords):
             raise DataError("Serendipity: records_ must be ItemRecords.")

@@ -130,6 +130,7 @@ class SlotExploration(Reranker):
         self.records_.described(len(self.items_), self.end_)
 
     def _check_learned(self) -> None:
+        super()._check_learned()
         records: Any = vars(self).get("records_")
         if not isinstance(records, ItemRecords):
             raise DataError("SlotExploration: records_ must be ItemRecords.")
