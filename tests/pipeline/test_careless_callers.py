@@ -114,3 +114,83 @@ def test_settings_that_cannot_be_are_refused_at_once(settings):
 def test_only_ratios_of_weights_count():
     arms = {"both": {"relevance": 1e308, "freshness": 1e308}}
     assert home(arms=arms).reranker_.arms_ == {"both": {"relevance": 0.5, "freshness": 0.5}}
+
+
+# -- logs of decisions -------------------------------------------------------------------------
+
+
+def told(**columns):
+    log = pd.DataFrame({"arm": ["plain", "fresh"] * 5, "reward": [1.0, 0.0] * 5, "propensity": 0.5})
+    log["segment"], log["same"] = None, [[arm] for arm in log["arm"]]
+    return log.assign(**columns)
+
+
+@pytest.mark.parametrize(
+    ("log", "words"),
+    [
+        (told(reward="x"), "reward"),
+        (told(expected="x"), "expected"),
+        (told(same="('plain',)"), "same"),
+        (told(propensity="x"), "propensity"),
+        *[(pd.concat([told(), told()[[name]]], axis=1), name) for name in ("reward", "segment")],
+    ],
+)
+def test_a_log_of_decisions_that_is_none_is_refused(log, words):
+    stage = home().reranker_
+    with pytest.raises(DataError, match=words):
+        stage.fit(log)
+    assert stage.policy_.counts_["rewards"] == 0
+
+
+@pytest.mark.parametrize(
+    ("log", "count", "reason"),
+    [
+        (told(same=None), 10, "rewards"),
+        (told(same=7), 10, "rewards"),
+        (told(expected=[None] * 10), 10, "rewards"),
+        (told(reward=np.inf), 10, "reward_out_of_range"),
+        (told(propensity=[0, -1, 2, np.inf, None] * 2), 8, "propensity_out_of_range"),
+        (told(arm="gone", same=[["gone"]] * 10), 10, "unknown_arm"),
+    ],
+)
+def test_rows_of_decisions_that_cannot_be_used_are_counted(log, count, reason):
+    assert home().reranker_.fit(log).policy_.counts_[reason] == count
+
+
+@pytest.mark.parametrize("segment", [pd.Timestamp("2020"), ["a"], Decimal(1), b"x"], ids=str)
+def test_segments_of_a_log_are_what_a_file_can_hold(segment, tmp_path):
+    pipeline = home()
+    pipeline.reranker_.fit(told(segment=[segment] * 10))
+    assert pipeline.reranker_.segments_ == []
+    pipeline.save(tmp_path / "home")
+    assert rp.load(tmp_path / "home").reranker_.policy_.counts_["rewards"] == 10
+
+
+# -- decisions that repeat ---------------------------------------------------------------------
+
+
+def test_a_name_used_for_two_visitors_is_the_later_ones_until_feedback_comes():
+    pipeline = home()
+    ask(pipeline, "d")
+    page = ask(pipeline, "d", user="u-0002")
+    assert pipeline.feedback("d", clicked=page.item_ids[:1])
+    ask(pipeline, "d", user="u-0003")
+    assert [one.user_id for one in pipeline.decisions_.values()] == ["u-0002"]
+    assert not pipeline.feedback("d", clicked=page.item_ids[:1])
+    assert pipeline.feedback_counts_["repeated"] == 1
+
+
+def test_clocks_may_go_backwards():
+    pipeline = home()
+    pages = {name: ask(pipeline, name, now=now) for name, now in [("d", NOW), ("e", NOW - 10**9)]}
+    assert pipeline.feedback("d", clicked=pages["d"].item_ids[:1], now=0)
+    assert not pipeline.feedback("e", clicked=pages["e"].item_ids[:1])
+    assert pipeline.clock_ == NOW
+    assert pipeline.feedback_counts_["expired"] == 1
+
+
+def test_a_bandit_that_nobody_has_asked_yet_is_saved_and_taught(tmp_path):
+    home().save(tmp_path / "home")
+    loaded = rp.load(tmp_path / "home")
+    assert loaded.reranker_.policy_.counts_["rewards"] == 0
+    assert len(ask(loaded, "d")) == 5

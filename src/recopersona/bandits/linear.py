@@ -166,6 +166,7 @@ class LinearPolicy(Policy):
             self.grams_ = np.concatenate([self.grams_, np.zeros((n, d, d))])
 
     def _left(self, place: int) -> None:
+        super()._left(place)
         for name in ("inverses_", "responses_", "coefficients_", "stale_", "grams_"):
             if getattr(self, name) is not None:
                 setattr(self, name, np.delete(getattr(self, name), place, axis=0))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,8 +41,7 @@ def read_log(log: Any, context: Any) -> Told:
     frame = as_pandas(log, "a log")
     require_columns(frame, ["arm", "reward"], "a log")
     columns = context(frame) if callable(context) else []
-    one_each = [name for name in ("propensity", context, *columns) if _is_in(frame, name)]
-    require_columns(frame, one_each, "a log")
+    require_once(frame, ("propensity", context, *columns))
     counts: dict[str, int] = {}
     keep = np.ones(len(frame), bool)
 
@@ -74,6 +73,14 @@ def read_log(log: Any, context: Any) -> Told:
     if "propensity" in frame.columns:
         weights[keep] = _effective(arms, weights[keep])
     return Told(arms, rewards[keep], weights[keep], contexts, counts)
+
+
+def require_once(frame: pd.DataFrame, names: Iterable[Any]) -> None:
+    """Refuse a log in which one of these columns, which need not be there, is there twice."""
+    present = list(frame.columns)
+    for name in names:
+        if isinstance(name, str) and present.count(name) > 1:
+            raise ColumnError(f"a log has {present.count(name)} columns named {name!r}; keep one.")
 
 
 def _is_in(frame: pd.DataFrame, name: Any) -> bool:

@@ -22,13 +22,12 @@ from recopersona.base.parameters import (
     real,
     whole,
 )
+from recopersona.base.stage import fitted_stage
 from recopersona.data.columns import as_pandas
 from recopersona.data.dataset import Dataset
 from recopersona.data.draw import Draw
 from recopersona.data.feature_table import FeatureTable
-from recopersona.data.history import History
-from recopersona.data.ids import UNKNOWN, IdMap
-from recopersona.data.interactions import Interactions
+from recopersona.data.ids import UNKNOWN
 from recopersona.data.query import Query
 from recopersona.data.ranking import Ranking
 from recopersona.data.types import Id, Indices, Values
@@ -85,8 +84,8 @@ class BanditReranker(Crediting):
 
     Among the others a policy draws, keyed by (``random_state``, decision id): the same decision is
     answered in the same way until something is learned. Arms with the same page share their
-    probability, and all of them learn from it. What a page brought is told by `Pipeline.feedback`,
-    less what that request was expected to bring whatever is shown (see Notes).
+    probability, and all learn from it, each by its part of that. What a page brought is told by
+    `Pipeline.feedback`, less what that request was expected to bring whatever is shown (see Notes).
 
     Parameters
     ----------
@@ -186,6 +185,12 @@ class BanditReranker(Crediting):
     top: int = param(whole(at_least=1), default=50)
     random_state: int = param(whole(at_least=0, at_most=2**32 - 1), default=0)
 
+    def __post_init__(self) -> None:
+        if (
+            self.policy is type(self).policy
+        ):  # one of its own: set_params(policy__n0=...) changes it
+            self.policy = clone(self.policy)
+
     # -- learning the shop -------------------------------------------------------------------
 
     def fit(self, dataset: Any, y: None = None) -> Self:
@@ -211,7 +216,9 @@ class BanditReranker(Crediting):
         asked = self.objectives
         self.objectives_ = fitted_objectives(asked, weighed, self.vectors, dataset)
         self.item_vectors_ = fitted_vectors(asked, self.objectives_, self.vectors, dataset)
-        self.exploration_ = None if self.exploration is None else _fitted(self.exploration, dataset)
+        self.exploration_ = (
+            None if self.exploration is None else fitted_stage(self.exploration, dataset)
+        )
         self.arms_ = weights_of(self.arms, self._names)
         self.segments_: list[Id] = []
         self.expectation_ = Expectation().start(_KNOWN)
@@ -220,6 +227,7 @@ class BanditReranker(Crediting):
                     "random_state": self.random_state}  # fmt: skip
         self.policy_: Policy = clone(self.policy).set_params(**settings)
         check_parameters(self.policy_)
+        self.policy_._open()
         self._join(self.users_, self.items_, self.past_, self.item_features_)
         _ = self.windows, self._value  # what does not fit is said now
 
@@ -236,19 +244,9 @@ class BanditReranker(Crediting):
         stage: Any = self.exploration_
         return [*self.objectives_.values(), *([stage] if isinstance(stage, Reranker) else [])]
 
-    def _join(self, users: IdMap, items: IdMap, past: History, item_features: FeatureTable) -> None:
-        super()._join(users, items, past, item_features)
-        for part in self._parts:
-            part._join(users, items, past, item_features)
-
     def _know_users(self, table: FeatureTable) -> None:
-        """Share the pipeline's table of customers."""
+        super()._know_users(table)
         self.user_features_ = table
-
-    def _learn(self, rows: Interactions) -> None:
-        super()._learn(rows)
-        for part in self._parts:
-            part._learn(rows)
 
     def _items_described(self, rows: Indices, names: set[str]) -> None:
         held = self.item_vectors_
@@ -258,10 +256,6 @@ class BanditReranker(Crediting):
                 held = None
         if held is not None:
             held.describe(self.item_features_, rows, names)
-
-    def _forget_users(self, users: Indices) -> None:
-        for part in self._parts:
-            part._forget_users(users)
 
     # -- one request ---------------------------------------------------------------------------
 
@@ -454,7 +448,3 @@ class BanditReranker(Crediting):
         if not isinstance(arms, dict) or list(arms) != self.policy_.arms_:
             raise DataError("BanditReranker: the arms are not those of the policy.")
         weights_of(arms, self._names)
-
-
-def _fitted(stage: Any, dataset: Dataset) -> Any:
-    return clone(stage).fit(dataset) if hasattr(stage, "fit") else stage

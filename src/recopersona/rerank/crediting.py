@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 
 from recopersona.bandits.linear import LinearPolicy
-from recopersona.bandits.policy import Policy
+from recopersona.bandits.logs import require_once
+from recopersona.bandits.policy import LARGEST, Policy
 from recopersona.base.own_lock import OwnLock
+from recopersona.data.columns import numbers
 from recopersona.data.decision import Decision
 from recopersona.data.draw import Draw
 from recopersona.data.types import Id
@@ -19,8 +21,9 @@ from recopersona.rerank.attribution import Windows
 from recopersona.rerank.expectation import Expectation
 from recopersona.rerank.reranker import Reranker
 from recopersona.rerank.rewards import PageValue
-from recopersona.rerank.segments import MOST_SEGMENTS, context_of
+from recopersona.rerank.segments import MOST_SEGMENTS, context_of, is_plain
 
+_TOLD = ("arm", "reward", "segment", "propensity", "same", "expected")
 _ATTRIBUTION = {"click": "24h", "purchase": "7d"}
 
 
@@ -28,8 +31,10 @@ class Crediting(Reranker):
     """A re-ranker whose arms learn from the outcomes of their pages; see `BanditReranker`.
 
     A page's reward goes to every arm that would have shown it, less what its request was expected
-    to bring. All that is needed for that is in the decision itself, so that outcomes may come in
-    any number of pieces, after any time, and after a restart.
+    to bring, and counts for the probability that it was this arm, given the page: whole rewards for
+    all would fill the arm that is seldom drawn with what requests bring where all arms agree. All
+    that is needed for that is in the decision itself, so that outcomes may come in any number of
+    pieces, after any time, and after a restart.
     """
 
     attribution: Any
@@ -59,9 +64,8 @@ class Crediting(Reranker):
 
     def _for_policy(self, reward: float, expected: float) -> float:
         """Return a reward as the policy takes it."""
-        policy = self.policy_
-        limits = policy.reward_range or ((0.0, 1.0) if policy._needs_range else None)
-        return reward - expected if limits is None else min(max(reward, limits[0]), limits[1])
+        low, high = self.policy_.limits
+        return reward - expected if low <= -LARGEST else min(max(reward, low), high)
 
     def _learn_outcome(self, decision: Decision) -> None:
         draw = decision.draw
@@ -69,12 +73,13 @@ class Crediting(Reranker):
             return
         reward = self.reward_of(decision)
         with self._lock:
-            arms = self._credited(draw)
+            shares = self._credited(draw)
             value = self._for_policy(reward, draw.expected)
             segment = self._told_apart(draw.segment)
-            if arms:
-                contexts = [self._context(segment)] * len(arms)
-                self.policy_.update(arms, [value] * len(arms), contexts)
+            if shares:
+                n, weights = len(shares), [*shares.values()]
+                contexts = [self._context(segment)] * n
+                self.policy_.update([*shares], [value] * n, contexts, weights)
             self.expectation_.learn(draw.known, reward)
 
     def _outcome_grew(self, before: Decision, after: Decision) -> None:
@@ -87,20 +92,22 @@ class Crediting(Reranker):
         with self._lock:
             segment = self._told_apart(draw.segment)
             was, is_now = (self._for_policy(one, draw.expected) for one in (old, new))
-            for arm in self._credited(draw):
-                self.policy_.revise(arm, was, is_now, self._context(segment))
+            for arm, share in self._credited(draw).items():
+                self.policy_.revise(arm, was, is_now, self._context(segment), share)
             self.expectation_.revise(draw.known, old, new)
 
-    def _credited(self, draw: Draw) -> list[Id]:
-        """Return the arms that learn from a page: all that would have shown it."""
-        policy = self.policy_
-        named = draw.same or (draw.arm,)
-        gone = [arm for arm in named if arm not in policy.arms_]
-        self._count("arm_gone", len(gone))
-        return [arm for arm in named if arm in policy.arms_]
+    def _credited(self, draw: Draw) -> dict[Id, float]:
+        """Return the arms that learn from a page, and what it counts for: together 1."""
+        known = self.policy_.arms_
+        named = [arm for arm in draw.same or (draw.arm,) if draw.probabilities.get(arm, 0.0) > 0]
+        total = sum(draw.probabilities[arm] for arm in named)
+        self._count("arm_gone", len(set(named) - set(known)))
+        return {arm: draw.probabilities[arm] / total for arm in named if arm in known}
 
     def _told_apart(self, segment: Id | None) -> Id | None:
         """Return the segment that a reward is kept for."""
+        if not is_plain(segment):  # of a log
+            segment = None
         if segment is None or segment in self.segments_:
             return segment
         if len(self.segments_) < MOST_SEGMENTS:
@@ -121,18 +128,18 @@ class Crediting(Reranker):
         self._check_fitted()
         if "reward" not in log:
             raise DataError("a log of decisions needs a column 'reward'; see decisions_frame().")
+        require_once(log, _TOLD)
         known = log[log["reward"].notna() & log["arm"].notna()].copy()
-        known["reward"] = [
-            self._for_policy(float(reward), 0.0 if expected != expected else float(expected))
-            for reward, expected in zip(
-                known["reward"], known.get("expected", pd.Series(0.0, known.index)), strict=True
-            )
-        ]
+        rewards = numbers(known["reward"], "a log of decisions: reward")
+        expected = np.zeros(len(known))
+        if "expected" in known:
+            expected = np.nan_to_num(numbers(known["expected"], "a log of decisions: expected"))
+        pairs = zip(rewards.tolist(), expected.tolist(), strict=True)
+        known["reward"] = [self._for_policy(*pair) for pair in pairs]
         if "same" in known:
-            shown = zip(known["same"], known["arm"], strict=True)
-            known["arm"] = [list(same) or [arm] for same, arm in shown]
+            known["arm"] = list(map(_shown_by, known["same"], known["arm"]))
             known = known.explode("arm")
-        kept = [name for name in ("arm", "reward", "segment", "propensity") if name in known]
+        kept = [name for name in _TOLD[:4] if name in known]
         told = known[kept].reset_index(drop=True)
         with self._lock:
             if isinstance(self.policy_, LinearPolicy):
@@ -150,3 +157,10 @@ class Crediting(Reranker):
     def _lock(self) -> OwnLock:
         kept: OwnLock = self.__dict__.setdefault("_lock_kept", OwnLock())
         return kept
+
+
+def _shown_by(same: Any, arm: Id) -> list[Id]:
+    """Return the arms that would have shown the same, as a row of a log has it."""
+    if isinstance(same, str):
+        raise DataError("a log of decisions: 'same' must hold lists of arms, got text.")
+    return list(same) if isinstance(same, Collection) and len(same) else [arm]

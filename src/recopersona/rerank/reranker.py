@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -66,11 +67,20 @@ class Reranker(Acquainted):
             f"{type(self).__name__} must write _rerank(self, query, ranking)."
         )
 
+    @property
+    def _parts(self) -> Sequence[Reranker]:
+        """The rerankers that this one is made of: they hear whatever it hears."""
+        return ()
+
     def _items_described(self, rows: Indices, names: set[str]) -> None:
         """Take note of items of which some attributes, those named, are new or have changed."""
+        for part in self._parts:
+            part._items_described(rows, names)
 
     def _forget_users(self, users: Indices) -> None:
         """Blank what was learned about single users; what is shared is blanked by the pipeline."""
+        for part in self._parts:
+            part._forget_users(users)
 
     # -- the verbs ---------------------------------------------------------------------------
 
@@ -107,14 +117,20 @@ class Reranker(Acquainted):
         """Share the tables of the pipeline this is part of: they are kept up to date there."""
         self._adopt(users, items, past)
         self.item_features_ = item_features
+        for part in self._parts:
+            part._join(users, items, past, item_features)
 
     def _know_users(self, table: FeatureTable) -> None:
         """Share the pipeline's table of customers, where they are told apart."""
+        for part in self._parts:
+            part._know_users(table)
 
     def _learn(self, rows: Interactions) -> None:
         """Learn from new events; the past has taken them in already."""
         if rows.end is not None:
             self.end_ = rows.end if self.end_ is None else max(self.end_, rows.end)
+        for part in self._parts:
+            part._learn(rows)
 
     def _check_learned(self) -> None:
         """Refuse what was read from a file and does not fit together."""

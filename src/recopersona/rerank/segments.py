@@ -77,14 +77,14 @@ def _checked(value: Any, asked: Callable[[Query], Any] | str) -> Id | None:
         value = value.item()
     if is_missing(value):
         return None
-    if not _is_plain(value):
+    if not is_plain(value):
         name = asked if isinstance(asked, str) else getattr(asked, "__name__", "the function")
         raise DataError(f"segment: {name} must give an id such as 'new', got {shown(value)}.")
     segment: Id = value
     return segment
 
 
-def _is_plain(value: Any) -> bool:
+def is_plain(value: Any) -> bool:
     """Tell whether a file can hold it as it is."""
     if isinstance(value, tuple):
         return all(isinstance(one, (str, int, float)) for one in value)

@@ -12,6 +12,7 @@ from recopersona.data.types import Array, Values
 from recopersona.errors import ParameterError
 from recopersona.evaluation.offpolicy.estimators import effective_sample_size, ips
 from recopersona.evaluation.offpolicy.log import Log
+from recopersona.evaluation.offpolicy.standing import stands
 from recopersona.evaluation.offpolicy.targets import Target
 
 _MEAN_OFF = 0.01  # of the weights' mean: target probabilities are given to so many digits
@@ -137,9 +138,12 @@ def _unlogged(log: Log, target: Target) -> float:
     logged = np.zeros((int(places.max()) + 1, n_actions), bool)
     logged[places[log.situations], log.actions] = True
     share = np.diff(log.bounds) / len(log)
-    total = 0.0
+    total, there = 0.0, stands(log, target.actions)
     for some, chances in target.blocks(len(log.situation)):
-        total += float(share[some] @ np.where(logged[places[some]], 0.0, chances).sum(axis=1))
+        known = logged[places[some]]
+        if there is not None:
+            known &= there[some]
+        total += float(share[some] @ np.where(known, 0.0, chances).sum(axis=1))
     return total
 
 

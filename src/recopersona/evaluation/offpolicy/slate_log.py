@@ -12,8 +12,13 @@ import pandas as pd
 from recopersona.data.columns import as_pandas, factorized, numbers, require_columns
 from recopersona.data.types import Array, Id, Mask, Values
 from recopersona.errors import DataError, ParameterError, shown
-
-_CERTAIN = 1 + 1e-9  # a probability of 1 that was added up from parts
+from recopersona.evaluation.offpolicy.reasons import (
+    Reasons,
+    first_reasons,
+    of_probabilities,
+    of_rewards,
+    told,
+)
 
 
 @dataclass(frozen=True)
@@ -112,17 +117,16 @@ def read_slates(
         raise DataError(f"log has no row with a {names.decision}; lists are told apart by it.")
     columns = {name: column[order] for name, column in columns.items()}
     starts = np.flatnonzero(np.append(True, np.diff(codes[order]) != 0))
-    tests = _tests(names, columns, starts, reward_range)
+    found = _reasons(names, columns, starts, reward_range)
     clusters = None
     if names.cluster is not None:
         clusters = factorized(given[names.cluster], f"log: {names.cluster}")[0][order]
-        tests.append((f"no {names.cluster}", clusters < 0))
+        found.append((f"no {names.cluster}", clusters < 0))
         owner = clusters[np.repeat(starts, _sizes(starts, len(order)))]
-        tests.append((f"several of {names.cluster}", clusters != owner))
-    wrong, counts = _first_reasons(tests, starts)
+        found.append((f"several of {names.cluster}", clusters != owner))
+    wrong, counts = first_reasons(found, starts)
     if wrong.all():
-        told = ", ".join(f"{n:,} with {reason}" for reason, n in counts.items())
-        raise DataError(f"log: no list of {len(starts):,} can be used ({told}).")
+        raise DataError(f"log: no list of {len(starts):,} can be used ({told(counts)}).")
     counts = {"lists": len(starts), "used": int((~wrong).sum()), **counts}
     log = _filled(names, columns, starts, ~wrong, clusters, counts)
     return replace(log, strays=int((codes < 0).sum()))
@@ -147,47 +151,27 @@ def _sizes(starts: Array, n_rows: int) -> Array:
     return sizes
 
 
-def _tests(
+def _reasons(
     names: PlaceNames,
     columns: Mapping[str, Values],
     starts: Array,
     reward_range: tuple[float, float] | None,
-) -> list[tuple[str, Mask]]:
+) -> Reasons:
     """Return what may be wrong with a row, of which the first counts."""
-    position, rewards = columns[names.position], columns[names.reward]
+    position = columns[names.position]
     step = np.diff(position, prepend=np.nan)
     step[starts] = 1 + position[starts] - np.nanmin(position, initial=np.inf)
-    tests = [
+    found = [
         ("position missing or no whole number", ~(np.floor(position) == position)),
         ("position twice", step == 0),
         ("gap in the positions", step != 1),
     ]
     for name, what, may_be_0 in names.probabilities:
-        values = columns[name]
-        too_low = values < 0 if may_be_0 else values <= 0
-        tests += [
-            (f"no {what}", np.isnan(values)),
-            (f"{what} below 0" if may_be_0 else f"{what} of 0 or less", too_low),
-            (f"{what} above 1", values > _CERTAIN),
-        ]
-    tests += [("no reward", np.isnan(rewards)), ("reward infinite", np.isinf(rewards))]
-    if reward_range is not None:
-        low, high = reward_range
-        tests.append((f"reward outside {low:g} to {high:g}", (rewards < low) | (rewards > high)))
+        found += of_probabilities(what, columns[name], may_be_0=may_be_0)
+    found += of_rewards(columns[names.reward], reward_range)
     for name in names.expected or ():
-        tests.append((f"no {name}", ~np.isfinite(columns[name])))
-    return tests
-
-
-def _first_reasons(tests: list[tuple[str, Mask]], starts: Array) -> tuple[Mask, dict[str, int]]:
-    """Return which lists cannot be used, and how many each reason took."""
-    wrong, counts = np.zeros(len(starts), bool), {}
-    for reason, rows in tests:
-        fresh = np.logical_or.reduceat(rows, starts) & ~wrong
-        if fresh.any():
-            counts[reason] = int(fresh.sum())
-            wrong |= fresh
-    return wrong, counts
+        found.append((f"no {name}", ~np.isfinite(columns[name])))
+    return found
 
 
 def _filled(
