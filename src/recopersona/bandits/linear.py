@@ -17,6 +17,8 @@ from recopersona.data.types import Array, Indices, Mask, Values
 from recopersona.errors import ColumnError, DataError
 from recopersona.kernels.bandits import learn_ridge, score_ridge
 
+_LARGEST = 1e50  # squares, times weights, are numbers still
+
 COLUMNS = optional(
     Bound(
         "a list of columns",
@@ -128,8 +130,8 @@ class LinearPolicy(Policy):
                 f"a context must be a vector of {d or 'at least 1'} numbers, got one of shape "
                 f"{cells.shape[1:]}."
             )
-        if not np.isfinite(cells).all():
-            raise DataError("a context must hold finite numbers.")
+        if not (np.abs(cells) <= _LARGEST).all():
+            raise DataError(f"a context must hold finite numbers of at most {_LARGEST:g}.")
         if not d:
             self._shape(len(self.arms_), cells.shape[1])
         return cells
@@ -151,7 +153,7 @@ class LinearPolicy(Policy):
         try:
             cells = np.asarray(contexts, np.float64)
             if cells.ndim == 2:
-                return np.asarray(np.isfinite(cells).all(axis=1))
+                return np.asarray((np.abs(cells) <= _LARGEST).all(axis=1))
         except (TypeError, ValueError):
             pass
         return np.ones(n, bool)

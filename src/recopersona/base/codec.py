@@ -31,6 +31,7 @@ from recopersona.base.recommender import Recommender, require_array
 from recopersona.base.worded import Worded
 from recopersona.data.decision import Decision
 from recopersona.data.draw import Draw
+from recopersona.data.event import EVENT_CODES
 from recopersona.data.feature_table import (
     COLUMN_KINDS,
     CategoryColumn,
@@ -200,6 +201,7 @@ class Writer:
     def _record(self, record: Any, where: str) -> Tree:
         held = {field.name: getattr(record, field.name) for field in fields(record)}
         if isinstance(record, Decision):
+            held["user_id"] = _or_its_text(record.user_id)
             held["context"] = {name: _or_its_text(one) for name, one in record.context.items()}
         return {
             "$": "record",
@@ -601,7 +603,9 @@ def _or_its_text(value: Any) -> Any:
         return value
     try:
         Writer().encode(value, "")  # not by the one at work: what fails half-way leaves its parts
-    except ArtifactError:
+        if callable(value):  # it would have to be passed to whoever loads
+            return shown(value)
+    except (ArtifactError, RecursionError):
         return str(value) if isinstance(value, date) else shown(value)
     return value
 
@@ -628,13 +632,18 @@ def _is_decision(decision: Decision) -> bool:
         and isinstance(said.shown, (tuple, list))
         and isinstance(said.sources, (tuple, list))
         and isinstance(said.context, dict)
-        and (said.now is None or type(said.now) is int)
-        and (said.outcome is None or isinstance(said.outcome, dict))
+        and (said.now is None or (type(said.now) is int and abs(said.now) < 2**62))
+        and (said.outcome is None or _is_outcome(said.outcome))
         and isinstance(said.slot_propensities, (tuple, list))
         and all(one != one or _is_share(one) for one in said.slot_propensities)
         and (said.draw is None or isinstance(said.draw, Draw))
         and _are_keys((said.user_id, *said.shown))
     )
+
+
+def _is_outcome(outcome: Any) -> bool:
+    kinds = isinstance(outcome, dict) and all(isinstance(one, str) for one in outcome.values())
+    return kinds and all(one in EVENT_CODES for one in outcome.values())
 
 
 def _is_draw(draw: Draw) -> bool:

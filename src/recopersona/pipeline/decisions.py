@@ -14,7 +14,7 @@ import pandas as pd
 from recopersona.base.composite import Composite
 from recopersona.base.described import Described
 from recopersona.base.own_lock import OwnLock
-from recopersona.base.parameters import check, optional, whole
+from recopersona.base.parameters import are_counts, check, optional, whole
 from recopersona.base.recommender import listed
 from recopersona.data.decision import Decision
 from recopersona.data.interactions import Interactions
@@ -27,6 +27,7 @@ from recopersona.pipeline.outcomes import frame_of_decisions, news_in, told_of
 from recopersona.rerank.attribution import Windows
 
 _COUNTED = ("taught", "revised", "repeated", "unknown", "expired", "settled", "pushed_out")
+_SPARE_DUE = 100
 _SETTLED_AT_ONCE = 16  # while somebody waits for a page; each page adds one
 
 
@@ -292,6 +293,8 @@ class Deciding(Described, Composite):
         windows = self._windows()
         if windows is not None and decision.now is not None:
             heappush(self._due, (decision.now + windows.shortest, decision.decision_id))
+            if len(self._due) > 2 * len(self.decisions_) + _SPARE_DUE:
+                del self._due_kept  # of decisions that are no longer there, or were asked again
         while len(self.decisions_) > self.decision_log:
             oldest = self._pop_oldest()
             if windows is not None and self.decision_log and oldest.outcome is None:
@@ -348,7 +351,14 @@ class Deciding(Described, Composite):
         decisions: Any = self.decisions_
         counts: Any = self.feedback_counts_
         logged = isinstance(decisions, dict) and isinstance(counts, dict)
-        if not logged or not all(isinstance(one, Decision) for one in decisions.values()):
+        if (
+            not logged
+            or not all(
+                isinstance(one, Decision) and one.decision_id == name
+                for name, one in decisions.items()
+            )
+            or not are_counts(counts)
+        ):
             raise DataError(f"{type(self).__name__}: the log of decisions is not one.")
         check(self.clock_, optional(whole(-(2**62), 2**62)), type(self).__name__, "clock_")
 

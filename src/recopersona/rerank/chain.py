@@ -112,6 +112,7 @@ class Chain(Reranker):
         return getattr(self.stages_[-1], "reward_of", None)
 
     def _check_learned(self) -> None:
+        super()._check_learned()
         held: Any = vars(self).get("stages_")
         if not _are_stages(held):
             raise DataError("Chain: stages_ must be a list of stages.")

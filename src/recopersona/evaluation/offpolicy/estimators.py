@@ -218,8 +218,11 @@ def effective_sample_size(weights: Values) -> float:
     >>> effective_sample_size(np.ones(5)), effective_sample_size(np.array([1.0, 0.0, 0.0]))
     (5.0, 1.0)
     """
-    squares = float(weights @ weights)
-    return float(weights.sum()) ** 2 / squares if squares > 0 else 0.0
+    most = float(weights.max(initial=0))
+    if not 0 < most < np.inf:
+        return 0.0
+    shares = weights / most  # squares of huge weights are no numbers
+    return float(shares.sum()) ** 2 / float(shares @ shares)
 
 
 def _ratio(top: Values, bottom: Values | None) -> float:

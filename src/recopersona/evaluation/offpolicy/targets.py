@@ -98,6 +98,7 @@ def _of_anything(target: Any, log: Log,
         target = pd.DataFrame({names.action: [*target], PROBABILITY: [*target.values()]})
     told = as_pandas(target, "target")
     if PROBABILITY in told.columns:
+        require_columns(told, [PROBABILITY], "target")
         return _of_table(told, log, numbers(told[PROBABILITY], f"target: {PROBABILITY}"))
     return _of_own_log(told, log, reward_range)
 
