@@ -288,7 +288,8 @@ def places_of(decisions: Any, worth: Mapping[str, float] | None = None) -> pd.Da
     rewards = np.zeros(n_places)
     for row, start in zip(used.tolist(), starts.tolist(), strict=True):
         if outcomes[row]:  # of most decisions nothing came
-            for place, item in enumerate(frame["items"].iat[row], start):
+            page: Any = frame["items"].iat[row]
+            for place, item in enumerate(page, start):
                 rewards[place] = _worth(outcomes[row].get(item), worth)
     places = pd.DataFrame({
         "decision_id": frame["decision_id"].iloc[used.repeat(sizes)].reset_index(drop=True),
