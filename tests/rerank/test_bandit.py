@@ -454,6 +454,12 @@ def test_a_log_of_decisions_teaches_another_bandit():
 # -- keeping and sharing -------------------------------------------------------------------------
 
 
+def test_it_is_kept_before_anything_was_drawn(tmp_path):
+    pipeline = home()
+    rp.save(pipeline, tmp_path / "home.rp")
+    assert ask(rp.load(tmp_path / "home.rp"), "first").draw == ask(pipeline, "first").draw
+
+
 def test_what_waits_and_what_was_learned_is_kept(tmp_path):
     pipeline = home(segment="page")
     for number in range(5):
