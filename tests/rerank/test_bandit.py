@@ -568,6 +568,14 @@ def test_slots_are_explored_on_the_page_that_an_arm_has_made():
 def test_each_has_a_policy_of_its_own():
     changed = rp.BanditReranker().set_params(policy__n0=30)
     assert changed.policy.n0 == 30
-    assert rp.BanditReranker().policy.n0 == 200
+    assert rp.BanditReranker().policy.n0 is None
     assert "n0=30" in repr(changed)
     assert repr(rp.BanditReranker()) == "BanditReranker()"
+
+
+def test_a_log_needs_a_shop_and_lists():
+    log = pd.DataFrame({"arm": ["plain"], "reward": [1.0], "same": ["('plain',)"]})
+    with pytest.raises(NotFittedError, match="first fit the pipeline"):
+        rp.BanditReranker().fit(log)
+    with pytest.raises(DataError, match="to_parquet"):
+        home().reranker_.fit(log)

@@ -39,7 +39,7 @@ def read_log(log: Any, context: Any) -> Told:
         a function of the frame names.
     """
     frame = as_pandas(log, "a log")
-    require_columns(frame, ["arm", "reward"], "a log")
+    require_columns(frame, ["arm", "reward"], "rows of a log")
     columns = context(frame) if callable(context) else []
     require_once(frame, ("propensity", context, *columns))
     counts: dict[str, int] = {}

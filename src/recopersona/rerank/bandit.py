@@ -63,7 +63,7 @@ _POLICY = Bound("a policy such as PooledThompson()", lambda value: isinstance(va
 
 def _pooled() -> Policy:
     made: Any = PooledThompson
-    policy: Policy = made(likelihood="gaussian", n0=200.0)
+    policy: Policy = made(likelihood="gaussian", width=0.7)
     return policy
 
 
@@ -139,8 +139,9 @@ class BanditReranker(Crediting):
 
     Notes
     -----
-    Rewards are pages' sums, so the default policy learns by Gaussian Thompson sampling. What is
-    taken off them is foretold from the mean score of the first arm's page, from how much the
+    Rewards are pages' sums, so the default policy learns by Gaussian Thompson sampling, and draws
+    by posteriors of 0.7 times their width (see `Thompson`): ``epsilon`` explores as well. What is
+    taken off rewards is foretold from the mean score of the first arm's page, from how much the
     visitor has taken before and from whether she has been looking around: nothing that depends on
     the arm, so differences between arms stay, in the mean, and vary less. A policy whose rewards
     have a range gets them untouched, but for being brought into it.
@@ -186,9 +187,7 @@ class BanditReranker(Crediting):
     random_state: int = param(whole(at_least=0, at_most=2**32 - 1), default=0)
 
     def __post_init__(self) -> None:
-        if (
-            self.policy is type(self).policy
-        ):  # one of its own: set_params(policy__n0=...) changes it
+        if self.policy is type(self).policy:  # set_params(policy__n0=...) changes it
             self.policy = clone(self.policy)
 
     # -- learning the shop -------------------------------------------------------------------

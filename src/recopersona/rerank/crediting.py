@@ -16,7 +16,7 @@ from recopersona.data.columns import numbers
 from recopersona.data.decision import Decision
 from recopersona.data.draw import Draw
 from recopersona.data.types import Id
-from recopersona.errors import DataError
+from recopersona.errors import DataError, NotFittedError
 from recopersona.rerank.attribution import Windows
 from recopersona.rerank.expectation import Expectation
 from recopersona.rerank.reranker import Reranker
@@ -125,7 +125,11 @@ class Crediting(Reranker):
 
     def _warm(self, log: pd.DataFrame) -> Self:
         """Teach the policy what was decided before, each reward for 1 / propensity."""
-        self._check_fitted()
+        if not self.__sklearn_is_fitted__():
+            raise NotFittedError(
+                "a log of decisions is learned on top of a shop; first fit the pipeline, then "
+                "home.reranker_.fit(log)."
+            )
         if "reward" not in log:
             raise DataError("a log of decisions needs a column 'reward'; see decisions_frame().")
         require_once(log, _TOLD)
@@ -137,6 +141,11 @@ class Crediting(Reranker):
         pairs = zip(rewards.tolist(), expected.tolist(), strict=True)
         known["reward"] = [self._for_policy(*pair) for pair in pairs]
         if "same" in known:
+            if any(isinstance(same, str) for same in known["same"]):
+                raise DataError(
+                    "decisions: 'same' must hold lists of arms, got text, as CSV makes of them; "
+                    "keep decisions_frame() with to_parquet or to_json(orient='records')."
+                )
             known["arm"] = list(map(_shown_by, known["same"], known["arm"]))
             known = known.explode("arm")
         kept = [name for name in _TOLD[:4] if name in known]
@@ -161,6 +170,4 @@ class Crediting(Reranker):
 
 def _shown_by(same: Any, arm: Id) -> list[Id]:
     """Return the arms that would have shown the same, as a row of a log has it."""
-    if isinstance(same, str):
-        raise DataError("a log of decisions: 'same' must hold lists of arms, got text.")
     return list(same) if isinstance(same, Collection) and len(same) else [arm]

@@ -98,9 +98,15 @@ class Reranker(Acquainted):
             raise
         return self
 
-    def __call__(self, query: Query, ranking: Ranking) -> Ranking:
-        """Return the ranking in its new order."""
+    def __call__(self, query: Any, ranking: Ranking) -> Ranking:
+        """Return the ranking in its new order, for a `Query` or a user id."""
         self._check_fitted()
+        if not isinstance(ranking, Ranking):
+            raise DataError(
+                f"{type(self).__name__} orders a Ranking, such as model.recommend(query, n=100) "
+                f"gives, got {type(ranking).__name__}."
+            )
+        query = Query.of(query)
         return self._rerank(query, ranking) if len(ranking) > 1 else ranking
 
     def forget(self, user_ids: Any) -> int:
