@@ -48,12 +48,13 @@ def test_what_is_new_teaches_the_difference():
     assert pipeline.feedback("d", clicked=[first, second])
     assert pipeline.feedback("d", purchased=[first])
     assert not pipeline.feedback("d", clicked=[first])  # it was a purchase
+    assert not pipeline.feedback("d", purchased=[first])
     stage = pipeline.reranker_
     assert stage.taught == [("d", {first: "click"})]
     assert stage.grew[-1] == (
         {first: "click", second: "click"}, {first: "purchase", second: "click"},
     )  # fmt: skip
-    assert counts(pipeline) == {"taught": 1, "revised": 2, "repeated": 1}
+    assert counts(pipeline) == {"taught": 1, "revised": 2, "repeated": 2}
 
 
 def test_the_same_feedback_in_any_order_ends_alike():

@@ -33,6 +33,13 @@ _SETTLED_AT_ONCE = 16  # while somebody waits for a page; each page adds one
 class Deciding(Described, Composite):
     """A recommender that remembers its latest decisions, and learns what came of them.
 
+    The life of a decision: it is *named* before it is made, as draws are keyed by its name; then
+    *noted*, with what was shown and how likely that was. What came of it is *told* in any number of
+    pieces (`feedback`): the first teaches, a further one teaches what it adds, and what came later
+    than its window is counted only. Of which nothing was heard in its shortest window, or until
+    later ones took its room, it is *settled*: it moved nobody, which teaches too. It is gone when
+    its room is needed, or its visitor wants to be forgotten.
+
     A subclass declares the parameter ``decision_log``, how many it remembers, and may say in
     ``_windows`` for how long what happens is put down to a decision: then one of which nothing is
     heard teaches that it moved nobody, once the shortest window is over.

@@ -30,9 +30,9 @@ def test_estimators_equal_their_loops(seed):
     assert ours.dm(v).value == pytest.approx(naive.dm(lists[3]))
     assert ours.dr(r, w, q, v).value == pytest.approx(naive.dr(*lists))
     assert ours.sndr(r, w, q, v).value == pytest.approx(naive.sndr(*lists))
-    switch = ours.switch_dr(r, w, q, v, 2.0).value
+    switch = ours.dr(r, ours.switched(w, 2.0), q, v).value
     assert switch == pytest.approx(naive.dr(r, naive.switched(w, 2.0), q, v))
-    dros = ours.dros(r, w, q, v, 3.0).value
+    dros = ours.dr(r, ours.shrunk(w, 3.0), q, v).value
     assert dros == pytest.approx(naive.dr(r, naive.shrunk(w, 3.0), q, v))
     assert ours.effective_sample_size(w) == pytest.approx(naive.effective(lists[1]))
 
@@ -83,10 +83,10 @@ def test_what_all_rewards_have_more_snips_and_sndr_have_more(seed, shift):
 def test_shrinkage_and_threshold_lead_from_the_direct_method_to_doubly_robust():
     r, w, q, v = rows(1)
     alone, full = ours.dm(v).value, ours.dr(r, w, q, v).value
-    assert ours.dros(r, w, q, v, 0.0).value == pytest.approx(alone)
-    assert ours.dros(r, w, q, v, np.inf).value == pytest.approx(full)
-    assert ours.switch_dr(r, w, q, v, 0.0).value == pytest.approx(alone)
-    assert ours.switch_dr(r, w, q, v, np.inf).value == pytest.approx(full)
+    assert ours.dr(r, ours.shrunk(w, 0.0), q, v).value == pytest.approx(alone)
+    assert ours.dr(r, ours.shrunk(w, np.inf), q, v).value == pytest.approx(full)
+    assert ours.dr(r, ours.switched(w, 0.0), q, v).value == pytest.approx(alone)
+    assert ours.dr(r, ours.switched(w, np.inf), q, v).value == pytest.approx(full)
 
 
 def test_influence_tells_the_variance_of_a_ratio():

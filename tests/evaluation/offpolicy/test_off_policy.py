@@ -162,6 +162,19 @@ def test_no_row_is_told_by_itself():
     assert found["DR"].low < truth < found["DR"].high
 
 
+def test_a_shrunken_estimate_is_no_surer_than_the_model_that_it_leans_on():
+    """Its own variance leaves out that the model was told by the same rows."""
+    random = np.random.default_rng(0)
+    log = pd.DataFrame({"arm": random.choice(["tea", "oil"], 4_000, p=[0.8, 0.2])})
+    log["propensity"] = np.where(log["arm"] == "tea", 0.8, 0.2)
+    log["reward"] = (random.random(4_000) < np.where(log["arm"] == "tea", 0.1, 0.4)) * 1.0
+    target = pd.DataFrame({"arm": ["tea", "oil"], "probability": [0.2, 0.8]})
+    table = rp.off_policy(log, target, estimators=["DR", "DRos"]).table
+    assert not table["refused"].any()
+    widths = (table["high"] - table["low"]).astype(float)
+    assert widths["DRos"] > 0.95 * widths["DR"]
+
+
 def test_context_that_matters_narrows_the_doubly_robust_interval():
     random = np.random.default_rng(2)
     n = 20_000

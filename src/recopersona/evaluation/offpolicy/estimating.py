@@ -168,9 +168,8 @@ class Estimating:
             for name, one in estimates.items()
         }
         for name in ("SwitchDR", "DRos"):
-            if name in found and estimates[name].variance > 0:
-                error = self.tuned[name].error / estimates[name].variance
-                found[name] = found[name].stretched(float(np.sqrt(error)))
+            if name in found:
+                found[name] = _doubted(found[name], self.tuned[name], confidence)
         if "DM" in found:
             error = np.nan
             if self.model is None:
@@ -202,3 +201,10 @@ class Estimating:
             ends = edges(mean, drawn, self.resampling.confidence, log.clusters)
             found[name] = (mean.value, *ends)
         return pd.DataFrame.from_dict(found, orient="index", columns=["value", "low", "high"])
+
+
+def _doubted(alone: Interval, tuned: Tuned, confidence: float) -> Interval:
+    """Return the interval of a tuned estimate with what may be wrong with its model."""
+    if alone.low < alone.high:
+        return alone.stretched(float(np.sqrt(tuned.doubt / tuned.estimate.variance)))
+    return Interval.around(alone.value, float(np.sqrt(tuned.doubt)), confidence)

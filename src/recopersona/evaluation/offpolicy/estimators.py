@@ -155,40 +155,15 @@ def sndr(rewards: Values, weights: Values, q_logged: Values, v_target: Values) -
     return Contributions(((v_target, None), (weights * (rewards - q_logged), weights)))
 
 
-def switch_dr(
-    rewards: Values, weights: Values, q_logged: Values, v_target: Values, threshold: float
-) -> Contributions:
-    r"""Return doubly robust that trusts the model alone where a weight is above a threshold.
+def switched(weights: Values, threshold: float) -> Values:
+    """Return weights with 0 in place of those above a threshold: Switch-DR is `dr` with them.
 
-    .. math:: \frac{1}{n} \sum_i v_i + w_i \, [w_i \le \tau] \, (r_i - q_i)
+    Where a weight is too large, the model alone is trusted.
 
     References
     ----------
     Wang, Agarwal & Dudík (2017), "Optimal and adaptive off-policy evaluation in contextual
     bandits".
-    """
-    return dr(rewards, switched(weights, threshold), q_logged, v_target)
-
-
-def dros(
-    rewards: Values, weights: Values, q_logged: Values, v_target: Values, shrinkage: float
-) -> Contributions:
-    r"""Return doubly robust with optimistic shrinkage.
-
-    .. math:: \frac{1}{n} \sum_i v_i + \frac{\lambda w_i}{w_i^2 + \lambda} (r_i - q_i)
-
-    DR for an infinite :math:`\lambda`, the direct method for 0.
-
-    References
-    ----------
-    Su, Dimakopoulou, Krishnamurthy & Dudík (2020), "Doubly robust off-policy evaluation with
-    shrinkage".
-    """
-    return dr(rewards, shrunk(weights, shrinkage), q_logged, v_target)
-
-
-def switched(weights: Values, threshold: float) -> Values:
-    """Return weights with 0 in place of those above a threshold.
 
     Examples
     --------
@@ -200,6 +175,13 @@ def switched(weights: Values, threshold: float) -> Values:
 
 def shrunk(weights: Values, shrinkage: float) -> Values:
     r"""Return weights :math:`\lambda w / (w^2 + \lambda)`, which are at most w and never infinite.
+
+    DRos is `dr` with them: DR for an infinite :math:`\lambda`, the direct method for 0.
+
+    References
+    ----------
+    Su, Dimakopoulou, Krishnamurthy & Dudík (2020), "Doubly robust off-policy evaluation with
+    shrinkage".
 
     Examples
     --------

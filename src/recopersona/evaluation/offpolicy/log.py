@@ -12,8 +12,13 @@ import pandas as pd
 from recopersona.data.columns import as_pandas, factorized, numbers, require_columns
 from recopersona.data.types import Array, Mask, Values
 from recopersona.errors import DataError, ParameterError
+from recopersona.evaluation.offpolicy.reasons import (
+    first_reasons,
+    of_probabilities,
+    of_rewards,
+    told,
+)
 
-_CERTAIN = 1 + 1e-9  # a probability of 1 that was added up from parts
 _FEW, _SAMPLE = 1 << 16, 1 << 17
 
 
@@ -126,7 +131,7 @@ def read_log(frame: Any, names: Names, reward_range: tuple[float, float] | None 
     """
     given = as_pandas(frame, what)
     wanted = [*names.required, *([] if said is None else [said])]
-    require_columns(given, wanted, what)
+    require_columns(given, wanted, f"rows of the {what}")
     if not len(given):
         raise DataError(
             f"{what} has no rows; off_policy needs what was chosen and what came of it."
@@ -185,22 +190,17 @@ class _Columns:
     def wrong(self, reward_range: tuple[float, float] | None) -> tuple[Mask, dict[str, int]]:
         """Return the rows that cannot be used, and how many each reason took, the first counts."""
         names, frame = self.names, self.frame
-        tests: list[tuple[str, Mask]] = [
+        found = [
             (f"no {name}", frame[name].isna().to_numpy())
             for name in (names.action, names.position, names.cluster)
             if name is not None
         ]
         if names.propensity is not None:
-            tests += _probability_tests("propensity", self.propensities, lowest_allowed=False)
+            found += of_probabilities("propensity", self.propensities, may_be_0=False)
         if self.said is not None:
-            tests += _probability_tests("target probability", self.said, lowest_allowed=True)
-        tests.append(("no reward", np.isnan(self.rewards)))
-        tests.append(("reward infinite", np.isinf(self.rewards)))
-        if reward_range is not None:
-            low, high = reward_range
-            outside = (self.rewards < low) | (self.rewards > high)
-            tests.append((f"reward outside {low:g} to {high:g}", outside))
-        return _first_reasons(tests, len(frame))
+            found += of_probabilities("target probability", self.said, may_be_0=True)
+        found += of_rewards(self.rewards, reward_range)
+        return first_reasons(found)
 
     def log(self, kept: Mask, counts: dict[str, int]) -> Log:
         names = self.names
@@ -226,29 +226,9 @@ class _Columns:
         )
 
 
-def _probability_tests(name: str, values: Values, lowest_allowed: bool) -> list[tuple[str, Mask]]:
-    too_low = values < 0 if lowest_allowed else values <= 0
-    return [
-        (f"no {name}", np.isnan(values)),
-        (f"{name} below 0" if lowest_allowed else f"{name} of 0 or less", too_low),
-        (f"{name} above 1", values > _CERTAIN),
-    ]
-
-
-def _first_reasons(tests: list[tuple[str, Mask]], n_rows: int) -> tuple[Mask, dict[str, int]]:
-    wrong, counts = np.zeros(n_rows, bool), {}
-    for reason, found in tests:
-        fresh = found & ~wrong
-        if fresh.any():
-            counts[reason] = int(fresh.sum())
-            wrong |= found
-    return wrong, counts
-
-
 def _nothing_left(counts: dict[str, int], what: str = "log") -> str:
-    reasons = {name: n for name, n in counts.items() if name not in ("rows", "used")}
-    told = ", ".join(f"{n:,} with {reason}" for reason, n in reasons.items())
-    return f"{what}: no row of {counts['rows']:,} can be used ({told}); repair those columns."
+    rows, why = counts["rows"], told(counts)
+    return f"{what}: no row of {rows:,} can be used ({why}); repair those columns."
 
 
 def _coded(column: pd.Series, what: str = "log") -> tuple[Array, Array]:

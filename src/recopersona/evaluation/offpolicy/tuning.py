@@ -8,6 +8,13 @@ error is guessed as
 
 A bias is known no better than to its standard error, which is counted, so that no setting wins by
 a lucky small difference.
+
+For an interval that is too little: the model was told by the same rows, and what the estimate does
+not vary by them, the model does. An interval takes both standard errors for one and the same luck,
+
+.. math:: \big(\hat s(\hat V_\lambda) + \hat s(\bar\delta)\big)^2 + \bar\delta^2
+
+which is never less than DR's variance.
 """
 
 from __future__ import annotations
@@ -26,12 +33,21 @@ _BITS = 42  # of a number's 64, those that say less than a thousandth of it
 
 @dataclass(frozen=True, eq=False)
 class Tuned:
-    """A setting, its estimate, the bias that was seen, and the guessed squared error."""
+    """A setting, its estimate, and what was guessed of it.
+
+    Attributes
+    ----------
+    bias : float
+        That was seen.
+    error, doubt : float
+        The squared error by which it was chosen, and what that is at most.
+    """
 
     setting: float
     estimate: Contributions
     bias: float
     error: float
+    doubt: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,11 +148,12 @@ def tuned(
             best, least = setting, error
     full = dr(rewards, weights, q_logged, v_target)
     if np.isinf(best):
-        return Tuned(np.inf, full, 0.0, full.variance)
+        return Tuned(np.inf, full, 0.0, full.variance, full.variance)
     estimate = dr(rewards, weigh(weights, best), q_logged, v_target)
     taken = Contributions(((estimate.rows - full.rows, None),))
     error = estimate.variance + taken.value**2 + taken.variance
-    return Tuned(best, estimate, taken.value, error)
+    doubt = (estimate.variance**0.5 + taken.variance**0.5) ** 2 + taken.value**2
+    return Tuned(best, estimate, taken.value, error, doubt)
 
 
 def tuned_switch(
