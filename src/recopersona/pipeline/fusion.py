@@ -85,7 +85,8 @@ def standardized(scores: Floats) -> Floats:
     # As mean() and std() reckon, which take five times as long on a short list.
     centred = exact - np.add.reduce(exact) / len(exact)
     spread = np.sqrt(np.add.reduce(centred * centred) / len(exact))
-    return (centred / spread if spread > 0 else centred).astype(np.float32)
+    even: Floats = (centred / spread if spread > 0 else centred).astype(np.float32)
+    return even
 
 
 def joined(pool: Ranking, more: Ranking) -> Ranking:
