@@ -18,12 +18,13 @@ Variety is intra-list distance, `diversity[genres]`, or at the grocer's `diversi
 Re-rankers that compare items compare them by the same labels. As a check, MMR and DPP are asked
 again when they know no labels at all, but the factors of ALS.
 
-`dominated` is the share of MMR's points, weight above 0, that have a point of a re-ranker's curve
-at least as good in both. A curve's points are its own and the ones between two neighbours, which
-come about where some requests are answered with the one weight and some with the other. `area` is
-what lies below the curve, above the variety of the candidates' own order and half its NDCG, as a
-share of all there could be; the interval is of 200 samples of users. `points_dominated` does
-without the points between.
+`dominated` is the share of MMR's points, weight above 0, that have a point of DPP's curve at least
+as good in both. A curve's points are its own and the ones between two neighbours, which come about
+where some requests are answered with the one weight and some with the other. `lead_of_dpp` says for
+each weight of MMR by how much the curve is ahead in both, or behind (see `leads`). `area` is what
+lies below the curve, above the variety of the candidates' own order and half its NDCG, as a share
+of all there could be. Intervals are of 200 samples of users. `untuned` is where a re-ranker as it
+comes stands, nothing chosen: a star in the plot.
 
 Times are of a call of the stage, 20 of 1,000 candidates by 32 dimensions, and of its kernel; taking
 turns with a plain numpy version, whose lists are the same.
@@ -50,13 +51,14 @@ from recopersona.features.encoder import AttributeEncoder
 
 N, POOL, HELD_OUT = 10, 200, 0.2
 WEIGHTS = (0.0, 0.02, 0.05, *(round(0.1 * step, 1) for step in range(1, 11)))
-RIDGES, POWERS = (0.1, 0.4, 0.8), (1, 2, 4)
+COARSE = WEIGHTS[::2]  # to choose parameters by
+RIDGES, POWERS = (0.4, 0.8, 0.95), (1, 2)
 HALF_LIVES = ("30d", "90d")
 CHOSEN = "ridge", "power", "half_life"
 DISCOUNTS = 1 / np.log2(np.arange(2, N + 2))
 MOST_FOR_EASE = 6_000  # items: a square matrix of them must fit
 BOOTSTRAPS = 200
-ENOUGH, MOST = 600, 1_200  # users to choose parameters by, and to be measured
+ENOUGH, MOST = 600, 3_100  # users to choose parameters by, and to be measured
 
 
 class Shop(NamedTuple):
@@ -193,24 +195,35 @@ def area(points: np.ndarray) -> float:
     return float(np.clip((reached - distance) / (1 - distance), 0, 1).mean())
 
 
-def dominated(of: np.ndarray, by: np.ndarray, between: bool) -> float:
+def leads(by: np.ndarray, of: np.ndarray) -> np.ndarray:
+    """Return by how much one curve is ahead in both, for each point of another, weight above 0.
+
+    NDCG counts as a share of what weight 0 has. Of a curve's points, its own and those between two
+    neighbours, the one counts that is ahead most in what it is less ahead in; below 0 none is.
+    """
+    size = np.array([of[0, 0], 1.0])
+    ahead = (by[:, None] - of[None, 1:]) / size
+    start, step = ahead[:-1], ahead[1:] - ahead[:-1]
+    turn = step[..., 0] - step[..., 1]  # between two points, at best both leads are alike
+    where = (start[..., 1] - start[..., 0]) / np.where(turn == 0, np.inf, turn)
+    between = start + np.clip(where, 0, 1)[..., None] * step
+    found: np.ndarray = np.concatenate([ahead, between]).min(axis=2).max(axis=0)
+    return found
+
+
+def dominated(of: np.ndarray, by: np.ndarray) -> float:
     """Return the share of one curve's points, weight above 0, that another is nowhere below."""
-    hits = [
-        above(by, ndcg) >= distance - 1e-12
-        if between
-        else bool(((by[:, 0] >= ndcg) & (by[:, 1] >= distance)).any())
-        for ndcg, distance in of[1:]
-    ]
-    return float(np.mean(hits))
+    return round(float((leads(by, of) >= -1e-12).mean()), 3)
 
 
-def area_difference(one: Curve, other: Curve) -> list[float]:
-    """Return the interval of how much larger one area is than another, users drawn again."""
+def again(one: Curve, other: Curve, measure: Any) -> np.ndarray:
+    """Return the 95 % interval of what two curves' points are measured by, users drawn again."""
     rng = np.random.default_rng(0)
     n = one.ndcg.shape[1]
     drawn = [rng.integers(n, size=n) for _ in range(BOOTSTRAPS)]
-    found = [area(means(one, users)) - area(means(other, users)) for users in drawn]
-    return [round(float(end), 4) for end in np.quantile(found, [0.025, 0.975])]
+    found = [measure(means(one, users), means(other, users)) for users in drawn]
+    ends: np.ndarray = np.quantile(found, [0.025, 0.975], axis=0).round(4)
+    return ends
 
 
 # -- who takes part --------------------------------------------------------------------------
@@ -227,20 +240,26 @@ def stages(shop: Shop, label: str) -> dict[str, list[rp.Reranker]]:
     """Return the re-rankers, each with the parameters that stand to be chosen."""
     factors = rp.ALS(factors=32)
     found: dict[str, list[rp.Reranker]] = {
-        "MMR": [rp.MMR(vectors=[label])],
+        "MMR": [rp.MMR(vectors=[label], top=N)],
         "DPP": dpps([label]),
-        "XQuAD": [rp.XQuAD(attribute=label)],
-        "Calibrated": [rp.Calibrated(attribute=label)],
+        "XQuAD": [rp.XQuAD(attribute=label, top=N)],
+        "Calibrated": [rp.Calibrated(attribute=label, top=N)],
         "Serendipity": [rp.Serendipity(vectors=[label])],
     }
     if shop.train.end is not None:
         found["Freshness"] = [rp.Freshness(half_life=one) for one in HALF_LIVES]
-    return {**found, "MMR, factors": [rp.MMR(vectors=factors)], "DPP, factors": dpps(factors)}
+    return {
+        **found,
+        "MMR, factors": [rp.MMR(vectors=factors, top=N)],
+        "DPP, factors": dpps(factors),
+    }
 
 
 def dpps(vectors: Any) -> list[rp.Reranker]:
     return [
-        rp.DPP(vectors=vectors, ridge=ridge, power=power) for ridge in RIDGES for power in POWERS
+        rp.DPP(vectors=vectors, ridge=ridge, power=power, top=N)
+        for ridge in RIDGES
+        for power in POWERS
     ]
 
 
@@ -253,26 +272,30 @@ def chosen_model(shop: Shop, users: list[Any]) -> tuple[rp.Recommender, dict[str
     return fitted[max(scores, key=scores.__getitem__)], scores
 
 
-def frontier(shop: Shop, label: str, early: Asked, late: Asked) -> tuple[Any, Any]:
-    """Return each re-ranker's curve by one label, and what was chosen for it."""
+def frontier(shop: Shop, label: str, early: Asked, late: Asked) -> tuple[Any, Any, Any]:
+    """Return each re-ranker's curve by one label, what was chosen for it, and some untuned."""
     labels = AttributeEncoder(columns=[label]).fit_transform(shop.train.item_features).matrix
     labels = (labels > 0).astype(np.float64)
-    curves, chosen = {}, {}
+    curves, chosen, untuned = {}, {}, {}
     for name, several in stages(shop, label).items():
         start = time.perf_counter()
-        fitted = several[0].fit(shop.train)
+        own, *tried = [
+            {key: getattr(one, key) for key in CHOSEN if hasattr(one, key)}
+            for one in (type(several[0])(), *several)
+        ]
+        fitted = several[0].fit(shop.train).set_params(**own)
+        untuned[name] = curve(fitted, late, labels, [fitted.weight])
         areas = {}
-        for stage in several if len(several) > 1 else ():
-            told = {key: getattr(stage, key) for key in CHOSEN if hasattr(stage, key)}
+        for told in tried if len(tried) > 1 else ():
             fitted.set_params(**told)
-            areas[json.dumps(told)] = area(means(curve(fitted, early, labels)))
+            areas[json.dumps(told)] = area(means(curve(fitted, early, labels, COARSE)))
         best = json.loads(max(areas, key=areas.__getitem__)) if areas else {}
         fitted.set_params(**best)
         chosen[name] = {**best, "validation_area": rounded(areas)}
         curves[name] = curve(fitted, late, labels)
         print(f"{label}: {name:14} area {area(means(curves[name])):.4f} {best} "
               f"{time.perf_counter() - start:5.1f} s", flush=True)  # fmt: skip
-    return curves, chosen
+    return curves, chosen, untuned
 
 
 def rounded(values: dict[str, float]) -> dict[str, float]:
@@ -359,37 +382,58 @@ def compared(curves: dict[str, Curve]) -> dict[str, Any]:
     points = {name: means(found) for name, found in curves.items()}
     found: dict[str, Any] = {"area": rounded({name: area(one) for name, one in points.items()})}
     for mmr, dpp in (("MMR", "DPP"), ("MMR, factors", "DPP, factors")):
-        ending = mmr[3:].replace(", ", "_")
+        ending, pair = mmr[3:].replace(", ", "_"), (curves[dpp], curves[mmr])
+        lead = leads(points[dpp], points[mmr]).round(4)
+        ends = again(*pair, leads)
         found |= {
-            f"dominated{ending}": round(dominated(points[mmr], points[dpp], True), 3),
-            f"points_dominated{ending}": round(dominated(points[mmr], points[dpp], False), 3),
-            f"dpp_dominated_by_mmr{ending}": round(dominated(points[dpp], points[mmr], True), 3),
-            f"area_dpp_minus_mmr{ending}": area_difference(curves[dpp], curves[mmr]),
+            f"dominated{ending}": dominated(points[mmr], points[dpp]),
+            f"dpp_dominated_by_mmr{ending}": dominated(points[dpp], points[mmr]),
+            f"area_dpp_minus_mmr{ending}": again(*pair, lambda a, b: area(a) - area(b)).tolist(),
+            f"lead_of_dpp{ending}": {
+                weight: [float(one), *several]
+                for weight, one, several in zip(WEIGHTS[1:], lead, ends.T.tolist(), strict=True)
+            },
         }
     ours = [one for name, one in points.items() if name not in ("MMR", "MMR, factors")]
-    best = [
-        max(above(one, ndcg) for one in ours) >= distance for ndcg, distance in points["MMR"][1:]
-    ]
-    found["dominated_by_any"] = round(float(np.mean(best)), 3)
+    best = np.max([leads(one, points["MMR"]) for one in ours], axis=0)
+    found["dominated_by_any"] = round(float((best >= -1e-12).mean()), 3)
     return found
 
 
-def draw(found: dict[str, dict[str, Curve]], shop: Shop, path: str) -> None:
+def draw(
+    found: dict[str, dict[str, Curve]], untuned: dict[str, dict[str, Curve]], shop: Shop, path: str
+) -> None:
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
-    figure, all_axes = plt.subplots(1, len(found), figsize=(7 * len(found), 5), squeeze=False)
-    for axes, (label, curves) in zip(all_axes[0], found.items(), strict=True):
+    shape = 2, len(found)
+    size = 7 * len(found), 9
+    figure, all_axes = plt.subplots(*shape, figsize=size, squeeze=False, layout="constrained")
+    for (whole, near), (label, curves) in zip(all_axes.T, found.items(), strict=True):
         for name, one in curves.items():
-            points = means(one)
-            axes.plot(points[:, 1], points[:, 0], ".--" if "," in name else "o-", ms=3, label=name)
-        axes.set_xlabel(f"distance of two items of a list, by {label}")
-        axes.set_ylabel(f"NDCG@{N}")
-        axes.set_title(f"{shop.name}: what variety costs, weights 0 to 1")
-        axes.legend()
-    figure.savefig(path, bbox_inches="tight")
+            line = ".--" if "," in name else "o-"
+            for axes in (whole, near) if name in ("MMR", "DPP") else (whole,):
+                (drawn,) = axes.plot(*means(one).T[::-1], line, ms=4, label=name)
+                if axes is near:
+                    start = means(untuned[label][name]).T[::-1]
+                    axes.plot(*start, "*", ms=15, mec="black", c=drawn.get_color(),
+                              label=f"{name}() as it comes")  # fmt: skip
+        best = means(curves["MMR"])[0, 0]
+        near.set_ylim(0.5 * best, 1.03 * best)
+        near.set_title("the same, near by")
+        whole.set_title(f"{shop.name}: what variety costs, weights 0 to 1")
+        for axes in (whole, near):
+            axes.set_xlabel(f"distance of two items of a list, by {label}")
+            axes.set_ylabel(f"NDCG@{N}")
+            axes.legend(loc="lower left", fontsize="small")
+    figure.savefig(path)
+
+
+def starting(untuned: dict[str, Curve]) -> dict[str, list[float]]:
+    """Return (NDCG, distance) of each re-ranker as it comes."""
+    return {name: means(one)[0].round(4).tolist() for name, one in untuned.items()}
 
 
 def told(label: str, curves: dict[str, Curve]) -> list[dict[str, Any]]:
@@ -417,16 +461,16 @@ def main() -> None:
     model, validation = chosen_model(shop, users[:half])
     print(f"{shop.name}: {shop.train}; NDCG@{N} {rounded(validation)}", flush=True)
     early, late = ask(shop, model, users[:half][:ENOUGH]), ask(shop, model, users[half:][:MOST])
-    found, chosen, summary, rows = {}, {}, {}, []
+    found, chosen, untuned, summary, rows = {}, {}, {}, {}, []
     for label in shop.labels:
-        found[label], chosen[label] = frontier(shop, label, early, late)
-        summary[label] = compared(found[label])
+        found[label], chosen[label], untuned[label] = frontier(shop, label, early, late)
+        summary[label] = {**compared(found[label]), "untuned": starting(untuned[label])}
         rows += told(label, found[label])
         shown = pd.DataFrame(told(label, found[label])).drop(columns="varied_by")
         print(shown.pivot(index="weight", columns="reranker").to_string())
         print(json.dumps(summary[label]), flush=True)
     if given.plot:
-        draw(found, shop, given.plot)
+        draw(found, untuned, shop, given.plot)
     line = {
         "data": shop.name,
         **speed,

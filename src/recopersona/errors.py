@@ -117,7 +117,7 @@ def shown(value: object) -> str:
     """
     try:
         written = repr(value)
-    except ValueError:  # Python writes no number of thousands of digits
+    except (ValueError, RecursionError):  # thousands of digits, or of brackets
         return f"a {type(value).__name__} beyond writing"
     return written if len(written) <= _MOST_SHOWN else f"{written[:_MOST_SHOWN]}…"
 

@@ -63,6 +63,20 @@ def test_how_far_segments_differ_is_learned_whatever_their_levels():
     assert rp.PooledThompson(n0=70, arms=[1]).update(1, 1.0, "s").n0_ == 70
 
 
+@pytest.mark.parametrize("unit", [0.01, 100.0])
+def test_how_far_segments_differ_is_learned_of_gaussian_rewards_too(unit):
+    rng = np.random.default_rng(0)
+    segments, arms = rng.integers(0, 4, 20_000), rng.integers(0, 3, 20_000)
+    alike = np.array([0.5, 0.8, 1.0, 1.7])[:, None] + np.array([0.0, 0.1, 0.2])
+    found = []
+    for means in (alike, alike + rng.normal(0, 0.2, alike.shape)):
+        rewards = unit * (means[segments, arms] + rng.normal(0, 1, 20_000))
+        policy = rp.PooledThompson(arms=[0, 1, 2], likelihood="gaussian")
+        found.append(policy.update(arms, rewards, segments).n0_)
+    assert found[0] > 2_000
+    assert found[1] < 200
+
+
 def test_an_arm_shown_to_the_keen_alone_is_not_thought_better():
     """Three in four of them click whatever they see, and one in four of the others."""
     rng = np.random.default_rng(2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,7 +39,9 @@ def read_log(log: Any, context: Any) -> Told:
         a function of the frame names.
     """
     frame = as_pandas(log, "a log")
-    require_columns(frame, ["arm", "reward"], "a log")
+    require_columns(frame, ["arm", "reward"], "rows of a log")
+    columns = context(frame) if callable(context) else []
+    require_once(frame, ("propensity", context, *columns))
     counts: dict[str, int] = {}
     keep = np.ones(len(frame), bool)
 
@@ -49,7 +52,9 @@ def read_log(log: Any, context: Any) -> Told:
         keep[np.asarray(bad, bool)] = False
 
     rewards = _numbers(frame["reward"])
-    drop("arm_missing", np.array([is_missing(arm) for arm in frame["arm"].tolist()], bool))
+    arm_ids = frame["arm"].tolist()
+    drop("arm_missing", np.array([is_missing(arm) for arm in arm_ids], bool))
+    drop("unknown_arm", np.array([not isinstance(arm, Hashable) for arm in arm_ids], bool))
     drop("reward_missing", np.isnan(rewards))
     weights = np.ones(len(frame))
     if "propensity" in frame.columns:
@@ -58,17 +63,28 @@ def read_log(log: Any, context: Any) -> Told:
         drop("propensity_out_of_range", ~((propensities > 0) & (propensities <= 1)))
         weights[keep] = 1 / propensities[keep]
     contexts: Any = None
-    if callable(context):
-        columns = context(frame)
+    if columns:
         contexts = np.stack([_numbers(frame[name]) for name in columns], axis=1)
         drop("context", ~np.isfinite(contexts).all(axis=1))
         contexts = np.ascontiguousarray(contexts[keep])
-    elif context is not None and context in frame.columns:
+    elif _is_in(frame, context):
         contexts = frame[context][keep].tolist()
     arms = frame["arm"][keep].tolist()
     if "propensity" in frame.columns:
         weights[keep] = _effective(arms, weights[keep])
     return Told(arms, rewards[keep], weights[keep], contexts, counts)
+
+
+def require_once(frame: pd.DataFrame, names: Iterable[Any]) -> None:
+    """Refuse a log in which one of these columns, which need not be there, is there twice."""
+    present = list(frame.columns)
+    for name in names:
+        if isinstance(name, str) and present.count(name) > 1:
+            raise ColumnError(f"a log has {present.count(name)} columns named {name!r}; keep one.")
+
+
+def _is_in(frame: pd.DataFrame, name: Any) -> bool:
+    return isinstance(name, str) and name in frame.columns
 
 
 def _effective(arms: list[Id], weights: Values) -> Values:

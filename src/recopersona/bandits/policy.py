@@ -9,20 +9,24 @@ import numpy as np
 
 from recopersona.bandits.logs import read_log
 from recopersona.bandits.recent import Recent
-from recopersona.bandits.roster import REMOVED_ARM, Roster
+from recopersona.bandits.roster import REMOVED_ARM, Roster, arms_in
 from recopersona.base.draws import key_of, uniform
 from recopersona.base.parameters import Bound, check_parameters, optional, param, real, whole
 from recopersona.data.draw import Draw
 from recopersona.data.ids import require_id
 from recopersona.data.types import Array, Id, Indices, Mask, Values
-from recopersona.errors import DataError, ParameterError
+from recopersona.errors import DataError, ParameterError, shown
 
 _NUMBER = (int, float, np.number, np.bool_)
+LARGEST = 1e100
+"""No reward or weight is larger: sums of squares are numbers still."""
+_MOST_ANSWERS = 4_096
+_ROUNDING = 1e-6
 
 
 def _is_range(value: Any) -> bool:
     low, high = (float(end) for end in value)
-    return bool(np.isfinite([low, high]).all()) and low < high
+    return -LARGEST <= low < high <= LARGEST
 
 
 RANGE = optional(Bound("a pair of the least and the highest reward", _is_range))
@@ -197,9 +201,13 @@ class Policy(Roster):
             chances = np.asarray(self._chances(places, cell), np.float64)
             if self.epsilon:
                 chances = (1 - self.epsilon) * chances + self.epsilon / len(places)
+            if not abs(chances.sum() - 1) <= _ROUNDING:  # numbers beyond all measure
+                chances = np.full(len(places), 1 / len(places))
             listed = chances.tolist()
             known = listed, dict(zip(ids, listed, strict=True))
             if asked is not None:
+                if len(self._answers) >= _MOST_ANSWERS:
+                    self._answers.clear()
                 self._answers[asked] = known
         return known
 
@@ -230,7 +238,7 @@ class Policy(Roster):
             reason in ``counts_``. Rewards of removed arms are counted in either case.
         """
         self._open()
-        if not isinstance(rewards, _NUMBER) and np.ndim(rewards):
+        if not isinstance(rewards, _NUMBER) and _are_many(rewards):
             return self._update_many(arms, rewards, contexts, weights)
         weight = 1.0 if weights is None else weights
         self._check_reward(rewards)
@@ -245,11 +253,11 @@ class Policy(Roster):
         return self
 
     def _update_many(self, arms: Any, rewards: Any, contexts: Any, weights: Any) -> Self:
-        ids = list(arms)
+        ids = arms_in(arms)
         try:
             values = np.asarray(rewards, np.float64)
             worth = np.ones(len(ids)) if weights is None else np.asarray(weights, np.float64)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise DataError("rewards and weights must be numbers.") from None
         if values.shape != (len(ids),) or worth.shape != (len(ids),):
             raise DataError(
@@ -264,8 +272,8 @@ class Policy(Roster):
             ("removed_arm", places == REMOVED_ARM),
             ("unknown_arm", places < 0),
             ("reward_missing", np.isnan(values)),
-            ("reward_out_of_range", ~((values >= low) & (values <= high) & np.isfinite(values))),
-            ("weight", ~((worth > 0) & np.isfinite(worth))),
+            ("reward_out_of_range", ~((values >= low) & (values <= high))),
+            ("weight", ~((worth > 0) & (worth <= LARGEST))),
             ("context", ~self._usable(contexts, len(ids))),
         ):
             self._count(reason, int((keep & bad).sum()))
@@ -394,10 +402,10 @@ class Policy(Roster):
 
     @property
     def limits(self) -> tuple[float, float]:
-        """The least and the highest reward that is learned from; infinite where all are."""
+        """The least and the highest reward that is learned from."""
         limits = self.reward_range
         if limits is None:
-            limits = (0.0, 1.0) if self._needs_range else (-np.inf, np.inf)
+            limits = (0.0, 1.0) if self._needs_range else (-LARGEST, LARGEST)
         return float(limits[0]), float(limits[1])
 
     def set_params(self, **params: Any) -> Self:
@@ -409,13 +417,16 @@ class Policy(Roster):
     def _check_reward(self, reward: Any) -> None:
         low, high = self._limits
         fits = isinstance(reward, _NUMBER) and low <= reward <= high
-        if not (fits and abs(float(reward)) < np.inf):
-            words = f"from {low:g} to {high:g}" if np.isfinite(low) else "a finite number"
-            raise DataError(f"a reward must be {words}, got {reward!r}.")
+        if not fits:
+            raise DataError(
+                f"a reward must be a number from {low:g} to {high:g}, got {shown(reward)}."
+            )
 
     def _check_weight(self, weight: Any) -> None:
-        if not (isinstance(weight, _NUMBER) and 0 < float(weight) < np.inf):
-            raise DataError(f"a weight must be a finite number above 0, got {weight!r}.")
+        if not (isinstance(weight, _NUMBER) and 0 < weight <= LARGEST):
+            raise DataError(
+                f"a weight must be above 0 and at most {LARGEST:g}, got {shown(weight)}."
+            )
 
     def _check_learned(self) -> None:
         super()._check_learned()
@@ -431,6 +442,14 @@ class Policy(Roster):
             raise DataError(f"{name}: recent_ goes with a window.")
         if recent is not None:
             recent.check_arms(len(self.arms_), self.window)
+
+
+def _are_many(rewards: Any) -> bool:
+    """Tell an array, however ragged, from one number."""
+    try:
+        return np.ndim(rewards) > 0
+    except ValueError:
+        return True
 
 
 def _listed(contexts: Any, n: int) -> Any:

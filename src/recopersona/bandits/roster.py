@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -12,7 +12,7 @@ from recopersona.base.part import Part
 from recopersona.data.draw import Draw
 from recopersona.data.ids import is_missing, require_id
 from recopersona.data.types import Id, Indices
-from recopersona.errors import DataError, NotFittedError, did_you_mean
+from recopersona.errors import DataError, NotFittedError, did_you_mean, shown
 
 UNKNOWN_ARM, REMOVED_ARM = -1, -2
 """In the place of the place of an arm."""
@@ -68,9 +68,7 @@ class Roster(Part):
                 name = type(self).__name__
                 raise NotFittedError(f"this {name} has no arms; pass {name}(arms=[...]).")
             return self._everyone
-        if isinstance(arms, (str, bytes)):
-            raise DataError(f"arms must be a list of arms, got {arms!r}; write [{arms!r}].")
-        ids = tuple(arms)
+        ids = tuple(arms_in(arms))
         places = np.array([self._place_of(arm) for arm in ids], np.int32)
         if not len(places):
             raise DataError("no arm is eligible; pass at least one in arms=[...].")
@@ -83,10 +81,12 @@ class Roster(Part):
             raise DataError(f"expected an arm, got the whole draw; pass draw.arm, {arm.arm!r}.")
         place = self._place_or_less(arm)
         if place == REMOVED_ARM:
-            raise DataError(f"the arm {arm!r} was removed; add it again with add_arm({arm!r}).")
+            said = shown(arm)
+            raise DataError(f"the arm {said} was removed; add it again with add_arm({said}).")
         if place == UNKNOWN_ARM:
             hint = did_you_mean(arm, [one for one in self.arms_ if isinstance(one, str)])
-            raise DataError(f"there is no arm {arm!r}{hint or f'; add it with add_arm({arm!r}).'}")
+            said = shown(arm)
+            raise DataError(f"there is no arm {said}{hint or f'; add it with add_arm({said}).'}")
         return place
 
     def _find(self, arm: Any) -> int | None:
@@ -110,8 +110,10 @@ class Roster(Part):
         self._open()
         for arm in arms:
             require_id(arm)
+            if not isinstance(arm, Hashable):
+                raise DataError(f"an arm must be an id, got {shown(arm)}; pass several one by one.")
             if arm in self._places:
-                raise DataError(f"there is an arm {arm!r} already.")
+                raise DataError(f"there is an arm {shown(arm)} already.")
         if len(set(arms)) < len(arms):
             raise DataError(f"arms must be distinct, got {list(arms)}.")
         for name in self._by_arm:
@@ -155,3 +157,10 @@ class Roster(Part):
                 raise DataError(f"{name}: {list_name} must be a list of ids.")
             if len(set(ids)) < len(ids):
                 raise DataError(f"{name}: {list_name} must be distinct.")
+
+
+def arms_in(arms: Any) -> list[Id]:
+    """Return what is told to be a list of arms as one."""
+    if isinstance(arms, (str, bytes)) or not isinstance(arms, Iterable):
+        raise DataError(f"arms must be a list of arms, got {shown(arms)}; write [{shown(arms)}].")
+    return list(arms)

@@ -31,6 +31,7 @@ from recopersona.base.recommender import Recommender, require_array
 from recopersona.base.worded import Worded
 from recopersona.data.decision import Decision
 from recopersona.data.draw import Draw
+from recopersona.data.event import EVENT_CODES
 from recopersona.data.feature_table import (
     COLUMN_KINDS,
     CategoryColumn,
@@ -60,6 +61,7 @@ _VECTORIZERS: dict[str, type] = {
 }
 _PLAIN_ARRAYS = "biuf"  # numpy's letters for truth values and numbers
 _PLAIN_KEYS = (bool, int, float, str, timedelta, UUID, type(None))
+_AS_IT_IS = frozenset({type(None), bool, int, float, str})  # in JSON as well
 _MERSENNE_TWISTER = "MT19937"
 _MERSENNE_WORDS = 624
 _MOST_REMEMBERED = 2**31 - 1
@@ -124,7 +126,10 @@ class Writer:
         }
 
     def _attributes(self, values: Mapping[str, Any], where: str) -> Tree:
-        return {name: self.encode(value, f"{where}.{name}") for name, value in values.items()}
+        return {
+            name: value if type(value) in _AS_IT_IS else self.encode(value, f"{where}.{name}")
+            for name, value in values.items()
+        }
 
     def _array(self, array: Array, where: str) -> Tree:
         if isinstance(array, np.ma.MaskedArray):
@@ -151,12 +156,18 @@ class Writer:
 
     def _sequence(self, values: list[Any] | tuple[Any, ...], where: str) -> Tree:
         kind = "tuple" if isinstance(values, tuple) else "list"
-        parts = [self.encode(part, f"{where}[{n}]") for n, part in enumerate(values)]
+        parts = [
+            part if type(part) in _AS_IT_IS else self.encode(part, f"{where}[{n}]")
+            for n, part in enumerate(values)
+        ]
         return {"$": kind, "parts": parts}
 
     def _dict(self, values: Mapping[Any, Any], where: str) -> Tree:
         pairs = [
-            [self._key(key, where), self.encode(part, f"{where}[{key!r}]")]
+            [
+                key if type(key) is str else self._key(key, where),
+                part if type(part) in _AS_IT_IS else self.encode(part, f"{where}[{key!r}]"),
+            ]
             for key, part in values.items()
         ]
         return {"$": "dict", "pairs": pairs}
@@ -200,6 +211,7 @@ class Writer:
     def _record(self, record: Any, where: str) -> Tree:
         held = {field.name: getattr(record, field.name) for field in fields(record)}
         if isinstance(record, Decision):
+            held["user_id"] = _or_its_text(record.user_id)
             held["context"] = {name: _or_its_text(one) for name, one in record.context.items()}
         return {
             "$": "record",
@@ -333,10 +345,13 @@ class Reader:
         return part
 
     def _attributes(self, trees: Tree) -> dict[str, Any]:
-        return {name: self.decode(tree) for name, tree in trees.items()}
+        return {
+            name: tree if type(tree) in _AS_IT_IS else self.decode(tree)
+            for name, tree in trees.items()
+        }
 
     def _parts(self, tree: Tree) -> list[Any]:
-        return [self.decode(part) for part in tree["parts"]]
+        return [part if type(part) in _AS_IT_IS else self.decode(part) for part in tree["parts"]]
 
     def _texts(self, tree: Tree) -> Array:
         data, bounds = self.decode(tree["data"]), self.decode(tree["bounds"])
@@ -601,7 +616,9 @@ def _or_its_text(value: Any) -> Any:
         return value
     try:
         Writer().encode(value, "")  # not by the one at work: what fails half-way leaves its parts
-    except ArtifactError:
+        if callable(value):  # it would have to be passed to whoever loads
+            return shown(value)
+    except (ArtifactError, RecursionError):
         return str(value) if isinstance(value, date) else shown(value)
     return value
 
@@ -628,13 +645,18 @@ def _is_decision(decision: Decision) -> bool:
         and isinstance(said.shown, (tuple, list))
         and isinstance(said.sources, (tuple, list))
         and isinstance(said.context, dict)
-        and (said.now is None or type(said.now) is int)
-        and (said.outcome is None or isinstance(said.outcome, dict))
+        and (said.now is None or (type(said.now) is int and abs(said.now) < 2**62))
+        and (said.outcome is None or _is_outcome(said.outcome))
         and isinstance(said.slot_propensities, (tuple, list))
         and all(one != one or _is_share(one) for one in said.slot_propensities)
         and (said.draw is None or isinstance(said.draw, Draw))
         and _are_keys((said.user_id, *said.shown))
     )
+
+
+def _is_outcome(outcome: Any) -> bool:
+    kinds = isinstance(outcome, dict) and all(isinstance(one, str) for one in outcome.values())
+    return kinds and all(one in EVENT_CODES for one in outcome.values())
 
 
 def _is_draw(draw: Draw) -> bool:

@@ -255,3 +255,10 @@ def _limits(limits: list[tuple[str, float | None]]) -> str:
     if not said:
         return ""
     return f" {' and '.join(said)}" if said[0].startswith("above") else f" of {' and '.join(said)}"
+
+
+def are_counts(value: Any) -> bool:
+    """Tell whether a value from a file is what counts by reason are."""
+    return isinstance(value, dict) and all(
+        isinstance(name, str) and type(count) is int and count >= 0 for name, count in value.items()
+    )

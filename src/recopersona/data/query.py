@@ -9,9 +9,12 @@ from typing import Any
 import numpy as np
 
 from recopersona.data.event import is_weight
+from recopersona.data.ids import is_missing
 from recopersona.data.times import moment_ms
 from recopersona.data.types import Id
-from recopersona.errors import DataError
+from recopersona.errors import DataError, shown
+
+_PLAIN = frozenset([str, int])
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,10 @@ class Query:
             "params": _mapping(self.params, "params", {"floor": 0.2}),
             "now": None if self.now is None else moment_ms(self.now),
         }
+        if type(self.user_id) not in _PLAIN and is_missing(self.user_id):
+            read["user_id"] = None
+        if not isinstance(self.decision_id, str | None):
+            raise DataError(f"Query: decision_id must be text, got {shown(self.decision_id)}.")
         for name, value in read.items():
             object.__setattr__(self, name, value)
 

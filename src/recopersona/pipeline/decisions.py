@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from heapq import heapify, heappop, heappush
@@ -13,7 +14,7 @@ import pandas as pd
 from recopersona.base.composite import Composite
 from recopersona.base.described import Described
 from recopersona.base.own_lock import OwnLock
-from recopersona.base.parameters import check, optional, whole
+from recopersona.base.parameters import are_counts, check, optional, whole
 from recopersona.base.recommender import listed
 from recopersona.data.decision import Decision
 from recopersona.data.interactions import Interactions
@@ -26,6 +27,7 @@ from recopersona.pipeline.outcomes import frame_of_decisions, news_in, told_of
 from recopersona.rerank.attribution import Windows
 
 _COUNTED = ("taught", "revised", "repeated", "unknown", "expired", "settled", "pushed_out")
+_SPARE_DUE = 100
 _SETTLED_AT_ONCE = 16  # while somebody waits for a page; each page adds one
 
 
@@ -62,6 +64,7 @@ class Deciding(Described, Composite):
         self.feedback_counts_ = dict.fromkeys(_COUNTED, 0)
         self.clock_: int | None = self.end_
         self._due_kept: list[tuple[int, str]] = []
+        self._names_kept: deque[str] | None = None
         self._lock_kept = OwnLock()
 
     def _windows(self) -> Windows | None:
@@ -284,16 +287,47 @@ class Deciding(Described, Composite):
         known = self.decisions_.get(decision.decision_id)
         if known is not None and known.outcome is not None:
             return  # asked again after its feedback: an outcome teaches once
+        if known is None:
+            self._names.append(decision.decision_id)
         self.decisions_[decision.decision_id] = decision
         windows = self._windows()
         if windows is not None and decision.now is not None:
             heappush(self._due, (decision.now + windows.shortest, decision.decision_id))
+            if len(self._due) > 2 * len(self.decisions_) + _SPARE_DUE:
+                del self._due_kept  # of decisions that are no longer there, or were asked again
         while len(self.decisions_) > self.decision_log:
-            oldest = self.decisions_.pop(next(iter(self.decisions_)))
+            oldest = self._pop_oldest()
             if windows is not None and self.decision_log and oldest.outcome is None:
                 # Whoever learned of clicks alone would take every page for a success.
                 self._settle(oldest)
                 self._count("pushed_out")
+            if windows is not None:
+                self._drop_known()
+
+    def _pop_oldest(self) -> Decision:
+        """Take the oldest decision out; a dict alone would look for it past all that it lost."""
+        names = self._names
+        while (name := names.popleft()) not in self.decisions_:
+            pass
+        return self.decisions_.pop(name)
+
+    @property
+    def _names(self) -> deque[str]:
+        """The names of decisions, the oldest first; some may be forgotten."""
+        kept: deque[str] | None = vars(self).get("_names_kept")
+        if kept is None:
+            kept = self._names_kept = deque(self.decisions_)
+        return kept
+
+    def _drop_known(self) -> None:
+        """Take from the top of the heap what nobody waits for any more."""
+        due = self._due
+        while due and not self._is_open(due[0][1]):
+            heappop(due)
+
+    def _is_open(self, name: str) -> bool:
+        decision = self.decisions_.get(name)
+        return decision is not None and decision.outcome is None
 
     def forget(self, user_ids: Iterable[Id]) -> int:
         """Drop what is held of single users, decisions included; see `Recommender.forget`."""
@@ -310,13 +344,21 @@ class Deciding(Described, Composite):
         with self._lock:
             kept = {key: one for key, one in self.decisions_.items() if one.user_id not in user_ids}
             self.decisions_ = kept
+            self._names_kept = None
 
     def _check_learned(self) -> None:
         super()._check_learned()
         decisions: Any = self.decisions_
         counts: Any = self.feedback_counts_
         logged = isinstance(decisions, dict) and isinstance(counts, dict)
-        if not logged or not all(isinstance(one, Decision) for one in decisions.values()):
+        if (
+            not logged
+            or not all(
+                isinstance(one, Decision) and one.decision_id == name
+                for name, one in decisions.items()
+            )
+            or not are_counts(counts)
+        ):
             raise DataError(f"{type(self).__name__}: the log of decisions is not one.")
         check(self.clock_, optional(whole(-(2**62), 2**62)), type(self).__name__, "clock_")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from recopersona.data.decision import Decision
 from recopersona.data.event import EVENT_CODES, event_code
 from recopersona.data.times import MISSING_TIME
 from recopersona.data.types import Id
-from recopersona.errors import DataError
+from recopersona.errors import DataError, shown
 
 
 def told_of(
@@ -29,18 +29,25 @@ def told_of(
         If an item was not shown, or a kind of event does not exist.
     """
     if outcome is not None and not isinstance(outcome, Mapping):
-        raise DataError(f"outcome must map item ids to event types, got {outcome!r}.")
+        raise DataError(f"outcome must map item ids to event types, got {shown(outcome)}.")
     said: list[tuple[Id, str]] = [(item, "click") for item in listed(clicked, "feedback")]
     said += [(item, "purchase") for item in listed(purchased, "feedback")]
     said += list((outcome or {}).items())
     happened: dict[Id, str] = {}
     for item, event in said:
         event_code(event)
-        if item not in decision.shown:
-            raise DataError(f"decision {decision.decision_id!r} did not show the item {item!r}.")
+        if not _is_id(item) or item not in decision.shown:
+            raise DataError(
+                f"decision {shown(decision.decision_id)} did not show the item {shown(item)}."
+            )
         if _is_stronger(event, happened.get(item)):
             happened[item] = event
     return happened
+
+
+def _is_id(item: Any) -> bool:
+    """Tell what may name an item: True is no number 1, and an array nothing at all."""
+    return isinstance(item, Hashable) and not isinstance(item, (bool, np.bool_))
 
 
 def news_in(told: Mapping[Id, str], known: Mapping[Id, str] | None) -> dict[Id, str]:

@@ -201,6 +201,7 @@ class Pipeline(Deciding):
             check(weight, real(above=0), "Pipeline", f"weight of {name}")
         for stage in (self.ranker_, self.reranker_):
             check(stage, optional(_STAGE), "Pipeline", "stage")
+        self._join_reranker()  # whatever the file says theirs are
 
     def score_items(self, query: Query, items: Indices | None = None) -> Floats:
         """Return the merged scores, float32 (n_items,), for the items in any model's pool.

@@ -82,6 +82,8 @@ def _weights(arm: Id, weights: Mapping[str, float], objectives: Sequence[str]) -
                 f"{hint(name, sorted({*objectives, *OBJECTIVES}))}"
             )
         check(weight, real(at_least=0), "BanditReranker", f"arms[{arm!r}][{name!r}]")
+    most = max(weights.values())
+    weights = {name: weight / most if most > 0 else 0.0 for name, weight in weights.items()}
     total = float(sum(weights.values()))
     if not total > 0:
         raise ParameterError(

@@ -13,7 +13,15 @@ from sklearn.base import clone
 
 from recopersona.bandits.policy import Policy
 from recopersona.bandits.pooled import PooledThompson
-from recopersona.base.parameters import Bound, check_parameters, optional, param, real, whole
+from recopersona.base.parameters import (
+    Bound,
+    are_counts,
+    check_parameters,
+    optional,
+    param,
+    real,
+    whole,
+)
 from recopersona.base.stage import fitted_stage
 from recopersona.data.columns import as_pandas
 from recopersona.data.dataset import Dataset
@@ -40,7 +48,7 @@ from recopersona.rerank.pages import PageOf, Pages
 from recopersona.rerank.reranker import Reranker
 from recopersona.rerank.rewards import OPTIONAL_LOOKS, OPTIONAL_VALUES
 from recopersona.rerank.scaling import scaled
-from recopersona.rerank.segments import SEGMENT, segment_of
+from recopersona.rerank.segments import MOST_SEGMENTS, SEGMENT, segment_of
 from recopersona.rerank.vectors import VECTORS, ItemVectors
 from recopersona.rerank.wanted import WANTED, fitted_objectives, fitted_vectors
 
@@ -55,7 +63,7 @@ _POLICY = Bound("a policy such as PooledThompson()", lambda value: isinstance(va
 
 def _pooled() -> Policy:
     made: Any = PooledThompson
-    policy: Policy = made(likelihood="gaussian", n0=200.0, width=0.7)
+    policy: Policy = made(likelihood="gaussian", width=0.7)
     return policy
 
 
@@ -179,9 +187,7 @@ class BanditReranker(Crediting):
     random_state: int = param(whole(at_least=0, at_most=2**32 - 1), default=0)
 
     def __post_init__(self) -> None:
-        if (
-            self.policy is type(self).policy
-        ):  # one of its own: set_params(policy__n0=...) changes it
+        if self.policy is type(self).policy:  # set_params(policy__n0=...) changes it
             self.policy = clone(self.policy)
 
     # -- learning the shop -------------------------------------------------------------------
@@ -220,6 +226,7 @@ class BanditReranker(Crediting):
                     "random_state": self.random_state}  # fmt: skip
         self.policy_: Policy = clone(self.policy).set_params(**settings)
         check_parameters(self.policy_)
+        self.policy_._open()  # so that it can be saved before anything is drawn
         self._join(self.users_, self.items_, self.past_, self.item_features_)
         _ = self.windows, self._value  # what does not fit is said now
 
@@ -413,6 +420,7 @@ class BanditReranker(Crediting):
             return account_of(ranking, list(self.arms_), self.policy_, self._context)
 
     def _check_learned(self) -> None:
+        super()._check_learned()
         held: Any = vars(self)
         parts = held.get("objectives_")
         if not isinstance(parts, dict) or not all(
@@ -425,8 +433,16 @@ class BanditReranker(Crediting):
             raise DataError("BanditReranker: expectation_ must be an Expectation.")
         if not isinstance(held.get("policy_"), Policy):
             raise DataError("BanditReranker: policy_ must be a policy.")
-        if not isinstance(held.get("segments_"), list) or not isinstance(held.get("counts_"), dict):
-            raise DataError("BanditReranker: segments_ and counts_ must be a list and a dict.")
+        segments = held.get("segments_")
+        if not isinstance(segments, list) or len(segments) > MOST_SEGMENTS:
+            raise DataError("BanditReranker: segments_ must be a list of those told apart.")
+        if not are_counts(held.get("counts_")):
+            raise DataError("BanditReranker: counts_ must count.")
+        if not isinstance(held.get("user_features_"), FeatureTable):
+            raise DataError("BanditReranker: user_features_ must be a table.")
+        exploration = held.get("exploration_")
+        if exploration is not None and not callable(exploration):
+            raise DataError("BanditReranker: exploration_ must be a stage.")
         arms = held.get("arms_")
         if not isinstance(arms, dict) or list(arms) != self.policy_.arms_:
             raise DataError("BanditReranker: the arms are not those of the policy.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Self
 
 from recopersona.base.parameters import Bound, param
 from recopersona.base.stage import PageStage, Stage, fitted_stage
@@ -55,6 +55,19 @@ class Chain(Reranker):
 
     stages: Sequence[Stage] = param(STAGES, default=())
 
+    def fit(self, dataset: Any, y: None = None) -> Self:
+        """Learn the shop; or teach the last stage, a bandit, what was decided before."""
+        if "arm" in getattr(dataset, "columns", ()) and vars(self).get("stages_"):
+            last: Any = self.stages_[-1]
+            last.fit(dataset)
+            return self
+        return super().fit(dataset)
+
+    @property
+    def explain(self) -> Any:
+        """What the last stage tells of a page, see `BanditReranker.explain`; None without one."""
+        return getattr(self.stages_[-1], "explain", None)
+
     def _fit(self, dataset: Dataset) -> None:
         self.stages_: list[Stage] = [fitted_stage(stage, dataset) for stage in self.stages]
 
@@ -99,6 +112,7 @@ class Chain(Reranker):
         return getattr(self.stages_[-1], "reward_of", None)
 
     def _check_learned(self) -> None:
+        super()._check_learned()
         held: Any = vars(self).get("stages_")
         if not _are_stages(held):
             raise DataError("Chain: stages_ must be a list of stages.")

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 
 from recopersona.bandits.linear import LinearPolicy
-from recopersona.bandits.policy import Policy
+from recopersona.bandits.logs import require_once
+from recopersona.bandits.policy import LARGEST, Policy
 from recopersona.base.own_lock import OwnLock
+from recopersona.data.columns import numbers
 from recopersona.data.decision import Decision
 from recopersona.data.draw import Draw
 from recopersona.data.types import Id
-from recopersona.errors import DataError
+from recopersona.errors import DataError, NotFittedError
 from recopersona.rerank.attribution import Windows
 from recopersona.rerank.expectation import Expectation
 from recopersona.rerank.reranker import Reranker
 from recopersona.rerank.rewards import PageValue
-from recopersona.rerank.segments import MOST_SEGMENTS, context_of
+from recopersona.rerank.segments import MOST_SEGMENTS, context_of, is_plain
 
+_TOLD = ("arm", "reward", "segment", "propensity", "same", "expected")
 _ATTRIBUTION = {"click": "24h", "purchase": "7d"}
 
 
@@ -62,7 +65,7 @@ class Crediting(Reranker):
     def _for_policy(self, reward: float, expected: float) -> float:
         """Return a reward as the policy takes it."""
         low, high = self.policy_.limits
-        return reward - expected if low == -np.inf else min(max(reward, low), high)
+        return reward - expected if low <= -LARGEST else min(max(reward, low), high)
 
     def _learn_outcome(self, decision: Decision) -> None:
         draw = decision.draw
@@ -103,6 +106,8 @@ class Crediting(Reranker):
 
     def _told_apart(self, segment: Id | None) -> Id | None:
         """Return the segment that a reward is kept for."""
+        if not is_plain(segment):  # of a log
+            segment = None
         if segment is None or segment in self.segments_:
             return segment
         if len(self.segments_) < MOST_SEGMENTS:
@@ -120,21 +125,25 @@ class Crediting(Reranker):
 
     def _warm(self, log: pd.DataFrame) -> Self:
         """Teach the policy what was decided before, each reward for 1 / propensity."""
-        self._check_fitted()
+        if not self.__sklearn_is_fitted__():
+            raise NotFittedError(
+                "a log of decisions is learned on top of a shop; first fit the pipeline, then "
+                "home.reranker_.fit(log)."
+            )
         if "reward" not in log:
             raise DataError("a log of decisions needs a column 'reward'; see decisions_frame().")
+        require_once(log, _TOLD)
         known = log[log["reward"].notna() & log["arm"].notna()].copy()
-        known["reward"] = [
-            self._for_policy(float(reward), 0.0 if expected != expected else float(expected))
-            for reward, expected in zip(
-                known["reward"], known.get("expected", pd.Series(0.0, known.index)), strict=True
-            )
-        ]
+        rewards = numbers(known["reward"], "a log of decisions: reward")
+        expected = np.zeros(len(known))
+        if "expected" in known:
+            expected = np.nan_to_num(numbers(known["expected"], "a log of decisions: expected"))
+        pairs = zip(rewards.tolist(), expected.tolist(), strict=True)
+        known["reward"] = [self._for_policy(*pair) for pair in pairs]
         if "same" in known:
-            shown = zip(known["same"], known["arm"], strict=True)
-            known["arm"] = [list(same) or [arm] for same, arm in shown]
+            known["arm"] = list(map(_shown_by, known["same"], known["arm"]))
             known = known.explode("arm")
-        kept = [name for name in ("arm", "reward", "segment", "propensity") if name in known]
+        kept = [name for name in _TOLD[:4] if name in known]
         told = known[kept].reset_index(drop=True)
         with self._lock:
             if isinstance(self.policy_, LinearPolicy):
@@ -152,3 +161,13 @@ class Crediting(Reranker):
     def _lock(self) -> OwnLock:
         kept: OwnLock = self.__dict__.setdefault("_lock_kept", OwnLock())
         return kept
+
+
+def _shown_by(same: Any, arm: Id) -> list[Any]:
+    """Return the arms that would have shown the same, as a row of a log has it."""
+    if isinstance(same, str):
+        raise DataError(
+            "a log of decisions: 'same' must hold lists of arms, got text, as CSV makes of them; "
+            "keep decisions_frame() with to_parquet or to_json(orient='records')."
+        )
+    return list(same) if isinstance(same, Collection) and len(same) else [arm]

@@ -116,6 +116,7 @@ class Fatigue(Reranker):
         return np.where(known[where] == items, totals[where], 0.0)
 
     def _check_learned(self) -> None:
+        super()._check_learned()
         require_array(self.tiring_, np.float32, (len(EVENT_TYPES),), "tiring_")
 
 

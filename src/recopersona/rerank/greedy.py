@@ -89,6 +89,7 @@ class Greedy(Reranker):
         return (order if first is None else first[order]), together
 
     def _check_learned(self) -> None:
+        super()._check_learned()
         held: Any = self.item_vectors_
         if not isinstance(held, ItemVectors):
             raise DataError(f"{type(self).__name__}: item_vectors_ must be ItemVectors.")

@@ -125,6 +125,7 @@ class Recording(Reranker):
         self.records_.described(len(self.items_), self.end_)
 
     def _check_learned(self) -> None:
+        super()._check_learned()
         records: Any = vars(self).get("records_")
         if not isinstance(records, ItemRecords):
             raise DataError(f"{type(self).__name__}: records_ must be ItemRecords.")

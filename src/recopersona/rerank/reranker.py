@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Self
 
+import numpy as np
+
 from recopersona.base.acquainted import Acquainted
-from recopersona.base.parameters import check_parameters
-from recopersona.base.recommender import as_dataset
+from recopersona.base.parameters import check, check_parameters, optional, whole
+from recopersona.base.recommender import as_dataset, require_array
 from recopersona.data.dataset import Dataset
+from recopersona.data.event import EVENT_TYPES
 from recopersona.data.feature_table import FeatureTable
 from recopersona.data.history import History
 from recopersona.data.ids import IdMap
@@ -16,6 +19,7 @@ from recopersona.data.interactions import Interactions
 from recopersona.data.query import Query
 from recopersona.data.ranking import Ranking
 from recopersona.data.types import Indices
+from recopersona.errors import DataError
 
 
 class Reranker(Acquainted):
@@ -94,9 +98,15 @@ class Reranker(Acquainted):
             raise
         return self
 
-    def __call__(self, query: Query, ranking: Ranking) -> Ranking:
-        """Return the ranking in its new order."""
+    def __call__(self, query: Any, ranking: Ranking) -> Ranking:
+        """Return the ranking in its new order, for a `Query` or a user id."""
         self._check_fitted()
+        if not isinstance(ranking, Ranking):
+            raise DataError(
+                f"{type(self).__name__} orders a Ranking, such as model.recommend(query, n=100) "
+                f"gives, got {type(ranking).__name__}."
+            )
+        query = Query.of(query)
         return self._rerank(query, ranking) if len(ranking) > 1 else ranking
 
     def forget(self, user_ids: Any) -> int:
@@ -127,3 +137,17 @@ class Reranker(Acquainted):
             self.end_ = rows.end if self.end_ is None else max(self.end_, rows.end)
         for part in self._parts:
             part._learn(rows)
+
+    def _check_learned(self) -> None:
+        """Refuse what was read from a file and does not fit together."""
+        held, owner = vars(self), type(self).__name__
+        for name, kind in _TABLES.items():
+            if not isinstance(held.get(name), kind):
+                raise DataError(f"{owner}: {name} must be of the kind {kind.__name__}.")
+        if not self.past_.fits(len(self.users_), len(self.items_)):
+            raise DataError(f"{owner}: the past does not fit the users and items.")
+        require_array(held.get("event_weights_"), np.float32, (len(EVENT_TYPES),), "event_weights_")
+        check(held.get("end_"), optional(whole(-(2**62), 2**62)), owner, "end_")
+
+
+_TABLES = {"users_": IdMap, "items_": IdMap, "past_": History, "item_features_": FeatureTable}

@@ -13,6 +13,7 @@ from recopersona.data.event import event_code
 from recopersona.data.types import Values
 
 _COUNTED = ("click", "view", "page_view", "wishlist", "cart", "checkout", "purchase")
+_MOST = 1e15  # what one event is worth: squares of sums are numbers still
 _LEAST = 0.05  # nobody knows how seldom a place is looked at more exactly than that
 
 
@@ -65,7 +66,9 @@ class PageValue:
     def __init__(self, values: Mapping[str, float] | None, looks: Any) -> None:
         for kind, value in (values or {}).items():
             event_code(kind)
-            check(value, real(), "BanditReranker", f"reward[{kind!r}]")
+            check(
+                value, real(at_least=-_MOST, at_most=_MOST), "BanditReranker", f"reward[{kind!r}]"
+            )
         self._values = dict.fromkeys(_COUNTED, 1.0) if values is None else dict(values)
         self._looks = None if looks is None else np.maximum(_looks_of(looks), _LEAST).tolist()
 

@@ -14,7 +14,7 @@ from recopersona.data.feature_table import FeatureTable
 from recopersona.data.ids import UNKNOWN, is_missing
 from recopersona.data.query import Query
 from recopersona.data.types import Id
-from recopersona.errors import DataError
+from recopersona.errors import DataError, shown
 
 MOST_SEGMENTS = 10
 """So many are told apart."""
@@ -73,11 +73,19 @@ def _known(name: str, context: Mapping[str, Any], users: FeatureTable | None, us
 
 
 def _checked(value: Any, asked: Callable[[Query], Any] | str) -> Id | None:
-    if hasattr(value, "item"):
+    if getattr(value, "size", 0) == 1:
         value = value.item()
     if is_missing(value):
         return None
-    if not isinstance(value, (str, int, float, bool, tuple)):
+    if not is_plain(value):
         name = asked if isinstance(asked, str) else getattr(asked, "__name__", "the function")
-        raise DataError(f"segment: {name} must give an id such as 'new', got {value!r}.")
-    return value
+        raise DataError(f"segment: {name} must give an id such as 'new', got {shown(value)}.")
+    segment: Id = value
+    return segment
+
+
+def is_plain(value: Any) -> bool:
+    """Tell whether a file can hold it as it is."""
+    if isinstance(value, tuple):
+        return all(isinstance(one, (str, int, float)) for one in value)
+    return isinstance(value, (str, int, float))

@@ -140,6 +140,8 @@ class ItemVectors(Part):
         elif isinstance(given, pd.DataFrame):
             found = _rows_of_frame(given, items)
         elif isinstance(given, np.ndarray):
+            if given.dtype.kind not in "fiub":
+                raise DataError("ItemVectors: the array of vectors must hold real numbers only.")
             found = np.zeros((len(items), given.shape[1]))
             found[: min(len(items), len(given))] = given[: len(items)]
         else:

@@ -10,7 +10,7 @@ from sklearn.base import clone
 from recopersona.base.parameters import Bound
 from recopersona.data.dataset import Dataset
 from recopersona.data.times import MISSING_TIME
-from recopersona.rerank.arms import DIVERSITY, OBJECTIVES
+from recopersona.rerank.arms import DIVERSITY, OBJECTIVES, RELEVANCE
 from recopersona.rerank.freshness import Freshness
 from recopersona.rerank.objective import Objective
 from recopersona.rerank.serendipity import Serendipity
@@ -20,13 +20,14 @@ from recopersona.rerank.vectors import ItemVectors
 def _are_objectives(value: Any) -> bool:
     if isinstance(value, Mapping):
         names = all(isinstance(name, str) for name in value)
-        return names and all(isinstance(one, Objective) for one in value.values())
-    return isinstance(value, (list, tuple)) and set(value) <= set(OBJECTIVES)
+        taken = RELEVANCE in value or DIVERSITY in value
+        return names and not taken and all(isinstance(one, Objective) for one in value.values())
+    return isinstance(value, (list, tuple)) and all(one in OBJECTIVES for one in value)
 
 
 WANTED = Bound(
-    "a list of 'relevance', 'diversity', 'freshness' and 'serendipity', or a mapping from names to "
-    "objectives such as Freshness()",
+    "a list of 'relevance', 'diversity', 'freshness' and 'serendipity', or a mapping from other "
+    "names to objectives such as Freshness()",
     _are_objectives,
 )
 """What a parameter that names objectives must be."""

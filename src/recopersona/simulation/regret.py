@@ -10,6 +10,7 @@ import pandas as pd
 from scipy.stats import t as student
 
 from recopersona.base.parameters import check, real, whole
+from recopersona.base.progress import progress
 from recopersona.data.types import Array, Id, Values
 from recopersona.errors import DataError, ParameterError, hint
 from recopersona.report.charts import interval_chart, line_chart
@@ -107,17 +108,30 @@ def regret(
         raise ParameterError(f"regret: seeds must name at least one world, got {seeds!r}.")
     makers = {ORACLE: lambda world: lambda visit: world.oracle(visit, n), **policies}
     earned = np.empty((len(makers), len(numbers), len(MEASURES), n_requests))
-    for place, seed in enumerate(numbers):
-        of_seed = world.reseeded(seed)
-        for row, make in enumerate(makers.values()):
-            life = of_seed.copy()
-            earned[row, place] = _live(make(life), life, n_requests)
+    for make in makers.values():
+        if not callable(make):
+            raise _no_policy(make)
+    lives = ((place, row, make, of_seed.copy())
+             for place, of_seed in enumerate(map(world.reseeded, numbers))
+             for row, make in enumerate(makers.values()))  # fmt: skip
+    for place, row, make, life in progress(lives, "regret", len(numbers) * len(makers)):
+        earned[row, place] = _live(make(life), life, n_requests)
     return Regret(tuple(makers), tuple(numbers), earned, confidence)
+
+
+def _no_policy(got: Any) -> ParameterError:
+    return ParameterError(
+        "regret: a policy is a function of a world that returns a function from a visit to item "
+        "ids (lambda world: lambda visit: [...]) or an object with answer(visit), and "
+        f"learn(visit, reaction) if it learns; got {type(got).__name__}."
+    )
 
 
 def _live(policy: Any, world: World, n_requests: int) -> Values:
     """Return what every request earned, float64 (n_measures, n_requests)."""
     answer = getattr(policy, "answer", policy)
+    if not callable(answer):
+        raise _no_policy(policy)
     learn = getattr(policy, "learn", None)
     earned = np.zeros((len(MEASURES), n_requests))
     for number, visit in enumerate(world.visits(n_requests)):

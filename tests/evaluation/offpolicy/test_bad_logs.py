@@ -4,6 +4,7 @@ import pytest
 
 import recopersona as rp
 from recopersona import errors
+from recopersona.evaluation.offpolicy.estimators import effective_sample_size
 from tests.evaluation.offpolicy.made import COLUMNS, made
 
 
@@ -136,3 +137,16 @@ def test_rows_without_reward_have_an_answer_and_one_row_has_no_model():
     assert (asked(log.assign(click=0), table, gate=False).table["value"] == 0).all()
     alone = asked(log[:1], table, gate=False).table["value"]
     assert alone.notna().to_dict() == {name: name in ("IPS", "SNIPS") for name in alone.index}
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e-100, 1e100, 1e300])
+def test_weights_of_any_size_have_an_effective_number(size):
+    assert effective_sample_size(np.array([1.0, 1.0, 0.0]) * size) == pytest.approx(2)
+    assert effective_sample_size(np.array([np.inf, 1.0])) == 0
+
+
+def test_a_target_has_one_column_of_probabilities():
+    log = pd.DataFrame({"arm": ["a", "b"] * 9, "reward": 1.0, "propensity": 0.5})
+    target = pd.DataFrame([["a", 0.5, 0.5]], columns=["arm", "probability", "probability"])
+    with pytest.raises(errors.ColumnError, match="probability"):
+        rp.off_policy(log, target)

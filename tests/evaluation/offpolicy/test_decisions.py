@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import recopersona as rp
-from recopersona.errors import DataError, ParameterError
+from recopersona.errors import ColumnError, DataError, ParameterError
 
 ARMS = ("plain", "varied", "fresh")
 EARNS = dict(zip(ARMS, (0.2, 0.2, 0.5), strict=True))
@@ -20,9 +20,10 @@ def decisions(n=6_000, seed=0):
             chances = {"plain": 0.6, "varied": 0.4}
         arm = random.choice(list(chances), p=list(chances.values()))
         same = ("plain", "varied") if number % 3 and arm != "fresh" else (arm,)
-        rows.append({"arm": arm, "propensity": sum(chances[one] for one in same), "same": same,
-                     "probabilities": chances, "reward": float(random.random() < EARNS[arm])})  # fmt: skip
-    return pd.DataFrame(rows)
+        page, reward = sum(chances[one] for one in same), float(random.random() < EARNS[arm])
+        rows.append((arm, page, same, chances, reward))
+    columns = ["arm", "propensity", "same", "probabilities", "reward"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def test_arms_with_one_page_are_divided_by_their_own_probability():
@@ -71,3 +72,23 @@ def test_what_holds_a_policy_is_told_to_hand_it_over():
     for holder in (home, home.reranker_):
         with pytest.raises(ParameterError, match=r"pass home\.reranker_\.policy_"):
             rp.off_policy(decisions(50), holder)
+
+
+def test_decisions_are_led_to_what_can_read_them():
+    frame = decisions(50)
+    with pytest.raises(ColumnError, match=r"write \{'plain': 1\}"):
+        rp.off_policy(frame, "plain")
+    frame = frame.assign(decision_id=range(50), items=[("tea",)] * 50, outcome=[{}] * 50)
+    frame["slot_propensities"] = [()] * 50
+    with pytest.raises(ColumnError, match="places_of"):
+        rp.off_policy_lists(frame, "target")
+    with pytest.raises(DataError, match="judged by off_policy"):
+        rp.places_of(frame)
+    with pytest.raises(DataError, match="off_policy_lists"):
+        rp.off_policy(frame.assign(arm=None), {"plain": 1})
+
+
+def test_a_handful_of_rows_accuses_nobody():
+    found = rp.off_policy(decisions(1), {"plain": 1})
+    assert found.refused
+    assert "propensities are not those" not in found["IPS"].refused

@@ -17,6 +17,7 @@ from recopersona.evaluation.offpolicy.targets import Target
 
 _MEAN_OFF = 0.01  # of the weights' mean: target probabilities are given to so many digits
 _SURE = 4.0  # standard errors beyond which the weights' mean is no luck
+_TELLING = 30  # effective rows below which a standard error says nothing of the mean
 
 
 @dataclass(frozen=True)
@@ -175,7 +176,8 @@ def refusals(support: Support, gate: OffPolicyGate) -> list[str]:
         )
     off = support.mean_weight - (1 - support.unlogged)
     luck = _SURE * support.mean_weight_error + _MEAN_OFF
-    if support.unlogged <= gate.max_unlogged and abs(off) > luck:
+    told = support.unlogged <= gate.max_unlogged and support.effective >= _TELLING
+    if told and abs(off) > luck:
         reasons.append(
             f"the weights' mean is {support.mean_weight:.3f} instead of "
             f"{1 - support.unlogged:.3f}, beyond {_SURE:g} standard errors: the logged "

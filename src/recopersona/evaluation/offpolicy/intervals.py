@@ -150,7 +150,8 @@ def _widened(pulled: Values, confidence: float) -> float:
     freedom (Satterthwaite): few where a few heavy rows make the sum. Resamples of those rows do not
     know of still heavier ones.
     """
-    squares = (pulled / np.abs(pulled).max()) ** 2
+    squares = pulled / max(pulled.max(), -pulled.min())
+    squares *= squares
     freedom = 2 * float(squares.sum()) ** 2 / float(squares @ squares)
     tail = (1 - confidence) / 2
     return float(t.isf(tail, freedom) / norm.isf(tail))

@@ -19,6 +19,8 @@ from recopersona.evaluation.offpolicy.reasons import (
     told,
 )
 
+_FEW, _SAMPLE = 1 << 16, 1 << 17
+
 
 @dataclass(frozen=True)
 class Names:
@@ -78,7 +80,8 @@ class Log:
     @property
     def bounds(self) -> Array:
         """Where the rows of each situation start, and where the last ends, int64 (S + 1,)."""
-        return np.searchsorted(self.situations, np.arange(len(self.situation) + 1))
+        sizes = np.bincount(self.situations, minlength=len(self.situation))
+        return np.concatenate([[0], np.cumsum(sizes)])
 
     def without(self, wrong: Mask, reason: str) -> Log:
         """Return the log without some rows, and count them."""
@@ -128,7 +131,7 @@ def read_log(frame: Any, names: Names, reward_range: tuple[float, float] | None 
     """
     given = as_pandas(frame, what)
     wanted = [*names.required, *([] if said is None else [said])]
-    require_columns(given, wanted, what)
+    require_columns(given, wanted, f"rows of the {what}")
     if not len(given):
         raise DataError(
             f"{what} has no rows; off_policy needs what was chosen and what came of it."
@@ -273,10 +276,10 @@ def _in_order(log: Log) -> Log:
     for column in columns:
         if column is not None:
             mixed = _mixed(mixed ^ (column + 0).view(np.uint64))
-    order = np.argsort(mixed)  # rows of one hash hold the same: their order among them is no matter
-    few = len(log.situation) < 2**16
-    situations = log.situations[order].astype(np.uint16 if few else np.int64)  # two bytes sort fast
-    order = order[np.argsort(situations, kind="stable")]
+    width = np.uint64(len(log.situation).bit_length())  # as many bits say which situation it is
+    mixed >>= width
+    mixed |= log.situations.astype(np.uint64) << (np.uint64(64) - width)
+    order = _sorting(mixed)  # rows of one number hold the same: their order is no matter
     return replace(
         log,
         actions=log.actions[order],
@@ -286,6 +289,18 @@ def _in_order(log: Log) -> Log:
         clusters=None if log.clusters is None else log.clusters[order],
         said=None if log.said is None else log.said[order],
     )
+
+
+def _sorting(numbers: Array) -> Array:
+    """Return the order of numbers, by counting where they are few: that is twice as fast."""
+    seen = pd.unique(numbers[:: max(1, len(numbers) // _SAMPLE)])
+    if len(seen) < _FEW // 4:
+        codes, distinct = pd.factorize(numbers)
+        if len(distinct) <= _FEW:
+            ranks = np.empty(len(distinct), np.uint16)  # two bytes sort fast
+            ranks[np.argsort(distinct)] = np.arange(len(distinct))
+            return np.argsort(ranks[codes], kind="stable")
+    return np.argsort(numbers)
 
 
 def _mixed(numbers: Array) -> Array:

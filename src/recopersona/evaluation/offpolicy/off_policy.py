@@ -113,13 +113,14 @@ def off_policy(
 
     Notes
     -----
-    SwitchDR and DRos take the setting with the least guessed error :math:`e^2`, which is their
-    variance :math:`s^2` and the square of the bias that is seen with its own variance; and their
-    intervals are stretched by :math:`e / s`, so that no bias hides in them. That of DM is from the
-    model fitted again to 50 resamples, and there is none with a ``model`` of yours: it would say
-    how sure the model is, not how right.
+    SwitchDR and DRos take the setting with the least guessed error: their variance :math:`s^2` and
+    the square of the bias that is seen with its own variance :math:`t^2`. Their intervals are
+    stretched to :math:`\sqrt{(s + t)^2 + bias^2}`, since the model varies where they do not: they
+    are about as wide as that of DR, or wider. That of DM is from the model fitted again to 50
+    resamples, and there is none with a ``model`` of yours: it would say how sure the model is, not
+    how right.
 
-    A log of 10 million rows takes 1 to 2 gigabytes beside the frame.
+    Beside the frame, all estimators take about 160 bytes per row, IPS and SNIPS 75.
 
     References
     ----------

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from recopersona.data.columns import as_pandas, factorized, numbers, require_columns
-from recopersona.data.types import Array, Id, Mask, Values
-from recopersona.errors import DataError, ParameterError, shown
+from recopersona.data.types import Array, Mask, Values
+from recopersona.errors import ColumnError, DataError, ParameterError, shown
 from recopersona.evaluation.offpolicy.reasons import (
     Reasons,
     first_reasons,
@@ -104,7 +105,12 @@ def read_slates(
     ([[0.5, 1.0]], 1)
     """
     given = as_pandas(frame, "log")
-    require_columns(given, names.required, "log")
+    if "slot_propensities" in given.columns and names.position not in given.columns:
+        raise ColumnError(
+            "off_policy_lists needs a row per place; pass places_of(decisions), with a column of "
+            "the target's probabilities."
+        )
+    require_columns(given, names.required, "rows of the log")
     columns = {
         name: numbers(given[name], f"log: {name}")
         for name in names.required
@@ -236,7 +242,7 @@ def places_of(decisions: Any, worth: Mapping[str, float] | None = None) -> pd.Da
     ColumnError
         If a column is missing.
     DataError
-        If propensities are not as many as items, or an event has no worth.
+        If propensities are not as many as items, no decision has any, or an event has no worth.
 
     Examples
     --------
@@ -255,23 +261,42 @@ def places_of(decisions: Any, worth: Mapping[str, float] | None = None) -> pd.Da
     frame = as_pandas(decisions, "decisions")
     needed = ("decision_id", "items", "slot_propensities", "outcome")
     require_columns(frame, needed, "decisions")
-    rows: list[tuple[Id, int, Id, float, float]] = []
-    counts = {"without_outcome": 0, "without_propensities": 0}
-    for decision, items, drawn, outcome in frame[[*needed]].itertuples(index=False):
-        if not isinstance(outcome, Mapping):
-            counts["without_outcome"] += 1
-        elif not len(drawn):
-            counts["without_propensities"] += 1
-        elif len(drawn) != len(items):
-            raise DataError(
-                f"decision {shown(decision)} has {len(items)} items and {len(drawn)} propensities."
-            )
-        else:
-            for place, (item, chance) in enumerate(zip(items, drawn, strict=True), start=1):
-                value = _worth(outcome.get(item), worth)
-                rows.append((decision, place, item, 1.0 if chance != chance else chance, value))
-    names = ["decision_id", "position", "item_id", "propensity", "reward"]
-    places = pd.DataFrame(rows, columns=names)
+    outcomes, slots = frame["outcome"].to_numpy(object), frame["slot_propensities"]
+    known = np.fromiter((isinstance(one, Mapping) for one in outcomes), bool, len(frame))
+    n_slots = np.fromiter(map(len, slots), np.int64, len(frame))
+    counts = {
+        "without_outcome": int((~known).sum()),
+        "without_propensities": int((known & (n_slots == 0)).sum()),
+    }
+    used = np.flatnonzero(known & (n_slots > 0))
+    items, n_slots = frame["items"].iloc[used].tolist(), n_slots[used]
+    sizes = np.fromiter(map(len, items), np.int64, len(used))
+    if (sizes != n_slots).any():
+        odd = int(np.argmax(sizes != n_slots))
+        decision = frame["decision_id"].iloc[used[odd]]
+        raise DataError(
+            f"decision {shown(decision)} has {sizes[odd]} items and {n_slots[odd]} propensities."
+        )
+    if counts["without_propensities"] and not len(used):
+        raise DataError(
+            "decisions: none tells how likely the items came to their places (slot_propensities), "
+            "as SlotExploration() does; arms of a BanditReranker are judged by off_policy."
+        )
+    n_places = int(sizes.sum())
+    drawn = np.fromiter(chain.from_iterable(slots.iloc[used]), np.float64, n_places)
+    starts = np.cumsum(sizes) - sizes
+    rewards = np.zeros(n_places)
+    for row, shown_items, start in zip(used.tolist(), items, starts.tolist(), strict=True):
+        if outcomes[row]:  # of most decisions nothing came
+            for place, item in enumerate(shown_items, start):
+                rewards[place] = _worth(outcomes[row].get(item), worth)
+    places = pd.DataFrame({
+        "decision_id": frame["decision_id"].iloc[used.repeat(sizes)].reset_index(drop=True),
+        "position": np.arange(1, n_places + 1) - starts.repeat(sizes),
+        "item_id": pd.Series(list(chain.from_iterable(items)), dtype=None if n_places else object),
+        "propensity": np.where(np.isnan(drawn), 1.0, drawn),
+        "reward": rewards,
+    })  # fmt: skip
     places.attrs["counts"] = counts
     return places
 

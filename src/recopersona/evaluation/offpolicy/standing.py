@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from recopersona.data.ids import is_missing
 from recopersona.data.types import Array, Id, Mask
 from recopersona.errors import DataError
 from recopersona.evaluation.offpolicy.log import Log, Names
@@ -40,6 +41,12 @@ def standing(frame: pd.DataFrame, names: Names) -> tuple[pd.DataFrame, Names]:
     >>> log["propensity"].tolist(), log[STANDING].tolist()
     ([0.25], ['["a", "b"]'])
     """
+    by_place = "slot_propensities" in frame and names.action == "arm"
+    if by_place and "arm" in frame and len(frame) and not frame["arm"].notna().any():
+        raise DataError(
+            "log: no arm was drawn here; what SlotExploration() drew place by place is judged by "
+            "off_policy_lists(places_of(decisions), ...)."
+        )
     asked = (names.action, names.propensity) == ("arm", "propensity")
     if not asked or not {_ALL, "same"} <= set(frame.columns):
         return frame, names
@@ -53,11 +60,12 @@ def standing(frame: pd.DataFrame, names: Names) -> tuple[pd.DataFrame, Names]:
 def _told(value: Any) -> dict[Id, float]:
     """Return the probabilities of the arms that stood; parquet files name the others, too."""
     if isinstance(value, Mapping):
-        return {arm: chance for arm, chance in value.items() if not pd.isna(chance)}
+        said: dict[Id, Any] = dict(value)
+        return {arm: chance for arm, chance in said.items() if not is_missing(chance)}
     if isinstance(value, str):
         raise DataError(
-            "log: 'probabilities' must hold mappings from arms to numbers, got text, which is what "
-            "CSV makes of them; keep decisions_frame() with to_parquet or to_json(orient='records')."
+            "log: 'probabilities' must hold mappings from arms to numbers, got text, as CSV "
+            "makes of them; keep decisions_frame() with to_parquet or to_json(orient='records')."
         )
     return {}
 

@@ -73,9 +73,12 @@ def target_of(target: Any, frame: pd.DataFrame, names: Names,
     """
     if isinstance(target, str):
         if target not in frame.columns:
+            told = [name for name in frame.columns if name != STANDING]
+            is_arm = names.action in told and bool((frame[names.action] == target).any())
+            always = f"; to choose nothing else, write {{{target!r}: 1}}."
             raise ColumnError(
                 f"off_policy: target names no column of the log, got {target!r}"
-                f"{hint(target, frame.columns, 'its columns are')}"
+                f"{always if is_arm else hint(target, told, 'its columns are')}"
             )
         log = read_log(frame, names, reward_range, said=target)
         return log, Target(log.action_ids, None)
@@ -95,6 +98,7 @@ def _of_anything(target: Any, log: Log,
         target = pd.DataFrame({names.action: [*target], PROBABILITY: [*target.values()]})
     told = as_pandas(target, "target")
     if PROBABILITY in told.columns:
+        require_columns(told, [PROBABILITY], "target")
         return _of_table(told, log, numbers(told[PROBABILITY], f"target: {PROBABILITY}"))
     return _of_own_log(told, log, reward_range)
 
