@@ -227,8 +227,9 @@ def mixing(quick: bool = False, over: Callable[..., Iterable[Any]] = map) -> dic
 def _figures(lives: list[dict[str, Any]]) -> dict[str, Any]:
     """Return clicks per page of the bandit and of every arm, of all requests and of later ones.
 
-    ``curve`` is the bandit's lead over the second arm, in windows; ``learned`` the end of the first
-    window in which it is ahead. Which arm is best and second, all requests say.
+    ``curve`` is the bandit's lead over the second arm, in windows; ``learned`` the end of the
+    window from which on it is ahead, None if it is not at the end. Which arm is best and second,
+    all requests say.
     """
     names = lives[0]["names"]
     order = np.argsort(-np.mean([one["arms"].mean(axis=0) for one in lives], axis=0))
@@ -252,7 +253,9 @@ def _figures(lives: list[dict[str, Any]]) -> dict[str, Any]:
     whole = len(ahead) // WINDOW * WINDOW
     curve = ahead[:whole].reshape(-1, WINDOW).mean(axis=1)
     found["curve"] = curve.round(4).tolist()
-    found["learned"] = WINDOW * (int(np.argmax(curve > 0)) + 1) if (curve > 0).any() else None
+    behind = np.flatnonzero(curve <= 0)
+    since = 0 if not len(behind) else int(behind[-1]) + 1
+    found["learned"] = WINDOW * (since + 1) if since < len(curve) else None
     return found
 
 

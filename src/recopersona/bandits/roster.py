@@ -160,7 +160,7 @@ class Roster(Part):
 
 
 def arms_in(arms: Any) -> list[Id]:
-    """Return several arms as a list; one alone is refused."""
+    """Return what is told to be a list of arms as one."""
     if isinstance(arms, (str, bytes)) or not isinstance(arms, Iterable):
         raise DataError(f"arms must be a list of arms, got {shown(arms)}; write [{shown(arms)}].")
     return list(arms)

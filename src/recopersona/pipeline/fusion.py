@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from recopersona.data.distinct import distinct
 from recopersona.data.ids import IdMap
 from recopersona.data.ranking import Ranking
 from recopersona.data.types import Floats
+from recopersona.kernels.fusion import merge_lists
 
 SMOOTHING = 60.0
 """The constant of reciprocal-rank fusion; 60 as in the paper."""
@@ -55,21 +55,20 @@ def fuse(
     >>> fuse([one, two], ("one", "two"), [1, 1], ids).item_ids
     ['honey', 'tea', 'salt']
     """
-    items = distinct(np.concatenate([ranking.items for ranking in lists])).astype(np.int32)
-    ranks = np.full((len(items), len(lists)), np.nan, dtype=np.float32)
-    said = ranks.copy()
-    for column, ranking in enumerate(lists):
-        rows = np.searchsorted(items, ranking.items)
-        ranks[rows, column] = np.arange(first, first + len(ranking))
-        said[rows, column] = standardized(ranking.scores)
-    parts = np.asarray(weights, np.float32) / (np.float32(SMOOTHING) + ranks)
-    scores = np.nansum(parts, axis=1)
-    source = np.nan_to_num(parts, nan=-1).argmax(axis=1) if len(items) else np.empty(0)
-    merged = Ranking(
-        items, scores, ids, names, source.astype(np.int8), parts,
-        source_scores=said, source_ranks=ranks,
+    listed = np.concatenate([ranking.items for ranking in lists])
+    bounds = np.cumsum([0, *map(len, lists)])
+    items, scores = np.empty(len(listed), np.int32), np.empty(len(listed), np.float32)
+    source = np.empty(len(listed), np.int8)
+    parts, said, ranks = np.empty((3, len(listed), len(lists)), np.float32)
+    n = merge_lists(
+        items, scores, source, parts, said, ranks, listed.astype(np.int32, copy=False),
+        np.concatenate([standardized(ranking.scores) for ranking in lists]),
+        bounds, np.asarray(weights, np.float32), SMOOTHING, first,
     )  # fmt: skip
-    return merged.rescored(scores)
+    return Ranking(
+        items[:n], scores[:n], ids, names, source[:n], parts[:n],
+        source_scores=said[:n], source_ranks=ranks[:n],
+    )  # fmt: skip
 
 
 def standardized(scores: Floats) -> Floats:
@@ -80,9 +79,12 @@ def standardized(scores: Floats) -> Floats:
     >>> standardized(np.array([3.0, 2.0, 1.0], np.float32)).round(2).tolist()
     [1.2200000286102295, 0.0, -1.2200000286102295]
     """
+    if not len(scores):
+        return np.empty(0, np.float32)
     exact = scores.astype(np.float64)
-    spread = exact.std() if len(exact) else 0.0
-    centred = exact - exact.mean() if len(exact) else exact
+    # As mean() and std() reckon, which take five times as long on a short list.
+    centred = exact - np.add.reduce(exact) / len(exact)
+    spread = np.sqrt(np.add.reduce(centred * centred) / len(exact))
     return (centred / spread if spread > 0 else centred).astype(np.float32)
 
 

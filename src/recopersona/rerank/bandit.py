@@ -226,7 +226,7 @@ class BanditReranker(Crediting):
                     "random_state": self.random_state}  # fmt: skip
         self.policy_: Policy = clone(self.policy).set_params(**settings)
         check_parameters(self.policy_)
-        self.policy_._open()
+        self.policy_._open()  # so that it can be saved before anything is drawn
         self._join(self.users_, self.items_, self.past_, self.item_features_)
         _ = self.windows, self._value  # what does not fit is said now
 

@@ -141,11 +141,6 @@ class Crediting(Reranker):
         pairs = zip(rewards.tolist(), expected.tolist(), strict=True)
         known["reward"] = [self._for_policy(*pair) for pair in pairs]
         if "same" in known:
-            if any(isinstance(same, str) for same in known["same"]):
-                raise DataError(
-                    "decisions: 'same' must hold lists of arms, got text, as CSV makes of them; "
-                    "keep decisions_frame() with to_parquet or to_json(orient='records')."
-                )
             known["arm"] = list(map(_shown_by, known["same"], known["arm"]))
             known = known.explode("arm")
         kept = [name for name in _TOLD[:4] if name in known]
@@ -170,4 +165,9 @@ class Crediting(Reranker):
 
 def _shown_by(same: Any, arm: Id) -> list[Id]:
     """Return the arms that would have shown the same, as a row of a log has it."""
+    if isinstance(same, str):
+        raise DataError(
+            "a log of decisions: 'same' must hold lists of arms, got text, as CSV makes of them; "
+            "keep decisions_frame() with to_parquet or to_json(orient='records')."
+        )
     return list(same) if isinstance(same, Collection) and len(same) else [arm]

@@ -10,6 +10,7 @@ import pandas as pd
 from scipy.stats import t as student
 
 from recopersona.base.parameters import check, real, whole
+from recopersona.base.progress import progress
 from recopersona.data.types import Array, Id, Values
 from recopersona.errors import DataError, ParameterError, hint
 from recopersona.report.charts import interval_chart, line_chart
@@ -107,13 +108,14 @@ def regret(
         raise ParameterError(f"regret: seeds must name at least one world, got {seeds!r}.")
     makers = {ORACLE: lambda world: lambda visit: world.oracle(visit, n), **policies}
     earned = np.empty((len(makers), len(numbers), len(MEASURES), n_requests))
-    for place, seed in enumerate(numbers):
-        of_seed = world.reseeded(seed)
-        for row, make in enumerate(makers.values()):
-            life = of_seed.copy()
-            if not callable(make):
-                raise _no_policy(make)
-            earned[row, place] = _live(make(life), life, n_requests)
+    for make in makers.values():
+        if not callable(make):
+            raise _no_policy(make)
+    lives = ((place, row, make, of_seed.copy())
+             for place, of_seed in enumerate(map(world.reseeded, numbers))
+             for row, make in enumerate(makers.values()))  # fmt: skip
+    for place, row, make, life in progress(lives, "regret", len(numbers) * len(makers)):
+        earned[row, place] = _live(make(life), life, n_requests)
     return Regret(tuple(makers), tuple(numbers), earned, confidence)
 
 

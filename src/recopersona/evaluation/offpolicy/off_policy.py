@@ -120,7 +120,7 @@ def off_policy(
     resamples, and there is none with a ``model`` of yours: it would say how sure the model is, not
     how right.
 
-    A log of 10 million rows takes 1 to 2 gigabytes beside the frame.
+    Beside the frame it takes about 160 bytes per row with all estimators, and 75 with IPS and SNIPS.
 
     References
     ----------

@@ -269,7 +269,7 @@ def places_of(decisions: Any, worth: Mapping[str, float] | None = None) -> pd.Da
         "without_propensities": int((known & (n_slots == 0)).sum()),
     }
     used = np.flatnonzero(known & (n_slots > 0))
-    items, n_slots = frame["items"].iloc[used], n_slots[used]
+    items, n_slots = frame["items"].iloc[used].tolist(), n_slots[used]
     sizes = np.fromiter(map(len, items), np.int64, len(used))
     if (sizes != n_slots).any():
         odd = int(np.argmax(sizes != n_slots))
@@ -286,9 +286,9 @@ def places_of(decisions: Any, worth: Mapping[str, float] | None = None) -> pd.Da
     drawn = np.fromiter(chain.from_iterable(slots.iloc[used]), np.float64, n_places)
     starts = np.cumsum(sizes) - sizes
     rewards = np.zeros(n_places)
-    for row, start in zip(used.tolist(), starts.tolist(), strict=True):
+    for row, shown_items, start in zip(used.tolist(), items, starts.tolist(), strict=True):
         if outcomes[row]:  # of most decisions nothing came
-            for place, item in enumerate(frame["items"].iat[row], start):
+            for place, item in enumerate(shown_items, start):
                 rewards[place] = _worth(outcomes[row].get(item), worth)
     places = pd.DataFrame({
         "decision_id": frame["decision_id"].iloc[used.repeat(sizes)].reset_index(drop=True),
