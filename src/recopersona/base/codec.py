@@ -61,6 +61,7 @@ _VECTORIZERS: dict[str, type] = {
 }
 _PLAIN_ARRAYS = "biuf"  # numpy's letters for truth values and numbers
 _PLAIN_KEYS = (bool, int, float, str, timedelta, UUID, type(None))
+_AS_IT_IS = frozenset({type(None), bool, int, float, str})  # in JSON as well
 _MERSENNE_TWISTER = "MT19937"
 _MERSENNE_WORDS = 624
 _MOST_REMEMBERED = 2**31 - 1
@@ -125,7 +126,10 @@ class Writer:
         }
 
     def _attributes(self, values: Mapping[str, Any], where: str) -> Tree:
-        return {name: self.encode(value, f"{where}.{name}") for name, value in values.items()}
+        return {
+            name: value if type(value) in _AS_IT_IS else self.encode(value, f"{where}.{name}")
+            for name, value in values.items()
+        }
 
     def _array(self, array: Array, where: str) -> Tree:
         if isinstance(array, np.ma.MaskedArray):
@@ -152,12 +156,18 @@ class Writer:
 
     def _sequence(self, values: list[Any] | tuple[Any, ...], where: str) -> Tree:
         kind = "tuple" if isinstance(values, tuple) else "list"
-        parts = [self.encode(part, f"{where}[{n}]") for n, part in enumerate(values)]
+        parts = [
+            part if type(part) in _AS_IT_IS else self.encode(part, f"{where}[{n}]")
+            for n, part in enumerate(values)
+        ]
         return {"$": kind, "parts": parts}
 
     def _dict(self, values: Mapping[Any, Any], where: str) -> Tree:
         pairs = [
-            [self._key(key, where), self.encode(part, f"{where}[{key!r}]")]
+            [
+                key if type(key) is str else self._key(key, where),
+                part if type(part) in _AS_IT_IS else self.encode(part, f"{where}[{key!r}]"),
+            ]
             for key, part in values.items()
         ]
         return {"$": "dict", "pairs": pairs}
@@ -335,10 +345,13 @@ class Reader:
         return part
 
     def _attributes(self, trees: Tree) -> dict[str, Any]:
-        return {name: self.decode(tree) for name, tree in trees.items()}
+        return {
+            name: tree if type(tree) in _AS_IT_IS else self.decode(tree)
+            for name, tree in trees.items()
+        }
 
     def _parts(self, tree: Tree) -> list[Any]:
-        return [self.decode(part) for part in tree["parts"]]
+        return [part if type(part) in _AS_IT_IS else self.decode(part) for part in tree["parts"]]
 
     def _texts(self, tree: Tree) -> Array:
         data, bounds = self.decode(tree["data"]), self.decode(tree["bounds"])

@@ -163,7 +163,7 @@ class Crediting(Reranker):
         return kept
 
 
-def _shown_by(same: Any, arm: Id) -> list[Id]:
+def _shown_by(same: Any, arm: Id) -> list[Any]:
     """Return the arms that would have shown the same, as a row of a log has it."""
     if isinstance(same, str):
         raise DataError(

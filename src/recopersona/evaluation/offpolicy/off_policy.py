@@ -120,7 +120,7 @@ def off_policy(
     resamples, and there is none with a ``model`` of yours: it would say how sure the model is, not
     how right.
 
-    Beside the frame it takes about 160 bytes per row with all estimators, and 75 with IPS and SNIPS.
+    Beside the frame, all estimators take about 160 bytes per row, IPS and SNIPS 75.
 
     References
     ----------
