@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from recopersona.bandits.logs import RESERVED
+from recopersona.bandits.logs import RESERVED, require_once
 from recopersona.bandits.policy import Policy
 from recopersona.base.parameters import Bound, optional, param, real
 from recopersona.base.recommender import require_array
@@ -164,6 +164,7 @@ class LinearPolicy(Policy):
                 require_columns(frame, list(self.features), "rows of a log")
                 return list(self.features)
             told = [name for name in frame.columns if name not in RESERVED]
+            require_once(frame, told)
             text = [name for name in told if not pd.api.types.is_numeric_dtype(frame[name])]
             if text:
                 raise ColumnError(
