@@ -41,7 +41,7 @@ def read_log(log: Any, context: Any) -> Told:
     frame = as_pandas(log, "a log")
     require_columns(frame, ["arm", "reward"], "rows of a log")
     columns = context(frame) if callable(context) else []
-    require_once(frame, ("propensity", context, *columns))
+    require_once(frame, ("propensity", context))
     counts: dict[str, int] = {}
     keep = np.ones(len(frame), bool)
 
