@@ -46,7 +46,8 @@ class Part(BaseEstimator):
         declare_parameters(cls)
 
     def __sklearn_is_fitted__(self) -> bool:
-        return any(map(is_learned, vars(self)))
+        # Parameters come first: from the end, what was learned is found at once.
+        return any(map(is_learned, reversed(vars(self))))
 
     def _check_fitted(self) -> None:
         if not self.__sklearn_is_fitted__():

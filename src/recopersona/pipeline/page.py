@@ -11,7 +11,7 @@ from recopersona.data.query import Query
 from recopersona.data.ranking import Ranking
 from recopersona.data.types import Array, Floats, Indices, Mask
 from recopersona.pipeline.shop_rules import Standing
-from recopersona.rerank.assembly import Unmet, assemble
+from recopersona.rerank.assembly import Sheet, Unmet, assemble, fill
 from recopersona.rules.conditions.labels import members
 from recopersona.rules.slots import Cap, Pinned, Quota, SlotRules
 
@@ -56,31 +56,45 @@ class AskedOnce:
 
     def __init__(self, request: Request, items: Indices) -> None:
         self._request, self._items = request, items
-        self._asked = request.standing.asked_of(items, request.n)
-        self._place_of: Indices | None = None
+        asked = request.standing.asked_of(items, request.n)
+        n = min(request.n, len(items))
+        self._sheet = Sheet.of(asked, n, len(items)) if asked and n else None
+        self._place_of = np.empty(0, np.int32)
+        self._filled: dict[tuple[bytes, bytes], tuple[Indices, tuple[Unmet, ...]]] = {}
 
-    def of(self, items: Indices) -> SlotRules:
-        """Return what is asked of candidates in this order; of others it is found out anew."""
-        if not self._asked or items is self._items or not len(self._items):
-            return self._asked
-        if self._place_of is None:
+    def page(self, ranking: Ranking) -> tuple[Ranking, tuple[Unmet, ...]]:
+        """Return the best page of an order; of other candidates all is found out anew."""
+        places = None if self._sheet is None else self._places(ranking.items)
+        if self._sheet is None or places is None:
+            asked = self._request.standing.asked_of(ranking.items, self._request.n)
+            return assemble(ranking, asked, self._request.n)
+        key = ranking.items.tobytes(), ranking.scores.tobytes()
+        if key not in self._filled:
+            self._filled[key] = fill(self._sheet.in_order(places), ranking.scores)
+        page, unmet = self._filled[key]
+        return ranking.take(page), unmet
+
+    def _places(self, items: Indices) -> Indices | None:
+        """Return where items stood among the candidates; None if they are not the same ones."""
+        if len(items) != len(self._items):
+            return None
+        if not len(self._place_of):
             self._place_of = np.full(int(self._items.max()) + 1, -1, np.int32)
             self._place_of[self._items] = np.arange(len(self._items), dtype=np.int32)
-        if len(items) == len(self._items) and int(items.max()) < len(self._place_of):
-            places = self._place_of[items]
-            if (places >= 0).all():
-                return self._asked.in_order(places)
-        return self._request.standing.asked_of(items, self._request.n)
+        if int(items.max()) >= len(self._place_of):
+            return None
+        places: Indices = self._place_of[items]
+        return places if places.min() >= 0 else None
 
 
 def placed(request: Request, ranking: Ranking, known: AskedOnce | None = None) -> Page:
     """Fill the slots of a page from all candidates."""
     if known is None:
         asked = request.standing.asked_of(ranking.items, request.n)
+        page, unmet = assemble(ranking, asked, request.n)
     else:
-        asked = known.of(ranking.items)
-    page, unmet = assemble(ranking, asked, request.n)
-    return Page(page, ranking.items, unmet, lacks(unmet, request.n))
+        page, unmet = known.page(ranking)
+    return Page(page, ranking.items, unmet, lacks(unmet, request.n) if unmet else ())
 
 
 def lacks(unmet: Iterable[Unmet], n: int) -> tuple[Unmet, ...]:

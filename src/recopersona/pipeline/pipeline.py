@@ -428,19 +428,20 @@ class Pipeline(Deciding):
         ranking = pool if self.ranker_ is None else _applied(self.ranker_, query, pool)
         return standing.boosted(ranking)
 
-    def _reranked(self, request: Request, ranking: Ranking) -> Ranking:
+    def _reranked(self, request: Request, ranking: Ranking) -> tuple[Ranking, AskedOnce | None]:
+        """Return the new order, and what is known of pages of these candidates."""
         stage = self.reranker_
         if stage is None:
-            return ranking
+            return ranking, None
         if not isinstance(stage, PageStage):
-            return _applied(stage, request.query, ranking)
+            return _applied(stage, request.query, ranking), None
 
         known = AskedOnce(request, self._filled_up(request, ranking).items)
 
         def page_of(order: Ranking) -> Ranking:
             return placed(request, self._filled_up(request, order), known).ranking
 
-        return stage.for_page(request.query, ranking, page_of)
+        return stage.for_page(request.query, ranking, page_of), known
 
     def _answered(self, request: Request, pool: Ranking) -> Ranking:
         page = self._page(request, pool)
@@ -458,17 +459,18 @@ class Pipeline(Deciding):
 
     def _page(self, request: Request, pool: Ranking) -> Page:
         """Fill the page; where a rule finds too few in the pool, look for more outside."""
-        ranking = self._candidates(request, pool)
-        page = placed(request, ranking)
+        ranking, known = self._candidates(request, pool)
+        page = placed(request, ranking, known)
         if page.lacking:
             page, ranking = self._searched(request, pool, ranking, page)
         refuse_strict(page.unmet)
         return page
 
-    def _candidates(self, request: Request, pool: Ranking) -> Ranking:
+    def _candidates(self, request: Request, pool: Ranking) -> tuple[Ranking, AskedOnce | None]:
         """All that may stand on the page: judged, and filled up with what is popular."""
         ranking = self._judged(request.query, pool, request.standing)
-        return self._filled_up(request, self._reranked(request, ranking))
+        ranking, known = self._reranked(request, ranking)
+        return self._filled_up(request, ranking), known
 
     def _filled_up(self, request: Request, ranking: Ranking) -> Ranking:
         if not request.fill or len(ranking) >= request.n:
@@ -495,8 +497,8 @@ class Pipeline(Deciding):
                 grown = joined(grown, more[0])
             if len(grown) == len(pool):
                 break
-            pool, ranking = grown, self._candidates(request, grown)
-            page = placed(request, ranking)
+            pool, (ranking, known) = grown, self._candidates(request, grown)
+            page = placed(request, ranking, known)
             if not page.lacking:
                 return page, ranking
         if request.fill:

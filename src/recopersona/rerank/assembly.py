@@ -15,12 +15,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 
 from recopersona.data.ranking import Ranking
-from recopersona.data.types import Array, Indices
+from recopersona.data.types import Array, Floats, Indices
 from recopersona.errors import UnmetRuleError
 from recopersona.kernels.slots import (
     BASE,
@@ -108,9 +108,15 @@ def assemble(ranking: Ranking, asked: SlotRules, n: int) -> tuple[Ranking, tuple
     n = min(max(n, 0), len(ranking))
     if not asked:
         return ranking.top(n), ()
-    task = _Task(ranking, asked, n)
+    page, unmet = fill(Sheet.of(asked, n, len(ranking)), ranking.scores)
+    return ranking.take(page), unmet
+
+
+def fill(sheet: Sheet, scores: Floats) -> tuple[Indices, tuple[Unmet, ...]]:
+    """Return the places of the candidates on the best page, and what it does not meet."""
+    task = _Task(sheet, scores)
     page = task.page()
-    return ranking.take(page), tuple(unmet_by(page, asked)) if task.yields else ()
+    return page, tuple(unmet_by(page, sheet.in_words)) if task.yields else ()
 
 
 def refuse_strict(unmet: Iterable[Unmet]) -> None:
@@ -128,36 +134,80 @@ def refuse_strict(unmet: Iterable[Unmet]) -> None:
             )
 
 
-class _Task:
-    """One page to fill, in the numbers of the kernel."""
+class Sheet(NamedTuple):
+    """What is asked of a page of some candidates, in the numbers of the kernel.
 
-    def __init__(self, ranking: Ranking, asked: SlotRules, n: int) -> None:
+    asked   of the candidates as they were first
+    places  their order since then; None where it is the first
+    yields  whether something is asked that no page of this length can give
+    polish  how many looks a better page is worth
+    table, codes, pins, masks  see `fill_slots`
+    """
+
+    asked: SlotRules
+    n: int
+    table: Array
+    codes: Array
+    pins: Array
+    masks: Array
+    yields: bool
+    polish: int
+    places: Array | None = None
+
+    @classmethod
+    def of(cls, asked: SlotRules, n: int, m: int) -> Self:
+        """Return what is asked of ``n`` slots and ``m`` candidates."""
         rules: tuple[Cap | Quota, ...] = (*asked.caps, *asked.quotas)
-        m = len(ranking)
-        self.n = n
-        self.scores = np.ascontiguousarray(ranking.scores, np.float32)
-        self.codes = np.empty((len(rules), m), np.int32)
-        self.table = np.array([_row(rule, n) for rule in rules], np.int64).reshape(-1, QUOTA + 1)
-        for row, rule in zip(self.codes, rules, strict=True):
+        codes = np.empty((len(rules), m), np.int32)
+        table = np.array([_row(rule, n) for rule in rules], np.int64).reshape(-1, QUOTA + 1)
+        for row, rule in zip(codes, rules, strict=True):
             row[:] = rule.groups if isinstance(rule, Cap) else rule.matches
         pinned = [(pin, slot - 1) for pin in asked.pins for slot in pin.slots if 0 < slot <= n]
-        self.pins = np.array([slot for _, slot in pinned], np.int64)
-        self.masks = np.empty((len(pinned), m), np.bool_)
-        for mask, (pin, _) in zip(self.masks, pinned, strict=True):
+        masks = np.empty((len(pinned), m), np.bool_)
+        for mask, (pin, _) in zip(masks, pinned, strict=True):
             mask[:] = pin.matches
-        self.met = np.ones(len(pinned), np.bool_)  # as far as we know
-        self.looks = self._granted(_LOOKS_OF_MANY)
         # What no page of this length can give, whoever stands on it.
-        self.yields = len(pinned) < sum(len(pin.slots) for pin in asked.pins) or any(
+        yields = len(pinned) < sum(len(pin.slots) for pin in asked.pins) or any(
             quota.least > _most_of(quota, n) for quota in asked.quotas
         )
+        pins = np.array([slot for _, slot in pinned], np.int64)
+        return cls(asked, n, table, codes, pins, masks, yields, _polish_of(table, m))
+
+    def in_order(self, places: Array) -> Self:
+        """Return the same of the candidates in another order: places in the first one."""
+        codes, masks = self.codes.take(places, axis=1), self.masks.take(places, axis=1)
+        return self._replace(codes=codes, masks=masks, places=places)
+
+    @property
+    def in_words(self) -> SlotRules:
+        """The rules over the candidates in this order."""
+        return self.asked if self.places is None else self.asked.in_order(self.places)
+
+
+def _polish_of(table: Array, m: int) -> int:
+    """Return how many looks a better page is worth: few where the first is seldom not best."""
+    if len(table) > 2 or table[:, SLIDING].any():
+        return _POLISH
+    return 0 if len(table) < 2 else 300 + 100_000 // max(m, 1)
+
+
+class _Task:
+    """One page to fill."""
+
+    def __init__(self, sheet: Sheet, scores: Floats) -> None:
+        self.n, self.yields, self.polish = sheet.n, sheet.yields, sheet.polish
+        self.table, self.codes = sheet.table, sheet.codes
+        self.pins, self.masks = sheet.pins, sheet.masks
+        self.scores = np.ascontiguousarray(scores, np.float32)
+        self.met = np.ones(len(self.pins), np.bool_)  # as far as we know
+        self.looks = self._granted(_LOOKS_OF_MANY)
 
     def page(self) -> Indices:
         """Return the candidate of each slot; rules that cannot be met yield as little as may be."""
         page = np.empty(self.n, np.int32)
         if not self.n:
             self.yields = True
-        elif not self._fill(page, self.table, _LOOKS, self._polish()):
+        elif not self._fill(page, self.table, _LOOKS, self.polish):
             self.yields = True
             self.looks = self._granted(_LOOKS_TO_RELAX_MANY)
             self._relax(page)
@@ -171,12 +221,6 @@ class _Task:
             if math.perm(self.scores.size, n_open) <= _FEW_PAGES:
                 return LARGE
         return looks * _LONG // max(self.n, _LONG)
-
-    def _polish(self) -> int:
-        """Return how many looks a better page is worth: few where the first is seldom not best."""
-        if len(self.table) > 2 or self.table[:, SLIDING].any():
-            return _POLISH
-        return 0 if len(self.table) < 2 else 300 + 100_000 // self.scores.size
 
     def _fill(self, page: Indices, table: Array, looks: int, polish: int = 0) -> bool:
         looks = min(looks, self.looks)
