@@ -231,3 +231,11 @@ FRAME = pd.DataFrame({"user_id": [1, 2, None], "clicked": [0, 1, 1]})
 def test_bad_input_is_refused_in_a_sentence(call, error, words):
     with pytest.raises(error, match=words):
         call()
+
+
+def test_arms_that_are_lists_are_refused_or_counted():
+    with pytest.raises(ParameterError, match="arms must be text"):
+        rp.Experiment("n", [["a"], "b"])
+    log = pd.DataFrame({"user_id": range(60), "value": 1.0, "arm": ["a", "b", ["a"]] * 20})
+    found = rp.Experiment("n", ["a", "b"]).analyse(log, "value", arm="arm", n_boot=50)
+    assert found.counts["rows_of_no_arm"] == 20

@@ -188,3 +188,9 @@ def test_where_nobody_clicked_nothing_is_known():
 def test_bad_input_is_refused_in_a_sentence(call, words):
     with pytest.raises((DataError, ParameterError), match=words):
         call()
+
+
+@pytest.mark.parametrize("clicked", [[["a"]], [np.arange(2)], [{}]], ids=str)
+def test_what_is_no_id_earns_nothing_and_is_refused(clicked):
+    with pytest.raises(DataError, match="needs ids"):
+        rp.team_draft(["a", "b"], ["b", "c"], n=2, key="k").credit(clicked)

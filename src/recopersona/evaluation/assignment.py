@@ -253,7 +253,8 @@ class Experiment:
 
     def _places(self, arms: Iterable[Any]) -> Array:
         """Return the numbers of arms, -1 where there is no such arm."""
-        places: Array = pd.Index(self.arms).get_indexer(pd.Index(arms, dtype=object))
+        known = [arm if isinstance(arm, str) else None for arm in arms]  # a list is no arm
+        places: Array = pd.Index(self.arms).get_indexer(pd.Index(known, dtype=object))
         return places
 
 
@@ -263,6 +264,8 @@ def _weights(arms: Any) -> dict[str, float]:
         names = listed(arms, "Experiment: arms") if not isinstance(arms, Mapping) else []
         if len(set(map(str, names))) < len(names):
             raise ParameterError(f"Experiment: arms must be distinct, got {shown(names)}.")
+        if not all(isinstance(arm, str) for arm in names):
+            raise ParameterError(f"Experiment: arms must be text, got {shown(names)}.")
         named = dict.fromkeys(names, 1.0)
     if not all(isinstance(arm, str) for arm in named):
         raise ParameterError(f"Experiment: arms must be text, got {shown(list(named))}.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,6 +61,8 @@ class Interleaving:
             If an item was not shown.
         """
         ids = clicked if isinstance(clicked, Mapping) else listed(clicked, "credit")
+        if not all(isinstance(item, Hashable) for item in ids):
+            raise DataError(f"credit needs ids of items that were shown, got {shown(ids)}.")
         worth = dict(ids) if isinstance(ids, Mapping) else dict.fromkeys(ids, 1.0)
         earned = dict.fromkeys(TEAMS, 0.0)
         team_of = dict(zip(self.item_ids, self.teams, strict=True))

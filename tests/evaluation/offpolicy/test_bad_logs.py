@@ -150,3 +150,10 @@ def test_a_target_has_one_column_of_probabilities():
     target = pd.DataFrame([["a", 0.5, 0.5]], columns=["arm", "probability", "probability"])
     with pytest.raises(errors.ColumnError, match="probability"):
         rp.off_policy(log, target)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_tiny_propensities_end_in_a_refusal():
+    log, target, _ = made(200)
+    log = log.assign(p=1e-300)
+    assert (asked(log, target).table["refused"] != "").all()

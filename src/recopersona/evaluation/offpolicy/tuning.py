@@ -168,6 +168,6 @@ def tuned_shrinkage(
     binned: Binned, rewards: Values, weights: Values, q_logged: Values, v_target: Values
 ) -> Tuned:
     """Return DRos with the best of shrinkages up to the largest weight squared; infinity is DR."""
-    top = max(float(weights.max()) ** 2, 1e-12)
+    top = max(min(float(weights.max()), 1e100) ** 2, 1e-12)  # squares are numbers
     candidates = np.geomspace(100 * top, 1e-6 * top, _SETTINGS)
     return tuned(candidates, shrunk, binned, rewards, weights, q_logged, v_target)
