@@ -94,4 +94,3 @@ def test_a_page_of_another_order_is_what_it_would_be_by_itself(seed):
             assert found.items.tolist() == page.items.tolist()
             assert found.scores.tolist() == page.scores.tolist()
             assert lacking == unmet
-

@@ -69,10 +69,11 @@ class Acquainted(Part):
             return items, weights
         view = self.event_weights_[VIEW] or np.float32(1)
         together = np.concatenate([items, lately])
-        distinct, place = np.unique(together, return_inverse=True)
-        summed = np.zeros(len(distinct), dtype=np.float32)
-        np.add.at(summed, place, np.concatenate([weights, np.full(len(lately), view)]))
-        return distinct, summed
+        order = together.argsort(kind="stable")
+        ordered = together[order]
+        each = np.concatenate([weights, np.full(len(lately), view)]).astype(np.float32)[order]
+        starts = np.append(True, ordered[1:] != ordered[:-1]).nonzero()[0]
+        return ordered[starts], np.add.reduceat(each, starts)
 
     def _given_history(self, history: Any) -> tuple[Indices, Floats]:
         weighted = history if isinstance(history, Mapping) else Counter(history)

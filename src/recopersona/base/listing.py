@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -86,7 +85,7 @@ class Lister(Acquainted):
                 for row, ranking in enumerate(best)
             ]
         return [
-            replace(ranking, effects=self._unknowns(query))
+            ranking._with(effects=self._unknowns(query))
             for query, ranking in zip(queries, best, strict=True)
         ]
 
@@ -147,7 +146,7 @@ class Lister(Acquainted):
         blocked = np.zeros(len(self.items_), dtype=np.bool_)
         found = self._top(scores[None, :], Excluded.of([excluded]), n, blocked)
         best = self._rankings(found)[0]
-        return replace(self._filled(best, excluded, n, blocked), effects=effects)
+        return self._filled(best, excluded, n, blocked)._with(effects=effects)
 
     def _top(self, scores: Floats, excluded: Excluded, n: int, blocked: Mask) -> Best:
         """Return each row's best items, as many as have a score, up to ``n``."""

@@ -25,6 +25,8 @@ class Excluded(NamedTuple):
     @classmethod
     def of(cls, rows: Sequence[Indices]) -> Excluded:
         """Put single lists into one array."""
+        if len(rows) == 1:
+            return cls(np.array([0, len(rows[0])]), rows[0].astype(np.int32, copy=False))
         bounds = np.zeros(len(rows) + 1, np.int64)
         np.cumsum([len(row) for row in rows], out=bounds[1:])
         flat = np.concatenate(rows) if rows else np.empty(0, np.int32)

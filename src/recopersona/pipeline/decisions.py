@@ -275,7 +275,7 @@ class Deciding(Described, Composite):
 
     def _noted(self, query: Query, ranking: Ranking) -> Ranking:
         """Remember a ranking as the decision that it is; return it with its name."""
-        ranking = replace(ranking, decision_id=query.decision_id)
+        ranking = ranking._with(decision_id=query.decision_id)
         moment = self.now_of(query)
         decision = Decision.of(ranking, query.user_id, query.context, moment)
         with self._lock:

@@ -10,7 +10,7 @@ import numpy as np
 
 from recopersona.data.ids import IdMap
 from recopersona.data.ranking import Ranking
-from recopersona.data.types import Floats
+from recopersona.data.types import Floats, Values
 from recopersona.kernels.fusion import merge_lists
 
 SMOOTHING = 60.0
@@ -81,12 +81,12 @@ def standardized(scores: Floats) -> Floats:
     """
     if not len(scores):
         return np.empty(0, np.float32)
-    exact = scores.astype(np.float64)
+    exact: Values = scores.astype(np.float64)
     # As mean() and std() reckon, which take five times as long on a short list.
     centred = exact - np.add.reduce(exact) / len(exact)
     spread = np.sqrt(np.add.reduce(centred * centred) / len(exact))
-    even: Floats = (centred / spread if spread > 0 else centred).astype(np.float32)
-    return even
+    even: Values = centred / spread if spread > 0 else centred
+    return even.astype(np.float32)
 
 
 def joined(pool: Ranking, more: Ranking) -> Ranking:

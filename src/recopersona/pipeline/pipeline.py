@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any, ClassVar, Self
 from weakref import WeakSet
 
@@ -455,7 +454,7 @@ class Pipeline(Deciding):
         if request.fill and len(page.ranking) < request.n:
             effects += (f"only {len(page.ranking)} of {request.n} items may be shown",)
         account = request.standing.account([lack.rule for lack in page.lacking], page.stood)
-        return replace(page.ranking, effects=effects, account=account)
+        return page.ranking._with(effects=effects, account=account)
 
     def _page(self, request: Request, pool: Ranking) -> Page:
         """Fill the page; where a rule finds too few in the pool, look for more outside."""

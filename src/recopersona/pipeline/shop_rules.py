@@ -163,4 +163,4 @@ def _with_part(ranking: Ranking, added: Floats) -> Ranking:
         return ranking
     column = np.where(added != 0, added, np.float32(np.nan))[:, None]
     parts = np.concatenate([ranking.parts, column], axis=1)
-    return replace(ranking, parts=parts, source_names=(*ranking.source_names, RULES))
+    return ranking._with(parts=parts, source_names=(*ranking.source_names, RULES))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -269,7 +268,7 @@ class Ranker(Part):
         if self.untaught_ or not len(ranking):
             return ranking
         matrix = self.columns_.of(query, ranking)
-        judged = replace(ranking, evidence=matrix, judge=self)
+        judged = ranking._with(evidence=matrix, judge=self)
         logits = self._logits(matrix)
         # Probabilities are kept in float32, where two that differ may be equal.
         order = np.lexsort((ranking.items, -logits))

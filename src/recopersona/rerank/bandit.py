@@ -279,7 +279,7 @@ class BanditReranker(Crediting):
         orders = [first, *mixtures.orders(others, n_chosen)]
         draw, order = self._drawn(query, mix, pages, orders)
         said = said_of(draw, ranking.ids.ids[pages.items(order)].tolist())
-        chosen = replace(mixtures.full(order), draw=draw, effects=(*ranking.effects, *said))
+        chosen = mixtures.full(order)._with(draw=draw, effects=(*ranking.effects, *said))
         return chosen if self.exploration_ is None else self.exploration_(query, chosen)
 
     def _drawn(

@@ -32,10 +32,12 @@ class Pages:
 
     def __init__(self, mixtures: Mixtures, worth: Values, page_of: PageOf, first: Order) -> None:
         self._mixtures, self._page_of = mixtures, page_of
-        self._worth_of = np.zeros(len(mixtures.ranking.ids))
-        self._worth_of[mixtures.ranking.items] = worth
-        self.first = page_of(mixtures.light(first))
+        items = mixtures.ranking.items
+        order = items.argsort()
+        self._items, self._worth = items[order], worth[order]
         self._looked: dict[int, tuple[Order, Indices, float]] = {}
+        self.first = page_of(mixtures.light(first))
+        self._discounts = 1 / np.log2(2 + np.arange(len(self.first)))
         self._note(first, self.first)
 
     def items(self, order: Order) -> Indices:
@@ -48,7 +50,8 @@ class Pages:
 
     def same(self, orders: Sequence[Order], items: Indices) -> list[int]:
         """Return which orders make just this page."""
-        return [one for one, order in enumerate(orders) if np.array_equal(self.items(order), items)]
+        shown = items.tobytes()
+        return [one for one, order in enumerate(orders) if self.items(order).tobytes() == shown]
 
     def _look(self, order: Order) -> tuple[Order, Indices, float]:
         known = self._looked.get(id(order))
@@ -57,7 +60,10 @@ class Pages:
         return known
 
     def _note(self, order: Order, page: Ranking) -> tuple[Order, Indices, float]:
-        worth = self._worth_of[page.items]
-        promise = float(worth @ (1 / np.log2(2 + np.arange(len(worth)))))
+        at = np.minimum(self._items.searchsorted(page.items), len(self._items) - 1)
+        worth = np.where(self._items[at] == page.items, self._worth[at], 0.0)
+        if len(worth) != len(self._discounts):
+            self._discounts = 1 / np.log2(2 + np.arange(len(worth)))
+        promise = float(worth @ self._discounts)
         known = self._looked[id(order)] = order, page.items, promise  # held, so that its id stays
         return known
