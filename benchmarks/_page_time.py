@@ -137,6 +137,7 @@ def measured(quick: bool) -> dict[str, Any]:
         "pipeline_p99_ms": _round(np.quantile(times, 0.99)),
         "pipeline_p50_ms": _round(np.median(times)),
         "pipeline_cpu_p99_ms": _round(np.quantile(at_work, 0.99)),
+        "pipeline_cpu_p50_ms": _round(np.median(at_work)),
         "pipeline_requests": len(times),
         "pipeline_items": N_ITEMS,
         "pipeline_candidates": POOL * 4,

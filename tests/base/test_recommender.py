@@ -289,3 +289,10 @@ def test_a_stage_is_anything_callable():
 def test_an_unknown_id_of_any_length_is_answered(user_id):
     events = pd.DataFrame({"user_id": [17, 18], "item_id": ["tea", "salt"]})
     assert len(rp.Popularity().fit(events).recommend(user_id)) == 2
+
+
+def test_a_history_of_nothing_known_says_nothing():
+    model = rp.Popularity().fit(rp.synthetic_shop(60, 30, random_state=7))
+    for history in ({}, ["nothing known"]):
+        items, weights = model.taste_of(rp.Query(history=history))
+        assert len(items) == len(weights) == 0

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
-from recopersona.kernels.neighbors import add_neighbors, select_most_alike
+from recopersona.kernels.neighbors import add_neighbors, add_postings, select_most_alike
 from tests.naive import neighbors as naive
 
 N_ITEMS = 6
@@ -33,6 +33,23 @@ def added(arrays, n_rows, n_columns=N_ITEMS):
 def test_the_sums_agree_with_the_twin(neighbors, tastes):
     expected = [naive.add_neighbors(N_ITEMS, neighbors, liked) for liked in tastes]
     assert added([*as_arrays(neighbors), *as_arrays(tastes)], len(tastes)) == expected
+
+
+@given(
+    st.lists(pairs, min_size=N_ITEMS, max_size=N_ITEMS),
+    st.lists(pairs, max_size=3),
+    st.lists(st.booleans(), min_size=N_ITEMS, max_size=N_ITEMS),
+)
+def test_a_list_as_a_line_says_the_same(neighbors, tastes, as_lines):
+    arrays = [*as_arrays(neighbors), *as_arrays(tastes)]
+    lines = np.full((N_ITEMS, N_ITEMS), np.nan, np.float32)
+    for line, row in zip(lines, neighbors, strict=True):
+        for item, weight in row:
+            line[item] = weight
+    line_of = np.where(as_lines, np.arange(N_ITEMS), -1).astype(np.int32)
+    scores = np.full((len(tastes), N_ITEMS), 77, np.float32)
+    add_postings(scores, lines, line_of, *arrays)
+    assert scores.tolist() == added(arrays, len(tastes))
 
 
 def test_without_anything_liked_no_item_has_a_score():

@@ -69,6 +69,8 @@ class Acquainted(Part):
             return items, weights
         view = self.event_weights_[VIEW] or np.float32(1)
         together = np.concatenate([items, lately])
+        if not len(together):
+            return items, weights
         order = together.argsort(kind="stable")
         ordered = together[order]
         each = np.concatenate([weights, np.full(len(lately), view)]).astype(np.float32)[order]

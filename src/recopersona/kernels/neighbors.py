@@ -30,6 +30,46 @@ def add_neighbors(scores, bounds, neighbors, values, liked_bounds, liked, weight
                 sums[item] = said if sums[item] == -np.inf else sums[item] + said
 
 
+@inner
+def _add_line(sums, line, weight):
+    """Add what nearly all items are told: NaN where nothing is."""
+    for item in range(len(line)):
+        said, before = weight * line[item], sums[item]
+        after = said if before == -np.inf else before + said
+        sums[item] = after if said == said else before
+
+
+@kernel(
+    written(f32, 2), read(f32, 2), read(i32), read(i64), read(i32), read(f32), read(i64),
+    read(i32), read(f32),
+)  # fmt: skip
+def add_postings(scores, lines, line_of, bounds, neighbors, values, liked_bounds, liked, weights):
+    """Do as `add_neighbors`, with lists that name most items as lines over all of them.
+
+    scores        (n_rows, n_items) float32, written; columns beyond the neighbours' stay -inf
+    lines         (n_lines, n_listed) float32, NaN for items that are not named
+    line_of       (n_known,) int32, the line of each list, -1 for those that have none
+    bounds        (n_known + 1,) int64, where each list starts
+    neighbors     (n_entries,) int32
+    values        (n_entries,) float32
+    liked_bounds  (n_rows + 1,) int64, where each row's liked lists start
+    liked         (n_liked,) int32
+    weights       (n_liked,) float32
+    """
+    for row in range(len(scores)):
+        sums = scores[row]
+        sums[:] = -np.inf
+        for place in range(liked_bounds[row], liked_bounds[row + 1]):
+            weight, line = weights[place], line_of[liked[place]]
+            if line >= 0:
+                _add_line(sums, lines[line], weight)
+                continue
+            for entry in range(bounds[liked[place]], bounds[liked[place] + 1]):
+                item = neighbors[entry]
+                said = weight * values[entry]
+                sums[item] = said if sums[item] == -np.inf else sums[item] + said
+
+
 @kernel(
     written(i32, 2), written(f32, 2), written(i64), written(f32), written(i32),
     read(i64), read(i32), read(f32), read(f64), read(f64), read(i32),

@@ -16,10 +16,11 @@ from recopersona.data.types import Array, Floats, Indices
 from recopersona.errors import DataError
 from recopersona.features.encoder import ENCODER, AttributeEncoder
 from recopersona.kernels.lanes import SparseRows, transposed
-from recopersona.kernels.neighbors import add_neighbors
+from recopersona.kernels.neighbors import add_postings
 
 _CHANGED_SHARE = 16  # of the catalogue, one in so many rows may have changed before all are sorted
 _FEW_CHANGED = 64
+_MOST_LINES = 16
 
 
 class AttributeVectors(Described):
@@ -66,7 +67,7 @@ class AttributeVectors(Described):
         np.cumsum([len(features) for features, _ in profiles], out=bounds[1:])
         features = np.concatenate([features for features, _ in profiles])
         weights = np.concatenate([weights for _, weights in profiles])
-        add_neighbors(scores, *self._items_with, bounds, features, weights)
+        add_postings(scores, *self._lines, *self._items_with, bounds, features, weights)
         if len(self.changed_):
             for row, profile in enumerate(profiles):
                 scores[row, self.changed_] = self._changed_cosines(*profile)
@@ -152,7 +153,8 @@ class AttributeVectors(Described):
 
     def _prepare(self) -> None:
         """Sort items by attribute, so that a request reads only those of the visitor's."""
-        self._items_with = SparseRows.of(transposed(self.vectors_))
+        rows = self._items_with = SparseRows.of(transposed(self.vectors_))
+        self._lines = _lines_of(rows, self.vectors_.shape[0])
 
     def _check_learned(self) -> None:
         super()._check_learned()
@@ -186,3 +188,16 @@ def _require_vectors(matrix: Any, width: int, name: str) -> None:
     fits = isinstance(matrix, sparse.csr_array) and matrix.dtype == np.float32
     if not fits or matrix.shape[1] != width:
         raise DataError(f"{name} must be a float32 csr_array of {width} columns.")
+
+
+def _lines_of(rows: SparseRows, n_items: int) -> tuple[Floats, Indices]:
+    """Return the attributes that half of all items have as lines over all, and whose they are."""
+    sizes = np.diff(rows.bounds)
+    often = np.flatnonzero(2 * sizes > n_items)[:_MOST_LINES]
+    lines = np.full((len(often), n_items), np.nan, np.float32)
+    line_of = np.full(len(sizes), -1, np.int32)
+    for line, attribute in enumerate(often.tolist()):
+        held = slice(rows.bounds[attribute], rows.bounds[attribute + 1])
+        lines[line, rows.columns[held]] = rows.values[held]
+        line_of[attribute] = line
+    return lines, line_of

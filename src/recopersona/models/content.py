@@ -57,7 +57,8 @@ class ContentKNN(AttributeVectors):
     New items, and new attributes of old ones, count from the next query, without a fit and without
     an event. New values, tags and words become columns by the next ``fit``.
 
-    Memory: 16 bytes an entry of ``vectors_``. Time, per request: one multiplication for each pair
+    Memory: 16 bytes an entry of ``vectors_``, and 4 bytes an item for each attribute that most of
+    them have. Time, per request: one multiplication for each pair
     of a visitor's attribute and an item that has it, at most one an entry.
 
     References

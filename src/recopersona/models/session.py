@@ -190,9 +190,11 @@ class SessionRecommender(OnlineRecommender):
             return sides[0].opinions
         items = np.concatenate([side.opinions.items for side in sides])
         scores = np.concatenate([side.factor * side.opinions.scores for side in sides])
-        distinct, place = np.unique(items, return_inverse=True)
-        summed = np.bincount(place, scores, minlength=len(distinct))
-        return Opinions(distinct, summed.astype(np.float32))
+        order = items.argsort(kind="stable")
+        ordered = items[order]
+        starts = np.append(True, ordered[1:] != ordered[:-1]).nonzero()[0]
+        summed = np.add.reduceat(scores[order].astype(np.float64), starts)
+        return Opinions(ordered[starts], summed.astype(np.float32))
 
     def _sides(self, query: Query) -> list[_Side]:
         """Return what the visit and the past say, as far as they say anything."""
