@@ -11,7 +11,7 @@ from recopersona.kernels.compiling import f32, i8, i32, i64, inner, kernel, read
 def _row_of(table, items, n, item):
     """Return the row that an item has, or gets as the next one."""
     mask = len(table) - 1
-    mixed = item * 0x2C1B3C6D
+    mixed = np.int64(item) * 0x2C1B3C6D
     place = (mixed ^ (mixed >> 15)) & mask
     while table[place] >= 0 and items[table[place]] != item:
         place = (place + 1) & mask
