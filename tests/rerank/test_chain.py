@@ -46,6 +46,11 @@ def test_all_stages_share_the_tables_of_the_pipeline(shop):
         assert stage.items_ is home.items_
 
 
+def test_a_stage_that_tries_pages_must_be_the_last(shop):
+    with pytest.raises(ParameterError, match="BanditReranker tries whole pages, so it must be the"):
+        pipeline(shop, [rp.BanditReranker(), rp.Fatigue()])
+
+
 class Listening(rp.Reranker):
     """It writes down what it hears."""
 

@@ -12,7 +12,7 @@ from recopersona.data.dataset import Dataset
 from recopersona.data.decision import Decision
 from recopersona.data.query import Query
 from recopersona.data.ranking import Ranking
-from recopersona.errors import DataError
+from recopersona.errors import DataError, ParameterError
 from recopersona.rerank.reranker import Reranker
 
 
@@ -36,11 +36,16 @@ class Chain(Reranker):
     ----------
     stages : list of stages
         Functions or objects ``(query, ranking) -> ranking``. Those given stay unfitted; their
-        clones are fitted.
+        clones are fitted. One that tries pages, as `BanditReranker` does, comes last.
 
     Attributes
     ----------
     stages_ : list of fitted stages
+
+    Raises
+    ------
+    ParameterError
+        By ``fit``, if a stage that tries pages is not the last one: it would never draw.
 
     Examples
     --------
@@ -69,6 +74,13 @@ class Chain(Reranker):
         return getattr(self.stages_[-1], "explain", None)
 
     def _fit(self, dataset: Dataset) -> None:
+        for stage in self.stages[:-1]:
+            if isinstance(stage, PageStage):
+                name = type(stage).__name__
+                raise ParameterError(
+                    f"Chain: {name} tries whole pages, so it must be the last stage; write "
+                    f"[..., {name}(...)]."
+                )
         self.stages_: list[Stage] = [fitted_stage(stage, dataset) for stage in self.stages]
 
     def _rerank(self, query: Query, ranking: Ranking) -> Ranking:
