@@ -99,29 +99,44 @@ class MostPopular(Shop):
         return rp.Popularity(half_life="7d")
 
 
-class NightlyALS(Shop):
-    """A factorization that is fitted every night on all that happened, and stays until the next."""
+class Nightly(Shop):
+    """Fitted anew every night on everything so far."""
 
-    def made(self, random_state: int) -> Any:
-        self.day = -1
-        return rp.ALS(factors=16, random_state=random_state)
+    def __init__(self, world: World, random_state: int) -> None:
+        self.day, self.today = -1, []
+        super().__init__(world, random_state)
 
     def page(self, visit: Visit) -> list[Any]:
         day = visit.query.now // DAY
         if day != self.day and self.day >= 0:
+            begun = time.perf_counter()
+            self.log = pd.concat([self.log, frame_of(self.today)], ignore_index=True)
+            self.today, self.happened = [], []
             self.night()
+            self.learn_s += time.perf_counter() - begun
         self.day = day
+        if visit.arrived is not None:
+            self.catalogue = pd.concat([self.catalogue, visit.arrived], ignore_index=True)
         return super().page(visit)
 
-    def arrive(self, items: pd.DataFrame) -> None:
-        self.catalogue = pd.concat([self.catalogue, items], ignore_index=True)
+    def learn(self, visit: Visit, page: list[Any], reaction: Any) -> None:
+        if self.tells_impressions:
+            self.today += impressions(visit, page, reaction)
+        self.today += reaction.events
+        super().learn(visit, page, reaction)
 
     def night(self) -> None:
-        begun = time.perf_counter()
-        self.log = pd.concat([self.log, frame_of(self.happened)], ignore_index=True)
-        self.happened = []
         self.begin()
-        self.learn_s += time.perf_counter() - begun
+
+
+class NightlyALS(Nightly):
+    """A factorization that stays as it is until the next night."""
+
+    def made(self, random_state: int) -> Any:
+        return rp.ALS(factors=16, random_state=random_state)
+
+    def arrive(self, items: pd.DataFrame) -> None:
+        """Wait for the night."""
 
     def take_in(self) -> None:
         """Wait for the night."""
@@ -137,9 +152,7 @@ def frame_of(events: list[rp.Event]) -> pd.DataFrame:
 def candidates(random_state: int) -> list[Any]:
     return [
         rp.ALS(factors=16, random_state=random_state),
-        rp.EASE(reg=500.0),
         rp.HybridFactorization(factors=32, random_state=random_state),
-        rp.Popularity(half_life="7d"),
     ]
 
 
@@ -148,15 +161,15 @@ def fatigue() -> rp.Fatigue:
 
 
 ARMS = {
-    "plain": {"relevance": 1.0},
-    "varied": {"relevance": 0.8, "diversity": 0.2},
-    "more varied": {"relevance": 0.7, "diversity": 0.3},
-    "most varied": {"relevance": 0.6, "diversity": 0.4},
+    "a little varied": {"relevance": 0.8, "diversity": 0.2},
+    "varied": {"relevance": 0.7, "diversity": 0.3},
+    "more varied": {"relevance": 0.6, "diversity": 0.4},
+    "most varied": {"relevance": 0.5, "diversity": 0.5},
 }
 
 
-class Layered(Shop):
-    """Candidates, merged and ranked, and what she has just seen rests; all learn as events come."""
+class Layered(Nightly):
+    """Candidates, merged; what she has just been shown rests; all learns as events come."""
 
     seen = ("view", "click", "purchase")
     tells_impressions = True
@@ -164,22 +177,20 @@ class Layered(Shop):
     def made(self, random_state: int) -> Any:
         return rp.Pipeline(
             candidates=candidates(random_state),
-            ranker=rp.BoostedRanker(
-                requests=500, trees=80, target=["view", "click"], seen="keep",
-                random_state=random_state,
-            ),
             reranker=self.reranker(random_state),
-            pool=60,
-        )  # fmt: skip
+            weights={"als": 2.0},
+            pool=100,
+        )
 
     def reranker(self, random_state: int) -> Any:
         return fatigue()
 
 
 class Mixed(Layered):
-    """The same, and a bandit that learns how much variety and novelty a page takes."""
+    """The same, and a bandit that learns how much variety a page takes."""
 
     def reranker(self, random_state: int) -> Any:
+        self.decided: list[pd.DataFrame] = []
         bandit = rp.BanditReranker(
             objectives=["relevance", "diversity"],
             arms=ARMS,
@@ -194,6 +205,13 @@ class Mixed(Layered):
             visit.query.decision_id, clicked=reaction.clicked, purchased=reaction.purchased,
             now=visit.query.now,
         )  # fmt: skip
+
+    def night(self) -> None:
+        """Fit the models anew; the bandit starts from all that was decided so far."""
+        self.decided.append(self.model.decisions_frame())
+        self.begin()
+        bandit = self.model.reranker_.stages_[-1]
+        bandit.fit(pd.concat(self.decided, ignore_index=True))
 
 
 class Oracle(Shop):

@@ -2,13 +2,16 @@
 
 Five crowds of visitors: one wants what is new, one what is rare, one tires of the same twice on a
 page, one wants a bit of all, and one nothing but what suits. The model foresees only what suits.
-Places are looked at less the further down they are. For each crowd another arm is best, and the
-bandit has to find out which. The truth of every page is known, so that every arm's page of every
-request is valued, and the bandit's beside them: differences are of the same requests.
+Places are looked at less the further down they are. The pages of all arms are made once a request,
+by a pipeline; for each crowd a bandit of its own chooses among them and learns from its clicks. The
+truth of every page is known, so that differences are of the same requests.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from copy import copy, deepcopy
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +19,7 @@ import pandas as pd
 from scipy.stats import t
 
 import recopersona as rp
+from recopersona.data.decision import Decision
 from recopersona.rerank.bandit import BanditReranker
 
 N_ITEMS, N_FAMILIES, N_SLOTS = 400, 16, 10
@@ -30,15 +34,14 @@ CROWDS = {  # what is new, what is rare, and how sameness tires
     "nothing else": (0.0, 0.0, 0.0),
 }
 RULES = "RULE family: LIMIT 4 PER item.family IN TOP 10"
-LEARNED_WITHIN = 3_000
+N_SEEDS, N_REQUESTS, LEARNED_WITHIN, WINDOW = 4, 4_500, 3_000, 500
 
 
 class Shelf:
     """A catalogue, its past, and what visitors would do with a page."""
 
-    def __init__(self, crowd: str, seed: int) -> None:
+    def __init__(self, seed: int) -> None:
         rng = self._rng = np.random.default_rng(seed)
-        self.wants = CROWDS[crowd]
         self.family = rng.integers(N_FAMILIES, size=N_ITEMS)
         self.quality = rng.normal(0, 0.5, N_ITEMS)
         ages = rng.exponential(60, N_ITEMS)
@@ -73,7 +76,7 @@ class Shelf:
         page, device = PAGES[number % 3], DEVICES[int(rng.integers(2))]
         taste = rng.gamma(0.5, 1.0, N_FAMILIES).clip(max=2.5)
         suits = -2.6 + rng.normal(0, 0.6) + taste[self.family] + self.quality
-        draws = rng.random((2, N_ITEMS))
+        draws = rng.random(N_ITEMS)
         foreseen = suits + rng.normal(0, 0.4, N_ITEMS)
         query = rp.Query(
             f"u{int(rng.integers(2_000))}",
@@ -83,17 +86,13 @@ class Shelf:
         )
         return Request(query, suits, 1 / (1 + np.exp(-foreseen)), draws)
 
-    def chances(self, request: Request, rows: Any) -> Any:
-        """Return how likely each item of a page is clicked, float64 (n_slots,)."""
-        new, rare, tires = self.wants
+    def chances(self, crowd: str, request: Request, rows: Any) -> Any:
+        """Return how likely each item of pages is clicked, float64 (..., n_slots)."""
+        new, rare, tires = CROWDS[crowd]
         logit = request.suits[rows] + new * self.fresh[rows] + rare * self.rare[rows]
         family = self.family[rows]
-        before = np.tril(family[:, None] == family[None, :], -1).sum(axis=1)
-        return LOOKS[: len(rows)] / (1 + np.exp(-(logit - tires * before)))
-
-    def clicks(self, request: Request, rows: Any) -> Any:
-        """Return which of a page are clicked: the same draw for an item wherever it stands."""
-        return request.draws[0, rows] < self.chances(request, rows)
+        before = np.tril(family[..., :, None] == family[..., None, :], -1).sum(axis=-1)
+        return LOOKS / (1 + np.exp(-(logit - tires * before)))
 
 
 class Request(NamedTuple):
@@ -102,15 +101,23 @@ class Request(NamedTuple):
     query: rp.Query
     suits: Any
     foreseen: Any
-    draws: Any
+    draws: Any  # of each item, wherever it stands
 
 
 class Watched(BanditReranker):
-    """A bandit whose pages of all arms are kept to be valued."""
+    """A bandit whose pages of all arms are kept, for others to choose among."""
 
     def _drawn(self, query: Any, mix: Any, pages: Any, orders: Any) -> Any:
-        self._watched_kept = pages, orders
+        self._watched_kept = query, mix, pages, orders
         return super()._drawn(query, mix, pages, orders)
+
+    def apart(self) -> Watched:
+        """Return a bandit that knows the same shop and learns for itself."""
+        other = copy(self)
+        other.__dict__.pop("_lock_kept", None)
+        for name in ("policy_", "expectation_", "segments_", "counts_"):
+            setattr(other, name, deepcopy(getattr(self, name)))
+        return other
 
 
 def _pipeline(shelf: Shelf, seed: int, asked: dict[str, Any]) -> rp.Pipeline:
@@ -126,43 +133,54 @@ def _pipeline(shelf: Shelf, seed: int, asked: dict[str, Any]) -> rp.Pipeline:
     ).fit(shelf.shop)
 
 
-def live(crowd: str, seed: int, n_requests: int) -> dict[str, Any]:
-    """Serve one life of a shop; return what the bandit's and all arms' pages were worth.
+def live(seed: int, n_requests: int, crowds: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+    """Serve one shop to several crowds; return what the bandits' and all arms' pages were worth.
 
-    ``bandit`` (n,) and ``arms`` (n, n_arms) are clicks expected of pages by the truth; where an arm
-    does not stand to be chosen, the first arm's page counts as its.
+    By crowd, ``bandit`` (n,) and ``arms`` (n, n_arms) are clicks expected of pages by the truth;
+    where an arm does not stand to be chosen, the first arm's page counts as its.
     """
     asked: dict[str, Any] = {}
-    shelf = Shelf(crowd, seed)
+    shelf = Shelf(seed)
     home = _pipeline(shelf, seed, asked)
     stage = home.reranker_
     assert isinstance(stage, Watched)
+    bandits = {crowd: stage.apart() for crowd in crowds}
     names = list(stage.arms_)
-    shown, arms = np.zeros(n_requests), np.zeros((n_requests, len(names)))
-    lost = np.zeros(n_requests)
+    shown = {crowd: np.zeros(n_requests) for crowd in crowds}
+    arms = {crowd: np.zeros((n_requests, len(names))) for crowd in crowds}
+    lost = {crowd: np.zeros(n_requests) for crowd in crowds}
     for number in range(n_requests):
         request = asked["request"] = shelf.request(number)
         ranking = home.recommend(request.query, n=N_SLOTS, seen="keep")
-        pages, orders = stage._watched_kept
-        draw = ranking.draw
-        assert draw is not None
-        for place, name in enumerate(names):
-            order = orders[0 if name in draw.refused else place]
-            arms[number, place] = shelf.chances(
-                request, shelf.row_of_index[pages.items(order)]
-            ).sum()
-        rows = shelf.row_of_index[ranking.items]
-        shown[number] = shelf.chances(request, rows).sum()
-        lost[number] = _loss(shelf, request, rows, [shelf.row_of[item] for item in draw.without])
-        places = np.flatnonzero(shelf.clicks(request, rows)).tolist()
-        home.feedback(ranking.decision_id, clicked=[ranking.item_ids[place] for place in places])
+        query, mix, pages, orders = stage._watched_kept
+        assert ranking.draw is not None
+        made = np.stack([shelf.row_of_index[pages.items(order)] for order in orders])
+        assert (made[names.index(ranking.draw.arm)] == shelf.row_of_index[ranking.items]).all()
+        made[[name in ranking.draw.refused for name in names]] = made[0]
+        losses = [_loss(shelf, request, rows, made[0]) for rows in made]
+        for crowd, bandit in bandits.items():
+            draw, _ = bandit._drawn(query, mix, pages, orders)
+            chosen = names.index(draw.arm)
+            chances = shelf.chances(crowd, request, made)
+            arms[crowd][number] = chances.sum(axis=1)
+            shown[crowd][number] = arms[crowd][number, chosen]
+            lost[crowd][number] = losses[chosen]
+            ids = [f"i{row}" for row in made[chosen]]
+            clicked = np.flatnonzero(request.draws[made[chosen]] < chances[chosen])
+            outcome = {ids[place]: "click" for place in clicked}
+            bandit._learn_outcome(
+                Decision(str(number), None, tuple(ids), (), draw=draw, outcome=outcome)
+            )
     return {
-        "names": names,
-        "bandit": shown,
-        "arms": arms,
-        "below_bound": int((lost > stage.max_relevance_loss + 1e-6).sum()),
-        "largest_loss": float(lost.max()),
-        "refused": stage.counts_["refused"],
+        crowd: {
+            "names": names,
+            "bandit": shown[crowd],
+            "arms": arms[crowd],
+            "below_bound": int((lost[crowd] > stage.max_relevance_loss + 1e-6).sum()),
+            "largest_loss": float(lost[crowd].max()),
+            "refused": bandits[crowd].counts_["refused"],
+        }
+        for crowd in crowds
     }
 
 
@@ -186,17 +204,17 @@ def _pool(shelf: Shelf) -> Any:
     return kept
 
 
-def mixing(quick: bool = False) -> dict[str, Any]:
-    """Return the figures, and print them; see the top of this file."""
+def mixing(quick: bool = False, over: Callable[..., Iterable[Any]] = map) -> dict[str, Any]:
+    """Return the figures, and print them; ``over`` maps over seeds."""
     crowds = ("novelty", "variety") if quick else tuple(CROWDS)
-    n_seeds, n_requests = (1, 3_300) if quick else (4, 6_000)
-    lives = {crowd: [live(crowd, seed, n_requests) for seed in range(n_seeds)] for crowd in crowds}
+    n_seeds, n_requests = (1, 3_500) if quick else (N_SEEDS, N_REQUESTS)
+    shops = list(over(partial(live, n_requests=n_requests, crowds=crowds), range(n_seeds)))
+    lives = {crowd: [shop[crowd] for shop in shops] for crowd in crowds}
     every = [one for some in lives.values() for one in some]
     figures = {
         "seeds": n_seeds,
         "requests": n_requests,
         "crowds": {crowd: _figures(some) for crowd, some in lives.items()},
-        "over_all_crowds": _figures(every),
         "requests_checked": len(every) * n_requests,
         "below_relevance_bound": sum(one["below_bound"] for one in every),
         "largest_loss_pct": round(100 * max(one["largest_loss"] for one in every), 3),
@@ -207,21 +225,34 @@ def mixing(quick: bool = False) -> dict[str, Any]:
 
 
 def _figures(lives: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return clicks per page of the bandit and of every arm, of all requests and of later ones."""
-    found: dict[str, Any] = {}
+    """Return clicks per page of the bandit and of every arm, of all requests and of later ones.
+
+    ``curve`` is the bandit's lead over the second arm, in windows; ``learned`` the end of the first
+    window in which it is ahead. Which arm is best and second, all requests say.
+    """
     names = lives[0]["names"]
+    order = np.argsort(-np.mean([one["arms"].mean(axis=0) for one in lives], axis=0))
+    found: dict[str, Any] = {}
     for key, part in (("all", slice(None)), ("after_3000", slice(LEARNED_WITHIN, None))):
         bandit = np.array([one["bandit"][part].mean() for one in lives])
         arms = np.array([one["arms"][part].mean(axis=0) for one in lives])
-        means = arms.mean(axis=0)
-        order = np.argsort(-means)
+        rivals = {"best": arms[:, order[0]], "second": arms[:, order[1]], "uniform": arms.mean(1)}
         found[key] = {
             "bandit": _with_interval(bandit),
-            "arms": {names[place]: round(float(means[place]), 4) for place in order},
-            "bandit_minus_best": _with_interval(bandit - arms[:, order[0]]),
-            "bandit_minus_second": _with_interval(bandit - arms[:, order[1]]),
-            "fixed_arms_above_bandit": int((means > bandit.mean()).sum()),
+            "arms": {names[place]: round(float(arms[:, place].mean()), 4) for place in order},
+            "arms_minus_best": {
+                names[place]: _with_interval(arms[:, place] - arms[:, order[0]])
+                for place in order[1:]
+            },
+            "uniform": _with_interval(rivals["uniform"]),
+            **{f"bandit_minus_{name}": _with_interval(bandit - of) for name, of in rivals.items()},
+            "fixed_arms_above_bandit": int((arms.mean(axis=0) > bandit.mean()).sum()),
         }
+    ahead = np.mean([one["bandit"] - one["arms"][:, order[1]] for one in lives], axis=0)
+    whole = len(ahead) // WINDOW * WINDOW
+    curve = ahead[:whole].reshape(-1, WINDOW).mean(axis=1)
+    found["curve"] = curve.round(4).tolist()
+    found["learned"] = WINDOW * (int(np.argmax(curve > 0)) + 1) if (curve > 0).any() else None
     return found
 
 
@@ -239,17 +270,19 @@ def _tell(figures: dict[str, Any]) -> None:
         f"\nMixing: {figures['seeds']} seeds a crowd of {figures['requests']} requests; expected "
         f"clicks per page after {LEARNED_WITHIN} requests, 95 % intervals over seeds"
     )
-    print(f"{'crowd':>16} {'bandit':>7}  best arm, and the bandit beside it; the second")
-    for crowd, told in (*figures["crowds"].items(), ("all together", figures["over_all_crowds"])):
+    print(f"{'crowd':>14} {'bandit':>7}  beside the best arm, the second, uniform choices; learned")
+    for crowd, told in figures["crowds"].items():
         late = told["after_3000"]
         (best, mean), (second, less) = list(late["arms"].items())[:2]
         beside = [
             "{:+.3f} [{:+.3f}, {:+.3f}]".format(*late[f"bandit_minus_{which}"])
-            for which in ("best", "second")
+            for which in ("best", "second", "uniform")
         ]
+        apart = "{:+.3f} [{:+.3f}, {:+.3f}]".format(*late["arms_minus_best"][second])
         print(
-            f"{crowd:>16} {late['bandit'][0]:7.3f}  {best} {mean:.3f}: {beside[0]}; "
-            f"{second} {less:.3f}: {beside[1]}"
+            f"{crowd:>14} {late['bandit'][0]:7.3f}  {best} {mean:.3f}: {beside[0]}; {second} "
+            f"{less:.3f} ({apart} of the best): {beside[1]}; uniform {late['uniform'][0]:.3f}: "
+            f"{beside[2]}; ahead of it within {told['learned']}"
         )
     print(
         f"  pages below the bound on relevance: {figures['below_relevance_bound']} of "

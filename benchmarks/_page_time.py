@@ -3,7 +3,7 @@
 A chapter of `closed_loop.py`; alone: `python benchmarks/_page_time.py [--quick]`.
 
 A made-up shop of 100,000 items and 20,000 customers, in 40 tastes. The pipeline is the one of the
-guide: collaborative, session, content and popular candidates, 200 of each; the eight everyday rules
+guide: collaborative, session, content and popular candidates, 100 of each; the eight everyday rules
 of `rules.py`; a `BoostedRanker` that learned from the log; a `BanditReranker` that draws how much
 freshness, diversity and serendipity a page gets. Every request is another visitor or another visit,
 so that no answer can be remembered; 200 requests before them make sure that everything is compiled.
@@ -25,7 +25,7 @@ from rules import EIGHT
 import recopersona as rp
 
 N_ITEMS, N_USERS, N_TASTES, DAYS = 100_000, 20_000, 40, 60
-SLOTS, POOL = 20, 200
+SLOTS, POOL = 20, 100
 NOW = pd.Timestamp("2026-07-02T10:00Z")
 
 

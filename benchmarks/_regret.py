@@ -7,8 +7,9 @@ concave in the weights. Segments differ in how often they click at all, too.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -142,20 +143,26 @@ def served(policy: Any, world: Shop, seed: int) -> float:
 
 
 def regrets(
-    policies: dict[str, Callable[[], Any]],
+    names: Iterable[str],
     seeds: int,
     drift: bool,
     effect: float = EFFECT,
     n_requests: int = N_REQUESTS,
+    over: Callable[..., Iterable[Any]] = map,
 ) -> dict[str, Values]:
-    """Return every policy's regret on the same shops, one per seed."""
-    found: dict[str, list[float]] = {name: [] for name in [*policies, "best single arm"]}
-    for seed in range(seeds):
-        world = shop(seed, drift, effect, n_requests)
-        found["best single arm"].append(world.best_single())
-        for name, make in policies.items():
-            found[name].append(served(make(), world, seed))
-    return {name: np.array(values) for name, values in found.items()}
+    """Return every policy's regret on the same shops, one per seed; ``over`` maps over seeds."""
+    served_all = partial(_served_all, tuple(names), drift, effect, n_requests)
+    lives = list(over(served_all, range(seeds)))
+    return {name: np.array([life[name] for life in lives]) for name in lives[0]}
+
+
+def _served_all(
+    names: tuple[str, ...], drift: bool, effect: float, n_requests: int, seed: int
+) -> dict[str, float]:
+    world = shop(seed, drift, effect, n_requests)
+    every = {**POLICIES, **FORGETFUL}
+    found = {name: served(every[name](), world, seed) for name in names}
+    return {**found, "best single arm": world.best_single()}
 
 
 def interval(values: Values) -> tuple[float, float, float]:

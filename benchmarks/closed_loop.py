@@ -9,15 +9,16 @@ a month; what is shown decides what can be clicked, and learned. The same visito
 
 - `popularity`: what most people want, up to date by the minute;
 - `nightly_als`: a matrix factorization fitted anew every night on everything so far;
-- `pipeline_no_bandit`: candidates of several models, merged, ranked and rested, learning online;
-- `pipeline`: the same with a bandit that mixes in variety, freshness and surprise;
+- `pipeline_no_bandit`: candidates of two models, merged, learning online and fitted anew every
+  night; what a visitor was just shown rests (`Fatigue`);
+- `pipeline`: the same with a bandit that learns how much variety a page takes;
 - `oracle`: who knows the truth and fills each place with its best.
 
 Figures are clicks and revenue as shares of the oracle's with the same seed, and under `expected`
 the clicks that the pages shown bring on average, by the truth: the same with less chance in it.
 Intervals are of the mean over seeds (Student's t, 95 %), and the margin is paired. All settings
-were chosen in worlds of other seeds than those reported. Whole pages of a large shop are timed by
-`_page_time.py`.
+were chosen in worlds of other seeds than those reported. At the end, unless `--quick`, whole pages
+of a shop of 100,000 items are timed (`_page_time.py`).
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+import _page_time
 import numpy as np
 import pandas as pd
 from _loop_shops import SHOPS
@@ -198,11 +200,13 @@ def main() -> None:
         "seeds": seeds,
         "requests": n_requests,
         "chosen_on": "worlds of other seeds (100 and above)",
-        "seconds": round(time.perf_counter() - begun, 1),
+        "loop_seconds": round(time.perf_counter() - begun, 1),
         "cores": os.cpu_count(),
         "python": platform.python_version(),
         "versions": {one: version(one) for one in ("recopersona", "numpy", "scipy", "numba")},
     }
+    if not given.quick:
+        line |= _page_time.measured(quick=False)
     print(json.dumps(line))
 
 

@@ -63,6 +63,20 @@ def test_how_far_segments_differ_is_learned_whatever_their_levels():
     assert rp.PooledThompson(n0=70, arms=[1]).update(1, 1.0, "s").n0_ == 70
 
 
+@pytest.mark.parametrize("unit", [0.01, 100.0])
+def test_how_far_segments_differ_is_learned_of_gaussian_rewards_too(unit):
+    rng = np.random.default_rng(0)
+    segments, arms = rng.integers(0, 4, 20_000), rng.integers(0, 3, 20_000)
+    alike = np.array([0.5, 0.8, 1.0, 1.7])[:, None] + np.array([0.0, 0.1, 0.2])
+    found = []
+    for means in (alike, alike + rng.normal(0, 0.2, alike.shape)):
+        rewards = unit * (means[segments, arms] + rng.normal(0, 1, 20_000))
+        policy = rp.PooledThompson(arms=[0, 1, 2], likelihood="gaussian")
+        found.append(policy.update(arms, rewards, segments).n0_)
+    assert found[0] > 2_000
+    assert found[1] < 200
+
+
 def test_an_arm_shown_to_the_keen_alone_is_not_thought_better():
     """Three in four of them click whatever they see, and one in four of the others."""
     rng = np.random.default_rng(2)
@@ -201,3 +215,29 @@ def test_a_new_arm_stands_in_the_middle_until_its_first_reward(policy):
     known.add_arm("new")
     assert known.expected(["new"])[0] == pytest.approx(0.5)
     assert known.choose().arm == "good"
+
+
+@pytest.mark.parametrize("likelihood", ["beta", "gaussian"])
+def test_a_narrower_posterior_is_that_of_more_rewards(likelihood):
+    random = np.random.default_rng(3)
+    names = ["plain", "fresh", "broad"]
+    arms = random.choice(names, 600).tolist()
+    rewards = (random.random(600) < 0.3).astype(float)
+    narrow = rp.Thompson(arms=names, likelihood=likelihood, width=0.5, prior_strength=1.0)
+    often = rp.Thompson(arms=names, likelihood=likelihood, prior_strength=4.0)
+    narrow.update(arms, rewards)
+    often.update(arms * 4, np.tile(rewards, 4))
+    np.testing.assert_allclose(narrow.probabilities(), often.probabilities(), atol=1e-6)
+
+
+@pytest.mark.parametrize("likelihood", ["beta", "gaussian"])
+def test_pooled_posteriors_are_narrower_and_expect_the_same(likelihood):
+    told = ["plain", "fresh"] * 8, [0.0, 1.0, 1.0, 1.0] * 4, ["new"] * 16
+    usual, narrow = (
+        rp.PooledThompson(
+            arms=["plain", "fresh"], likelihood=likelihood, n0=50, width=width
+        ).update(*told)
+        for width in (1.0, 0.5)
+    )
+    assert narrow.expected(context="new") == pytest.approx(usual.expected(context="new"), abs=0.01)
+    assert narrow.probabilities(context="new").max() > usual.probabilities(context="new").max()

@@ -20,7 +20,8 @@ POLICIES = {
     "gaussian": lambda **more: rp.Thompson(likelihood="gaussian", **more),
     "pooled": lambda **more: rp.PooledThompson(n0=50, **more),
     "pooling learned": rp.PooledThompson,
-    "pooled gaussian": lambda **more: rp.PooledThompson(likelihood="gaussian", **more),
+    "pooled gaussian": lambda **more: rp.PooledThompson(likelihood="gaussian", n0=50, **more),
+    "pooling learned, gaussian": lambda **more: rp.PooledThompson(likelihood="gaussian", **more),
     "linucb": rp.LinUCB,
     "lints": rp.LinTS,
     "squarecb": rp.SquareCB,
@@ -174,7 +175,7 @@ def test_a_reward_outside_the_window_is_revised_no_more(name):
     assert policy.counts_["revised_outside_window"] == 1
 
 
-@pytest.mark.parametrize("name", [name for name in POLICIES if name != "pooling learned"])
+@pytest.mark.parametrize("name", [name for name in POLICIES if "learned" not in name])
 def test_a_window_is_what_would_have_been_learned_of_it_alone(name):
     rng = np.random.default_rng(4)
     arms, rewards = rng.choice(ARMS, 50).tolist(), rng.random(50)
@@ -412,3 +413,34 @@ def test_propensities_undo_who_was_shown_what():
     np.testing.assert_allclose(weighed.expected(), 0.2, atol=0.02)
     n = (frame["arm"] == "fresh").sum()
     assert 0.2 * n < weighed.trials_[0, 0] < 0.5 * n  # the effective number, not 1 / p of them
+
+
+def test_a_context_may_name_its_numbers():
+    policy = rp.LinUCB(arms=["a", "b"], features=["age", "hour"])
+    policy.update("a", 1.0, {"hour": 2, "age": 1}).update(
+        ["b"], [1.0], [pd.Series({"hour": 3, "age": 1})]
+    )
+    assert (
+        policy.expected(context={"age": 1, "hour": 2}).tolist()
+        == policy.expected(context=[1, 2]).tolist()
+    )
+    assert np.allclose(policy.responses_, [[1, 2], [1, 3]])
+    with pytest.raises(DataError, match=r"it lacks \['age'\]"):
+        policy.choose(context={"hour": 2}, key="visit")
+    with pytest.raises(DataError, match=r"LinTS\(features=\['age'\]\)"):
+        rp.LinTS(arms=["a", "b"]).choose(context={"age": 2}, key="visit")
+
+
+def test_columns_of_text_make_no_vector():
+    log = pd.DataFrame(
+        {"arm": ["a", "b"], "reward": [0, 1], "decision_id": ["x", "y"], "age": [1, 2]}
+    )
+    with pytest.raises(ColumnError, match=r"say which columns .* LinUCB\(features="):
+        rp.LinUCB().fit(log)
+    assert rp.LinUCB(features=["age"]).fit(log).arms_ == ["a", "b"]
+
+
+def test_a_whole_draw_is_no_arm():
+    policy = rp.Thompson(arms=["a", "b"])
+    with pytest.raises(DataError, match=r"pass draw\.arm"):
+        policy.update(policy.choose(key="visit"), 1.0)

@@ -48,12 +48,13 @@ def test_what_is_new_teaches_the_difference():
     assert pipeline.feedback("d", clicked=[first, second])
     assert pipeline.feedback("d", purchased=[first])
     assert not pipeline.feedback("d", clicked=[first])  # it was a purchase
+    assert not pipeline.feedback("d", purchased=[first])
     stage = pipeline.reranker_
     assert stage.taught == [("d", {first: "click"})]
     assert stage.grew[-1] == (
         {first: "click", second: "click"}, {first: "purchase", second: "click"},
     )  # fmt: skip
-    assert counts(pipeline) == {"taught": 1, "revised": 2, "repeated": 1}
+    assert counts(pipeline) == {"taught": 1, "revised": 2, "repeated": 2}
 
 
 def test_the_same_feedback_in_any_order_ends_alike():
@@ -121,6 +122,27 @@ def test_a_decision_pushed_out_of_the_log_moved_nobody():
         show(pipeline, name)
     assert pipeline.reranker_.taught == [("a", {})]
     assert counts(pipeline) == {"settled": 1, "pushed_out": 1}
+
+
+def test_what_waits_is_no_more_than_what_is_remembered():
+    pipeline = home(decision_log=20)
+    for n in range(100):
+        first = show(pipeline, str(n), NOW + n)[0]
+        if n % 3:
+            pipeline.feedback(str(n), clicked=[first])
+    assert list(pipeline.decisions_) == [str(n) for n in range(80, 100)]
+    assert len(pipeline._due) <= 20
+    assert len(pipeline._names) == 20
+
+
+def test_a_full_log_lets_the_oldest_go_whoever_was_forgotten():
+    pipeline = home(decision_log=3)
+    for n, user in enumerate(["u-0001", "u-0002", "u-0001"]):
+        show(pipeline, str(n), user=user)
+    pipeline.forget(["u-0001"])
+    for n in (0, 3, 4):
+        show(pipeline, str(n), user="u-0003")
+    assert list(pipeline.decisions_) == ["0", "3", "4"]
 
 
 def test_without_a_log_nothing_is_learned_of_silence():

@@ -6,6 +6,7 @@ import pytest
 
 from recopersona.datasets.synthetic import synthetic_shop
 from recopersona.errors import DataError
+from recopersona.evaluation.assignment import Experiment
 from recopersona.evaluation.comparison import compare
 from recopersona.evaluation.curves import learning_curve, validation_curve
 from recopersona.evaluation.evaluate import evaluate
@@ -104,7 +105,7 @@ def test_a_plot_shows_itself_fits_into_a_report_and_is_saved(split, tmp_path):
 @pytest.mark.parametrize(
     ("result", "words"),
     [
-        (5, "plot draws a Comparison, a Curve, a fitted model or the table of evaluate, got int."),
+        (5, "table of evaluate, got int."),
         (pd.DataFrame({"a": [1]}), "this frame has neither columns such as 'ndcg@10 low'"),
         (pd.DataFrame({"iteration": []}), "there is nothing to draw: the model learns in one go"),
     ],
@@ -113,3 +114,12 @@ def test_what_cannot_be_drawn_is_refused(result, words):
     with pytest.raises(DataError) as caught:
         plot(result)
     assert words in str(caught.value)
+
+
+def test_an_experiment_shows_arms_and_gains():
+    visitors = pd.DataFrame({"user_id": range(400), "clicks": [0, 1] * 200})
+    arms, gains = drawings(
+        plot(Experiment("new ranker", ["old", "new"]).analyse(visitors, "clicks"))
+    )
+    assert arms.title == "clicks"
+    assert gains.title == "Gain in clicks"

@@ -1,5 +1,6 @@
 """Several last stages in a row, of which the last may look at pages."""
 
+import pandas as pd
 import pytest
 
 import recopersona as rp
@@ -45,6 +46,47 @@ def test_all_stages_share_the_tables_of_the_pipeline(shop):
         assert stage.items_ is home.items_
 
 
+class Listening(rp.Reranker):
+    """It writes down what it hears."""
+
+    def _fit(self, dataset):
+        self.heard_ = []
+
+    def _rerank(self, query, ranking):
+        return ranking
+
+    def _know_users(self, table):
+        self.heard_.append("users")
+
+    def _learn(self, rows):
+        self.heard_.append("events")
+
+    def _items_described(self, rows, names):
+        self.heard_.append("items")
+
+    def _forget_users(self, users):
+        self.heard_.append("forgotten")
+
+
+@pytest.mark.parametrize(
+    ("whole", "part_of"),
+    [
+        ([Listening(), backwards], lambda chain: chain.stages_[0]),
+        (rp.BanditReranker(exploration=Listening()), lambda bandit: bandit.exploration_),
+    ],
+    ids=["chain", "bandit"],
+)
+def test_parts_hear_whatever_the_whole_hears(shop, whole, part_of):
+    home = pipeline(shop, whole)
+    part = part_of(home.reranker_)
+    assert part.past_ is home.past_
+    item = home.items_.ids[0]
+    home.partial_fit([rp.Event("u-0001", item)])
+    home.update_items(pd.DataFrame({"item_id": [item], "price": [3.0]}))
+    home.forget(["u-0001"])
+    assert [part.heard_[0], *part.heard_[-3:]] == ["users", "events", "items", "forgotten"]
+
+
 def test_it_is_kept_by_a_file(shop, tmp_path):
     home = pipeline(shop, [rp.Fatigue(), rp.BanditReranker()])
     home.recommend("u-0002", 5)
@@ -59,3 +101,13 @@ def test_it_is_kept_by_a_file(shop, tmp_path):
 def test_what_is_no_list_of_stages_is_refused(shop, wrong):
     with pytest.raises(ParameterError):
         pipeline(shop, wrong)
+
+
+def test_a_log_teaches_the_bandit_at_the_end_which_explains_the_page(shop):
+    home = pipeline(shop, [rp.Fatigue(), rp.BanditReranker()])
+    ranking = home.recommend(rp.Query("u-0001", decision_id="visit"), 5)
+    home.feedback("visit", clicked=ranking.item_ids[:1])
+    fresh = pipeline(shop, [rp.Fatigue(), rp.BanditReranker()])
+    fresh.reranker_.fit(home.decisions_frame())
+    assert fresh.reranker_.stages_[-1].policy_.trials_.sum() > 0
+    assert home.reranker_.explain(ranking)["drawn"].any()

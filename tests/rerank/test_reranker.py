@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+import pytest
 
 import recopersona as rp
 from recopersona.data.draw import Draw
+from recopersona.errors import DataError
 
 SHOP = rp.synthetic_shop(80, 30, 30, random_state=3)
 
@@ -81,3 +83,11 @@ def test_what_was_chosen_is_remembered_and_kept(tmp_path):
     decision = rp.load(tmp_path / "home.rp").decisions_[ranking.decision_id]
     assert decision.arm == "cheap"
     assert decision == fitted.decisions_[ranking.decision_id]
+
+
+def test_alone_it_takes_a_user_id_and_nothing_but_rankings():
+    ranking = rp.Popularity().fit(SHOP).recommend("u-0001", 20)
+    stage = rp.Serendipity().fit(SHOP)
+    assert stage("u-0001", ranking).item_ids == stage(rp.Query("u-0001"), ranking).item_ids
+    with pytest.raises(DataError, match="Serendipity orders a Ranking"):
+        stage("u-0001", ranking.item_ids)

@@ -115,3 +115,9 @@ def test_what_cannot_be_compared_is_refused(world, found):
         found.difference("chanse", "oracle")
     with pytest.raises(ParameterError, match="no measure 'margin'"):
         found.difference("chance", "oracle", "margin")
+
+
+@pytest.mark.parametrize("wrong", [3, lambda world: 3])
+def test_what_is_no_policy_is_told_what_one_is(wrong):
+    with pytest.raises(ParameterError, match="lambda world: lambda visit"):
+        regret({"wrong": wrong}, World(50, 20, requests_per_day=50), n_requests=5, seeds=1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from recopersona.base.parameters import Bound, optional, param, real
 from recopersona.base.recommender import require_array
 from recopersona.data.columns import require_columns
 from recopersona.data.types import Array, Indices, Mask, Values
-from recopersona.errors import DataError
+from recopersona.errors import ColumnError, DataError
 from recopersona.kernels.bandits import learn_ridge, score_ridge
 
 COLUMNS = optional(
@@ -115,6 +115,8 @@ class LinearPolicy(Policy):
         d = self.inverses_.shape[1]
         if all(context is None for context in contexts):
             contexts = np.ones((n, 1))
+        elif isinstance(contexts, list):
+            contexts = [self._in_order(context) for context in contexts]
         try:
             cells = np.ascontiguousarray(contexts, np.float64)
         except (TypeError, ValueError):
@@ -132,6 +134,19 @@ class LinearPolicy(Policy):
             self._shape(len(self.arms_), cells.shape[1])
         return cells
 
+    def _in_order(self, context: Any) -> Any:
+        """Return a context that names its numbers as a vector in the order of ``features``."""
+        by_name = isinstance(context, Mapping)
+        if not by_name and not (isinstance(context, pd.Series) and self.features is not None):
+            return context
+        if self.features is None:
+            name = type(self).__name__
+            raise DataError(f"a context by name needs {name}(features={list(context)}).")
+        lacking = [name for name in self.features if name not in context]
+        if lacking:
+            raise DataError(f"a context must hold {list(self.features)}; it lacks {lacking}.")
+        return [context[name] for name in self.features]
+
     def _usable(self, contexts: Any, n: int) -> Mask:
         try:
             cells = np.asarray(contexts, np.float64)
@@ -144,9 +159,16 @@ class LinearPolicy(Policy):
     def _context_columns(self) -> Any:
         def columns(frame: pd.DataFrame) -> list[str]:
             if self.features is not None:
-                require_columns(frame, list(self.features), "a log")
+                require_columns(frame, list(self.features), "rows of a log")
                 return list(self.features)
-            return [name for name in frame.columns if name not in RESERVED]
+            told = [name for name in frame.columns if name not in RESERVED]
+            text = [name for name in told if not pd.api.types.is_numeric_dtype(frame[name])]
+            if text:
+                raise ColumnError(
+                    f"the column {text[0]!r} of a log must hold numbers; say which columns make "
+                    f"the context with {type(self).__name__}(features=[...])."
+                )
+            return told
 
         return columns
 
@@ -164,6 +186,7 @@ class LinearPolicy(Policy):
             self.grams_ = np.concatenate([self.grams_, np.zeros((n, d, d))])
 
     def _left(self, place: int) -> None:
+        super()._left(place)
         for name in ("inverses_", "responses_", "coefficients_", "stale_", "grams_"):
             if getattr(self, name) is not None:
                 setattr(self, name, np.delete(getattr(self, name), place, axis=0))

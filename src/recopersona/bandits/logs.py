@@ -38,7 +38,7 @@ def read_log(log: Any, context: Any) -> Told:
         a function of the frame names.
     """
     frame = as_pandas(log, "a log")
-    require_columns(frame, ["arm", "reward"], "a log")
+    require_columns(frame, ["arm", "reward"], "rows of a log")
     counts: dict[str, int] = {}
     keep = np.ones(len(frame), bool)
 

@@ -1,31 +1,23 @@
-"""What all policies share: arms that come and go, draws and their propensities, what is counted."""
+"""What all policies share: draws and their propensities, and what rewards may be learned from."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from recopersona.bandits.logs import read_log
 from recopersona.bandits.recent import Recent
+from recopersona.bandits.roster import REMOVED_ARM, Roster
 from recopersona.base.draws import key_of, uniform
-from recopersona.base.parameters import (
-    Bound,
-    check_parameters,
-    optional,
-    param,
-    real,
-    whole,
-)
-from recopersona.base.part import Part
+from recopersona.base.parameters import Bound, check_parameters, optional, param, real, whole
 from recopersona.data.draw import Draw
-from recopersona.data.ids import is_missing, require_id
+from recopersona.data.ids import require_id
 from recopersona.data.types import Array, Id, Indices, Mask, Values
-from recopersona.errors import DataError, NotFittedError, ParameterError, did_you_mean
+from recopersona.errors import DataError, ParameterError
 
 _NUMBER = (int, float, np.number, np.bool_)
-_UNKNOWN, _REMOVED = -1, -2
 
 
 def _is_range(value: Any) -> bool:
@@ -33,16 +25,10 @@ def _is_range(value: Any) -> bool:
     return bool(np.isfinite([low, high]).all()) and low < high
 
 
-ARMS = optional(
-    Bound(
-        "a list of distinct arms",
-        lambda value: not isinstance(value, (str, bytes)) and len(set(value)) == len(list(value)),
-    )
-)
 RANGE = optional(Bound("a pair of the least and the highest reward", _is_range))
 
 
-class Policy(Part):
+class Policy(Roster):
     r"""A bandit: it chooses among arms, says with what probability, and learns from rewards.
 
     A subclass writes how it scores and what it keeps:
@@ -103,19 +89,11 @@ class Policy(Part):
     'fresh'
     """
 
-    arms_: list[Id]
-    removed_: list[Id]
-    counts_: dict[str, int]
     recent_: Recent | None
-    _places: dict[Id, int]
-    _everyone: tuple[tuple[Id, ...], Indices]
     _answers: dict[Any, tuple[list[float], dict[Id, float]]]
 
-    _by_arm: ClassVar[tuple[str, ...]] = ()
-    """Learned arrays with one column per arm."""
     _needs_range: ClassVar[bool] = False
 
-    arms: Sequence[Id] | None = param(ARMS, default=None)
     epsilon: float = param(real(at_least=0, at_most=1), default=0.0)
     reward_range: tuple[float, float] | None = param(RANGE, default=None)
     half_life: float | None = param(optional(real(above=0)), default=None)
@@ -231,47 +209,6 @@ class Policy(Part):
         chances[ids[best]] = 1.0
         return Draw(ids[best], 1.0, chances, self._segment(context))
 
-    def _eligible(self, arms: Iterable[Id] | None) -> tuple[tuple[Id, ...], Indices]:
-        """Return arms and their places."""
-        self._open()
-        if arms is None:
-            if not self.arms_:
-                name = type(self).__name__
-                raise NotFittedError(f"this {name} has no arms; pass {name}(arms=[...]).")
-            return self._everyone
-        if isinstance(arms, (str, bytes)):
-            raise DataError(f"arms must be a list of arms, got {arms!r}; write [{arms!r}].")
-        ids = tuple(arms)
-        places = np.array([self._place_of(arm) for arm in ids], np.int32)
-        if not len(places):
-            raise DataError("no arm is eligible; pass at least one in arms=[...].")
-        if len(set(ids)) < len(ids):
-            raise DataError(f"arms must be distinct, got {list(ids)}.")
-        return ids, places
-
-    def _place_of(self, arm: Any) -> int:
-        place = self._place_or_less(arm)
-        if place == _REMOVED:
-            raise DataError(f"the arm {arm!r} was removed; add it again with add_arm({arm!r}).")
-        if place == _UNKNOWN:
-            hint = did_you_mean(arm, [one for one in self.arms_ if isinstance(one, str)])
-            raise DataError(f"there is no arm {arm!r}{hint or f'; add it with add_arm({arm!r}).'}")
-        return place
-
-    def _find(self, arm: Any) -> int | None:
-        """Return the place of an arm to learn of; None, and counted, where it was removed."""
-        if self._place_or_less(arm) == _REMOVED:
-            self._count("removed_arm", 1)
-            return None
-        return self._place_of(arm)
-
-    def _place_or_less(self, arm: Any) -> int:
-        try:
-            place = self._places.get(arm, _UNKNOWN)
-            return _REMOVED if place == _UNKNOWN and arm in self.removed_ else place
-        except TypeError:  # not hashable, so no id
-            return _UNKNOWN
-
     # -- learning ----------------------------------------------------------------------------
 
     def update(self, arms: Any, rewards: Any, contexts: Any = None, weights: Any = None) -> Self:
@@ -324,7 +261,7 @@ class Policy(Part):
         low, high = self._limits
         keep = np.ones(len(ids), bool)
         for reason, bad in (
-            ("removed_arm", places == _REMOVED),
+            ("removed_arm", places == REMOVED_ARM),
             ("unknown_arm", places < 0),
             ("reward_missing", np.isnan(values)),
             ("reward_out_of_range", ~((values >= low) & (values <= high) & np.isfinite(values))),
@@ -421,47 +358,6 @@ class Policy(Part):
         """Return the columns of a log that make the context: None, a name, or what says which."""
         return None
 
-    # -- arms --------------------------------------------------------------------------------
-
-    def add_arm(self, *arms: Id) -> Self:
-        """Let arms join, of which nothing is known; one that was removed starts afresh."""
-        self._open()
-        for arm in arms:
-            require_id(arm)
-            if arm in self._places:
-                raise DataError(f"there is an arm {arm!r} already.")
-        if len(set(arms)) < len(arms):
-            raise DataError(f"arms must be distinct, got {list(arms)}.")
-        for name in self._by_arm:
-            held = getattr(self, name)
-            room = np.zeros((*held.shape[:-1], len(arms)), held.dtype)
-            setattr(self, name, np.concatenate([held, room], axis=-1))
-        self._joined(len(arms))
-        self.arms_ = [*self.arms_, *arms]
-        self.removed_ = [arm for arm in self.removed_ if arm not in arms]
-        self._index()
-        return self
-
-    def remove_arm(self, arm: Id) -> Self:
-        """Let an arm go; rewards that still come for it are counted, and change nothing."""
-        self._open()
-        place = self._place_of(arm)
-        for name in self._by_arm:
-            setattr(self, name, np.delete(getattr(self, name), place, axis=-1))
-        self._left(place)
-        if self.recent_ is not None:
-            self.recent_.forget(place)
-        self.arms_ = [one for one in self.arms_ if one != arm]
-        self.removed_ = [*self.removed_, arm]
-        self._index()
-        return self
-
-    def _joined(self, n: int) -> None:
-        """Make room for arms in what is kept in another form."""
-
-    def _left(self, place: int) -> None:
-        """Forget an arm in what is kept in another form."""
-
     # -- state -------------------------------------------------------------------------------
 
     def _open(self) -> None:
@@ -480,6 +376,10 @@ class Policy(Part):
             self._start(len(self.arms_))
         self._index()
 
+    def _left(self, place: int) -> None:
+        if self.recent_ is not None:
+            self.recent_.forget(place)
+
     def _check_together(self) -> None:
         if self.half_life is not None and self.window is not None:
             raise ParameterError("half_life and window exclude each other; leave one at None.")
@@ -487,16 +387,18 @@ class Policy(Part):
     def _index(self) -> None:
         """Make what is looked up, from the state."""
         self._answers = {}
-        everyone = np.arange(len(self.arms_), dtype=np.int32)
-        self._everyone = tuple(self.arms_), everyone
+        low, high = self._limits = self.limits
+        self._scale = (low, high - low) if self._needs_range else (0.0, 1.0)
+        self._discount = 1.0 if self.half_life is None else 0.5 ** (1 / self.half_life)
+        super()._index()  # last: with it the state is open
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """The least and the highest reward that is learned from; infinite where all are."""
         limits = self.reward_range
         if limits is None:
             limits = (0.0, 1.0) if self._needs_range else (-np.inf, np.inf)
-        self._limits = float(limits[0]), float(limits[1])
-        low, high = self._limits
-        self._scale = (low, high - low) if self._needs_range else (0.0, 1.0)
-        self._discount = 1.0 if self.half_life is None else 0.5 ** (1 / self.half_life)
-        self._places = {arm: place for place, arm in enumerate(self.arms_)}
+        return float(limits[0]), float(limits[1])
 
     def set_params(self, **params: Any) -> Self:
         """Set parameters; what was learned stays."""
@@ -515,19 +417,10 @@ class Policy(Part):
         if not (isinstance(weight, _NUMBER) and 0 < float(weight) < np.inf):
             raise DataError(f"a weight must be a finite number above 0, got {weight!r}.")
 
-    def _count(self, reason: str, count: int) -> None:
-        if count:
-            self.counts_[reason] = self.counts_.get(reason, 0) + count
-
     def _check_learned(self) -> None:
+        super()._check_learned()
         held: Any = vars(self)
         name = type(self).__name__
-        for list_name in ("arms_", "removed_"):
-            ids = held.get(list_name)
-            if not isinstance(ids, list) or any(map(is_missing, ids)):
-                raise DataError(f"{name}: {list_name} must be a list of ids.")
-            if len(set(ids)) < len(ids):
-                raise DataError(f"{name}: {list_name} must be distinct.")
         counts = held.get("counts_")
         if not isinstance(counts, dict) or not {"rewards", "revised"} <= set(counts):
             raise DataError(f"{name}: counts_ must count rewards and revised ones.")

@@ -16,6 +16,8 @@ from recopersona.errors import DataError
 from recopersona.kernels.bandits import learn_pooling
 
 _N0 = 200.0
+_NOTHING = 1e-6  # rewards: what is left of none by rounding
+_LEVEL = 50.0  # what the belief that a segment is as keen as all is worth, in rewards
 _FIRST = 50  # rewards, before which nothing is said of segments
 _STRENGTHS = np.array([50.0, 200.0, 800.0, 3_200.0, 12_800.0])
 
@@ -41,7 +43,8 @@ class PooledThompson(Thompson):
     :math:`n_0` do, and what strengths from 50 to 12,800 are worth is the likelihood of all rewards
     under each. Rewards of other segments then count at the level of this one: that some segments
     click more, whatever they see, says nothing of arms. Both are learned anew each time that a
-    tenth more rewards has come. Gaussian rewards are pooled with 200, and at one level.
+    tenth more rewards has come. For Gaussian rewards levels and arms add up, and the means of
+    segments differ by a variance of :math:`\sigma^2 / n_0`; they are pooled at one level.
 
     A context is a segment's id; a segment of which nothing is known, and None, stand where all do.
     Arms are drawn by their exact probability of being the best, see `Thompson`.
@@ -51,7 +54,7 @@ class PooledThompson(Thompson):
     n0 : float, above 0, optional
         What all that is known of an arm is worth in one segment, in rewards, at most. The more
         alike segments are, the more. By default it is learned.
-    likelihood, prior_mean, prior_strength
+    likelihood, prior_mean, prior_strength, width
         See `Thompson`.
     arms, epsilon, reward_range, half_life, window, random_state
         See `Policy`.
@@ -72,7 +75,8 @@ class PooledThompson(Thompson):
     -----
     A segment's own rewards are in the global mean as well. They are counted twice, then, but for no
     more than :math:`n_0` rewards. In `benchmarks/bandits.py` 0.7 of a hundred clicks more were lost
-    with ``n0=200`` than with the strength learned.
+    with ``n0=200`` than with the strength learned; of Gaussian rewards, with six segments whose
+    arms differ by 5 % and 9,000 pages of 0.3 clicks, 6.7 were lost instead of 5.5.
 
     References
     ----------
@@ -107,7 +111,7 @@ class PooledThompson(Thompson):
 
     def _take(self, places: Indices, rewards: Values, weights: Values, cells: Array) -> None:
         """Learn rewards, and how segments differ each time that a tenth more has come."""
-        if self.n0 is not None or self.likelihood != "beta":
+        if self.n0 is not None:
             super()._take(places, rewards, weights, cells)
             return
         start = 0
@@ -121,10 +125,32 @@ class PooledThompson(Thompson):
                 self._learn_pooling()
 
     def _learn_pooling(self) -> None:
-        levels, likelihoods = np.empty(self._n_rows()), np.empty(len(_STRENGTHS))
-        learn_pooling(levels, likelihoods, self.trials_, self.totals_, _STRENGTHS)
+        levels, likelihoods = np.ones(self._n_rows()), np.empty(len(_STRENGTHS))
+        if self.likelihood == "beta":
+            learn_pooling(levels, likelihoods, self.trials_, self.totals_, _STRENGTHS)
+        else:
+            likelihoods = self._gaussian_likelihoods()
         odds = np.exp(likelihoods - likelihoods.max())
         self.levels_, self.n0_ = levels, float(odds.sum() / (odds / _STRENGTHS).sum())
+
+    def _gaussian_likelihoods(self) -> Values:
+        """Return how likely Gaussian means of segments are at each strength, as logarithms."""
+        known = self.trials_[1:] > _NOTHING
+        trials, totals, squares = (
+            np.where(known, sums[1:], 0.0) for sums in (self.trials_, self.totals_, self.squares_)
+        )
+        rates = totals.sum(axis=0) / np.maximum(trials.sum(axis=0), _NOTHING)
+        left = totals - trials * rates
+        level = left.sum(axis=1, keepdims=True) / (trials.sum(axis=1, keepdims=True) + _LEVEL)
+        n = trials[known]
+        off = left[known] / n - np.broadcast_to(level, known.shape)[known]
+        within = squares[known].sum() - (totals[known] ** 2 / n).sum()
+        noise = within / max(float(n.sum()) - len(n), 1.0)
+        if not noise > 0:
+            return np.zeros(len(_STRENGTHS))
+        variances = noise * (1 / _STRENGTHS[:, None] + 1 / n)
+        likelihoods: Values = -(np.log(variances) + off**2 / variances).sum(axis=1) / 2
+        return likelihoods
 
     def _segment(self, context: Any) -> Id | None:
         segment: Id | None = context

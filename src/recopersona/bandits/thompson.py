@@ -37,6 +37,10 @@ class Thompson(TalliedPolicy):
         By default the middle of the range for Beta; the mean of all rewards for Gaussian.
     prior_strength : float, above 0
         What the prior is worth, in rewards. A Gaussian prior's variance is that of all rewards.
+    width : float, above 0, at most 1
+        Of the distributions that arms are drawn by, in terms of what is known: with 0.7 deviations
+        are 0.7 times as wide, as if all were known from twice as many rewards. Fewer choices go to
+        arms that are probably worse; leave an ``epsilon`` then, lest the best one be given up.
     arms, epsilon, reward_range, half_life, window, random_state
         See `Policy`.
 
@@ -47,7 +51,8 @@ class Thompson(TalliedPolicy):
 
     References
     ----------
-    Chapelle & Li (2011), "An empirical evaluation of Thompson sampling"; Agrawal & Goyal (2012),
+    Chapelle & Li (2011), "An empirical evaluation of Thompson sampling", also for
+    ``width``, their posterior reshaping; Agrawal & Goyal (2012),
     for rewards between 0 and 1.
 
     Examples
@@ -64,6 +69,7 @@ class Thompson(TalliedPolicy):
     likelihood: str = param(one_of("beta", "gaussian"), default="beta")
     prior_mean: float | None = param(optional(real()), default=None)
     prior_strength: float = param(real(above=0), default=2.0)
+    width: float = param(real(above=0, at_most=1), default=1.0)
 
     @property
     def _needs_range(self) -> bool:  # type: ignore[override]
@@ -90,19 +96,22 @@ class Thompson(TalliedPolicy):
     ) -> tuple[Values, Values]:
         """Return the probability of being the best, and the mean, of each arm."""
         chances, means = np.empty(len(places)), np.empty(len(places))
+        more = 1 / self.width**2  # that many times as much is as good as known
+        strength, n0 = more * self.prior_strength, more * n0
+        told = [self.trials_, self.totals_, self.squares_]
+        if more > 1:
+            told = [more * sums for sums in told]
         if self.likelihood == "beta":
             low, width = self._scale
             mean = 0.5 if self.prior_mean is None else (self.prior_mean - low) / width
-            hits = self.prior_strength * mean
-            misses = self.prior_strength - hits
-            sums = self.trials_, self.totals_
-            beta_chances(chances, means, *sums, places, levels, row, hits, misses, n0)
+            hits = strength * mean
+            misses = strength - hits
+            beta_chances(chances, means, *told[:2], places, levels, row, hits, misses, n0)
         else:
             mean, variance = self._grand()
             mean = mean if self.prior_mean is None else self.prior_mean
-            prior = mean, variance, self.prior_strength
-            all_sums = self.trials_, self.totals_, self.squares_
-            normal_chances(chances, means, *all_sums, places, row, *prior, n0)
+            prior = mean, variance, strength
+            normal_chances(chances, means, *told, places, row, *prior, n0)
         return chances, means
 
     def _grand(self) -> tuple[float, float]:

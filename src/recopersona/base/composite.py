@@ -10,6 +10,7 @@ from recopersona.base.nested import Nested, are_parts
 from recopersona.base.online import OnlineRecommender
 from recopersona.base.parameters import Bound
 from recopersona.base.recommender import Recommender
+from recopersona.base.telling import tell_growth, tell_outcome
 from recopersona.data.dataset import Dataset
 from recopersona.data.decision import Decision
 from recopersona.data.history import History
@@ -72,18 +73,10 @@ class Composite(Nested, OnlineRecommender):
                 model._learn(rows)
 
     def _learn_outcome(self, decision: Decision) -> None:
-        """Tell every model that writes ``_learn_outcome(decision)``."""
-        for model in self._models.values():
-            learn = getattr(model, "_learn_outcome", None)
-            if learn is not None:
-                learn(decision)
+        tell_outcome(self._models.values(), decision)
 
     def _outcome_grew(self, before: Decision, after: Decision) -> None:
-        """Tell every model that writes ``_outcome_grew(before, after)`` that more came of one."""
-        for model in self._models.values():
-            learn = getattr(model, "_outcome_grew", None)
-            if learn is not None:
-                learn(before, after)
+        tell_growth(self._models.values(), before, after)
 
     def _forget_users(self, users: Indices) -> None:
         for model in self._models.values():

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
+from sklearn.base import clone
+
+from recopersona.data.dataset import Dataset
 from recopersona.data.query import Query
 from recopersona.data.ranking import Ranking
 
@@ -43,3 +47,11 @@ class PageStage(Stage, Protocol):
                  as many as need be, nothing remembers them
         """
         ...
+
+
+def fitted_stage(stage: Any, dataset: Dataset) -> Any:
+    """A stage that can be fitted is cloned and fitted; a plain function is taken as it is."""
+    if not hasattr(stage, "fit"):
+        return stage
+    fresh = clone(stage) if hasattr(stage, "get_params") else copy.deepcopy(stage)
+    return fresh.fit(dataset)

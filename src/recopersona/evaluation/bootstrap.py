@@ -14,7 +14,7 @@ from recopersona.kernels.blocks import cut, run_blocks
 
 SHARE = Bound("a number between 0 and 1, both excluded", lambda value: 0 < value < 1)
 
-_DRAWS_PER_BLOCK = 1 << 20  # 8 MB of counts per thread, whatever the number of users
+_DRAWS_PER_BLOCK = 1 << 20  # 8 MB of counts per thread, whatever the number of rows
 
 
 def bootstrap_means(sums: Values, counts: Values, n_boot: int, random_state: Any) -> Values:
@@ -52,23 +52,31 @@ def bootstrap_means(sums: Values, counts: Values, n_boot: int, random_state: Any
     >>> means.shape, bool(abs(means.mean() - 49.5) < 1)
     ((200, 1), True)
     """
-    n_users, n_columns = sums.shape
-    columns = np.column_stack([sums, counts])
-    blocks = cut(n_boot, max(1, _DRAWS_PER_BLOCK // n_users))
+    n_columns = sums.shape[1]
+    totals = resampled_totals(np.column_stack([sums, counts]), n_boot, random_state)
+    with np.errstate(invalid="ignore"):
+        means: Values = totals[:, :n_columns] / totals[:, n_columns:]
+    return means
+
+
+def resampled_totals(columns: Values, n_boot: int, random_state: Any) -> Values:
+    """Return the columns' totals over rows drawn with replacement, float64 (n_boot, n_columns).
+
+    columns  float64 (n_rows, n_columns); all share the draws
+    """
+    n_rows = len(columns)
+    blocks = cut(n_boot, max(1, _DRAWS_PER_BLOCK // n_rows))
     seeds = dict(zip(blocks, generator(random_state).spawn(len(blocks)), strict=True))
 
     def draw(start: int, end: int) -> Values:
         random = seeds[start, end]
-        times = np.empty((end - start, n_users))
+        times = np.empty((end - start, n_rows))
         for row in times:
-            row[:] = np.bincount(random.integers(n_users, size=n_users), minlength=n_users)
+            row[:] = np.bincount(random.integers(n_rows, size=n_rows), minlength=n_rows)
         totals: Values = times @ columns
         return totals
 
-    totals = np.concatenate(run_blocks(draw, blocks))
-    with np.errstate(invalid="ignore"):
-        means: Values = totals[:, :n_columns] / totals[:, n_columns:]
-    return means
+    return np.concatenate(run_blocks(draw, blocks))
 
 
 def edges_of(means: Values, n_users: int, confidence: float) -> Array:

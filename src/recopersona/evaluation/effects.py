@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -75,8 +76,16 @@ class Effects:
         return told if self.refused is None else [self.refused, *told]
 
     def __repr__(self) -> str:
-        title = f"{self.value} of {self.arms['units'].sum():,} units"
-        return "\n".join([title, self.arms.round(4).to_string(), *self.sentences])
+        return "\n".join([self._title, self.arms.round(4).to_string(), *self.sentences])
+
+    def _repr_html_(self) -> str:
+        told = "".join(f"<li>{escape(sentence)}</li>" for sentence in self.sentences)
+        table: str = self.arms.round(4).to_html()
+        return f"<p>{escape(self._title)}</p>{table}<ul>{told}</ul>"
+
+    @property
+    def _title(self) -> str:
+        return f"{self.value} of {self.arms['units'].sum():,} units"
 
 
 def effects_of(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from heapq import heapify, heappop, heappush
@@ -32,6 +33,13 @@ _SETTLED_AT_ONCE = 16  # while somebody waits for a page; each page adds one
 class Deciding(Described, Composite):
     """A recommender that remembers its latest decisions, and learns what came of them.
 
+    The life of a decision: it is *named* before it is made, as draws are keyed by its name; then
+    *noted*, with what was shown and how likely that was. What came of it is *told* in any number of
+    pieces (`feedback`): the first teaches, a further one teaches what it adds, and what came later
+    than its window is counted only. Of which nothing was heard in its shortest window, or until
+    later ones took its room, it is *settled*: it moved nobody, which teaches too. It is gone when
+    its room is needed, or its visitor wants to be forgotten.
+
     A subclass declares the parameter ``decision_log``, how many it remembers, and may say in
     ``_windows`` for how long what happens is put down to a decision: then one of which nothing is
     heard teaches that it moved nobody, once the shortest window is over.
@@ -55,6 +63,7 @@ class Deciding(Described, Composite):
         self.feedback_counts_ = dict.fromkeys(_COUNTED, 0)
         self.clock_: int | None = self.end_
         self._due_kept: list[tuple[int, str]] = []
+        self._names_kept: deque[str] | None = None
         self._lock_kept = OwnLock()
 
     def _windows(self) -> Windows | None:
@@ -277,16 +286,45 @@ class Deciding(Described, Composite):
         known = self.decisions_.get(decision.decision_id)
         if known is not None and known.outcome is not None:
             return  # asked again after its feedback: an outcome teaches once
+        if known is None:
+            self._names.append(decision.decision_id)
         self.decisions_[decision.decision_id] = decision
         windows = self._windows()
         if windows is not None and decision.now is not None:
             heappush(self._due, (decision.now + windows.shortest, decision.decision_id))
         while len(self.decisions_) > self.decision_log:
-            oldest = self.decisions_.pop(next(iter(self.decisions_)))
+            oldest = self._pop_oldest()
             if windows is not None and self.decision_log and oldest.outcome is None:
                 # Whoever learned of clicks alone would take every page for a success.
                 self._settle(oldest)
                 self._count("pushed_out")
+            if windows is not None:
+                self._drop_known()
+
+    def _pop_oldest(self) -> Decision:
+        """Take the oldest decision out; a dict alone would look for it past all that it lost."""
+        names = self._names
+        while (name := names.popleft()) not in self.decisions_:
+            pass
+        return self.decisions_.pop(name)
+
+    @property
+    def _names(self) -> deque[str]:
+        """The names of decisions, the oldest first; some may be forgotten."""
+        kept: deque[str] | None = vars(self).get("_names_kept")
+        if kept is None:
+            kept = self._names_kept = deque(self.decisions_)
+        return kept
+
+    def _drop_known(self) -> None:
+        """Take from the top of the heap what nobody waits for any more."""
+        due = self._due
+        while due and not self._is_open(due[0][1]):
+            heappop(due)
+
+    def _is_open(self, name: str) -> bool:
+        decision = self.decisions_.get(name)
+        return decision is not None and decision.outcome is None
 
     def forget(self, user_ids: Iterable[Id]) -> int:
         """Drop what is held of single users, decisions included; see `Recommender.forget`."""
@@ -303,6 +341,7 @@ class Deciding(Described, Composite):
         with self._lock:
             kept = {key: one for key, one in self.decisions_.items() if one.user_id not in user_ids}
             self.decisions_ = kept
+            self._names_kept = None
 
     def _check_learned(self) -> None:
         super()._check_learned()

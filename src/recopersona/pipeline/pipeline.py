@@ -24,7 +24,8 @@ from recopersona.base.parameters import (
     whole,
 )
 from recopersona.base.recommender import FALLBACK, NO_OPINION
-from recopersona.base.stage import PageStage, Stage
+from recopersona.base.stage import PageStage, Stage, fitted_stage
+from recopersona.base.telling import tell_growth, tell_outcome
 from recopersona.data.dataset import Dataset
 from recopersona.data.decision import Decision
 from recopersona.data.event import ALL_EVENTS
@@ -149,9 +150,9 @@ class Pipeline(Deciding):
         self._take_rules(self.rules)
         taught = self._taught(self.ranker, dataset) if isinstance(self.ranker, Ranker) else None
         self._fit_models(dataset)
-        self.ranker_ = _fitted(self.ranker, dataset) if taught is None else taught
-        last = self.reranker
-        self.reranker_ = _fitted(Chain(stages=last) if STAGES.holds(last) else last, dataset)
+        self.ranker_ = fitted_stage(self.ranker, dataset) if taught is None else taught
+        last: Any = self.reranker
+        self.reranker_ = fitted_stage(Chain(stages=last) if STAGES.holds(last) else last, dataset)
         self._join_reranker()
         self._begin_log()
 
@@ -214,17 +215,11 @@ class Pipeline(Deciding):
 
     def _learn_outcome(self, decision: Decision) -> None:
         super()._learn_outcome(decision)
-        for part in (self.ranker_, self.reranker_):
-            learn = getattr(part, "_learn_outcome", None)
-            if learn is not None:
-                learn(decision)
+        tell_outcome((self.ranker_, self.reranker_), decision)
 
     def _outcome_grew(self, before: Decision, after: Decision) -> None:
         super()._outcome_grew(before, after)
-        for part in (self.ranker_, self.reranker_):
-            learn = getattr(part, "_outcome_grew", None)
-            if learn is not None:
-                learn(before, after)
+        tell_growth((self.ranker_, self.reranker_), before, after)
 
     def _windows(self) -> Windows | None:
         windows: Windows | None = getattr(self.reranker_, "windows", None)
@@ -526,14 +521,6 @@ def _fusion_weights(weights: Mapping[str, float] | None, names: tuple[str, ...])
             )
         check(weight, real(above=0), "Pipeline", f"weights[{name!r}]")
     return [float((weights or {}).get(name, 1.0)) for name in names]
-
-
-def _fitted(stage: Any, dataset: Dataset) -> Any:
-    """A stage that can be fitted is cloned and fitted; a plain function is taken as it is."""
-    if not hasattr(stage, "fit"):
-        return stage
-    fresh = clone(stage) if hasattr(stage, "get_params") else copy.deepcopy(stage)
-    return fresh.fit(dataset)
 
 
 def _applied(stage: Stage, query: Query, ranking: Ranking) -> Ranking:

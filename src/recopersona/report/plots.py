@@ -15,6 +15,7 @@ from recopersona.base.recommender import Recommender
 from recopersona.errors import DataError
 from recopersona.evaluation.comparison import Comparison
 from recopersona.evaluation.curves import Curve
+from recopersona.evaluation.effects import Effects
 from recopersona.evaluation.offpolicy.result import OffPolicy
 from recopersona.report.charts import interval_chart, line_chart
 from recopersona.report.html import Report
@@ -54,13 +55,15 @@ def plot(result: Any) -> Plot:
 
     Parameters
     ----------
-    result : Comparison, Curve, OffPolicy, Recommender or DataFrame
+    result : Comparison, Curve, OffPolicy, Effects, Regret, Recommender or DataFrame
         Of a comparison: every model with its interval, every pair's gain, and the gains by segment
         where there are segments. Of a learning or validation curve: its lines, and the test
         metric with its intervals. Of off-policy estimates: each with its interval, beside what the
-        target earned in its own log where that is known, else what was logged. Of a fitted model,
-        or of its ``history_``: what was measured after every pass, and the loss. Of the table of
-        `evaluate`: every metric with its interval.
+        target earned in its own log where that is known, else what was logged. Of an A/B test:
+        every arm's mean and its gain over the first. Of simulated policies: their shares of the
+        oracle, and their regret over time. Of a fitted model, or of its ``history_``: what was
+        measured after every pass, and the loss. Of the table of `evaluate`: every metric with its
+        interval.
 
     Returns
     -------
@@ -85,8 +88,8 @@ def plot(result: Any) -> Plot:
     True
     """
     raise DataError(
-        "plot draws a Comparison, a Curve, an OffPolicy, a fitted model or the table of evaluate, "
-        f"got {type(result).__name__}."
+        "plot draws a Comparison, a Curve, an OffPolicy, Effects, a Regret, a fitted model or the "
+        f"table of evaluate, got {type(result).__name__}."
     )
 
 
@@ -145,6 +148,23 @@ def _(result: OffPolicy) -> Plot:
     unit = f"reward per row, {result.confidence:.0%} interval; refused ones have none"
     chart = interval_chart(rows.index, *drawn, title="Off-policy", unit=unit, baseline=base)
     return _plot([chart])
+
+
+@plot.register
+def _(result: Effects) -> Plot:
+    arms, differences, base = result.arms, result.differences, result.arms.index[0]
+    share = f"{result.confidence:.0%} interval"
+    return _plot([
+        interval_chart(
+            arms.index, arms["mean"], arms["low"], arms["high"], title=result.value,
+            unit=f"per row, {share}", baseline=base,
+        ),
+        interval_chart(
+            [f"{arm} over {base}" for arm in differences.index],
+            differences["gain"], differences["low"], differences["high"],
+            title=f"Gain in {result.value}", unit=result.refused or share, number_format="+.4f",
+        ),
+    ])  # fmt: skip
 
 
 @plot.register

@@ -14,13 +14,12 @@ from sklearn.base import clone
 from recopersona.bandits.policy import Policy
 from recopersona.bandits.pooled import PooledThompson
 from recopersona.base.parameters import Bound, check_parameters, optional, param, real, whole
+from recopersona.base.stage import fitted_stage
 from recopersona.data.columns import as_pandas
 from recopersona.data.dataset import Dataset
 from recopersona.data.draw import Draw
 from recopersona.data.feature_table import FeatureTable
-from recopersona.data.history import History
-from recopersona.data.ids import UNKNOWN, IdMap
-from recopersona.data.interactions import Interactions
+from recopersona.data.ids import UNKNOWN
 from recopersona.data.query import Query
 from recopersona.data.ranking import Ranking
 from recopersona.data.types import Id, Indices, Values
@@ -56,7 +55,7 @@ _POLICY = Bound("a policy such as PooledThompson()", lambda value: isinstance(va
 
 def _pooled() -> Policy:
     made: Any = PooledThompson
-    policy: Policy = made(likelihood="gaussian", n0=200.0)
+    policy: Policy = made(likelihood="gaussian", width=0.7)
     return policy
 
 
@@ -77,8 +76,8 @@ class BanditReranker(Crediting):
 
     Among the others a policy draws, keyed by (``random_state``, decision id): the same decision is
     answered in the same way until something is learned. Arms with the same page share their
-    probability, and all of them learn from it. What a page brought is told by `Pipeline.feedback`,
-    less what that request was expected to bring whatever is shown (see Notes).
+    probability, and all learn from it, each by its part of that. What a page brought is told by
+    `Pipeline.feedback`, less what that request was expected to bring whatever is shown (see Notes).
 
     Parameters
     ----------
@@ -132,8 +131,9 @@ class BanditReranker(Crediting):
 
     Notes
     -----
-    Rewards are pages' sums, so the default policy learns by Gaussian Thompson sampling. What is
-    taken off them is foretold from the mean score of the first arm's page, from how much the
+    Rewards are pages' sums, so the default policy learns by Gaussian Thompson sampling, and draws
+    by posteriors of 0.7 times their width (see `Thompson`): ``epsilon`` explores as well. What is
+    taken off rewards is foretold from the mean score of the first arm's page, from how much the
     visitor has taken before and from whether she has been looking around: nothing that depends on
     the arm, so differences between arms stay, in the mean, and vary less. A policy whose rewards
     have a range gets them untouched, but for being brought into it.
@@ -178,6 +178,10 @@ class BanditReranker(Crediting):
     top: int = param(whole(at_least=1), default=50)
     random_state: int = param(whole(at_least=0, at_most=2**32 - 1), default=0)
 
+    def __post_init__(self) -> None:
+        if self.policy is type(self).policy:  # set_params(policy__n0=...) changes it
+            self.policy = clone(self.policy)
+
     # -- learning the shop -------------------------------------------------------------------
 
     def fit(self, dataset: Any, y: None = None) -> Self:
@@ -203,7 +207,9 @@ class BanditReranker(Crediting):
         asked = self.objectives
         self.objectives_ = fitted_objectives(asked, weighed, self.vectors, dataset)
         self.item_vectors_ = fitted_vectors(asked, self.objectives_, self.vectors, dataset)
-        self.exploration_ = None if self.exploration is None else _fitted(self.exploration, dataset)
+        self.exploration_ = (
+            None if self.exploration is None else fitted_stage(self.exploration, dataset)
+        )
         self.arms_ = weights_of(self.arms, self._names)
         self.segments_: list[Id] = []
         self.expectation_ = Expectation().start(_KNOWN)
@@ -228,19 +234,9 @@ class BanditReranker(Crediting):
         stage: Any = self.exploration_
         return [*self.objectives_.values(), *([stage] if isinstance(stage, Reranker) else [])]
 
-    def _join(self, users: IdMap, items: IdMap, past: History, item_features: FeatureTable) -> None:
-        super()._join(users, items, past, item_features)
-        for part in self._parts:
-            part._join(users, items, past, item_features)
-
     def _know_users(self, table: FeatureTable) -> None:
-        """Share the pipeline's table of customers."""
+        super()._know_users(table)
         self.user_features_ = table
-
-    def _learn(self, rows: Interactions) -> None:
-        super()._learn(rows)
-        for part in self._parts:
-            part._learn(rows)
 
     def _items_described(self, rows: Indices, names: set[str]) -> None:
         held = self.item_vectors_
@@ -250,10 +246,6 @@ class BanditReranker(Crediting):
                 held = None
         if held is not None:
             held.describe(self.item_features_, rows, names)
-
-    def _forget_users(self, users: Indices) -> None:
-        for part in self._parts:
-            part._forget_users(users)
 
     # -- one request ---------------------------------------------------------------------------
 
@@ -437,7 +429,3 @@ class BanditReranker(Crediting):
         if not isinstance(arms, dict) or list(arms) != self.policy_.arms_:
             raise DataError("BanditReranker: the arms are not those of the policy.")
         weights_of(arms, self._names)
-
-
-def _fitted(stage: Any, dataset: Dataset) -> Any:
-    return clone(stage).fit(dataset) if hasattr(stage, "fit") else stage

@@ -15,12 +15,12 @@ from recopersona.data.ranking import Ranking
 from recopersona.data.types import Indices, Values
 from recopersona.errors import DataError
 from recopersona.rerank.aspects import COLUMN_NAME, Aspects, Members
-from recopersona.rerank.item_records import ItemRecords
-from recopersona.rerank.reranker import Reranker
+from recopersona.rerank.greedy import with_rest
+from recopersona.rerank.item_records import Recording
 from recopersona.rerank.scaling import scaled
 
 
-class ByAspect(Reranker):
+class ByAspect(Recording):
     """A re-ranker that weighs aspects by what the visitor is drawn to, and chooses one by one.
 
     A subclass writes ``_choose``.
@@ -70,7 +70,7 @@ class ByAspect(Reranker):
         raise NotImplementedError(f"{type(self).__name__} must write _choose.")
 
     def _fit(self, dataset: Dataset) -> None:
-        self.records_ = ItemRecords().fit(dataset)
+        super()._fit(dataset)
         self.aspects_ = Aspects(attribute=self.attribute, prior=self.prior).fit(
             self.item_features_, self.records_.weights_
         )
@@ -92,34 +92,23 @@ class ByAspect(Reranker):
         members = self.aspects_.of(ranking.items[first], self.item_features_)
         chosen, gains = np.empty(min(self.top, len(ranking)), np.int32), np.empty(len(ranking))
         self._choose(chosen, gains, relevance[first], self._wanted(query), members)
-        order = _with_rest(chosen, gains)
+        order = with_rest(chosen, gains)
         scores = np.empty(len(ranking), np.float32)
         scores[first[order]] = np.minimum.accumulate(gains[order])  # they fall, but for rounding
         return ranking._taken(first[order], scores)
 
     def _learn(self, rows: Interactions) -> None:
         super()._learn(rows)
-        self.records_.learn(rows, len(self.items_))
         self.aspects_.learn(rows, self.item_features_)
 
     def _items_described(self, rows: Indices, names: set[str]) -> None:
-        self.records_.described(len(self.items_), self.end_)
+        super()._items_described(rows, names)
         if self.attribute in names:
             self.aspects_.weigh(self.item_features_, self.records_.weights_)
 
     def _check_learned(self) -> None:
-        held: Any = vars(self)
-        kinds = {"records_": ItemRecords, "aspects_": Aspects}
-        for name, kind in kinds.items():
-            if not isinstance(held.get(name), kind):
-                raise DataError(f"{type(self).__name__}: {name} must be {kind.__name__}.")
+        super()._check_learned()
+        held: Any = vars(self).get("aspects_")
+        if not isinstance(held, Aspects):
+            raise DataError(f"{type(self).__name__}: aspects_ must be Aspects.")
         self.aspects_.require(self.item_features_)
-
-
-def _with_rest(chosen: Indices, gains: Values) -> Indices:
-    """Return those chosen, then all others by what each would add."""
-    left = np.ones(len(gains), np.bool_)
-    left[chosen] = False
-    rest = np.flatnonzero(left)
-    order: Indices = np.concatenate([chosen, rest[np.argsort(-gains[rest], kind="stable")]])
-    return order

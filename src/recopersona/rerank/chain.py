@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Sequence
-from typing import Any
-
-from sklearn.base import clone
+from typing import Any, Self
 
 from recopersona.base.parameters import Bound, param
-from recopersona.base.stage import PageStage, Stage
+from recopersona.base.stage import PageStage, Stage, fitted_stage
+from recopersona.base.telling import tell_growth, tell_outcome
 from recopersona.data.dataset import Dataset
 from recopersona.data.decision import Decision
-from recopersona.data.feature_table import FeatureTable
-from recopersona.data.history import History
-from recopersona.data.ids import IdMap
-from recopersona.data.interactions import Interactions
 from recopersona.data.query import Query
 from recopersona.data.ranking import Ranking
-from recopersona.data.types import Indices
 from recopersona.errors import DataError
 from recopersona.rerank.reranker import Reranker
 
@@ -62,8 +55,21 @@ class Chain(Reranker):
 
     stages: Sequence[Stage] = param(STAGES, default=())
 
+    def fit(self, dataset: Any, y: None = None) -> Self:
+        """Learn the shop; or teach the last stage, a bandit, what was decided before."""
+        if "arm" in getattr(dataset, "columns", ()) and vars(self).get("stages_"):
+            last: Any = self.stages_[-1]
+            last.fit(dataset)
+            return self
+        return super().fit(dataset)
+
+    @property
+    def explain(self) -> Any:
+        """What the last stage tells of a page, see `BanditReranker.explain`; None without one."""
+        return getattr(self.stages_[-1], "explain", None)
+
     def _fit(self, dataset: Dataset) -> None:
-        self.stages_ = [_fitted(stage, dataset) for stage in self.stages]
+        self.stages_: list[Stage] = [fitted_stage(stage, dataset) for stage in self.stages]
 
     def _rerank(self, query: Query, ranking: Ranking) -> Ranking:
         for stage in self.stages_:
@@ -89,39 +95,11 @@ class Chain(Reranker):
         stages = vars(self).get("stages_", ())
         return [stage for stage in stages if isinstance(stage, Reranker)]
 
-    def _join(self, users: IdMap, items: IdMap, past: History, item_features: FeatureTable) -> None:
-        super()._join(users, items, past, item_features)
-        for part in self._parts:
-            part._join(users, items, past, item_features)
-
-    def _know_users(self, table: FeatureTable) -> None:
-        for part in self._parts:
-            part._know_users(table)
-
-    def _learn(self, rows: Interactions) -> None:
-        super()._learn(rows)
-        for part in self._parts:
-            part._learn(rows)
-
-    def _items_described(self, rows: Indices, names: set[str]) -> None:
-        for part in self._parts:
-            part._items_described(rows, names)
-
-    def _forget_users(self, users: Indices) -> None:
-        for part in self._parts:
-            part._forget_users(users)
-
     def _learn_outcome(self, decision: Decision) -> None:
-        for stage in self.stages_:
-            learn = getattr(stage, "_learn_outcome", None)
-            if learn is not None:
-                learn(decision)
+        tell_outcome(self.stages_, decision)
 
     def _outcome_grew(self, before: Decision, after: Decision) -> None:
-        for stage in self.stages_:
-            revise = getattr(stage, "_outcome_grew", None)
-            if revise is not None:
-                revise(before, after)
+        tell_growth(self.stages_, before, after)
 
     @property
     def windows(self) -> Any:
@@ -137,10 +115,3 @@ class Chain(Reranker):
         held: Any = vars(self).get("stages_")
         if not _are_stages(held):
             raise DataError("Chain: stages_ must be a list of stages.")
-
-
-def _fitted(stage: Any, dataset: Dataset) -> Any:
-    if not hasattr(stage, "fit"):
-        return stage
-    fresh = clone(stage) if hasattr(stage, "get_params") else copy.deepcopy(stage)
-    return fresh.fit(dataset)

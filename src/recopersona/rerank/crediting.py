@@ -14,7 +14,7 @@ from recopersona.base.own_lock import OwnLock
 from recopersona.data.decision import Decision
 from recopersona.data.draw import Draw
 from recopersona.data.types import Id
-from recopersona.errors import DataError
+from recopersona.errors import DataError, NotFittedError
 from recopersona.rerank.attribution import Windows
 from recopersona.rerank.expectation import Expectation
 from recopersona.rerank.reranker import Reranker
@@ -28,8 +28,10 @@ class Crediting(Reranker):
     """A re-ranker whose arms learn from the outcomes of their pages; see `BanditReranker`.
 
     A page's reward goes to every arm that would have shown it, less what its request was expected
-    to bring. All that is needed for that is in the decision itself, so that outcomes may come in
-    any number of pieces, after any time, and after a restart.
+    to bring, and counts for the probability that it was this arm, given the page: whole rewards for
+    all would fill the arm that is seldom drawn with what requests bring where all arms agree. All
+    that is needed for that is in the decision itself, so that outcomes may come in any number of
+    pieces, after any time, and after a restart.
     """
 
     attribution: Any
@@ -59,9 +61,8 @@ class Crediting(Reranker):
 
     def _for_policy(self, reward: float, expected: float) -> float:
         """Return a reward as the policy takes it."""
-        policy = self.policy_
-        limits = policy.reward_range or ((0.0, 1.0) if policy._needs_range else None)
-        return reward - expected if limits is None else min(max(reward, limits[0]), limits[1])
+        low, high = self.policy_.limits
+        return reward - expected if low == -np.inf else min(max(reward, low), high)
 
     def _learn_outcome(self, decision: Decision) -> None:
         draw = decision.draw
@@ -69,12 +70,13 @@ class Crediting(Reranker):
             return
         reward = self.reward_of(decision)
         with self._lock:
-            arms = self._credited(draw)
+            shares = self._credited(draw)
             value = self._for_policy(reward, draw.expected)
             segment = self._told_apart(draw.segment)
-            if arms:
-                contexts = [self._context(segment)] * len(arms)
-                self.policy_.update(arms, [value] * len(arms), contexts)
+            if shares:
+                n, weights = len(shares), [*shares.values()]
+                contexts = [self._context(segment)] * n
+                self.policy_.update([*shares], [value] * n, contexts, weights)
             self.expectation_.learn(draw.known, reward)
 
     def _outcome_grew(self, before: Decision, after: Decision) -> None:
@@ -87,17 +89,17 @@ class Crediting(Reranker):
         with self._lock:
             segment = self._told_apart(draw.segment)
             was, is_now = (self._for_policy(one, draw.expected) for one in (old, new))
-            for arm in self._credited(draw):
-                self.policy_.revise(arm, was, is_now, self._context(segment))
+            for arm, share in self._credited(draw).items():
+                self.policy_.revise(arm, was, is_now, self._context(segment), share)
             self.expectation_.revise(draw.known, old, new)
 
-    def _credited(self, draw: Draw) -> list[Id]:
-        """Return the arms that learn from a page: all that would have shown it."""
-        policy = self.policy_
-        named = draw.same or (draw.arm,)
-        gone = [arm for arm in named if arm not in policy.arms_]
-        self._count("arm_gone", len(gone))
-        return [arm for arm in named if arm in policy.arms_]
+    def _credited(self, draw: Draw) -> dict[Id, float]:
+        """Return the arms that learn from a page, and what it counts for: together 1."""
+        known = self.policy_.arms_
+        named = [arm for arm in draw.same or (draw.arm,) if draw.probabilities.get(arm, 0.0) > 0]
+        total = sum(draw.probabilities[arm] for arm in named)
+        self._count("arm_gone", len(set(named) - set(known)))
+        return {arm: draw.probabilities[arm] / total for arm in named if arm in known}
 
     def _told_apart(self, segment: Id | None) -> Id | None:
         """Return the segment that a reward is kept for."""
@@ -118,7 +120,11 @@ class Crediting(Reranker):
 
     def _warm(self, log: pd.DataFrame) -> Self:
         """Teach the policy what was decided before, each reward for 1 / propensity."""
-        self._check_fitted()
+        if not self.__sklearn_is_fitted__():
+            raise NotFittedError(
+                "a log of decisions is learned on top of a shop; first fit the pipeline, then "
+                "home.reranker_.fit(log)."
+            )
         if "reward" not in log:
             raise DataError("a log of decisions needs a column 'reward'; see decisions_frame().")
         known = log[log["reward"].notna() & log["arm"].notna()].copy()
@@ -129,6 +135,11 @@ class Crediting(Reranker):
             )
         ]
         if "same" in known:
+            if any(isinstance(same, str) for same in known["same"]):
+                raise DataError(
+                    "decisions: 'same' must hold lists of arms, got text, as CSV makes of them; "
+                    "keep decisions_frame() with to_parquet or to_json(orient='records')."
+                )
             shown = zip(known["same"], known["arm"], strict=True)
             known["arm"] = [list(same) or [arm] for same, arm in shown]
             known = known.explode("arm")

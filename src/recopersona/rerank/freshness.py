@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 import numpy as np
 
 from recopersona.base.parameters import duration, param
-from recopersona.data.dataset import Dataset
-from recopersona.data.interactions import Interactions
 from recopersona.data.query import Query
 from recopersona.data.ranking import Ranking
 from recopersona.data.times import MISSING_TIME, duration_ms
 from recopersona.data.types import Array, Indices, Values
-from recopersona.errors import DataError
-from recopersona.rerank.item_records import ItemRecords
+from recopersona.rerank.item_records import Recording
 from recopersona.rerank.objective import Objective
 
 
-class Freshness(Objective):
+class Freshness(Recording, Objective):
     r"""Prefer what is new: an item's worth halves with every ``half_life`` of its age.
 
     .. math:: v_i = 2^{-\max(0, now - t_i) / half\_life}
@@ -59,9 +55,6 @@ class Freshness(Objective):
 
     half_life: str | timedelta = param(duration(), default="30d")
 
-    def _fit(self, dataset: Dataset) -> None:
-        self.records_ = ItemRecords().fit(dataset)
-
     def _values(self, query: Query, ranking: Ranking) -> Values:
         ages = self.ages_of(query, ranking.items)
         fresh: Values = np.exp2(-np.maximum(ages, 0) / duration_ms(self.half_life))
@@ -75,15 +68,3 @@ class Freshness(Objective):
             return np.full(len(items), np.nan)
         ages: Array = np.where(since == MISSING_TIME, np.nan, now - since.astype(np.float64))
         return ages
-
-    def _learn(self, rows: Interactions) -> None:
-        super()._learn(rows)
-        self.records_.learn(rows, len(self.items_))
-
-    def _items_described(self, rows: Indices, names: set[str]) -> None:
-        self.records_.described(len(self.items_), self.end_)
-
-    def _check_learned(self) -> None:
-        records: Any = vars(self).get("records_")
-        if not isinstance(records, ItemRecords):
-            raise DataError("Freshness: records_ must be ItemRecords.")

@@ -84,10 +84,7 @@ class Greedy(Reranker):
         vectors = self.item_vectors_.of(items if first is None else items[first])
         n = min(self.top, len(items))
         chosen, gains = self._pick(np.ascontiguousarray(ordered), vectors, n)
-        open_ = np.ones(len(items), np.bool_)
-        open_[chosen] = False
-        rest = np.flatnonzero(open_)
-        order = np.concatenate([chosen, rest[_falling(gains[rest])]])
+        order = with_rest(chosen, gains)
         together = np.minimum.accumulate(gains[order])
         return (order if first is None else first[order]), together
 
@@ -105,5 +102,14 @@ def _best_first(worth: Values, items: Indices) -> Array | None:
     return np.lexsort((items, -worth))
 
 
-def _falling(values: Values) -> Array:
-    return np.argsort(-values, kind="stable")
+def with_rest(chosen: Indices, gains: Values) -> Indices:
+    """Return the places chosen, then all others by what each would add, int (n,).
+
+    chosen  int32 (n_chosen,), in the order of choice
+    gains   float64 (n,), of every place
+    """
+    left = np.ones(len(gains), np.bool_)
+    left[chosen] = False
+    rest = np.flatnonzero(left)
+    order: Indices = np.concatenate([chosen, rest[np.argsort(-gains[rest], kind="stable")]])
+    return order

@@ -15,6 +15,7 @@ from recopersona.data.interactions import Interactions
 from recopersona.data.times import MISSING_TIME
 from recopersona.data.types import Array, Indices, Values
 from recopersona.errors import DataError
+from recopersona.rerank.reranker import Reranker
 
 _NEVER = np.iinfo(np.int64).max
 
@@ -102,3 +103,28 @@ class ItemRecords(Part):
         good = isinstance(total, float) and np.isfinite(total) and total >= 0
         if not good or not (np.isfinite(self.weights_) & (self.weights_ >= 0)).all():
             raise DataError("weights of items must be finite and at least 0.")
+
+
+class Recording(Reranker):
+    """A re-ranker that goes by how often and since when items have been there.
+
+    Attributes
+    ----------
+    records_ : ItemRecords
+    """
+
+    def _fit(self, dataset: Dataset) -> None:
+        self.records_ = ItemRecords().fit(dataset)
+
+    def _learn(self, rows: Interactions) -> None:
+        super()._learn(rows)
+        self.records_.learn(rows, len(self.items_))
+
+    def _items_described(self, rows: Indices, names: set[str]) -> None:
+        super()._items_described(rows, names)
+        self.records_.described(len(self.items_), self.end_)
+
+    def _check_learned(self) -> None:
+        records: Any = vars(self).get("records_")
+        if not isinstance(records, ItemRecords):
+            raise DataError(f"{type(self).__name__}: records_ must be ItemRecords.")

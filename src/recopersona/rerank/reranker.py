@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Self
 
 from recopersona.base.acquainted import Acquainted
@@ -15,6 +16,7 @@ from recopersona.data.interactions import Interactions
 from recopersona.data.query import Query
 from recopersona.data.ranking import Ranking
 from recopersona.data.types import Indices
+from recopersona.errors import DataError
 
 
 class Reranker(Acquainted):
@@ -62,11 +64,20 @@ class Reranker(Acquainted):
             f"{type(self).__name__} must write _rerank(self, query, ranking)."
         )
 
+    @property
+    def _parts(self) -> Sequence[Reranker]:
+        """The rerankers that this one is made of: they hear whatever it hears."""
+        return ()
+
     def _items_described(self, rows: Indices, names: set[str]) -> None:
         """Take note of items of which some attributes, those named, are new or have changed."""
+        for part in self._parts:
+            part._items_described(rows, names)
 
     def _forget_users(self, users: Indices) -> None:
         """Blank what was learned about single users; what is shared is blanked by the pipeline."""
+        for part in self._parts:
+            part._forget_users(users)
 
     # -- the verbs ---------------------------------------------------------------------------
 
@@ -84,9 +95,15 @@ class Reranker(Acquainted):
             raise
         return self
 
-    def __call__(self, query: Query, ranking: Ranking) -> Ranking:
-        """Return the ranking in its new order."""
+    def __call__(self, query: Any, ranking: Ranking) -> Ranking:
+        """Return the ranking in its new order, for a `Query` or a user id."""
         self._check_fitted()
+        if not isinstance(ranking, Ranking):
+            raise DataError(
+                f"{type(self).__name__} orders a Ranking, such as model.recommend(query, n=100) "
+                f"gives, got {type(ranking).__name__}."
+            )
+        query = Query.of(query)
         return self._rerank(query, ranking) if len(ranking) > 1 else ranking
 
     def forget(self, user_ids: Any) -> int:
@@ -103,11 +120,17 @@ class Reranker(Acquainted):
         """Share the tables of the pipeline this is part of: they are kept up to date there."""
         self._adopt(users, items, past)
         self.item_features_ = item_features
+        for part in self._parts:
+            part._join(users, items, past, item_features)
 
     def _know_users(self, table: FeatureTable) -> None:
         """Share the pipeline's table of customers, where they are told apart."""
+        for part in self._parts:
+            part._know_users(table)
 
     def _learn(self, rows: Interactions) -> None:
         """Learn from new events; the past has taken them in already."""
         if rows.end is not None:
             self.end_ = rows.end if self.end_ is None else max(self.end_, rows.end)
+        for part in self._parts:
+            part._learn(rows)

@@ -8,17 +8,16 @@ import numpy as np
 
 from recopersona.base.parameters import optional, param
 from recopersona.data.dataset import Dataset
-from recopersona.data.interactions import Interactions
 from recopersona.data.query import Query
 from recopersona.data.ranking import Ranking
 from recopersona.data.types import Indices, Values
 from recopersona.errors import DataError
-from recopersona.rerank.item_records import ItemRecords
+from recopersona.rerank.item_records import Recording
 from recopersona.rerank.objective import Objective
 from recopersona.rerank.vectors import VECTORS, ItemVectors
 
 
-class Serendipity(Objective):
+class Serendipity(Recording, Objective):
     r"""Prefer what few know and what is far from all that she has taken.
 
     .. math:: v_i = -\log_2 p_i \cdot \Big(1 - \cos\big(x_i, \textstyle\sum_{j} w_j x_j\big)\Big)
@@ -66,7 +65,7 @@ class Serendipity(Objective):
     vectors: Any = param(optional(VECTORS), default=None)
 
     def _fit(self, dataset: Dataset) -> None:
-        self.records_ = ItemRecords().fit(dataset)
+        super()._fit(dataset)
         self.item_vectors_ = ItemVectors(vectors=self.vectors).fit(
             self.items_, self.item_features_, dataset.interactions
         )
@@ -85,17 +84,12 @@ class Serendipity(Objective):
         distances: Values = 1 - self.item_vectors_.of(items) @ (centre / length)
         return np.maximum(distances, 0)
 
-    def _learn(self, rows: Interactions) -> None:
-        super()._learn(rows)
-        self.records_.learn(rows, len(self.items_))
-
     def _items_described(self, rows: Indices, names: set[str]) -> None:
-        self.records_.described(len(self.items_), self.end_)
+        super()._items_described(rows, names)
         self.item_vectors_.describe(self.item_features_, rows, names)
 
     def _check_learned(self) -> None:
+        super()._check_learned()
         held: Any = vars(self)
-        if not isinstance(held.get("records_"), ItemRecords):
-            raise DataError("Serendipity: records_ must be ItemRecords.")
         if not isinstance(held.get("item_vectors_"), ItemVectors):
             raise DataError("Serendipity: item_vectors_ must be ItemVectors.")

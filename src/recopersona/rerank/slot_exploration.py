@@ -4,29 +4,24 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import numpy as np
 
 from recopersona.base.draws import key_of, uniforms
 from recopersona.base.parameters import duration, param, real, whole
-from recopersona.data.dataset import Dataset
-from recopersona.data.interactions import Interactions
 from recopersona.data.query import Query
 from recopersona.data.ranking import Ranking
 from recopersona.data.times import MISSING_TIME, duration_ms
 from recopersona.data.types import Indices, Mask, Values
-from recopersona.errors import DataError
 from recopersona.kernels.exploring import explore_places
-from recopersona.rerank.item_records import ItemRecords
-from recopersona.rerank.reranker import Reranker
+from recopersona.rerank.item_records import Recording
 from recopersona.rerank.scaling import scaled
 
 EXPLORED = "SlotExploration"
 """The source of items that are at their place by chance."""
 
 
-class SlotExploration(Reranker):
+class SlotExploration(Recording):
     r"""Let every place toss its own coin for a new item.
 
     With probability ``rate`` a place goes to one of the new candidates that have no place yet, else
@@ -93,9 +88,6 @@ class SlotExploration(Reranker):
     top: int = param(whole(at_least=1), default=50)
     random_state: int = param(whole(at_least=0, at_most=2**32 - 1), default=0)
 
-    def _fit(self, dataset: Dataset) -> None:
-        self.records_ = ItemRecords().fit(dataset)
-
     def _rerank(self, query: Query, ranking: Ranking) -> Ranking:
         if query.decision_id is None:
             return ranking
@@ -121,18 +113,6 @@ class SlotExploration(Reranker):
         if now is not None:
             new |= ~undated & (since >= now - duration_ms(self.item_age_cutoff))
         return new
-
-    def _learn(self, rows: Interactions) -> None:
-        super()._learn(rows)
-        self.records_.learn(rows, len(self.items_))
-
-    def _items_described(self, rows: Indices, names: set[str]) -> None:
-        self.records_.described(len(self.items_), self.end_)
-
-    def _check_learned(self) -> None:
-        records: Any = vars(self).get("records_")
-        if not isinstance(records, ItemRecords):
-            raise DataError("SlotExploration: records_ must be ItemRecords.")
 
 
 def _placed(ranking: Ranking, chosen: Indices, propensities: Values, explored: Mask) -> Ranking:

@@ -111,13 +111,25 @@ def regret(
         of_seed = world.reseeded(seed)
         for row, make in enumerate(makers.values()):
             life = of_seed.copy()
+            if not callable(make):
+                raise _no_policy(make)
             earned[row, place] = _live(make(life), life, n_requests)
     return Regret(tuple(makers), tuple(numbers), earned, confidence)
+
+
+def _no_policy(got: Any) -> ParameterError:
+    return ParameterError(
+        "regret: a policy is a function of a world that returns a function from a visit to item "
+        "ids (lambda world: lambda visit: [...]) or an object with answer(visit), and "
+        f"learn(visit, reaction) if it learns; got {type(got).__name__}."
+    )
 
 
 def _live(policy: Any, world: World, n_requests: int) -> Values:
     """Return what every request earned, float64 (n_measures, n_requests)."""
     answer = getattr(policy, "answer", policy)
+    if not callable(answer):
+        raise _no_policy(policy)
     learn = getattr(policy, "learn", None)
     earned = np.zeros((len(MEASURES), n_requests))
     for number, visit in enumerate(world.visits(n_requests)):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from recopersona.evaluation.bootstrap import Resampling
 from recopersona.evaluation.offpolicy import estimators as ours
 from recopersona.evaluation.offpolicy.intervals import bernstein, bootstrap, edges
-from recopersona.evaluation.offpolicy.tuning import tuned_shrinkage, tuned_switch
+from recopersona.evaluation.offpolicy.tuning import Binned, tuned_shrinkage, tuned_switch
 from tests.naive import offpolicy as naive
 
 seeds = st.integers(0, 2**32 - 1)
@@ -30,9 +30,9 @@ def test_estimators_equal_their_loops(seed):
     assert ours.dm(v).value == pytest.approx(naive.dm(lists[3]))
     assert ours.dr(r, w, q, v).value == pytest.approx(naive.dr(*lists))
     assert ours.sndr(r, w, q, v).value == pytest.approx(naive.sndr(*lists))
-    switch = ours.switch_dr(r, w, q, v, 2.0).value
+    switch = ours.dr(r, ours.switched(w, 2.0), q, v).value
     assert switch == pytest.approx(naive.dr(r, naive.switched(w, 2.0), q, v))
-    dros = ours.dros(r, w, q, v, 3.0).value
+    dros = ours.dr(r, ours.shrunk(w, 3.0), q, v).value
     assert dros == pytest.approx(naive.dr(r, naive.shrunk(w, 3.0), q, v))
     assert ours.effective_sample_size(w) == pytest.approx(naive.effective(lists[1]))
 
@@ -83,10 +83,10 @@ def test_what_all_rewards_have_more_snips_and_sndr_have_more(seed, shift):
 def test_shrinkage_and_threshold_lead_from_the_direct_method_to_doubly_robust():
     r, w, q, v = rows(1)
     alone, full = ours.dm(v).value, ours.dr(r, w, q, v).value
-    assert ours.dros(r, w, q, v, 0.0).value == pytest.approx(alone)
-    assert ours.dros(r, w, q, v, np.inf).value == pytest.approx(full)
-    assert ours.switch_dr(r, w, q, v, 0.0).value == pytest.approx(alone)
-    assert ours.switch_dr(r, w, q, v, np.inf).value == pytest.approx(full)
+    assert ours.dr(r, ours.shrunk(w, 0.0), q, v).value == pytest.approx(alone)
+    assert ours.dr(r, ours.shrunk(w, np.inf), q, v).value == pytest.approx(full)
+    assert ours.dr(r, ours.switched(w, 0.0), q, v).value == pytest.approx(alone)
+    assert ours.dr(r, ours.switched(w, np.inf), q, v).value == pytest.approx(full)
 
 
 def test_influence_tells_the_variance_of_a_ratio():
@@ -101,13 +101,28 @@ def test_influence_tells_the_variance_of_a_ratio():
 def test_tuning_takes_the_least_guessed_error(seed):
     r, w, q, v = rows(seed, 300)
     shrinkages = np.geomspace(100 * w.max() ** 2, 1e-6 * w.max() ** 2, 25).tolist()
-    found = tuned_shrinkage(r, w, q, v)
+    found = tuned_shrinkage(Binned.of(r, w, q, v), r, w, q, v)
     assert found.estimate.value == pytest.approx(naive.tuned(r, w, q, v, shrinkages, naive.shrunk))
     thresholds = np.unique(np.quantile(w, 1 - np.geomspace(1e-4, 0.9, 25)))[::-1].tolist()
-    found = tuned_switch(r, w, q, v)
+    found = tuned_switch(Binned.of(r, w, q, v), r, w, q, v)
     assert found.estimate.value == pytest.approx(
         naive.tuned(r, w, q, v, thresholds, naive.switched)
     )
+
+
+def test_bins_tell_the_error_of_their_rows():
+    r, w, q, v = rows(3, 20_000)
+    binned, full = Binned.of(r, w, q, v), ours.dr(r, w, q, v)
+    assert len(binned.rows) < 7_000
+    for several, weigh in (
+        ([0.5, 20.0], ours.shrunk),
+        (binned.quantiles(np.array([0.5, 0.99])), ours.switched),
+    ):
+        for setting in several:
+            estimate = ours.dr(r, weigh(w, setting), q, v)
+            taken = ours.Contributions(((estimate.rows - full.rows, None),))
+            error = estimate.variance + taken.value**2 + taken.variance
+            assert binned.error(weigh(binned.weights, setting)) == pytest.approx(error, rel=3e-3)
 
 
 def test_intervals_of_few_rewards_cover_the_truth():

@@ -285,6 +285,7 @@ def test_a_list_of_two_visitors_is_dropped():
         ({"expected": ("q",)}, ParameterError, "expected must be two columns' names"),
         ({"cluster": 3}, ParameterError, "cluster must be a column's name"),
         ({"reward_range": (2, 3)}, DataError, "no list of 8 can be used"),
+        ({"reward_range": (3, 2)}, ParameterError, "off_policy_lists: reward_range must be"),
     ],
 )
 def test_bad_arguments_are_refused_in_a_sentence(asked, error, words):

@@ -6,7 +6,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 import recopersona as rp
 from recopersona.evaluation.bootstrap import Resampling
 from recopersona.evaluation.offpolicy.estimating import ESTIMATORS, Estimating
-from recopersona.evaluation.offpolicy.log import names_of
+from recopersona.evaluation.offpolicy.log import _sorting, names_of
 from recopersona.evaluation.offpolicy.rewards import fold_of
 from recopersona.evaluation.offpolicy.targets import target_of
 from tests.evaluation.offpolicy.made import COLUMNS, made
@@ -121,6 +121,16 @@ def test_the_order_of_rows_changes_nothing(cluster):
     assert one.diagnostics == other.diagnostics
 
 
+def test_few_numbers_are_sorted_by_counting_and_many_by_comparing():
+    random = np.random.default_rng(0)
+    few = random.integers(0, 2**63, 5_000).astype(np.uint64)[random.integers(0, 5_000, 30_000)]
+    many = random.integers(0, 2**63, 200_000).astype(np.uint64)
+    for numbers in (few, many):
+        order = _sorting(numbers)
+        assert (np.diff(numbers[order]) >= 0).all()
+        assert (np.bincount(order) == 1).all()
+
+
 def test_the_same_seed_the_same_answer_on_one_thread_or_two():
     log, table, _ = made(3_000)
     first = asked(log, table, random_state=7)
@@ -150,6 +160,19 @@ def test_no_row_is_told_by_itself():
     width = found["DR"].high - found["DR"].low
     assert width > asked(log, table)["DR"].high - asked(log, table)["DR"].low
     assert found["DR"].low < truth < found["DR"].high
+
+
+def test_a_shrunken_estimate_is_no_surer_than_the_model_that_it_leans_on():
+    """Its own variance leaves out that the model was told by the same rows."""
+    random = np.random.default_rng(0)
+    log = pd.DataFrame({"arm": random.choice(["tea", "oil"], 4_000, p=[0.8, 0.2])})
+    log["propensity"] = np.where(log["arm"] == "tea", 0.8, 0.2)
+    log["reward"] = (random.random(4_000) < np.where(log["arm"] == "tea", 0.1, 0.4)) * 1.0
+    target = pd.DataFrame({"arm": ["tea", "oil"], "probability": [0.2, 0.8]})
+    table = rp.off_policy(log, target, estimators=["DR", "DRos"]).table
+    assert not table["refused"].any()
+    widths = (table["high"] - table["low"]).astype(float)
+    assert widths["DRos"] > 0.95 * widths["DR"]
 
 
 def test_context_that_matters_narrows_the_doubly_robust_interval():

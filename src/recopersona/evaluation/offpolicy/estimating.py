@@ -33,7 +33,7 @@ from recopersona.evaluation.offpolicy.refits import refitted_error
 from recopersona.evaluation.offpolicy.result import OffPolicy
 from recopersona.evaluation.offpolicy.rewards import FOLDS, Cells, cross_fitted, models_for
 from recopersona.evaluation.offpolicy.targets import Target
-from recopersona.evaluation.offpolicy.tuning import Tuned, tuned_shrinkage, tuned_switch
+from recopersona.evaluation.offpolicy.tuning import Binned, Tuned, tuned_shrinkage, tuned_switch
 
 ESTIMATORS = ("DM", "IPS", "SNIPS", "DR", "SNDR", "SwitchDR", "DRos")
 """What is estimated unless other estimators are named; there is ``Replay`` as well."""
@@ -83,7 +83,8 @@ class Estimating:
     @cached_property
     def tuned(self) -> dict[str, Tuned]:
         rows = self.log.rewards, self.weights, *self.expected
-        return {"SwitchDR": tuned_switch(*rows), "DRos": tuned_shrinkage(*rows)}
+        binned = Binned.of(*rows)
+        return {"SwitchDR": tuned_switch(binned, *rows), "DRos": tuned_shrinkage(binned, *rows)}
 
     def contributions(self, name: str) -> Contributions:
         """Return what every row adds to an estimator."""
@@ -138,7 +139,7 @@ class Estimating:
             self._own_means(),
             {**support.told(len(self.log)), **self._settings(possible), **self._counts()},
             self.resampling.confidence,
-            {name: one.influence + one.value for name, one in possible.items()},
+            {name: one.rows for name, one in possible.items()},
         )
 
     def _settings(self, estimates: dict[str, Contributions]) -> dict[str, Any]:
@@ -167,9 +168,8 @@ class Estimating:
             for name, one in estimates.items()
         }
         for name in ("SwitchDR", "DRos"):
-            if name in found and estimates[name].variance > 0:
-                error = self.tuned[name].error / estimates[name].variance
-                found[name] = found[name].stretched(float(np.sqrt(error)))
+            if name in found:
+                found[name] = _doubted(found[name], self.tuned[name], confidence)
         if "DM" in found:
             error = np.nan
             if self.model is None:
@@ -201,3 +201,10 @@ class Estimating:
             ends = edges(mean, drawn, self.resampling.confidence, log.clusters)
             found[name] = (mean.value, *ends)
         return pd.DataFrame.from_dict(found, orient="index", columns=["value", "low", "high"])
+
+
+def _doubted(alone: Interval, tuned: Tuned, confidence: float) -> Interval:
+    """Return the interval of a tuned estimate with what may be wrong with its model."""
+    if alone.low < alone.high:
+        return alone.stretched(float(np.sqrt(tuned.doubt / tuned.estimate.variance)))
+    return Interval.around(alone.value, float(np.sqrt(tuned.doubt)), confidence)

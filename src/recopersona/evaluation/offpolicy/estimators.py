@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -39,10 +40,25 @@ class Contributions:
 
     terms: tuple[tuple[Values, Values | None], ...]
 
-    @property
+    @cached_property
     def value(self) -> float:
         """The estimate; NaN where a denominator is 0."""
         return float(sum(_ratio(top, bottom) for top, bottom in self.terms))
+
+    @cached_property
+    def rows(self) -> Values:
+        """What every row adds, float64 (n,), not to be written to; their mean is the estimate."""
+        if self.is_mean:
+            return self.terms[0][0]
+        pulled = np.full(len(self.terms[0][0]), self.value)
+        for top, bottom in self.terms:
+            ratio = _ratio(top, bottom)
+            if bottom is None:
+                pulled += top
+                pulled -= ratio
+            else:
+                pulled += (top - ratio * bottom) / bottom.mean()
+        return pulled
 
     @property
     def influence(self) -> Values:
@@ -51,19 +67,13 @@ class Contributions:
         The estimate's variance is that of these numbers, divided by how many they are (the delta
         method for the terms that are ratios).
         """
-        pulled = np.zeros(len(self.terms[0][0]))
-        for top, bottom in self.terms:
-            ratio = _ratio(top, bottom)
-            if bottom is None:
-                pulled += top - ratio
-            else:
-                pulled += (top - ratio * bottom) / bottom.mean()
+        pulled: Values = self.rows - self.value
         return pulled
 
     @property
     def variance(self) -> float:
         """The estimate's variance, were rows independent."""
-        pulled = self.terms[0][0] - self.value if self.is_mean else self.influence
+        pulled = self.influence
         return float(pulled @ pulled) / len(pulled) / max(1, len(pulled) - 1)
 
     @property
@@ -145,40 +155,15 @@ def sndr(rewards: Values, weights: Values, q_logged: Values, v_target: Values) -
     return Contributions(((v_target, None), (weights * (rewards - q_logged), weights)))
 
 
-def switch_dr(
-    rewards: Values, weights: Values, q_logged: Values, v_target: Values, threshold: float
-) -> Contributions:
-    r"""Return doubly robust that trusts the model alone where a weight is above a threshold.
+def switched(weights: Values, threshold: float) -> Values:
+    """Return weights with 0 in place of those above a threshold: Switch-DR is `dr` with them.
 
-    .. math:: \frac{1}{n} \sum_i v_i + w_i \, [w_i \le \tau] \, (r_i - q_i)
+    Where a weight is too large, the model alone is trusted.
 
     References
     ----------
     Wang, Agarwal & Dudík (2017), "Optimal and adaptive off-policy evaluation in contextual
     bandits".
-    """
-    return dr(rewards, switched(weights, threshold), q_logged, v_target)
-
-
-def dros(
-    rewards: Values, weights: Values, q_logged: Values, v_target: Values, shrinkage: float
-) -> Contributions:
-    r"""Return doubly robust with optimistic shrinkage.
-
-    .. math:: \frac{1}{n} \sum_i v_i + \frac{\lambda w_i}{w_i^2 + \lambda} (r_i - q_i)
-
-    DR for an infinite :math:`\lambda`, the direct method for 0.
-
-    References
-    ----------
-    Su, Dimakopoulou, Krishnamurthy & Dudík (2020), "Doubly robust off-policy evaluation with
-    shrinkage".
-    """
-    return dr(rewards, shrunk(weights, shrinkage), q_logged, v_target)
-
-
-def switched(weights: Values, threshold: float) -> Values:
-    """Return weights with 0 in place of those above a threshold.
 
     Examples
     --------
@@ -190,6 +175,13 @@ def switched(weights: Values, threshold: float) -> Values:
 
 def shrunk(weights: Values, shrinkage: float) -> Values:
     r"""Return weights :math:`\lambda w / (w^2 + \lambda)`, which are at most w and never infinite.
+
+    DRos is `dr` with them: DR for an infinite :math:`\lambda`, the direct method for 0.
+
+    References
+    ----------
+    Su, Dimakopoulou, Krishnamurthy & Dudík (2020), "Doubly robust off-policy evaluation with
+    shrinkage".
 
     Examples
     --------

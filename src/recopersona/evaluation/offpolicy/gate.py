@@ -12,10 +12,12 @@ from recopersona.data.types import Array, Values
 from recopersona.errors import ParameterError
 from recopersona.evaluation.offpolicy.estimators import effective_sample_size, ips
 from recopersona.evaluation.offpolicy.log import Log
+from recopersona.evaluation.offpolicy.standing import stands
 from recopersona.evaluation.offpolicy.targets import Target
 
 _MEAN_OFF = 0.01  # of the weights' mean: target probabilities are given to so many digits
 _SURE = 4.0  # standard errors beyond which the weights' mean is no luck
+_TELLING = 30  # effective rows below which a standard error says nothing of the mean
 
 
 @dataclass(frozen=True)
@@ -137,9 +139,12 @@ def _unlogged(log: Log, target: Target) -> float:
     logged = np.zeros((int(places.max()) + 1, n_actions), bool)
     logged[places[log.situations], log.actions] = True
     share = np.diff(log.bounds) / len(log)
-    total = 0.0
+    total, there = 0.0, stands(log, target.actions)
     for some, chances in target.blocks(len(log.situation)):
-        total += float(share[some] @ np.where(logged[places[some]], 0.0, chances).sum(axis=1))
+        known = logged[places[some]]
+        if there is not None:
+            known &= there[some]
+        total += float(share[some] @ np.where(known, 0.0, chances).sum(axis=1))
     return total
 
 
@@ -171,7 +176,8 @@ def refusals(support: Support, gate: OffPolicyGate) -> list[str]:
         )
     off = support.mean_weight - (1 - support.unlogged)
     luck = _SURE * support.mean_weight_error + _MEAN_OFF
-    if support.unlogged <= gate.max_unlogged and abs(off) > luck:
+    told = support.unlogged <= gate.max_unlogged and support.effective >= _TELLING
+    if told and abs(off) > luck:
         reasons.append(
             f"the weights' mean is {support.mean_weight:.3f} instead of "
             f"{1 - support.unlogged:.3f}, beyond {_SURE:g} standard errors: the logged "

@@ -8,16 +8,13 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import norm, t
 
-from recopersona.base.parameters import generator
 from recopersona.data.types import Array, Values
-from recopersona.evaluation.bootstrap import Resampling
+from recopersona.evaluation.bootstrap import Resampling, resampled_totals
 from recopersona.evaluation.offpolicy.estimators import Contributions
-from recopersona.kernels.blocks import cut, run_blocks
 
 MOST_UNITS = 1 << 15
 """More rows are put into so many bags at random, and bags are drawn instead of rows."""
 
-_COUNTS_PER_BLOCK = 1 << 20  # 8 MB of counts per thread
 _ROUNDING = 1e-9  # of a value: errors below it are those of adding up
 _FIRST_BAG = 0x0FF0  # keeps the bags' random numbers apart from the draws'
 
@@ -78,19 +75,8 @@ def bootstrap(
     units = units_of(n_rows, resampling, clusters)
     pulled = np.column_stack([_pulled(estimate, units) for estimate in estimates.values()])
     n_units, n_estimates = pulled.shape
-    columns = np.hstack([pulled, pulled * pulled])
-    blocks = cut(resampling.n_boot, max(1, _COUNTS_PER_BLOCK // n_units))
-    seeds = dict(zip(blocks, generator(resampling.random_state).spawn(len(blocks)), strict=True))
-
-    def draw(start: int, end: int) -> Values:
-        random = seeds[start, end]
-        times = np.empty((end - start, n_units))
-        for row in times:
-            row[:] = np.bincount(random.integers(n_units, size=n_units), minlength=n_units)
-        totals: Values = times @ columns
-        return totals
-
-    totals = np.concatenate(run_blocks(draw, blocks))
+    both = np.hstack([pulled, pulled * pulled])
+    totals = resampled_totals(both, resampling.n_boot, resampling.random_state)
     sums, squares = totals[:, :n_estimates], totals[:, n_estimates:]
     with np.errstate(invalid="ignore", divide="ignore"):
         # A resample without any reward knows no error: it is infinitely far off.
@@ -164,7 +150,8 @@ def _widened(pulled: Values, confidence: float) -> float:
     freedom (Satterthwaite): few where a few heavy rows make the sum. Resamples of those rows do not
     know of still heavier ones.
     """
-    squares = (pulled / np.abs(pulled).max()) ** 2
+    squares = pulled / max(pulled.max(), -pulled.min())
+    squares *= squares
     freedom = 2 * float(squares.sum()) ** 2 / float(squares @ squares)
     tail = (1 - confidence) / 2
     return float(t.isf(tail, freedom) / norm.isf(tail))

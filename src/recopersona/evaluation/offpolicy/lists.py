@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from recopersona.data.types import Values
-from recopersona.errors import ParameterError, hint
+from recopersona.errors import ParameterError
 from recopersona.evaluation.bootstrap import Resampling
 from recopersona.evaluation.offpolicy.estimators import (
     Contributions,
@@ -25,7 +25,7 @@ from recopersona.evaluation.offpolicy.gate import (
     refused_width,
 )
 from recopersona.evaluation.offpolicy.intervals import Interval, bootstrap, edges
-from recopersona.evaluation.offpolicy.off_policy import range_of
+from recopersona.evaluation.offpolicy.off_policy import asked_of, range_of
 from recopersona.evaluation.offpolicy.result import OffPolicy
 from recopersona.evaluation.offpolicy.slate_log import PlaceNames, SlateLog, read_slates
 from recopersona.evaluation.offpolicy.slates import (
@@ -146,22 +146,11 @@ def off_policy_lists(
     0.211
     """
     resampling = Resampling.checked("off_policy_lists", confidence, n_boot, random_state)
-    asked, limits = _asked(estimators), range_of(reward_range)
+    asked = asked_of(estimators, LIST_ESTIMATORS, "off_policy_lists")
+    limits = range_of(reward_range, "off_policy_lists")
     names = _names(decision, position, reward, propensity, target, alone, expected, cluster)
     estimating = _Estimating(read_slates(log, names, limits), resampling)
     return estimating.result(asked, gate_of(gate))
-
-
-def _asked(estimators: Any) -> list[str]:
-    several = [estimators] if isinstance(estimators, str) else list(estimators)
-    for name in several:
-        if name not in LIST_ESTIMATORS:
-            raise ParameterError(
-                f"off_policy_lists: there is no estimator {name!r}{hint(name, LIST_ESTIMATORS)}"
-            )
-    if not several:
-        raise ParameterError("off_policy_lists needs at least one estimator, got none.")
-    return list(dict.fromkeys(several))
 
 
 def _names(decision: Any, position: Any, reward: Any, propensity: Any, target: Any,

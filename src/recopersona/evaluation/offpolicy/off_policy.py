@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from recopersona.evaluation.offpolicy.estimating import ESTIMATORS, Estimating
 from recopersona.evaluation.offpolicy.gate import OffPolicyGate, gate_of
 from recopersona.evaluation.offpolicy.log import names_of
 from recopersona.evaluation.offpolicy.result import OffPolicy
+from recopersona.evaluation.offpolicy.standing import standing
 from recopersona.evaluation.offpolicy.targets import check_target, target_of
 
 
@@ -56,11 +57,14 @@ def off_policy(
     ----------
     log : dataframe
         A row per action. Rows with a propensity that is missing, 0, or above 1, or with a reward
-        that is missing, infinite or outside ``reward_range`` are dropped and counted.
-    target : str, dataframe, policy or callable
+        that is missing, infinite or outside ``reward_range`` are dropped and counted. In a
+        pipeline's `decisions_frame` an arm's propensity is its own among ``probabilities``, and
+        targets are asked only about the arms that stood to be chosen for that request.
+    target : str, dataframe, mapping, policy or callable
         * a column of the log with the target's probability of the logged action (then only IPS,
           SNIPS and Replay can be told);
         * a table: the action's column, ``probability``, and any of the position's and contexts';
+          or just a mapping such as ``{"plain": 1}``;
         * the target's own log: how often it chose each action, by position. What it logged as
           propensities is not used, since that is high where an action was chosen;
         * a bandit with ``probabilities(arms, context)``; or a function from a frame of distinct
@@ -109,11 +113,12 @@ def off_policy(
 
     Notes
     -----
-    SwitchDR and DRos take the setting with the least guessed error :math:`e^2`, which is their
-    variance :math:`s^2` and the square of the bias that is seen with its own variance; and their
-    intervals are stretched by :math:`e / s`, so that no bias hides in them. That of DM is from the
-    model fitted again to 50 resamples, and there is none with a ``model`` of yours: it would say
-    how sure the model is, not how right.
+    SwitchDR and DRos take the setting with the least guessed error: their variance :math:`s^2` and
+    the square of the bias that is seen with its own variance :math:`t^2`. Their intervals are
+    stretched to :math:`\sqrt{(s + t)^2 + bias^2}`, since the model varies where they do not: they
+    are about as wide as that of DR, or wider. That of DM is from the model fitted again to 50
+    resamples, and there is none with a ``model`` of yours: it would say how sure the model is, not
+    how right.
 
     A log of 10 million rows takes 1 to 2 gigabytes beside the frame.
 
@@ -142,32 +147,32 @@ def off_policy(
     check(clip, optional(real(above=0)), "off_policy", "clip")
     check(interval, one_of("bootstrap", "bernstein"), "off_policy", "interval")
     check_target(target)
-    asked = _asked(estimators)
-    limits = range_of(reward_range)
+    asked = asked_of(estimators, (*ESTIMATORS, "Replay"), "off_policy")
+    limits = range_of(reward_range, "off_policy")
     if interval == "bernstein" and (limits is None or cluster is not None):
         raise ParameterError(
             "off_policy: interval='bernstein' needs a reward_range and independent rows, so no "
             "cluster; use interval='bootstrap'."
         )
     names = names_of(action, reward, propensity, context, position, cluster)
-    rows, other = target_of(target, as_pandas(log, "log"), names, limits)
+    frame, names = standing(as_pandas(log, "log"), names)
+    rows, other = target_of(target, frame, names, limits)
     estimating = Estimating(rows, other, model, clip, limits, resampling)
     return estimating.result(asked, gate_of(gate), interval)
 
 
-def _asked(estimators: Any) -> list[str]:
-    """Return the names of estimators, each once."""
-    known = (*ESTIMATORS, "Replay")
+def asked_of(estimators: Any, known: Sequence[str], owner: str) -> list[str]:
+    """Return the names of estimators, each once, for the function whose argument they are."""
     several = [estimators] if isinstance(estimators, str) else list(estimators)
     for name in several:
         if name not in known:
-            raise ParameterError(f"off_policy: there is no estimator {name!r}{hint(name, known)}")
+            raise ParameterError(f"{owner}: there is no estimator {name!r}{hint(name, known)}")
     if not several:
-        raise ParameterError("off_policy needs at least one estimator, got none.")
+        raise ParameterError(f"{owner} needs at least one estimator, got none.")
     return list(dict.fromkeys(several))
 
 
-def range_of(limits: Any) -> tuple[float, float] | None:
+def range_of(limits: Any, owner: str) -> tuple[float, float] | None:
     """Check the least and the greatest reward that is no mistake."""
     if limits is None:
         return None
@@ -177,6 +182,6 @@ def range_of(limits: Any) -> tuple[float, float] | None:
         low, high = 1.0, 0.0
     if not (np.isfinite([low, high]).all() and low < high):
         raise ParameterError(
-            f"off_policy: reward_range must be a smaller and a greater number, got {limits!r}."
+            f"{owner}: reward_range must be a smaller and a greater number, got {limits!r}."
         )
     return low, high

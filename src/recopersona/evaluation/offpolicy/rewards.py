@@ -44,7 +44,7 @@ class Cells:
     @classmethod
     def of(cls, log: Log, n_actions: int) -> Cells:
         """Find the cells of a log."""
-        kinds, of_reward = np.unique(log.rewards, return_inverse=True)
+        of_reward, kinds = pd.factorize(log.rewards)  # in the log's order, which is always the same
         keys = (log.situations * n_actions + log.actions) * len(kinds) + of_reward
         of_row, distinct = pd.factorize(keys)
         where, kind = np.divmod(distinct, len(kinds))
@@ -84,10 +84,14 @@ def cross_fitted(log: Log, target: Target, models: Sequence[Fitting],
         start, end = bounds[some[0]], bounds[some[-1] + 1]
         for fold, model in enumerate(models):
             rows = start + np.flatnonzero(folds[start:end] == fold)
-            there, place = np.unique(log.situations[rows], return_inverse=True)
-            q = model.table(there)
+            place = log.situations[rows] - some[0]
+            there = np.flatnonzero(np.bincount(place, minlength=len(some)))
+            q = model.table(some[there])
+            worth, nth = np.einsum("sa,sa->s", q, chances[there]), np.empty(len(some), np.int64)
+            nth[there] = np.arange(len(there))
+            place = nth[place]
             q_logged[rows] = q[place, log.actions[rows]]
-            v_target[rows] = np.einsum("sa,sa->s", q, chances[there - some[0]])[place]
+            v_target[rows] = worth[place]
     return q_logged, v_target
 
 

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from recopersona.data.columns import as_pandas, factorized, numbers, require_columns
-from recopersona.data.types import Array, Id, Mask, Values
-from recopersona.errors import DataError, ParameterError, shown
-
-_CERTAIN = 1 + 1e-9  # a probability of 1 that was added up from parts
+from recopersona.data.types import Array, Mask, Values
+from recopersona.errors import ColumnError, DataError, ParameterError, shown
+from recopersona.evaluation.offpolicy.reasons import (
+    Reasons,
+    first_reasons,
+    of_probabilities,
+    of_rewards,
+    told,
+)
 
 
 @dataclass(frozen=True)
@@ -99,7 +105,12 @@ def read_slates(
     ([[0.5, 1.0]], 1)
     """
     given = as_pandas(frame, "log")
-    require_columns(given, names.required, "log")
+    if "slot_propensities" in given.columns and names.position not in given.columns:
+        raise ColumnError(
+            "off_policy_lists needs a row per place; pass places_of(decisions), with a column of "
+            "the target's probabilities."
+        )
+    require_columns(given, names.required, "rows of the log")
     columns = {
         name: numbers(given[name], f"log: {name}")
         for name in names.required
@@ -112,17 +123,16 @@ def read_slates(
         raise DataError(f"log has no row with a {names.decision}; lists are told apart by it.")
     columns = {name: column[order] for name, column in columns.items()}
     starts = np.flatnonzero(np.append(True, np.diff(codes[order]) != 0))
-    tests = _tests(names, columns, starts, reward_range)
+    found = _reasons(names, columns, starts, reward_range)
     clusters = None
     if names.cluster is not None:
         clusters = factorized(given[names.cluster], f"log: {names.cluster}")[0][order]
-        tests.append((f"no {names.cluster}", clusters < 0))
+        found.append((f"no {names.cluster}", clusters < 0))
         owner = clusters[np.repeat(starts, _sizes(starts, len(order)))]
-        tests.append((f"several of {names.cluster}", clusters != owner))
-    wrong, counts = _first_reasons(tests, starts)
+        found.append((f"several of {names.cluster}", clusters != owner))
+    wrong, counts = first_reasons(found, starts)
     if wrong.all():
-        told = ", ".join(f"{n:,} with {reason}" for reason, n in counts.items())
-        raise DataError(f"log: no list of {len(starts):,} can be used ({told}).")
+        raise DataError(f"log: no list of {len(starts):,} can be used ({told(counts)}).")
     counts = {"lists": len(starts), "used": int((~wrong).sum()), **counts}
     log = _filled(names, columns, starts, ~wrong, clusters, counts)
     return replace(log, strays=int((codes < 0).sum()))
@@ -147,47 +157,27 @@ def _sizes(starts: Array, n_rows: int) -> Array:
     return sizes
 
 
-def _tests(
+def _reasons(
     names: PlaceNames,
     columns: Mapping[str, Values],
     starts: Array,
     reward_range: tuple[float, float] | None,
-) -> list[tuple[str, Mask]]:
+) -> Reasons:
     """Return what may be wrong with a row, of which the first counts."""
-    position, rewards = columns[names.position], columns[names.reward]
+    position = columns[names.position]
     step = np.diff(position, prepend=np.nan)
     step[starts] = 1 + position[starts] - np.nanmin(position, initial=np.inf)
-    tests = [
+    found = [
         ("position missing or no whole number", ~(np.floor(position) == position)),
         ("position twice", step == 0),
         ("gap in the positions", step != 1),
     ]
     for name, what, may_be_0 in names.probabilities:
-        values = columns[name]
-        too_low = values < 0 if may_be_0 else values <= 0
-        tests += [
-            (f"no {what}", np.isnan(values)),
-            (f"{what} below 0" if may_be_0 else f"{what} of 0 or less", too_low),
-            (f"{what} above 1", values > _CERTAIN),
-        ]
-    tests += [("no reward", np.isnan(rewards)), ("reward infinite", np.isinf(rewards))]
-    if reward_range is not None:
-        low, high = reward_range
-        tests.append((f"reward outside {low:g} to {high:g}", (rewards < low) | (rewards > high)))
+        found += of_probabilities(what, columns[name], may_be_0=may_be_0)
+    found += of_rewards(columns[names.reward], reward_range)
     for name in names.expected or ():
-        tests.append((f"no {name}", ~np.isfinite(columns[name])))
-    return tests
-
-
-def _first_reasons(tests: list[tuple[str, Mask]], starts: Array) -> tuple[Mask, dict[str, int]]:
-    """Return which lists cannot be used, and how many each reason took."""
-    wrong, counts = np.zeros(len(starts), bool), {}
-    for reason, rows in tests:
-        fresh = np.logical_or.reduceat(rows, starts) & ~wrong
-        if fresh.any():
-            counts[reason] = int(fresh.sum())
-            wrong |= fresh
-    return wrong, counts
+        found.append((f"no {name}", ~np.isfinite(columns[name])))
+    return found
 
 
 def _filled(
@@ -252,7 +242,7 @@ def places_of(decisions: Any, worth: Mapping[str, float] | None = None) -> pd.Da
     ColumnError
         If a column is missing.
     DataError
-        If propensities are not as many as items, or an event has no worth.
+        If propensities are not as many as items, no decision has any, or an event has no worth.
 
     Examples
     --------
@@ -271,23 +261,42 @@ def places_of(decisions: Any, worth: Mapping[str, float] | None = None) -> pd.Da
     frame = as_pandas(decisions, "decisions")
     needed = ("decision_id", "items", "slot_propensities", "outcome")
     require_columns(frame, needed, "decisions")
-    rows: list[tuple[Id, int, Id, float, float]] = []
-    counts = {"without_outcome": 0, "without_propensities": 0}
-    for decision, items, drawn, outcome in frame[[*needed]].itertuples(index=False):
-        if not isinstance(outcome, Mapping):
-            counts["without_outcome"] += 1
-        elif not len(drawn):
-            counts["without_propensities"] += 1
-        elif len(drawn) != len(items):
-            raise DataError(
-                f"decision {shown(decision)} has {len(items)} items and {len(drawn)} propensities."
-            )
-        else:
-            for place, (item, chance) in enumerate(zip(items, drawn, strict=True), start=1):
-                value = _worth(outcome.get(item), worth)
-                rows.append((decision, place, item, 1.0 if chance != chance else chance, value))
-    names = ["decision_id", "position", "item_id", "propensity", "reward"]
-    places = pd.DataFrame(rows, columns=names)
+    outcomes, slots = frame["outcome"].to_numpy(object), frame["slot_propensities"]
+    known = np.fromiter((isinstance(one, Mapping) for one in outcomes), bool, len(frame))
+    n_slots = np.fromiter(map(len, slots), np.int64, len(frame))
+    counts = {
+        "without_outcome": int((~known).sum()),
+        "without_propensities": int((known & (n_slots == 0)).sum()),
+    }
+    used = np.flatnonzero(known & (n_slots > 0))
+    items, n_slots = frame["items"].iloc[used], n_slots[used]
+    sizes = np.fromiter(map(len, items), np.int64, len(used))
+    if (sizes != n_slots).any():
+        odd = int(np.argmax(sizes != n_slots))
+        decision = frame["decision_id"].iloc[used[odd]]
+        raise DataError(
+            f"decision {shown(decision)} has {sizes[odd]} items and {n_slots[odd]} propensities."
+        )
+    if counts["without_propensities"] and not len(used):
+        raise DataError(
+            "decisions: none tells how likely the items came to their places (slot_propensities), "
+            "as SlotExploration() does; arms of a BanditReranker are judged by off_policy."
+        )
+    n_places = int(sizes.sum())
+    drawn = np.fromiter(chain.from_iterable(slots.iloc[used]), np.float64, n_places)
+    starts = np.cumsum(sizes) - sizes
+    rewards = np.zeros(n_places)
+    for row, start in zip(used.tolist(), starts.tolist(), strict=True):
+        if outcomes[row]:  # of most decisions nothing came
+            for place, item in enumerate(frame["items"].iat[row], start):
+                rewards[place] = _worth(outcomes[row].get(item), worth)
+    places = pd.DataFrame({
+        "decision_id": frame["decision_id"].iloc[used.repeat(sizes)].reset_index(drop=True),
+        "position": np.arange(1, n_places + 1) - starts.repeat(sizes),
+        "item_id": pd.Series(list(chain.from_iterable(items)), dtype=None if n_places else object),
+        "propensity": np.where(np.isnan(drawn), 1.0, drawn),
+        "reward": rewards,
+    })  # fmt: skip
     places.attrs["counts"] = counts
     return places
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from recopersona.data.columns import as_pandas, numbers, require_columns
 from recopersona.data.types import Array, Values
 from recopersona.errors import ColumnError, DataError, ParameterError, hint
 from recopersona.evaluation.offpolicy.log import Log, Names, read_log
+from recopersona.evaluation.offpolicy.standing import STANDING, arms_of, stands
 
 PROBABILITY = "probability"
 """The column of a table that says how likely the target's actions are."""
@@ -72,21 +73,49 @@ def target_of(target: Any, frame: pd.DataFrame, names: Names,
     """
     if isinstance(target, str):
         if target not in frame.columns:
+            told = [name for name in frame.columns if name != STANDING]
+            is_arm = names.action in told and bool((frame[names.action] == target).any())
+            always = f"; to choose nothing else, write {{{target!r}: 1}}."
             raise ColumnError(
                 f"off_policy: target names no column of the log, got {target!r}"
-                f"{hint(target, frame.columns, 'its columns are')}"
+                f"{always if is_arm else hint(target, told, 'its columns are')}"
             )
         log = read_log(frame, names, reward_range, said=target)
         return log, Target(log.action_ids, None)
     log = read_log(frame, names, reward_range)
     if hasattr(target, "probabilities"):
         return log, _of_policy(target, log)
+    log, other = _of_anything(target, log, reward_range)
+    return log, _among_standing(other, log)
+
+
+def _of_anything(target: Any, log: Log,
+                 reward_range: tuple[float, float] | None) -> tuple[Log, Target]:  # fmt: skip
+    names = log.names
     if callable(target):
         return log, _of_function(target, log)
+    if isinstance(target, Mapping):
+        target = pd.DataFrame({names.action: [*target], PROBABILITY: [*target.values()]})
     told = as_pandas(target, "target")
     if PROBABILITY in told.columns:
         return _of_table(told, log, numbers(told[PROBABILITY], f"target: {PROBABILITY}"))
     return _of_own_log(told, log, reward_range)
+
+
+def _among_standing(target: Target, log: Log) -> Target:
+    """Share what a target gives to arms that did not stand among those that did."""
+    asked, there = target.table, stands(log, target.actions)
+    if there is None or asked is None:
+        return target
+
+    def of(situations: Array) -> Values:
+        table = asked(situations)
+        left = np.where(there[situations], table, 0.0)
+        sums = left.sum(axis=1, keepdims=True)
+        # Whose arms all were refused keeps them: what they earn there, nobody can say.
+        return np.where(sums > 0, left / np.where(sums > 0, sums, 1), table)
+
+    return replace(target, table=of)
 
 
 def _of_own_log(told: pd.DataFrame, log: Log,
@@ -210,10 +239,11 @@ def _of_function(function: Callable[[pd.DataFrame], Any], log: Log) -> Target:
 
 def _of_policy(policy: Any, log: Log) -> Target:
     """Ask a bandit for its probabilities, per distinct context: a segment, or a vector."""
-    context = log.situation[[*log.names.context]]
+    context = log.situation[[name for name in log.names.context if name != STANDING]]
     arms = getattr(policy, "arms_", None)
     arms = log.action_ids.tolist() if arms is None else list(arms)
     actions, places = _with_more(log.action_ids, pd.Index(arms))
+    place_of, stood = dict(zip(arms, places.tolist(), strict=True)), arms_of(log)
 
     def of(situations: Array) -> Values:
         asked = context.iloc[situations]
@@ -223,8 +253,10 @@ def _of_policy(policy: Any, log: Log) -> Target:
         elif len(asked.columns):
             contexts = asked.to_numpy(np.float64)
         table = np.zeros((len(asked), len(actions)))
-        for row, one in zip(table, contexts, strict=True):
-            row[places] = policy.probabilities(arms=arms, context=one)
+        for row, one, number in zip(table, contexts, situations.tolist(), strict=True):
+            able = arms if stood is None else [arm for arm in stood[number] if arm in place_of]
+            able = able or arms
+            row[[place_of[arm] for arm in able]] = policy.probabilities(arms=able, context=one)
         return _checked(table)
 
     return Target(actions, of)
@@ -245,8 +277,15 @@ def _checked(table: Values) -> Values:
 
 def check_target(target: Any) -> None:
     """Say what a target can be, before anything is read."""
-    if target is None or isinstance(target, (int, float, dict)):
+    held = getattr(getattr(target, "reranker_", target), "policy_", None)
+    if held is not None:
         raise ParameterError(
-            "off_policy: target must be a column of the log, a frame (with a column 'probability', "
-            f"or the target's own log), a policy or a function, got {target!r}."
+            f"off_policy: target must be a policy, got the {type(target).__name__} around one; "
+            "pass home.reranker_.policy_, and context='segment' if it tells segments apart."
+        )
+    if target is None or isinstance(target, (int, float)):
+        raise ParameterError(
+            "off_policy: target must be a column of the log, a mapping such as {'plain': 1}, a "
+            "frame (with a column 'probability', or the target's own log), a policy or a function, "
+            f"got {target!r}."
         )
