@@ -24,7 +24,7 @@ where some requests are answered with the one weight and some with the other. `l
 each weight of MMR by how much the curve is ahead in both, or behind (see `leads`). `area` is what
 lies below the curve, above the variety of the candidates' own order and half its NDCG, as a share
 of all there could be. Intervals are of 200 samples of users. `untuned` is where a re-ranker as it
-comes stands, nothing chosen: a star in the plot.
+comes stands (a star in the plot), and what its curve is worth with nothing chosen but the weight.
 
 Times are of a call of the stage, 20 of 1,000 candidates by 32 dimensions, and of its kernel; taking
 turns with a plain numpy version, whose lists are the same.
@@ -284,7 +284,8 @@ def frontier(shop: Shop, label: str, early: Asked, late: Asked) -> tuple[Any, An
             for one in (type(several[0])(), *several)
         ]
         fitted = several[0].fit(shop.train).set_params(**own)
-        untuned[name] = curve(fitted, late, labels, [fitted.weight])
+        usual = fitted.weight
+        untuned[name] = curve(fitted, late, labels), WEIGHTS.index(usual)
         areas = {}
         for told in tried if len(tried) > 1 else ():
             fitted.set_params(**told)
@@ -292,7 +293,7 @@ def frontier(shop: Shop, label: str, early: Asked, late: Asked) -> tuple[Any, An
         best = json.loads(max(areas, key=areas.__getitem__)) if areas else {}
         fitted.set_params(**best)
         chosen[name] = {**best, "validation_area": rounded(areas)}
-        curves[name] = curve(fitted, late, labels)
+        curves[name] = curve(fitted, late, labels) if areas else untuned[name][0]
         print(f"{label}: {name:14} area {area(means(curves[name])):.4f} {best} "
               f"{time.perf_counter() - start:5.1f} s", flush=True)  # fmt: skip
     return curves, chosen, untuned
@@ -401,7 +402,7 @@ def compared(curves: dict[str, Curve]) -> dict[str, Any]:
 
 
 def draw(
-    found: dict[str, dict[str, Curve]], untuned: dict[str, dict[str, Curve]], shop: Shop, path: str
+    found: dict[str, dict[str, Curve]], untuned: dict[str, dict[str, Any]], shop: Shop, path: str
 ) -> None:
     import matplotlib
 
@@ -417,9 +418,9 @@ def draw(
             for axes in (whole, near) if name in ("MMR", "DPP") else (whole,):
                 (drawn,) = axes.plot(*means(one).T[::-1], line, ms=4, label=name)
                 if axes is near:
-                    start = means(untuned[label][name]).T[::-1]
-                    axes.plot(*start, "*", ms=15, mec="black", c=drawn.get_color(),
-                              label=f"{name}() as it comes")  # fmt: skip
+                    asis, usual = untuned[label][name]
+                    axes.plot(*means(asis)[usual, ::-1], "*", ms=15, mec="black",
+                              c=drawn.get_color(), label=f"{name}() as it comes")  # fmt: skip
         best = means(curves["MMR"])[0, 0]
         near.set_ylim(0.5 * best, 1.03 * best)
         near.set_title("the same, near by")
@@ -431,9 +432,19 @@ def draw(
     figure.savefig(path)
 
 
-def starting(untuned: dict[str, Curve]) -> dict[str, list[float]]:
-    """Return (NDCG, distance) of each re-ranker as it comes."""
-    return {name: means(one)[0].round(4).tolist() for name, one in untuned.items()}
+def starting(untuned: dict[str, tuple[Curve, int]]) -> dict[str, Any]:
+    """Return (NDCG, distance) of each re-ranker as it comes, and how DPP's curve does by MMR's."""
+    found = {name: means(one)[usual].round(4).tolist() for name, (one, usual) in untuned.items()}
+    (mmr, _), (dpp, _) = untuned["MMR"], untuned["DPP"]
+    return {
+        **found,
+        "dominated": dominated(means(mmr), means(dpp)),
+        "dpp_dominated_by_mmr": dominated(means(dpp), means(mmr)),
+        "area_of_dpp": round(area(means(dpp)), 4),
+        "area_dpp_minus_mmr": again(dpp, mmr, lambda a, b: area(a) - area(b)).tolist(),
+        "lead_of_dpp": leads(means(dpp), means(mmr)).round(4).tolist(),
+        "lead_of_dpp_ends": again(dpp, mmr, leads).tolist(),
+    }
 
 
 def told(label: str, curves: dict[str, Curve]) -> list[dict[str, Any]]:
