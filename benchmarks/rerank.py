@@ -404,8 +404,10 @@ def compared(curves: dict[str, Curve]) -> dict[str, Any]:
 def draw(
     found: dict[str, dict[str, Curve]], untuned: dict[str, dict[str, Any]], shop: Shop, path: str
 ) -> None:
-    import matplotlib
-
+    try:
+        import matplotlib
+    except ImportError:
+        raise SystemExit('--plot needs an extra: pip install "recopersona[bench]"') from None
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
