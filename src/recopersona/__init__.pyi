@@ -33,6 +33,7 @@ from recopersona.data.draw import Draw as Draw
 from recopersona.data.event import EVENT_TYPES as EVENT_TYPES
 from recopersona.data.event import Event as Event
 from recopersona.data.feature_table import FeatureTable as FeatureTable
+from recopersona.data.gate import EventGate as EventGate
 from recopersona.data.history import History as History
 from recopersona.data.ids import IdMap as IdMap
 from recopersona.data.interactions import Interactions as Interactions
