@@ -10,7 +10,6 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from recopersona.base.gated import require_gate
 from recopersona.base.listing import FALLBACK as FALLBACK  # part of the words of a model
 from recopersona.base.listing import NO_OPINION as NO_OPINION
 from recopersona.base.listing import Lister
@@ -26,7 +25,7 @@ from recopersona.base.watching import (
 from recopersona.data.columns import as_pandas, require_columns
 from recopersona.data.dataset import Dataset
 from recopersona.data.event import EVENT_TYPES, seen_bits
-from recopersona.data.gate import EventGate
+from recopersona.data.gate import EventGate, require_gate
 from recopersona.data.history import History
 from recopersona.data.ids import UNKNOWN
 from recopersona.data.query import Query
