@@ -114,7 +114,7 @@ class Graph:
         self.ambiguous = set()
         self.merges = []  # (time, event id, name kept, name absorbed, identifier, identifier)
         self.refusals = []  # (time, event id, identifier or None, identifier, reason)
-        self.touches = []  # (row, person's identifier, other one) of certain rows, also if refused
+        self.touches = []  # (row, person, device) of certain links, also of those refused
         for row in self.rows:
             for one in self.identifiers(row):
                 age = (*row.order(), self.rank(one))
@@ -147,9 +147,11 @@ class Graph:
         ids = self.identifiers(row)
         for one in ids:
             self.profile.setdefault(one, {one})
-        people = [one for one in ids if one[0] == self.person_kind()]
         if row.probability is None:
-            self.touches += [(row, a, b) for a in people for b in ids if b != a]
+            pairs = [(a, b) for a in ids[:1] for b in ids[1:]]
+            for a, b in [*pairs, *[(b, a) for a, b in pairs]]:
+                if a[0] == self.person_kind():
+                    self.touches.append((row, a, b))
 
     def link_until_refused(self, row, ids):
         for place, other in enumerate(ids[1:], 1):
@@ -254,6 +256,7 @@ class Graph:
             return self.by_profile(row, look_back)
         for one in ids:
             links = [touch for touch in self.touches if touch[2] == one]
+            links.sort(key=lambda link: (*link[0].order(), self.rank(link[1])))
             if links:
                 person = links[0 if first else -1][1]
                 since = min(link[0].moment() for link in links if link[1] == person)
