@@ -6,14 +6,15 @@ identifiers a mapping from kind to value; None stands for no value, no time and 
 What the words leave open is decided here so:
 
 * Event ids that are numbers come before those that are text, and none before both: otherwise
-  7 < 10 < "5x" < "7" would go round in circles.
+  7 < 10 < "5x" < "7" would go round in circles. A text of digits is a number.
 * An identifier is as old as its first row, by (tier, time, event id), then by priority and value.
 * Of two reasons the first one counts: in one profile already (no refusal), ambiguous, then the
   limit of the kind of the highest priority. A refusal makes ambiguous if the limit of any kind
   that is over it is 1.
 * An ambiguous identifier may be the oldest of a person's profile, and so its name. Rows that know
-  nothing else are called ``"shared:kind:value"``: that is never the name of a person.
-* With on_refusal="link" every link has its turn; with "row" every row, by all its identifiers.
+  nothing else are then called ``"kind:value (shared)"``, which is never the name of a person.
+* With on_refusal="row" links have their turns as otherwise; once one of a row was refused, all
+  later ones of that row are.
 * A time counts up to itself: a row knows the links of its own millisecond.
 """
 
@@ -45,9 +46,9 @@ class Row:
 def event_order(event_id):
     if event_id is None:
         return 0, 0, ""
-    if isinstance(event_id, str):
+    if isinstance(event_id, str) and not event_id.isdecimal():
         return 2, 0, event_id
-    return 1, event_id, ""
+    return 1, int(event_id), ""
 
 
 class Graph:
@@ -121,30 +122,26 @@ class Graph:
                 self.age[one] = min(age, self.age.get(one, age))
         for row in sorted(self.rows, key=Row.order):
             self.see(row)
-        if self.on_refusal == "link":
-            links = [(row, ids[0], one) for row, ids in self.read() for one in ids[1:]]
-            for row, a, b in sorted(links, key=self.turn_of_link):
-                self.link(row, a, b)
-        else:
-            for row, ids in sorted(self.read(), key=self.turn_of_row):
-                self.link_until_refused(row, ids)
+        links = [
+            (row, ids[0], one) for row in self.rows for ids in [self.identifiers(row)]
+            for one in ids[1:]
+        ]  # fmt: skip
+        cut = []
+        for row, a, b in sorted(links, key=self.turn):
+            if any(row is one for one in cut):
+                self.refuse(row, a, b, "below a refusal")
+            elif not self.link(row, a, b) and self.on_refusal == "row":
+                cut.append(row)
 
-    def read(self):
-        return [(row, self.identifiers(row)) for row in self.rows]
-
-    def turn_of_link(self, link):
+    def turn(self, link):
         row, a, b = link
         return *row.order(), self.rank(a), self.rank(b)
 
-    def turn_of_row(self, read):
-        row, ids = read
-        return *row.order(), [self.rank(one) for one in ids]
-
     def see(self, row):
+        ids = self.identifiers(row)
         for one in sorted(self.present(row), key=self.rank):
             if self.is_blocked(one):
-                self.refusals.append((row.time, row.event_id, None, one, "blocked value"))
-        ids = self.identifiers(row)
+                self.refuse(row, ids[0] if ids else None, one, "blocked value")
         for one in ids:
             self.profile.setdefault(one, {one})
         if row.probability is None:
@@ -152,13 +149,6 @@ class Graph:
             for a, b in [*pairs, *[(b, a) for a, b in pairs]]:
                 if a[0] == self.person_kind():
                     self.touches.append((row, a, b))
-
-    def link_until_refused(self, row, ids):
-        for place, other in enumerate(ids[1:], 1):
-            if not self.link(row, ids[0], other):
-                for dropped in ids[place + 1 :]:
-                    self.refuse(row, ids[0], dropped, "dropped with its row")
-                return
 
     def link(self, row, a, b):
         """Join the profiles of two identifiers if that is allowed, and tell whether it is."""
@@ -209,9 +199,12 @@ class Graph:
 
     def name(self, identifier):
         """Return the name of an identifier's profile; of one nobody knows, its own."""
+        if identifier not in self.profile:
+            return text(identifier)
         if identifier in self.ambiguous:
-            return f"shared:{text(identifier)}"
-        return text(self.oldest(identifier)) if identifier in self.profile else text(identifier)
+            lent = identifier == self.oldest(identifier) and len(self.profile[identifier]) > 1
+            return f"{text(identifier)} (shared)" if lent else text(identifier)
+        return text(self.oldest(identifier))
 
     def resolve_row(self, row):
         ids = self.identifiers(row)
