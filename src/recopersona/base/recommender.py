@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from os import PathLike
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 
+from recopersona.base.gated import require_gate
 from recopersona.base.listing import FALLBACK as FALLBACK  # part of the words of a model
 from recopersona.base.listing import NO_OPINION as NO_OPINION
 from recopersona.base.listing import Lister
-from recopersona.base.parameters import check, check_parameters, optional, whole
+from recopersona.base.parameters import check, check_parameters, optional, switch, whole
 from recopersona.base.quality import HeldOut, held_out_ndcg, require_known_users
 from recopersona.base.watching import (
     Validation,
@@ -24,6 +26,7 @@ from recopersona.base.watching import (
 from recopersona.data.columns import as_pandas, require_columns
 from recopersona.data.dataset import Dataset
 from recopersona.data.event import EVENT_TYPES, seen_bits
+from recopersona.data.gate import EventGate
 from recopersona.data.history import History
 from recopersona.data.ids import UNKNOWN
 from recopersona.data.query import Query
@@ -107,6 +110,7 @@ class Recommender(Lister):
         check(self.decayed_to_, moment, owner, "decayed_to_")
         check(self.end_, moment, owner, "end_")
         check(self.n_fitted_items_, whole(0, n_items), owner, "n_fitted_items_")
+        check(self.gated_, switch(), owner, "gated_")
         require_passes(self.passes_, owner)
         past: Any = self.past_
         fits = isinstance(past, History) and past.fits(len(self.users_), n_items)
@@ -123,7 +127,13 @@ class Recommender(Lister):
     # -- the verbs ---------------------------------------------------------------------------
 
     def fit(
-        self, dataset: Any, y: None = None, *, validation: Any = None, patience: int | None = None
+        self,
+        dataset: Any,
+        y: None = None,
+        *,
+        validation: Any = None,
+        patience: int | None = None,
+        gate: EventGate | None = None,
     ) -> Self:
         """Learn from a `Dataset`, or from an events frame, and forget what was learned before.
 
@@ -142,6 +152,9 @@ class Recommender(Lister):
         patience : int, at least 1, optional
             So many measurements in a row without a better value end the fit, and the model goes
             back to its best pass.
+        gate : EventGate, optional
+            Such as a `ConsentLedger`, in place of the dataset's own. What it refuses as of now is
+            as if it were not there; it is asked by ``partial_fit`` and ``recommend``, too.
 
         Raises
         ------
@@ -152,7 +165,7 @@ class Recommender(Lister):
             has no user whom training knows, with an item that it did not see her with.
         """
         check_parameters(self)
-        name, shop = type(self).__name__, as_dataset(dataset)
+        name, shop = type(self).__name__, as_dataset(dataset, gate)
         asked = asked_to_watch(validation, patience, name)
         if not len(shop.interactions):
             raise DataError(f"{name}.fit needs at least one interaction, got none.")
@@ -160,6 +173,8 @@ class Recommender(Lister):
         try:
             self._begin(shop)
             if isinstance(asked, Validation):
+                if shop.gate is not None:
+                    asked = asked._replace(held_out=asked.held_out.behind(shop.gate))
                 asked = self._watch_on(asked, patience)
             self._watching = Watching(self, asked)
             self._fit(shop)
@@ -215,8 +230,11 @@ class Recommender(Lister):
         """
         self._check_fitted()
         check(n, whole(at_least=1), "recommend", "n")
+        return self._recommended(self._asked(asked), n, seen_bits(seen))
+
+    def _recommended(self, query: Query, n: int, seen: int) -> Ranking:
         with one_blas_thread():  # as in a batch: the answer must not depend on the threads
-            return self._rank([Query.of(asked)], n, seen_bits(seen))[0]
+            return self._rank([query], n, seen)[0]
 
     def recommend_many(
         self, asked: Iterable[Any], n: int = 10, *, seen: str | Sequence[str] = "drop"
@@ -234,12 +252,12 @@ class Recommender(Lister):
         """
         self._check_fitted()
         wanted = listed(asked, "recommend_many")
-        if self._ranks_as_the_base() and _are_plain_ids(wanted):
-            check(n, whole(at_least=1), "recommend", "n")
-            return self._frame_for_users(wanted, n, seen_bits(seen))
-        queries = [Query.of(one) for one in wanted]
-        rankings = self.rank_many(queries, n, seen=seen)
-        return long_frame([query.user_id for query in queries], rankings, self.items_)
+        check(n, whole(at_least=1), "recommend", "n")
+        bits = seen_bits(seen)
+        if self._ranks_as_the_base() and _are_plain_ids(wanted) and self._may_know_all(wanted):
+            return self._frame_for_users(wanted, n, bits)
+        rankings = self._ranked([self._asked(one) for one in wanted], n, bits)
+        return long_frame([Query.of(one).user_id for one in wanted], rankings, self.items_)
 
     def rank_many(
         self, asked: Iterable[Any], n: int = 10, *, seen: str | Sequence[str] = "drop"
@@ -248,7 +266,9 @@ class Recommender(Lister):
         self._check_fitted()
         check(n, whole(at_least=1), "recommend", "n")
         bits = seen_bits(seen)
-        queries = [Query.of(one) for one in listed(asked, "rank_many")]
+        return self._ranked([self._asked(one) for one in listed(asked, "rank_many")], n, bits)
+
+    def _ranked(self, queries: list[Query], n: int, bits: int) -> list[Ranking]:
         blocks = cut(len(queries), self._block_size(n))
         parts = run_blocks(lambda a, b: self._rank(queries[a:b], n, bits), blocks)
         return [ranking for part in parts for ranking in part]
@@ -292,7 +312,7 @@ class Recommender(Lister):
         item = self.items_.index(item_id)
         if item == UNKNOWN:
             raise DataError(f"{type(self).__name__} does not know the item {item_id!r}.")
-        rows = self._explain(Query.of(asked), item)
+        rows = self._explain(self._asked(asked), item)
         frame = pd.DataFrame(rows, columns=["component", "evidence", "contribution"])
         largest_first = (
             frame["contribution"].abs().sort_values(ascending=False, kind="stable").index
@@ -323,7 +343,7 @@ class Recommender(Lister):
     def update_users(self, frame: Any) -> Self:
         """Take in new or changed rows of the customers."""
         self._check_fitted()
-        self.users_.extend(frame_ids(frame, "user_id"))
+        self.users_.extend(frame_ids(self._admitted(frame), "user_id"))
         return self
 
     def forget(self, user_ids: Iterable[Id]) -> int:
@@ -361,9 +381,21 @@ class Recommender(Lister):
         self.passes_[-1].update(values)
 
 
-def as_dataset(dataset: Any) -> Dataset:
-    """Return a dataset as it is, and an events frame as a dataset."""
-    return dataset if isinstance(dataset, Dataset) else Dataset.from_frames(dataset)
+def as_dataset(dataset: Any, gate: EventGate | None = None) -> Dataset:
+    """Return a dataset, or an events frame as one: what its gate, or another, admits as of now."""
+    if gate is not None:
+        require_gate(gate)
+    if not isinstance(dataset, Dataset):
+        return _cleared(Dataset.from_frames(dataset, gate=gate))
+    gate = dataset.gate if gate is None else gate
+    if gate is None or (dataset.cleared and gate is dataset.gate):
+        return dataset
+    return _cleared(dataset.behind(gate))
+
+
+def _cleared(dataset: Dataset) -> Dataset:
+    """Mark what passed its gate just now: parts fitted on it must not see another answer."""
+    return dataset if dataset.gate is None else replace(dataset, cleared=True)
 
 
 def frame_ids(frame: Any, id_column: str) -> pd.Series:

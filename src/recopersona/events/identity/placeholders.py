@@ -17,7 +17,7 @@ PLACEHOLDERS: Mapping[str, tuple[str, ...]] = {
         "@example.com", "@example.org", "@example.net", "@test.com", "@test.de", "@domain.com",
         "@email.com", "@none.com", "@noemail.com", "@nomail.com", "@no.com", "@na.com", "@x.com",
         "@asdf.com", "@fake.com",
-        "@.test", "@.example", "@.invalid", "@.localhost",
+        "@.test", "@.invalid", "@.localhost",
     ),
     "phone": (
         "+12345678900", "+12345678901", "+11234567890", "+491234567", "+4912345678",
