@@ -63,6 +63,7 @@ ABBREVIATIONS = {
 """Words of addresses and the one form that stands for all of their spellings."""
 
 _DROPPED = frozenset({"no", "nr", "number", "numero", "num"})
+_DIGIT = re.compile(r"\d")
 _ENDINGS = "strasse", "str"
 _SHORTEST_STEM = 3
 _LONG_NAMES = {
@@ -94,15 +95,11 @@ def address_of(text: str) -> str | Unusable:
     if "@" in plain:
         return Unusable.MALFORMED
     parts = words_in(plain.replace("#", " apt "))
-    words = _shortened([part for part in parts if not _has_digit(part)])
-    numbers = _joined([part for part in parts if _has_digit(part)])
+    words = _shortened([part for part in parts if not _DIGIT.search(part)])
+    numbers = _joined([part for part in parts if _DIGIT.search(part)])
     if not words or len(words) + len(numbers) < 2:
         return Unusable.MALFORMED  # a town, a postcode or a number alone
     return within(" ".join(words + numbers), LONGEST)
-
-
-def _has_digit(part: str) -> bool:
-    return any(map(str.isdigit, part))
 
 
 def _shortened(words: list[str]) -> list[str]:
@@ -133,9 +130,10 @@ def _ending(word: str) -> str:
 
 
 def _long_name(words: list[str], place: int) -> tuple[str, int]:
-    for long, short in _LONG_NAMES.items():
-        if tuple(words[place : place + len(long)]) == long:
-            return short, len(long)
+    if words[place][0] == "p":
+        for long, short in _LONG_NAMES.items():
+            if tuple(words[place : place + len(long)]) == long:
+                return short, len(long)
     return words[place], 1
 
 

@@ -34,10 +34,9 @@ def email_of(text: str) -> str | Unusable:
     >>> email_of("Anna Berg <Anna.Berg+shop@GoogleMail.com>"), email_of("anna@bücher.example")
     ('annaberg@gmail.com', 'anna@xn--bcher-kva.example')
     """
-    if len(text) <= _LONGEST_ADDRESS:
-        usual = _USUAL.fullmatch(text.strip().lower())
-        if usual and _is_plain(usual[2]) and len(usual[1]) <= _LONGEST_LOCAL:
-            return usual[0]
+    usual = _usual(text)
+    if usual:
+        return usual
     plain = plain_text(text, LONGEST)
     if isinstance(plain, Unusable):
         return plain
@@ -48,20 +47,31 @@ def email_of(text: str) -> str | Unusable:
     return _mailbox(local, domain) if local and domain else _refusal(address)
 
 
-def _is_plain(domain: str) -> bool:
-    """Tell whether a domain surely stands as it is in the canonical form."""
+def _usual(text: str) -> str:
+    """Return the form of what is written as most are, by one pattern; empty where it is not."""
+    written = _USUAL.fullmatch(text.strip().lower()) if len(text) <= _LONGEST_ADDRESS else None
+    if written is None or len(written[1]) > _LONGEST_LOCAL:
+        return ""
+    domain = written[2]
+    if domain in GMAIL:
+        return _of_gmail(written[1])
     certain = domain[-1].isalpha() and len(domain) <= _LONGEST_LABEL and "xn--" not in domain
-    return certain and domain not in GMAIL
+    return written[0] if certain else ""
 
 
 def _mailbox(local: str, domain: str) -> str | Unusable:
     domain = _ascii_domain(domain)
-    if domain in GMAIL and not local.startswith('"'):
-        domain, local = "gmail.com", local.partition("+")[0].replace(".", "")
-    if not local or not domain or len(local.encode()) > _LONGEST_LOCAL:
+    if not domain or len(local.encode()) > _LONGEST_LOCAL:
         return Unusable.MALFORMED
+    if domain in GMAIL and not local.startswith('"'):
+        return _of_gmail(local) or Unusable.MALFORMED
     mailbox = f"{local}@{domain}"
-    return mailbox if len(mailbox.encode()) <= _LONGEST_ADDRESS else Unusable.MALFORMED
+    return mailbox if len(mailbox) <= _LONGEST_ADDRESS else Unusable.MALFORMED
+
+
+def _of_gmail(local: str) -> str:
+    bare = local.partition("+")[0].replace(".", "")
+    return f"{bare}@gmail.com" if bare else ""
 
 
 def _refusal(address: str) -> Unusable:

@@ -6,6 +6,7 @@ before anything walks over it twice.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable
 from decimal import Decimal
@@ -111,8 +112,7 @@ def words_in(text: str) -> list[str]:
     """
     if text.isascii():
         return text.lower().translate(_WITHOUT_APOSTROPHES).translate(_ASCII_BREAKS).split()
-    text = settled(_folded, text)
-    return "".join(map(_letter_or_break, text)).split()
+    return _BREAK.sub(_mark_or_break, settled(_folded, text)).split()
 
 
 def as_apostrophes(text: str) -> str:
@@ -130,16 +130,21 @@ _LETTERS = str.maketrans(
     | {"ı": "i", "ħ": "h", "ŋ": "n", "ŧ": "t", "ĸ": "k"}  # noqa: RUF001
 )
 _ACCENTS = str.maketrans(dict.fromkeys(map(chr, range(0x300, 0x370)), ""))
+_BREAK = re.compile(r"\W|_")
 _ASCII_BREAKS = str.maketrans({chr(code): " " for code in range(128) if not chr(code).isalnum()})
 
 
 def _normal_form(text: str) -> str:
-    shown = "".join(
-        " " if kind[0] == "Z" else character
-        for character, kind in ((each, unicodedata.category(each)) for each in text)
-        if kind != "Cf"
-    )
-    return unicodedata.normalize("NFKC", shown)
+    if not text.isprintable():
+        text = "".join(map(_shown, text))
+    return unicodedata.normalize("NFKC", text)
+
+
+def _shown(character: str) -> str:
+    kind = unicodedata.category(character)
+    if kind == "Cf":  # zero-width spaces, soft hyphens, marks of direction
+        return ""
+    return " " if kind[0] == "Z" else character
 
 
 def _folded(text: str) -> str:
@@ -148,7 +153,6 @@ def _folded(text: str) -> str:
     return unicodedata.normalize("NFKC", apart.translate(_ACCENTS)).casefold()
 
 
-def _letter_or_break(character: str) -> str:
-    # A vowel sign of Hindi or Thai is a mark, and part of its word.
-    inside = character.isalnum() or unicodedata.category(character)[0] == "M"
-    return character if inside else " "
+def _mark_or_break(found: re.Match[str]) -> str:
+    # A vowel sign of Hindi or Thai is a mark, no letter, and part of its word.
+    return found[0] if unicodedata.category(found[0])[0] == "M" else " "
