@@ -15,6 +15,7 @@ from recopersona.base.recommender import Recommender
 from recopersona.base.telling import tell_growth, tell_outcome
 from recopersona.data.dataset import Dataset
 from recopersona.data.decision import Decision
+from recopersona.data.gate import EventGate
 from recopersona.data.history import History
 from recopersona.data.ids import IdMap
 from recopersona.data.interactions import Interactions
@@ -48,6 +49,7 @@ class Composite(Nested, OnlineRecommender):
 
     def update_users(self, frame: Any) -> Self:
         """Take in new or changed rows of the customers."""
+        frame = self._admitted(frame)
         super().update_users(frame)
         for model in self._models.values():
             model.update_users(frame)
@@ -69,6 +71,11 @@ class Composite(Nested, OnlineRecommender):
         super()._adopt(users, items, past)
         for model in self._models.values():
             model._adopt(users, items, past)
+
+    def _stand_behind(self, gate: EventGate | None) -> None:
+        super()._stand_behind(gate)
+        for model in vars(self).get(f"{self._parts_parameter}_", {}).values():
+            model._stand_behind(gate)
 
     def _learn(self, rows: Interactions) -> None:
         for model in self._models.values():

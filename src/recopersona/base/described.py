@@ -56,6 +56,7 @@ class Described(OnlineRecommender):
     def update_users(self, frame: Any) -> Self:
         """Take in new or changed rows of the customers; they count from the next query."""
         self._check_fitted()
+        frame = self._admitted(frame)
         self.user_features_.update(frame, "user_id")
         super().update_users(frame)
         rows = self.users_.indices(frame_ids(frame, "user_id"))

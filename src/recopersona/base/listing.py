@@ -208,7 +208,8 @@ class Lister(Acquainted):
 
     def _unknowns(self, query: Query) -> tuple[str, ...]:
         """Say which ids of a question nobody knows, and if the model should be another by now."""
-        unknown = [
+        unknown = [f"{query.refused}: by page and context only"] if query.refused else []
+        unknown += [
             f"unknown item {item!r}"
             for item in (*query.session, *query.page_items, *(query.history or ()))
             if self.items_.index(item) == UNKNOWN

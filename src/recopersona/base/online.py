@@ -12,7 +12,7 @@ from recopersona.data.dataset import index_events
 from recopersona.data.event import EVENT_TYPES, RETURN, Event
 from recopersona.data.growing import with_room
 from recopersona.data.history import History
-from recopersona.data.intake import read_columns, read_one
+from recopersona.data.intake import frame_of_events, read_columns, read_one
 from recopersona.data.interactions import Interactions
 from recopersona.data.times import MISSING_TIME
 from recopersona.data.types import Array, Floats
@@ -54,16 +54,22 @@ class OnlineRecommender(Recommender):
         ----------
         events : frame, `Event`, or iterable of `Event`
             Taken in their order. On a model not yet fitted this is ``fit``. A return teaches
-            nothing here, and what it undoes counts until the next ``fit``.
+            nothing here, and what it undoes counts until the next ``fit``. Of a model that was
+            fitted behind a gate, events that it refuses teach nothing either.
         y : ignored
         """
         # Whatever the base has fitted has a past; to look for it is quicker than to look around.
         if "past_" not in vars(self) and not self.__sklearn_is_fitted__():
             return self.fit(events)
         if isinstance(events, Event):
-            self._learn_one(*self._take_in_one(events))
-        else:
-            self._learn(self._take_in(events))
+            if not self.gated_ or self._admits_event(events):
+                self._learn_one(*self._take_in_one(events))
+            return self
+        if self.gated_:
+            events = self._admitted(frame_of_events(events))
+            if not len(events):
+                return self
+        self._learn(self._take_in(events))
         return self
 
     def _events_of(self, gone: Gone) -> Interactions | None:

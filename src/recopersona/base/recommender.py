@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from os import PathLike
 from typing import Any, ClassVar, Self
 
@@ -10,11 +11,12 @@ import numpy as np
 import pandas as pd
 
 from recopersona.base.forgetting import REFIT_WITHIN, Gone, require_stale, without_rows
+from recopersona.base.gated import require_gate
 from recopersona.base.holdings import as_json, past_of
 from recopersona.base.listing import FALLBACK as FALLBACK  # part of the words of a model
 from recopersona.base.listing import NO_OPINION as NO_OPINION
 from recopersona.base.listing import Lister
-from recopersona.base.parameters import check, check_parameters, optional, whole
+from recopersona.base.parameters import check, check_parameters, optional, switch, whole
 from recopersona.base.part import is_learned
 from recopersona.base.quality import HeldOut, held_out_ndcg, require_known_users
 from recopersona.base.watching import (
@@ -27,6 +29,7 @@ from recopersona.base.watching import (
 from recopersona.data.columns import as_pandas, require_columns
 from recopersona.data.dataset import Dataset
 from recopersona.data.event import EVENT_TYPES, seen_bits
+from recopersona.data.gate import EventGate
 from recopersona.data.history import History
 from recopersona.data.ids import UNKNOWN
 from recopersona.data.query import Query
@@ -129,6 +132,7 @@ class Recommender(Lister):
         check(self.decayed_to_, moment, owner, "decayed_to_")
         check(self.end_, moment, owner, "end_")
         check(self.n_fitted_items_, whole(0, n_items), owner, "n_fitted_items_")
+        check(self.gated_, switch(), owner, "gated_")
         require_passes(self.passes_, owner)
         require_stale(self.stale_, owner)
         past: Any = self.past_
@@ -146,7 +150,13 @@ class Recommender(Lister):
     # -- the verbs ---------------------------------------------------------------------------
 
     def fit(
-        self, dataset: Any, y: None = None, *, validation: Any = None, patience: int | None = None
+        self,
+        dataset: Any,
+        y: None = None,
+        *,
+        validation: Any = None,
+        patience: int | None = None,
+        gate: EventGate | None = None,
     ) -> Self:
         """Learn from a `Dataset`, or from an events frame, and forget what was learned before.
 
@@ -165,6 +175,9 @@ class Recommender(Lister):
         patience : int, at least 1, optional
             So many measurements in a row without a better value end the fit, and the model goes
             back to its best pass.
+        gate : EventGate, optional
+            Such as a `ConsentLedger`, in place of the dataset's own. What it refuses as of now is
+            as if it were not there; it is asked by ``partial_fit`` and ``recommend``, too.
 
         Raises
         ------
@@ -175,7 +188,7 @@ class Recommender(Lister):
             has no user whom training knows, with an item that it did not see her with.
         """
         check_parameters(self)
-        name, shop = type(self).__name__, as_dataset(dataset)
+        name, shop = type(self).__name__, as_dataset(dataset, gate)
         asked = asked_to_watch(validation, patience, name)
         if not len(shop.interactions):
             raise DataError(f"{name}.fit needs at least one interaction, got none.")
@@ -183,6 +196,8 @@ class Recommender(Lister):
         try:
             self._begin(shop)
             if isinstance(asked, Validation):
+                if shop.gate is not None:
+                    asked = asked._replace(held_out=asked.held_out.behind(shop.gate))
                 asked = self._watch_on(asked, patience)
             self._watching = Watching(self, asked)
             self._fit(shop)
@@ -238,8 +253,11 @@ class Recommender(Lister):
         """
         self._check_fitted()
         check(n, whole(at_least=1), "recommend", "n")
+        return self._recommended(self._asked(asked), n, seen_bits(seen))
+
+    def _recommended(self, query: Query, n: int, seen: int) -> Ranking:
         with one_blas_thread():  # as in a batch: the answer must not depend on the threads
-            return self._rank([Query.of(asked)], n, seen_bits(seen))[0]
+            return self._rank([query], n, seen)[0]
 
     def recommend_many(
         self, asked: Iterable[Any], n: int = 10, *, seen: str | Sequence[str] = "drop"
@@ -257,12 +275,12 @@ class Recommender(Lister):
         """
         self._check_fitted()
         wanted = listed(asked, "recommend_many")
-        if self._ranks_as_the_base() and _are_plain_ids(wanted):
-            check(n, whole(at_least=1), "recommend", "n")
-            return self._frame_for_users(wanted, n, seen_bits(seen))
-        queries = [Query.of(one) for one in wanted]
-        rankings = self.rank_many(queries, n, seen=seen)
-        return long_frame([query.user_id for query in queries], rankings, self.items_)
+        check(n, whole(at_least=1), "recommend", "n")
+        bits = seen_bits(seen)
+        if self._ranks_as_the_base() and _are_plain_ids(wanted) and self._may_know_all(wanted):
+            return self._frame_for_users(wanted, n, bits)
+        rankings = self._ranked([self._asked(one) for one in wanted], n, bits)
+        return long_frame([Query.of(one).user_id for one in wanted], rankings, self.items_)
 
     def rank_many(
         self, asked: Iterable[Any], n: int = 10, *, seen: str | Sequence[str] = "drop"
@@ -271,7 +289,9 @@ class Recommender(Lister):
         self._check_fitted()
         check(n, whole(at_least=1), "recommend", "n")
         bits = seen_bits(seen)
-        queries = [Query.of(one) for one in listed(asked, "rank_many")]
+        return self._ranked([self._asked(one) for one in listed(asked, "rank_many")], n, bits)
+
+    def _ranked(self, queries: list[Query], n: int, bits: int) -> list[Ranking]:
         blocks = cut(len(queries), self._block_size(n))
         parts = run_blocks(lambda a, b: self._rank(queries[a:b], n, bits), blocks)
         return [ranking for part in parts for ranking in part]
@@ -315,7 +335,7 @@ class Recommender(Lister):
         item = self.items_.index(item_id)
         if item == UNKNOWN:
             raise DataError(f"{type(self).__name__} does not know the item {item_id!r}.")
-        rows = self._explain(Query.of(asked), item)
+        rows = self._explain(self._asked(asked), item)
         frame = pd.DataFrame(rows, columns=["component", "evidence", "contribution"])
         largest_first = (
             frame["contribution"].abs().sort_values(ascending=False, kind="stable").index
@@ -346,7 +366,7 @@ class Recommender(Lister):
     def update_users(self, frame: Any) -> Self:
         """Take in new or changed rows of the customers."""
         self._check_fitted()
-        self.users_.extend(frame_ids(frame, "user_id"))
+        self.users_.extend(frame_ids(self._admitted(frame), "user_id"))
         return self
 
     def forget(
@@ -465,9 +485,21 @@ class Recommender(Lister):
         self.passes_[-1].update(values)
 
 
-def as_dataset(dataset: Any) -> Dataset:
-    """Return a dataset as it is, and an events frame as a dataset."""
-    return dataset if isinstance(dataset, Dataset) else Dataset.from_frames(dataset)
+def as_dataset(dataset: Any, gate: EventGate | None = None) -> Dataset:
+    """Return a dataset, or an events frame as one: what its gate, or another, admits as of now."""
+    if gate is not None:
+        require_gate(gate)
+    if not isinstance(dataset, Dataset):
+        return _cleared(Dataset.from_frames(dataset, gate=gate))
+    gate = dataset.gate if gate is None else gate
+    if gate is None or (dataset.cleared and gate is dataset.gate):
+        return dataset
+    return _cleared(dataset.behind(gate))
+
+
+def _cleared(dataset: Dataset) -> Dataset:
+    """Mark what passed its gate just now: parts fitted on it must not see another answer."""
+    return dataset if dataset.gate is None else replace(dataset, cleared=True)
 
 
 def frame_ids(frame: Any, id_column: str) -> pd.Series:
@@ -516,7 +548,7 @@ def listed(ids: Any, verb: str) -> list[Any]:
 
 _OF_THE_BASE = frozenset({
     "users_", "items_", "past_", "event_weights_", "end_", "half_life_", "decayed_to_",
-    "n_fitted_items_", "passes_", "stale_", "fallback_", "item_features_", "user_features_",
+    "n_fitted_items_", "passes_", "stale_", "gated_", "fallback_", "item_features_", "user_features_",
 })  # fmt: skip
 _PLAIN_IDS = frozenset([int, str, np.int64, np.int32, np.str_])
 
