@@ -1,5 +1,7 @@
 """Consent in plain lists: what was said last, and of several the most restrictive."""
 
+from itertools import pairwise
+
 UNKNOWN, GRANTED, DENIED = "unknown", "granted", "denied"
 ORDER = (UNKNOWN, GRANTED, DENIED)
 
@@ -39,7 +41,7 @@ def reason(records, erased, names, purpose, at, unknown):
 def carried(starts, said_granted, said_denied):
     """The states that follow from what each moment says."""
     granted, denied = [], []
-    for start, end in zip(starts[:-1], starts[1:], strict=True):
+    for start, end in pairwise(starts):
         yes, no = set(), set()
         for place in range(start, end):
             new_yes, new_no = _bits(said_granted[place]), _bits(said_denied[place])
