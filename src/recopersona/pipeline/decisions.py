@@ -19,6 +19,7 @@ from recopersona.base.parameters import are_counts, check, optional, whole
 from recopersona.base.recommender import listed
 from recopersona.data.decision import Decision
 from recopersona.data.event import seen_bits
+from recopersona.data.gate import EventGate
 from recopersona.data.interactions import Interactions
 from recopersona.data.query import Query
 from recopersona.data.ranking import Ranking, long_frame
@@ -77,6 +78,10 @@ class Deciding(Described, Composite):
         self._names_kept: deque[str] | None = None
         self._refused_kept: dict[str, None] = {}
         self._lock_kept = OwnLock()
+
+    def _stand_behind(self, gate: EventGate | None) -> None:
+        super()._stand_behind(gate)
+        self.__dict__.pop("_due_kept", None)  # whatever came due while there was none waits again
 
     def _windows(self) -> Windows | None:
         """Return for how long outcomes are waited for; None for as long as the log remembers."""
@@ -287,15 +292,21 @@ class Deciding(Described, Composite):
                 self._settle(decision)
                 left = None if left is None else left - 1
 
-    def _settle(self, decision: Decision) -> None:
+    def _settle(self, decision: Decision) -> bool:
+        """Learn that a decision moved nobody; tell whether that may be learned."""
+        if self.gated_ and self._gate is None:
+            return False
         if not self._may_teach(decision.decision_id, decision, None):
+            self.decisions_.pop(decision.decision_id, None)
+            self._note_refused(decision.decision_id)
             self._count("refused")
-            return
+            return False
         settled = decision.with_outcome({})
         if decision.decision_id in self.decisions_:
             self.decisions_[decision.decision_id] = settled
         self._learn_outcome(settled)
         self._count("settled")
+        return True
 
     def _count(self, what: str) -> None:
         self.feedback_counts_[what] = self.feedback_counts_.get(what, 0) + 1
@@ -362,9 +373,9 @@ class Deciding(Described, Composite):
                 del self._due_kept  # of decisions that are no longer there, or were asked again
         while len(self.decisions_) > self.decision_log:
             oldest = self._pop_oldest()
-            if windows is not None and self.decision_log and oldest.outcome is None:
-                # Whoever learned of clicks alone would take every page for a success.
-                self._settle(oldest)
+            waited = windows is not None and self.decision_log and oldest.outcome is None
+            # Whoever learned of clicks alone would take every page for a success.
+            if waited and self._settle(oldest):
                 self._count("pushed_out")
             if windows is not None:
                 self._drop_known()
