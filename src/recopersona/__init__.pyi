@@ -85,6 +85,7 @@ from recopersona.events.catalogue import read_catalogue as read_catalogue
 from recopersona.events.cleaning import Cleaner as Cleaner
 from recopersona.events.cleaning import clean as clean
 from recopersona.events.hashing import event_hash as event_hash
+from recopersona.events.identity.graph import IdentityGraph as IdentityGraph
 from recopersona.events.page_behaviour import dwell as dwell
 from recopersona.events.page_behaviour import scroll_depth as scroll_depth
 from recopersona.events.page_behaviour import session_table as session_table
