@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from collections.abc import Iterable
+from typing import Any, ClassVar, Self
 
 from sklearn.base import clone
 
+from recopersona.base.forgetting import Gone
 from recopersona.base.nested import Nested, are_parts
 from recopersona.base.online import OnlineRecommender
 from recopersona.base.parameters import Bound
@@ -36,6 +38,7 @@ class Composite(Nested, OnlineRecommender):
     """
 
     _parts_kind = Recommender
+    _taught_by_all: ClassVar[tuple[str, ...] | None] = ()
 
     def update_items(self, frame: Any) -> Self:
         """Take in new or changed rows of the catalogue."""
@@ -86,8 +89,21 @@ class Composite(Nested, OnlineRecommender):
         tell_growth(self._models.values(), before, after)
 
     def _forget_users(self, users: Indices) -> None:
+        super()._forget_users(users)
         for model in self._models.values():
             model._forget_users(users)
+
+    def _unlearn(self, gone: Gone) -> Iterable[str]:
+        """Let every part take back what it was taught, and name what it cannot."""
+        yield from super()._unlearn(gone)
+        for name, model in self._models.items():
+            yield from (f"{name}.{part}" for part in model._take_back(gone))
+
+    def _held_of(self, user: int) -> dict[str, Any]:
+        held = super()._held_of(user)
+        parts = {name: model._held_of(user) for name, model in self._models.items()}
+        theirs = {name: rows for name, rows in parts.items() if rows}
+        return {**held, "parts": theirs} if theirs else held
 
     def _check_learned(self) -> None:
         super()._check_learned()

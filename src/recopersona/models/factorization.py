@@ -166,6 +166,8 @@ class Factorization(InnerProduct):
         "item_factors_", "item_biases_", "item_sums_", "item_lengths_",
     )  # fmt: skip
 
+    _taught_by_all = ("user_factors_", "item_factors_", "item_biases_", "mean_")
+
     # -- the verbs ---------------------------------------------------------------------------
 
     def predict_then_learn(self, events: Any) -> Floats:
@@ -450,12 +452,6 @@ class Factorization(InnerProduct):
     def _adopt(self, users: IdMap, items: IdMap, past: Any) -> None:
         super()._adopt(users, items, past)
         self.shares_ids_ = True
-
-    def _forget_users(self, users: Indices) -> None:
-        for name in self._user_tables:
-            table = getattr(self, name).copy()
-            table[users[users < len(table)]] = 0
-            setattr(self, name, table)
 
     def _active(self, idle_for: Any) -> Indices:
         """Users with an event not longer ago than that, before the last event of all."""

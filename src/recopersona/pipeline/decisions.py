@@ -13,6 +13,7 @@ import pandas as pd
 
 from recopersona.base.composite import Composite
 from recopersona.base.described import Described
+from recopersona.base.forgetting import REFIT_WITHIN
 from recopersona.base.own_lock import OwnLock
 from recopersona.base.parameters import are_counts, check, optional, whole
 from recopersona.base.recommender import listed
@@ -333,12 +334,17 @@ class Deciding(Described, Composite):
         decision = self.decisions_.get(name)
         return decision is not None and decision.outcome is None
 
-    def forget(self, user_ids: Iterable[Id]) -> int:
+    def forget(
+        self, user_ids: Iterable[Id], *, at: Any = None, refit_within: Any = REFIT_WITHIN
+    ) -> int:
         """Drop what is held of single users, decisions included; see `Recommender.forget`."""
         self._check_fitted()
         wanted = listed(user_ids, "forget")
         self._forget_decisions(set(wanted))
-        return super().forget(wanted)
+        return super().forget(wanted, at=at, refit_within=refit_within)
+
+    def _latest_moment(self) -> int | None:
+        return self.clock_
 
     def _forget_users(self, users: Indices) -> None:
         self._forget_decisions(set(self.users_.ids[users].tolist()))
