@@ -11,6 +11,7 @@ from recopersona.bandits.thompson import Thompson as Thompson
 from recopersona.bandits.ucb import UCB1 as UCB1
 from recopersona.base.artifact import load as load
 from recopersona.base.artifact import save as save
+from recopersona.base.forgetting import Stale as Stale
 from recopersona.base.online import OnlineRecommender as OnlineRecommender
 from recopersona.base.parameters import duration as duration
 from recopersona.base.parameters import one_of as one_of
