@@ -226,6 +226,19 @@ def from_ms(milliseconds: Array) -> pd.DatetimeIndex:
     return pd.DatetimeIndex(np.asarray(milliseconds).view("datetime64[ms]")).tz_localize("UTC")
 
 
+def as_text(milliseconds: int | None) -> str | None:
+    """Write a moment as ISO 8601 in UTC; None for None and `MISSING_TIME`.
+
+    Examples
+    --------
+    >>> as_text(0), as_text(1_500), as_text(None)
+    ('1970-01-01T00:00:00Z', '1970-01-01T00:00:01.500Z', None)
+    """
+    if milliseconds is None or milliseconds == MISSING_TIME:
+        return None
+    return f"{str(np.datetime64(milliseconds, 'ms')).removesuffix('.000')}Z"
+
+
 def _plain_numbers(column: pd.Series) -> pd.Series:
     try:
         return column.astype("Int64")
