@@ -84,7 +84,17 @@ from recopersona.events.bots import Bots as Bots
 from recopersona.events.catalogue import read_catalogue as read_catalogue
 from recopersona.events.cleaning import Cleaner as Cleaner
 from recopersona.events.cleaning import clean as clean
+from recopersona.events.consent.ledger import ConsentLedger as ConsentLedger
+from recopersona.events.consent.tcf import TcfConsent as TcfConsent
+from recopersona.events.consent.tcf import decode_tcf as decode_tcf
 from recopersona.events.hashing import event_hash as event_hash
+from recopersona.events.identity.normalizers import normalize_address as normalize_address
+from recopersona.events.identity.normalizers import normalize_email as normalize_email
+from recopersona.events.identity.normalizers import normalize_name as normalize_name
+from recopersona.events.identity.normalizers import normalize_phone as normalize_phone
+from recopersona.events.identity.personal import PersonalReport as PersonalReport
+from recopersona.events.identity.personal import hash_personal as hash_personal
+from recopersona.events.identity.placeholders import PLACEHOLDERS as PLACEHOLDERS
 from recopersona.events.page_behaviour import dwell as dwell
 from recopersona.events.page_behaviour import scroll_depth as scroll_depth
 from recopersona.events.page_behaviour import session_table as session_table

@@ -123,7 +123,7 @@ def test_the_stream_is_the_batch_bit_for_bit(rows, cuts, how, options):
     assert dict(numbered) == expected
     assert stream.counts == {
         "taken": len(arrivals), "released": len(log), "duplicates": len(arrivals) - len(log),
-        "late": 0, "hurried": 0, "evicted": 0,
+        "late": 0, "hurried": 0, "refused": 0, "evicted": 0,
     }  # fmt: skip
     table = session_table(frame).sort_values("session_id")
     assert [one.session_id for one in sessions] == table["session_id"].tolist()

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from recopersona.base.part import Part
+from recopersona.base.gated import Gated
 from recopersona.data.dataset import Dataset
 from recopersona.data.event import VIEW
 from recopersona.data.history import History
@@ -18,7 +18,7 @@ from recopersona.data.times import moment_ms
 from recopersona.data.types import Floats, Id, Indices
 
 
-class Acquainted(Part):
+class Acquainted(Gated):
     """A part that knows users, items and what everybody has done.
 
     Attributes
@@ -31,7 +31,8 @@ class Acquainted(Part):
     """
 
     def _acquaint(self, dataset: Dataset) -> None:
-        """Get to know the users and items of a dataset, and their past."""
+        """Get to know the users and items of a dataset, and their past; stand behind its gate."""
+        self._stand_behind(dataset.gate)
         self.users_, self.items_ = dataset.users.copy(), dataset.items.copy()
         self.past_ = dataset.history()
         self.event_weights_ = dataset.event_weights

@@ -34,6 +34,7 @@ import numpy as np
 
 from recopersona.base.codec import Reader, Writer
 from recopersona.base.part import Part
+from recopersona.data.gate import EventGate
 from recopersona.data.types import Array
 from recopersona.errors import ArtifactError, NotFittedError, RecopersonaError
 
@@ -115,6 +116,7 @@ def load(
     functions: Callable[..., Any] | Iterable[Callable[..., Any]] = (),
     mmap: bool = False,
     verify: bool = False,
+    gate: EventGate | None = None,
 ) -> Any:
     """Read a model that `save` wrote; nothing in the directory is executed.
 
@@ -128,6 +130,9 @@ def load(
         Map the arrays from disk instead of reading them: instant, and shared between processes.
     verify : bool
         Compare every array with its SHA-256.
+    gate : EventGate, optional
+        What the model asks before it learns from anybody, or answers by what it knows of them. A
+        model that was fitted behind a gate does neither without one.
 
     Raises
     ------
@@ -148,7 +153,8 @@ def load(
     manifest = _read_manifest(folder)
     for _ in range(_ATTEMPTS):
         try:
-            return _read(folder, manifest, given, mmap, verify)
+            model = _read(folder, manifest, given, mmap, verify)
+            return model if gate is None else _behind(gate, model)
         except ArtifactError:
             before, manifest = manifest, _read_manifest(folder)
             if manifest["arrays"] == before["arrays"]:
@@ -188,6 +194,12 @@ def remove_leftovers(path: str | PathLike[str]) -> int:
                 _remove(entry)
                 n_removed += not entry.exists()
     return n_removed
+
+
+def _behind(gate: EventGate, model: Any) -> Any:
+    if not hasattr(model, "behind"):
+        raise ArtifactError(f"a {type(model).__name__} learns from nobody, so it needs no gate.")
+    return model.behind(gate)
 
 
 def _encoded(model: Part) -> tuple[list[Array], str]:

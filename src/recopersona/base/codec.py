@@ -25,6 +25,7 @@ from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, 
 from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
 
 from recopersona import names
+from recopersona.base.forgetting import Stale, require_stale
 from recopersona.base.parameters import check_parameters
 from recopersona.base.part import Part, is_learned
 from recopersona.base.recommender import Recommender, require_array
@@ -51,7 +52,7 @@ Function = Callable[..., Any]
 Tree = dict[str, Any]
 
 _RECORDS: dict[str, type] = {
-    kind.__name__: kind for kind in (*COLUMN_KINDS.values(), Draw, Decision)
+    kind.__name__: kind for kind in (*COLUMN_KINDS.values(), Draw, Decision, Stale)
 }
 _SCALERS: dict[str, type] = {
     kind.__name__: kind for kind in (MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler)
@@ -590,6 +591,9 @@ def _require_record(record: Any) -> None:
         good = _is_decision(record)
     elif isinstance(record, Draw):
         good = _is_draw(record)
+    elif isinstance(record, Stale):
+        require_stale(record, "a file")
+        good = True
     elif isinstance(record, SetColumn):
         _require_bounds(record.starts, len(record.codes), "starts of a set column")
         good = _are_codes(record.codes, record.categories, lowest=0)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from collections.abc import Iterable
+from typing import Any, ClassVar, Self
 
 from sklearn.base import clone
 
+from recopersona.base.forgetting import Gone
 from recopersona.base.nested import Nested, are_parts
 from recopersona.base.online import OnlineRecommender
 from recopersona.base.parameters import Bound
@@ -13,6 +15,7 @@ from recopersona.base.recommender import Recommender
 from recopersona.base.telling import tell_growth, tell_outcome
 from recopersona.data.dataset import Dataset
 from recopersona.data.decision import Decision
+from recopersona.data.gate import EventGate
 from recopersona.data.history import History
 from recopersona.data.ids import IdMap
 from recopersona.data.interactions import Interactions
@@ -35,6 +38,7 @@ class Composite(Nested, OnlineRecommender):
     """
 
     _parts_kind = Recommender
+    _taught_by_all: ClassVar[tuple[str, ...] | None] = ()
 
     def update_items(self, frame: Any) -> Self:
         """Take in new or changed rows of the catalogue."""
@@ -45,6 +49,7 @@ class Composite(Nested, OnlineRecommender):
 
     def update_users(self, frame: Any) -> Self:
         """Take in new or changed rows of the customers."""
+        frame = self._admitted(frame)
         super().update_users(frame)
         for model in self._models.values():
             model.update_users(frame)
@@ -67,6 +72,11 @@ class Composite(Nested, OnlineRecommender):
         for model in self._models.values():
             model._adopt(users, items, past)
 
+    def _stand_behind(self, gate: EventGate | None) -> None:
+        super()._stand_behind(gate)
+        for model in vars(self).get(f"{self._parts_parameter}_", {}).values():
+            model._stand_behind(gate)
+
     def _learn(self, rows: Interactions) -> None:
         for model in self._models.values():
             if isinstance(model, OnlineRecommender):
@@ -79,8 +89,21 @@ class Composite(Nested, OnlineRecommender):
         tell_growth(self._models.values(), before, after)
 
     def _forget_users(self, users: Indices) -> None:
+        super()._forget_users(users)
         for model in self._models.values():
             model._forget_users(users)
+
+    def _unlearn(self, gone: Gone) -> Iterable[str]:
+        """Let every part take back what it was taught, and name what it cannot."""
+        yield from super()._unlearn(gone)
+        for name, model in self._models.items():
+            yield from (f"{name}.{part}" for part in model._take_back(gone))
+
+    def _held_of(self, user: int) -> dict[str, Any]:
+        held = super()._held_of(user)
+        parts = {name: model._held_of(user) for name, model in self._models.items()}
+        theirs = {name: rows for name, rows in parts.items() if rows}
+        return {**held, "parts": theirs} if theirs else held
 
     def _check_learned(self) -> None:
         super()._check_learned()

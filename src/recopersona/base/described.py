@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Self
 
+from recopersona.base.holdings import attributes_held
 from recopersona.base.online import OnlineRecommender
 from recopersona.base.recommender import frame_ids
 from recopersona.data.columns import as_pandas
@@ -55,6 +56,7 @@ class Described(OnlineRecommender):
     def update_users(self, frame: Any) -> Self:
         """Take in new or changed rows of the customers; they count from the next query."""
         self._check_fitted()
+        frame = self._admitted(frame)
         self.user_features_.update(frame, "user_id")
         super().update_users(frame)
         rows = self.users_.indices(frame_ids(frame, "user_id"))
@@ -89,6 +91,10 @@ class Described(OnlineRecommender):
     def _forget_users(self, users: Indices) -> None:
         self.user_features_.forget(users.tolist())
         super()._forget_users(users)
+
+    def _held_of(self, user: int) -> dict[str, Any]:
+        known = attributes_held(self.user_features_, user)
+        return {**super()._held_of(user), **({"attributes": known} if known else {})}
 
     def _check_learned(self) -> None:
         super()._check_learned()

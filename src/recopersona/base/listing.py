@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from recopersona.base.acquainted import Acquainted
+from recopersona.base.forgetting import Stale
 from recopersona.base.lists import Best, Excluded, UserQueries, with_barred
 from recopersona.data.dataset import Dataset
 from recopersona.data.event import VIEW
@@ -60,6 +61,7 @@ class Lister(Acquainted):
         self.half_life_, self.decayed_to_ = dataset.half_life, dataset.end
         self.n_fitted_items_ = len(self.items_)
         self.passes_: list[dict[str, float]] = []
+        self.stale_: Stale | None = None
         rows = dataset.interactions
         weight = rows.decayed_weight(dataset.half_life, dataset.end)
         totals = np.bincount(rows.items, weight, minlength=len(self.items_))
@@ -205,14 +207,17 @@ class Lister(Acquainted):
         return np.append(values, np.full(missing, fill)) if missing else values
 
     def _unknowns(self, query: Query) -> tuple[str, ...]:
-        """Say which ids of a question nobody knows: they are answered, but not silently."""
-        unknown = [
+        """Say which ids of a question nobody knows, and if the model should be another by now."""
+        unknown = [f"{query.refused}: by page and context only"] if query.refused else []
+        unknown += [
             f"unknown item {item!r}"
             for item in (*query.session, *query.page_items, *(query.history or ()))
             if self.items_.index(item) == UNKNOWN
         ]
         if query.user_id is not None and self.user_of(query) == UNKNOWN:
             unknown.insert(0, f"unknown user {query.user_id!r}{_as_known(query, self.users_)}")
+        if self.stale_ is not None and self.stale_.is_due(self.now_of(query)):
+            unknown.append(self.stale_.in_words())
         return tuple(unknown)
 
 

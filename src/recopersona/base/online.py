@@ -6,15 +6,16 @@ from typing import Any, Self
 
 import numpy as np
 
+from recopersona.base.forgetting import Gone
 from recopersona.base.recommender import Recommender
 from recopersona.data.dataset import index_events
-from recopersona.data.event import RETURN, Event
+from recopersona.data.event import EVENT_TYPES, RETURN, Event
 from recopersona.data.growing import with_room
 from recopersona.data.history import History
-from recopersona.data.intake import read_columns, read_one
+from recopersona.data.intake import frame_of_events, read_columns, read_one
 from recopersona.data.interactions import Interactions
 from recopersona.data.times import MISSING_TIME
-from recopersona.data.types import Floats
+from recopersona.data.types import Array, Floats
 
 _FEW_ROWS = 1_000  # up to here adding events one by one is cheaper than merging arrays
 
@@ -53,17 +54,70 @@ class OnlineRecommender(Recommender):
         ----------
         events : frame, `Event`, or iterable of `Event`
             Taken in their order. On a model not yet fitted this is ``fit``. A return teaches
-            nothing here, and what it undoes counts until the next ``fit``.
+            nothing here, and what it undoes counts until the next ``fit``. Of a model that was
+            fitted behind a gate, events that it refuses teach nothing either.
         y : ignored
         """
         # Whatever the base has fitted has a past; to look for it is quicker than to look around.
         if "past_" not in vars(self) and not self.__sklearn_is_fitted__():
             return self.fit(events)
         if isinstance(events, Event):
-            self._learn_one(*self._take_in_one(events))
-        else:
-            self._learn(self._take_in(events))
+            if not self.gated_ or self._admits_event(events):
+                self._learn_one(*self._take_in_one(events))
+            return self
+        if self.gated_:
+            events = self._admitted(frame_of_events(events))
+            if not len(events):
+                return self
+        self._learn(self._take_in(events))
         return self
+
+    def _events_of(self, gone: Gone) -> Interactions | None:
+        """Return all that some users did, as it was weighted when it came.
+
+        None where the past does not hold all of it: there were too many events of a kind, or some
+        came with a weight of their own, or were undone. Then the events held do not add up to what
+        is held of the pairs, which never forget.
+        """
+        held = gone.past.arrays()
+        sizes, codes = np.diff(held["event_bounds"]), held["event_codes"]
+        users = np.repeat(np.arange(len(sizes), dtype=np.int32), sizes)
+        rows = Interactions(
+            users, held["event_items"], codes, self.event_weights_[codes], held["event_times"]
+        )
+        if self.half_life_ is not None and (held["event_times"] == MISSING_TIME).any():
+            return None
+        weights = counted_weight(rows, self.half_life_, self.decayed_to_)
+        counts = np.bincount(users.astype(np.int64) * len(EVENT_TYPES) + codes)
+        if (counts >= gone.past.limit).any():
+            return None
+        width = len(self.items_)
+        keys = users.astype(np.int64) * width + rows.items
+        owners = np.repeat(np.arange(len(sizes)), np.diff(held["pair_bounds"]))
+        pairs, place = np.unique(keys, return_inverse=True)
+        sums = np.bincount(place, weights, minlength=len(pairs))
+        whole = np.array_equal(pairs, owners * width + held["pair_items"])
+        return rows if whole and np.allclose(sums, held["pair_weights"], rtol=1e-5) else None
+
+    def _sums_without(self, sums: Array, gone: Gone, half_life: int | None) -> Array | None:
+        """Return items' summed weights without those of some users, whose past is gone.
+
+        They are counted anew from the past where it weighs as they do; else what the users did is
+        subtracted, if all of it is remembered. None if it is not.
+        """
+        items = gone.items[gone.items < len(sums)]
+        fresh = sums.copy()
+        if half_life is None or half_life == self.half_life_:
+            fresh[items] = self.past_.totals(items)
+            return fresh
+        rows = self._events_of(gone)
+        if rows is None:
+            return None
+        weights = counted_weight(rows, half_life, self.decayed_to_)
+        theirs = np.bincount(rows.items, weights, minlength=len(sums))[items]
+        left = np.maximum(sums[items].astype(np.float64) - theirs, 0)
+        fresh[items] = np.where(self.past_.totals(items) > 0, left, 0)  # what rounding leaves is 0
+        return fresh
 
     def _take_in(self, events: Any) -> Interactions:
         """Number events by the grown maps, and remember them in the past and the fallback."""

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from os import PathLike
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
 
+from recopersona.base.forgetting import REFIT_WITHIN, Gone, require_stale, without_rows
+from recopersona.base.gated import require_gate
+from recopersona.base.holdings import as_json, past_of
 from recopersona.base.listing import FALLBACK as FALLBACK  # part of the words of a model
 from recopersona.base.listing import NO_OPINION as NO_OPINION
 from recopersona.base.listing import Lister
-from recopersona.base.parameters import check, check_parameters, optional, whole
+from recopersona.base.parameters import check, check_parameters, optional, switch, whole
+from recopersona.base.part import is_learned
 from recopersona.base.quality import HeldOut, held_out_ndcg, require_known_users
 from recopersona.base.watching import (
     Validation,
@@ -24,6 +29,7 @@ from recopersona.base.watching import (
 from recopersona.data.columns import as_pandas, require_columns
 from recopersona.data.dataset import Dataset
 from recopersona.data.event import EVENT_TYPES, seen_bits
+from recopersona.data.gate import EventGate
 from recopersona.data.history import History
 from recopersona.data.ids import UNKNOWN
 from recopersona.data.query import Query
@@ -94,8 +100,27 @@ class Recommender(Lister):
         """Return which items rules let be shown, bool (n_items,); None where there are none."""
         return None
 
+    _user_tables: ClassVar[tuple[str, ...]] = ()
+    """Arrays with a row for every user: hers is blanked by `forget`, and told by `held_of`."""
+
+    _taught_by_all: ClassVar[tuple[str, ...] | None] = None
+    """What all users taught together, and nobody can be taken out of; None: all that is its own."""
+
     def _forget_users(self, users: Indices) -> None:
         """Blank what was learned about single users, beyond what the base keeps."""
+        for name in self._user_tables:
+            setattr(self, name, without_rows(getattr(self, name), users))
+
+    def _unlearn(self, gone: Gone) -> Iterable[str]:
+        """Take back what some users taught, whose past is gone; name what cannot be taken back."""
+        if self._taught_by_all is not None:
+            return self._taught_by_all
+        return [name for name in vars(self) if is_learned(name) and name not in _OF_THE_BASE]
+
+    def _held_of(self, user: int) -> dict[str, Any]:
+        """Return what is held of one user besides her past, as JSON has it."""
+        tables = {name: getattr(self, name) for name in self._user_tables}
+        return {name: as_json(rows[user]) for name, rows in tables.items() if user < len(rows)}
 
     def _check_learned(self) -> None:
         """Refuse what was read from a file and does not fit together: kernels check no bounds."""
@@ -107,7 +132,9 @@ class Recommender(Lister):
         check(self.decayed_to_, moment, owner, "decayed_to_")
         check(self.end_, moment, owner, "end_")
         check(self.n_fitted_items_, whole(0, n_items), owner, "n_fitted_items_")
+        check(self.gated_, switch(), owner, "gated_")
         require_passes(self.passes_, owner)
+        require_stale(self.stale_, owner)
         past: Any = self.past_
         fits = isinstance(past, History) and past.fits(len(self.users_), n_items)
         if not fits or len(self.fallback_) > n_items:
@@ -123,7 +150,13 @@ class Recommender(Lister):
     # -- the verbs ---------------------------------------------------------------------------
 
     def fit(
-        self, dataset: Any, y: None = None, *, validation: Any = None, patience: int | None = None
+        self,
+        dataset: Any,
+        y: None = None,
+        *,
+        validation: Any = None,
+        patience: int | None = None,
+        gate: EventGate | None = None,
     ) -> Self:
         """Learn from a `Dataset`, or from an events frame, and forget what was learned before.
 
@@ -142,6 +175,9 @@ class Recommender(Lister):
         patience : int, at least 1, optional
             So many measurements in a row without a better value end the fit, and the model goes
             back to its best pass.
+        gate : EventGate, optional
+            Such as a `ConsentLedger`, in place of the dataset's own. What it refuses as of now is
+            as if it were not there; it is asked by ``partial_fit`` and ``recommend``, too.
 
         Raises
         ------
@@ -152,7 +188,7 @@ class Recommender(Lister):
             has no user whom training knows, with an item that it did not see her with.
         """
         check_parameters(self)
-        name, shop = type(self).__name__, as_dataset(dataset)
+        name, shop = type(self).__name__, as_dataset(dataset, gate)
         asked = asked_to_watch(validation, patience, name)
         if not len(shop.interactions):
             raise DataError(f"{name}.fit needs at least one interaction, got none.")
@@ -160,6 +196,8 @@ class Recommender(Lister):
         try:
             self._begin(shop)
             if isinstance(asked, Validation):
+                if shop.gate is not None:
+                    asked = asked._replace(held_out=asked.held_out.behind(shop.gate))
                 asked = self._watch_on(asked, patience)
             self._watching = Watching(self, asked)
             self._fit(shop)
@@ -215,8 +253,11 @@ class Recommender(Lister):
         """
         self._check_fitted()
         check(n, whole(at_least=1), "recommend", "n")
+        return self._recommended(self._asked(asked), n, seen_bits(seen))
+
+    def _recommended(self, query: Query, n: int, seen: int) -> Ranking:
         with one_blas_thread():  # as in a batch: the answer must not depend on the threads
-            return self._rank([Query.of(asked)], n, seen_bits(seen))[0]
+            return self._rank([query], n, seen)[0]
 
     def recommend_many(
         self, asked: Iterable[Any], n: int = 10, *, seen: str | Sequence[str] = "drop"
@@ -234,12 +275,12 @@ class Recommender(Lister):
         """
         self._check_fitted()
         wanted = listed(asked, "recommend_many")
-        if self._ranks_as_the_base() and _are_plain_ids(wanted):
-            check(n, whole(at_least=1), "recommend", "n")
-            return self._frame_for_users(wanted, n, seen_bits(seen))
-        queries = [Query.of(one) for one in wanted]
-        rankings = self.rank_many(queries, n, seen=seen)
-        return long_frame([query.user_id for query in queries], rankings, self.items_)
+        check(n, whole(at_least=1), "recommend", "n")
+        bits = seen_bits(seen)
+        if self._ranks_as_the_base() and _are_plain_ids(wanted) and self._may_know_all(wanted):
+            return self._frame_for_users(wanted, n, bits)
+        rankings = self._ranked([self._asked(one) for one in wanted], n, bits)
+        return long_frame([Query.of(one).user_id for one in wanted], rankings, self.items_)
 
     def rank_many(
         self, asked: Iterable[Any], n: int = 10, *, seen: str | Sequence[str] = "drop"
@@ -248,7 +289,9 @@ class Recommender(Lister):
         self._check_fitted()
         check(n, whole(at_least=1), "recommend", "n")
         bits = seen_bits(seen)
-        queries = [Query.of(one) for one in listed(asked, "rank_many")]
+        return self._ranked([self._asked(one) for one in listed(asked, "rank_many")], n, bits)
+
+    def _ranked(self, queries: list[Query], n: int, bits: int) -> list[Ranking]:
         blocks = cut(len(queries), self._block_size(n))
         parts = run_blocks(lambda a, b: self._rank(queries[a:b], n, bits), blocks)
         return [ranking for part in parts for ranking in part]
@@ -292,7 +335,7 @@ class Recommender(Lister):
         item = self.items_.index(item_id)
         if item == UNKNOWN:
             raise DataError(f"{type(self).__name__} does not know the item {item_id!r}.")
-        rows = self._explain(Query.of(asked), item)
+        rows = self._explain(self._asked(asked), item)
         frame = pd.DataFrame(rows, columns=["component", "evidence", "contribution"])
         largest_first = (
             frame["contribution"].abs().sort_values(ascending=False, kind="stable").index
@@ -323,21 +366,88 @@ class Recommender(Lister):
     def update_users(self, frame: Any) -> Self:
         """Take in new or changed rows of the customers."""
         self._check_fitted()
-        self.users_.extend(frame_ids(frame, "user_id"))
+        self.users_.extend(frame_ids(self._admitted(frame), "user_id"))
         return self
 
-    def forget(self, user_ids: Iterable[Id]) -> int:
+    def forget(
+        self, user_ids: Iterable[Id], *, at: Any = None, refit_within: Any = REFIT_WITHIN
+    ) -> int:
         """Drop what is held of single users at once; return how many were known.
 
-        What they taught about items stays until the next ``fit`` without them.
+        What they taught is taken back where it can be, exactly: sums and counts are those of a
+        model that never heard of them. What else they taught stays until the next ``fit`` without
+        them, and ``stale_`` names it, and by when that fit is due; once it is overdue, the
+        ``effects`` of every ranking say so.
+
+        Parameters
+        ----------
+        user_ids : iterable of ids
+            Unknown ones are fine.
+        at : datetime, str or int, optional
+            Now; by default the latest moment that the model has heard of.
+        refit_within : duration
+            How much later the next ``fit`` is due.
+
+        Raises
+        ------
+        DataError, ParameterError
+            If it is one id and no list, or no moment, or no duration.
+
+        Examples
+        --------
+        >>> from recopersona.models.popularity import Popularity
+        >>> events = pd.DataFrame({"user_id": [1, 2, 3], "item_id": ["tea", "tea", "salt"]})
+        >>> model = Popularity().fit(events)
+        >>> model.forget([1, 2]), model.recommend("a stranger").item_ids, model.stale_
+        (2, ['salt', 'tea'], None)
         """
         self._check_fitted()
         wanted = listed(user_ids, "forget")
-        known = self.users_.indices(wanted)
-        gone = known[known != UNKNOWN]
-        self._forget_users(gone)
-        self.past_.forget(gone.tolist())
+        users = np.unique(self.users_.indices(wanted))
+        users = users[users != UNKNOWN]
+        gone = Gone.of(users, self.past_, self._latest_moment() if at is None else at, refit_within)
+        if len(users):
+            self._forget_users(users)
+            self.past_.forget(users.tolist())
+            self._take_back(gone)
         return self.users_.forget(wanted)
+
+    def held_of(self, user_ids: Iterable[Id]) -> dict[str, Any]:
+        """Return everything that is held of single users, ready for JSON.
+
+        Parameters
+        ----------
+        user_ids : iterable of ids
+
+        Returns
+        -------
+        dict
+            ``model``, and ``users``: of each who is known her ``user_id``, ``past`` (items, kinds
+            of events, weights), ``recent`` events with times (ISO 8601, UTC), and what else there
+            is. Empty where nobody is known.
+
+        Examples
+        --------
+        >>> from recopersona.models.popularity import Popularity
+        >>> log = pd.DataFrame({"user_id": [1], "item_id": ["tea"], "timestamp": "2026-01-01"})
+        >>> model = Popularity().fit(log)
+        >>> model.held_of([1])["users"][0]["recent"]
+        [{'item_id': 'tea', 'event': 'view', 'timestamp': '2026-01-01T00:00:00Z'}]
+        >>> model.held_of(["a stranger"])
+        {}
+        """
+        self._check_fitted()
+        known = {one: self.users_.index(one) for one in listed(user_ids, "held_of")}
+        told = [
+            {
+                "user_id": as_json(identifier),
+                **past_of(self.past_, user, self.items_),
+                **self._held_of(user),
+            }
+            for identifier, user in known.items()
+            if user != UNKNOWN
+        ]
+        return {"model": type(self).__name__, "users": told} if told else {}
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the fitted model into a directory; see `recopersona.save`."""
@@ -356,14 +466,40 @@ class Recommender(Lister):
         """
         return self._watching.passes(n, publish)
 
+    def _take_back(self, gone: Gone) -> list[str]:
+        """Take back what some users taught, whose past is gone; remember what is left, name it."""
+        items = gone.items[gone.items < len(self.fallback_)]
+        totals = self.fallback_.copy()
+        totals[items] = self.past_.totals(items)
+        self.fallback_ = totals
+        left = list(self._unlearn(gone))
+        self.stale_ = gone.left_in(self.stale_, left)
+        return left
+
+    def _latest_moment(self) -> int | None:
+        """Return how late it is, as far as anybody has told."""
+        return self.end_
+
     def _tell(self, **values: float) -> None:
         """Tell what the present pass came to, such as ``loss=0.3``, for ``history_``."""
         self.passes_[-1].update(values)
 
 
-def as_dataset(dataset: Any) -> Dataset:
-    """Return a dataset as it is, and an events frame as a dataset."""
-    return dataset if isinstance(dataset, Dataset) else Dataset.from_frames(dataset)
+def as_dataset(dataset: Any, gate: EventGate | None = None) -> Dataset:
+    """Return a dataset, or an events frame as one: what its gate, or another, admits as of now."""
+    if gate is not None:
+        require_gate(gate)
+    if not isinstance(dataset, Dataset):
+        return _cleared(Dataset.from_frames(dataset, gate=gate))
+    gate = dataset.gate if gate is None else gate
+    if gate is None or (dataset.cleared and gate is dataset.gate):
+        return dataset
+    return _cleared(dataset.behind(gate))
+
+
+def _cleared(dataset: Dataset) -> Dataset:
+    """Mark what passed its gate just now: parts fitted on it must not see another answer."""
+    return dataset if dataset.gate is None else replace(dataset, cleared=True)
 
 
 def frame_ids(frame: Any, id_column: str) -> pd.Series:
@@ -410,6 +546,10 @@ def listed(ids: Any, verb: str) -> list[Any]:
     return list(ids)
 
 
+_OF_THE_BASE = frozenset({
+    "users_", "items_", "past_", "event_weights_", "end_", "half_life_", "decayed_to_",
+    "n_fitted_items_", "passes_", "stale_", "gated_", "fallback_", "item_features_", "user_features_",
+})  # fmt: skip
 _PLAIN_IDS = frozenset([int, str, np.int64, np.int32, np.str_])
 
 

@@ -12,12 +12,14 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from recopersona.data.columns import factorized
+from recopersona.data.admission import admitted_table, through
+from recopersona.data.columns import as_pandas, factorized
 from recopersona.data.event import EVENT_TYPES, VIEW, event_weight_table
 from recopersona.data.feature_table import FeatureTable
+from recopersona.data.gate import EventGate
 from recopersona.data.history import History
 from recopersona.data.ids import IdMap
-from recopersona.data.intake import EventColumns, read_columns
+from recopersona.data.intake import EventColumns, frame_of_events, read_columns
 from recopersona.data.interactions import Interactions
 from recopersona.data.returns import kept_rows
 from recopersona.data.times import duration_ms, from_ms, moment_ms
@@ -45,6 +47,12 @@ class Dataset:
         Milliseconds after which a weight counts half.
     counts : mapping from str to int
         What was noticed while reading and may be asked for, such as items without attributes.
+    gate : EventGate, optional
+        What the events passed; whatever is fitted stands behind it, too.
+    described : pair of int
+        How many users and items were numbered by their attributes, before any event.
+    cleared : bool
+        Whether the gate was asked for the fit that is going on: nobody asks it again.
 
     Examples
     --------
@@ -67,6 +75,9 @@ class Dataset:
     event_weights: Floats = field(default_factory=lambda: event_weight_table(None))
     half_life: int | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
+    gate: EventGate | None = None
+    described: tuple[int, int] = (0, 0)
+    cleared: bool = False
 
     @classmethod
     def from_frames(
@@ -78,6 +89,7 @@ class Dataset:
         event_weights: Mapping[str, float] | None = None,
         half_life: str | timedelta | None = None,
         now: Any = None,
+        gate: EventGate | None = None,
     ) -> Dataset:
         r"""Read events, and optionally a catalogue and customers, from any kind of dataframe.
 
@@ -99,12 +111,18 @@ class Dataset:
             Such as ``"30d"``.
         now : moment, optional
             Events more than a day after it are refused; by default the machine's clock.
+        gate : EventGate, optional
+            Such as a `ConsentLedger`: events and customers that it refuses are as if they were not
+            there, and ``counts`` says how many. Whatever is fitted asks it, too.
 
         Raises
         ------
         ColumnError, DataError, ParameterError
             For whatever cannot be used as it came, in one sentence.
         """
+        refused: dict[str, int] = {}
+        if gate is not None:
+            events, users = _admitted(gate, events, users, refused)
         columns = read_columns(events, None if now is None else moment_ms(now))
         weights = event_weight_table(event_weights)
         decay = None if half_life is None else duration_ms(half_life, "half_life")
@@ -114,20 +132,21 @@ class Dataset:
             )
         item_features = _feature_table(items, "item_id")
         user_features = _feature_table(users, "user_id")
-        described = len(item_features.ids), len(user_features.ids)
+        described = len(user_features.ids), len(item_features.ids)
         log = index_events(columns, user_features.ids, item_features.ids, weights)
-        _require_common_items(log, item_features.ids, described[0])
+        _require_common_items(log, item_features.ids, described[1])
         counts = {
-            "items_without_attributes": len(item_features.ids) - described[0]
+            "items_without_attributes": len(item_features.ids) - described[1]
             if items is not None
             else 0,
-            "users_without_attributes": len(user_features.ids) - described[1]
+            "users_without_attributes": len(user_features.ids) - described[0]
             if users is not None
             else 0,
+            **refused,
         }
         return cls(
             log, user_features.ids, item_features.ids, user_features, item_features, weights, decay,
-            {name: count for name, count in counts.items() if count},
+            {name: count for name, count in counts.items() if count}, gate, described,
         )  # fmt: skip
 
     @classmethod
@@ -167,7 +186,7 @@ class Dataset:
             features.update(items, "item_id")
         return cls(
             Interactions(rows, columns, events, coo.data[counts]), user_map, item_map,
-            FeatureTable(user_map), features,
+            FeatureTable(user_map), features, described=(len(user_map), len(item_map)),
         )  # fmt: skip
 
     def __repr__(self) -> str:
@@ -239,6 +258,23 @@ class Dataset:
         """
         return replace(self, log=self.log.take(rows))
 
+    def behind(self, gate: EventGate) -> Dataset:
+        """Return the dataset as if what a gate refuses, as of now, had never been read.
+
+        Examples
+        --------
+        >>> from recopersona.data.gate import EventGate
+        >>> class NotBen(EventGate):
+        ...     def admitted(self, rows, purpose):
+        ...         return (rows["user_id"] != "ben").to_numpy()
+        ...     def admits(self, who, purpose, at=None):
+        ...         return who.get("user_id") != "ben"
+        >>> events = pd.DataFrame({"user_id": ["anna", "ben"], "item_id": ["tea", "salt"]})
+        >>> Dataset.from_frames(events).behind(NotBen())
+        Dataset(1 interactions of 1 users with 1 items)
+        """
+        return through(gate, self)
+
     @cached_property
     def _kept(self) -> Mask | None:
         return kept_rows(self.log)
@@ -294,6 +330,21 @@ def _feature_table(frame: Any, id_column: str) -> FeatureTable:
     if isinstance(frame, FeatureTable):
         return frame.copy()
     return FeatureTable.from_frame(frame, IdMap(), id_column)
+
+
+def _admitted(gate: EventGate, events: Any, users: Any, refused: dict[str, int]) -> tuple[Any, Any]:
+    """Return the events and customers that a gate admits, and count the others."""
+    frame = frame_of_events(events)
+    kept = gate.kept(frame)
+    known = users
+    if isinstance(users, FeatureTable):
+        known = admitted_table(gate, users)
+    elif users is not None:
+        users = as_pandas(users, "the frame of users")
+        known = gate.kept(users)
+    refused["refused_events"] = len(frame) - len(kept)
+    refused["refused_users"] = 0 if users is None else len(users) - len(known)
+    return kept, known
 
 
 def _require_common_items(log: Interactions, ids: IdMap, described: int) -> None:

@@ -14,6 +14,7 @@ from recopersona.data.columns import as_pandas, like
 from recopersona.data.event import Event
 from recopersona.data.intake import frame_of_events, is_events
 from recopersona.data.types import Id, Mask
+from recopersona.errors import ParameterError
 
 PURPOSES = ("storage", "analytics", "personalization", "ads", "sale_or_share")
 """What data of a person may be used for; who keeps a ledger may name more."""
@@ -104,3 +105,18 @@ class EventGate(ABC):
         if n_admitted < len(mask):
             self.counts[f"{purpose}: refused"] += len(mask) - n_admitted
         return mask
+
+
+def require_gate(gate: Any, owner: str) -> None:
+    """Refuse what is no gate.
+
+    Raises
+    ------
+    ParameterError
+        If it is neither None nor an `EventGate`.
+    """
+    if gate is not None and not isinstance(gate, EventGate):
+        raise ParameterError(
+            f"{owner}: gate must be an EventGate such as a ConsentLedger, "
+            f"got {type(gate).__name__}."
+        )

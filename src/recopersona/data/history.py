@@ -9,6 +9,7 @@ from itertools import chain
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
+from scipy import sparse
 
 from recopersona.data.event import ALL_EVENTS, EVENT_TYPES, event_bits, event_code
 from recopersona.data.interactions import Interactions
@@ -121,6 +122,10 @@ class History:
         for row in fresh:
             rows[row] = self.seen_with(int(users[row]), bits)
         return starts_of(np.array([len(row) for row in rows])), np.concatenate(rows)
+
+    def pairs_of(self, user: int) -> tuple[Indices, Array, Floats]:
+        """Return a user's items, ascending, the kinds of events with each as bits, the weights."""
+        return self._row(user)
 
     def taste(self, user: int) -> tuple[Indices, Floats]:
         """Return a user's items of positive weight, ascending, and the weights."""
@@ -237,6 +242,28 @@ class History:
         self._fold()
         gone, past = list(users), self._state.past
         self._state = _State(_Past.of(past.pairs.without(gone), past.events.without(gone)))
+
+    def totals(self, items: Indices) -> Array:
+        """Return what some items weigh together over all users, float64 (n,).
+
+        Summed in the order of users, so that it is what it is whoever was forgotten meanwhile.
+        """
+        self._fold()
+        held, _, weights = self._state.past.pairs.columns
+        place = np.full(max(held.max(initial=-1), items.max(initial=-1)) + 1, -1, np.int32)
+        place[items] = np.arange(len(items), dtype=np.int32)
+        rows = place[held]
+        counts = rows >= 0
+        return np.bincount(rows[counts], weights[counts], minlength=len(items))
+
+    def matrix(self, n_users: int, n_items: int) -> sparse.csr_array:
+        """Return what the first so many users did, users x items: float32, no stored zeros."""
+        self._fold()
+        pairs = self._state.past.pairs.of_users(np.arange(n_users, dtype=np.int32))
+        items, _, weights = pairs.columns
+        matrix = sparse.csr_array((weights, items, pairs.bounds), shape=(n_users, n_items))
+        matrix.eliminate_zeros()
+        return matrix
 
     def renumbered(self, users: Indices) -> History:
         """Return a history of some users alone, numbered in their order here.

@@ -288,7 +288,10 @@ def require_id(identifier: Any) -> None:
 
 def is_missing(identifier: Any) -> bool:
     """Tell whether a value stands for no value: None, NaN, NA or NaT."""
-    return bool(pd.api.types.is_scalar(identifier) and pd.isna(identifier))
+    try:
+        return bool(pd.api.types.is_scalar(identifier) and pd.isna(identifier))
+    except ArithmeticError:  # a decimal's signalling NaN, which refuses every question
+        return True
 
 
 def as_ids(values: Any) -> Array:

@@ -42,6 +42,9 @@ class Query:
         Names the decision in the log; one is made up where there is none.
     params : mapping
         Values for the ``$names`` that rules speak of.
+    refused : str, optional
+        Why the visitor may not be known, such as ``"declined in the banner"``, where the request
+        itself says so; a gate writes it too. Then only page and context count.
 
     Raises
     ------
@@ -64,6 +67,7 @@ class Query:
     now: Any = None
     decision_id: str | None = None
     params: Mapping[str, Any] = field(default_factory=dict)
+    refused: str | None = None
 
     def __post_init__(self) -> None:
         # Whatever list was given, the question itself cannot be changed afterwards.
@@ -79,6 +83,11 @@ class Query:
             read["user_id"] = None
         if not isinstance(self.decision_id, str | None):
             raise DataError(f"Query: decision_id must be text, got {shown(self.decision_id)}.")
+        if not isinstance(self.refused, str | None):
+            raise DataError(
+                "Query: refused must say why in words, such as 'declined', "
+                f"got {shown(self.refused)}."
+            )
         for name, value in read.items():
             object.__setattr__(self, name, value)
 

@@ -32,9 +32,10 @@ from recopersona.events.money import (
 )
 from recopersona.events.numbers import readable_numbers
 from recopersona.events.page_measures import examine_page_measures
-from recopersona.events.pseudonyms import checked_key, personal_columns, pseudonyms
+from recopersona.events.pseudonyms import personal_columns, pseudonyms
 from recopersona.events.repeats import Memory, examine_repeats
 from recopersona.events.schemas import ID_COLUMNS
+from recopersona.events.secret import Secret
 from recopersona.events.skew import moments, repaired_times
 from recopersona.kernels.hashing import CONTROL, LONG
 
@@ -218,7 +219,7 @@ class Cleaner:
         self._anonymous = anonymous
         self._bots = checked_bots(bots)
         self._currency, self._rates, self._prices = checked_rates(currency, rates, prices)
-        self._key = None if hash_ids is None else checked_key(hash_ids)
+        self._key = None if hash_ids is None else Secret.of(hash_ids, "hash_ids")
         if isinstance(hash_columns, Iterable) and not isinstance(hash_columns, str):
             hash_columns = tuple(hash_columns)
         self._hash_columns = hash_columns
@@ -321,7 +322,7 @@ def _examine_ids(log: Examination) -> None:
     log.repaired("id_spaces", spacious)
 
 
-def _hide_ids(log: Examination, key: bytes, columns: Iterable[str] | None) -> None:
+def _hide_ids(log: Examination, key: Secret, columns: Iterable[str] | None) -> None:
     for name in personal_columns(log.frame, columns):
         hidden = pseudonyms(log.column(name), key)
         log.replace(name, hidden)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,12 +11,10 @@ from recopersona.data.columns import as_pandas, like, require_columns
 from recopersona.errors import ColumnError, ParameterError
 from recopersona.events.distinct import Distinct
 from recopersona.events.identifiers import is_no_id, text_of
+from recopersona.events.secret import Secret
 
 PERSONAL = ("user_id", "anonymous_id")
 """The columns that say who somebody is."""
-
-_SHORTEST_KEY = 16
-_DIGITS = 32
 
 
 def hash_ids(frame: Any, key: bytes | str, columns: Iterable[str] | None = None) -> Any:
@@ -68,26 +65,10 @@ def hash_ids(frame: Any, key: bytes | str, columns: Iterable[str] | None = None)
     >>> hash_ids(log, key).merge(hash_ids(customers, key), on="user_id")["city"].tolist()
     ['Ulm']
     """
-    secret = checked_key(key)
+    secret = Secret.of(key, "hash_ids")
     table = as_pandas(frame, "the table")
     names = personal_columns(table, columns)
     return like(table.assign(**{name: pseudonyms(table[name], secret) for name in names}), frame)
-
-
-def checked_key(key: Any) -> bytes:
-    """Return a key as bytes; an error never shows it."""
-    if isinstance(key, str):
-        key = key.encode("utf-8", "surrogatepass")
-    if not isinstance(key, bytes):
-        raise ParameterError(
-            f"hash_ids: the key must be text or bytes, got a {type(key).__name__}."
-        )
-    if len(key) < _SHORTEST_KEY:
-        raise ParameterError(
-            f"hash_ids: the key must have at least {_SHORTEST_KEY} bytes, got {len(key)}; "
-            "make one with secrets.token_bytes(32)."
-        )
-    return key
 
 
 def personal_columns(frame: pd.DataFrame, columns: Any) -> list[str]:
@@ -107,13 +88,8 @@ def personal_columns(frame: pd.DataFrame, columns: Any) -> list[str]:
     return names
 
 
-def pseudonyms(column: pd.Series, key: bytes) -> pd.Series:
+def pseudonyms(column: pd.Series, secret: Secret) -> pd.Series:
     """Return a column of ids as keyed hashes."""
     ids = Distinct.of(column)
-    hashed = ids.map(lambda value: value if is_no_id(value) else _pseudonym(value, key))
+    hashed = ids.map(lambda value: value if is_no_id(value) else secret.hash(text_of(value)))
     return hashed.astype("str").set_axis(column.index)
-
-
-def _pseudonym(value: Any, key: bytes) -> str:
-    text = text_of(value).encode("utf-8", "surrogatepass")
-    return hmac.digest(key, text, "sha256").hex()[:_DIGITS]

@@ -38,6 +38,8 @@ class ReadReport:
         Rows set aside. See `BROKEN`.
     replaced_bytes : int
         Bytes of CSV files in no known encoding, which became ``U+FFFD``; their rows stay.
+    refused : int
+        Rows of events that the gate refused, such as those of visitors without consent.
     without_user, without_item : int
         Rows of events that name no user or no item, which `clean` will look at.
 
@@ -57,6 +59,7 @@ class ReadReport:
         self.rows_out = 0
         self.broken: Counter[str] = Counter()
         self.replaced_bytes = 0
+        self.refused = 0
         self.without_user = 0
         self.without_item = 0
         self._lines: list[tuple[str | None, int, str, str]] = []
@@ -99,6 +102,7 @@ class ReadReport:
         counted = [("broken", reason, n, BROKEN[reason]) for reason, n in self.broken.items()]
         others = (
             ("read", "replaced_bytes", self.replaced_bytes, "bytes in no known encoding"),
+            ("gate", "refused", self.refused, "rows of events that may not be stored"),
             ("read", "without_user", self.without_user, "rows of events that name no user"),
             ("read", "without_item", self.without_item, "rows of events that name no item"),
         )

@@ -13,7 +13,9 @@ import pandas as pd
 
 from recopersona.data.columns import as_pandas, like, require_columns
 from recopersona.data.event import EVENT_COLUMNS
+from recopersona.data.gate import EventGate, require_gate
 from recopersona.errors import ColumnError, DataError, ParameterError, hint, nearest
+from recopersona.events.admission import admitted_places
 from recopersona.events.clocks import parse_texts, to_utc
 from recopersona.events.distinct import Distinct
 from recopersona.events.files import Beside, LogFiles, find_files, what_lies_beside
@@ -36,13 +38,15 @@ def read_events(
     columns: Mapping[str, str] | None = None,
     time_zone: str | None = None,
     chunk_rows: int | None = None,
+    gate: EventGate | None = None,
     report: bool = False,
 ) -> Any:
     """Read a log and call its columns and events by our names.
 
-    Nothing is dropped and nothing repaired here: that is what `clean` does, and counts. Columns
-    that are not ours keep their names; of nested logs only ours come out. Datetimes and text become
-    UTC timestamps; numbers stay, and a text that is no time stays as it is written.
+    Nothing is dropped here, but what a gate refuses, and nothing repaired: that is what `clean`
+    does, and counts. Columns that are not ours keep their names; of nested logs only ours come out.
+    Datetimes and text become UTC timestamps; numbers stay, and a text that is no time stays as it
+    is written.
 
     An event that names several items becomes a row for each, whose ``event_id`` ends in the item's
     place (``…/0``), so that an event delivered twice still has the same ids. An event that names
@@ -71,6 +75,10 @@ def read_events(
     chunk_rows : int, optional
         Read by so many rows of the log at a time and return an iterator of frames. A column has the
         same type in all of them: CSV and JSON files are read once before, to decide it.
+    gate : EventGate, optional
+        Such as a `ConsentLedger`: events that may not be stored (its purpose ``"storage"``) are
+        left out, and counted by it and in the report. Of an event whose time cannot be read, the
+        present state alone counts. A line too broken to say whose it is stands in the report.
     report : bool
         Set broken rows aside (lines that are no JSON, too long, cut off within quotes, …) and
         return a report of them too. Otherwise the first broken row raises.
@@ -88,7 +96,8 @@ def read_events(
         If a file is not there, of no known kind, or broken; or if it would clearly not fit into
         memory and no ``chunk_rows`` are given.
     ParameterError
-        If the schema or the time zone is not known, or ``columns`` names what is not ours.
+        If the schema or the time zone is not known, ``columns`` names what is not ours, or the
+        gate is none.
     MissingExtraError
         For Parquet without pyarrow.
 
@@ -117,8 +126,9 @@ def read_events(
     1       174.12    salt  purchase       NaN 2026-07-01 10:00:00+00:00
     """
     _check_arguments(columns, chunk_rows)
+    require_gate(gate, "read_events")
     told = ReadReport()
-    how = _How(schema, columns, time_zone, chunk_rows, told, strict=not report)
+    how = _How(schema, columns, time_zone, chunk_rows, told, gate, strict=not report)
     is_path = isinstance(source, (str, Path))
     frames = _from_files(source, how) if is_path else _from_frame(source, how)
     events = frames if chunk_rows is not None else next(frames)
@@ -134,6 +144,7 @@ class _How:
     time_zone: str | None
     n_rows: int | None
     report: ReadReport
+    gate: EventGate | None
     strict: bool
 
 
@@ -173,7 +184,7 @@ def _from_files(source: str | Path, how: _How) -> Iterator[pd.DataFrame]:
     def pieces() -> Iterator[pd.DataFrame]:
         done = 0
         for frame in files.frames(reader.ids):
-            yield reader.events(frame, done)
+            yield reader.events(frame, done).reset_index(drop=True)
             done += len(frame)
 
     return pieces()
@@ -186,7 +197,7 @@ class _Reader:
         zone = None if how.time_zone is None else _known_zone(how.time_zone)
         self.schema = _choose(names, how.schema, how.columns)
         self.zone = zone or self.schema.time_zone
-        self.report, self.strict = how.report, how.strict
+        self.report, self.gate, self.strict = how.report, how.gate, how.strict
 
     @property
     def ids(self) -> set[str]:
@@ -211,9 +222,17 @@ class _Reader:
         if schema.derive is not None:
             better |= schema.derive(events)
         aligned = {name: column.set_axis(events.index) for name, column in better.items()}
-        events = events.assign(**aligned)
+        events = self._admitted(events.assign(**aligned))
         self.report.count_events(events)
         return events
+
+    def _admitted(self, events: pd.DataFrame) -> pd.DataFrame:
+        """Leave out what may not be stored."""
+        if self.gate is None:
+            return events
+        places = admitted_places(events, self.gate, "storage")
+        self.report.refused += len(events) - len(places)
+        return events if len(places) == len(events) else events.iloc[places]
 
     def _unnested(self, frame: pd.DataFrame, first_row: int) -> pd.DataFrame:
         """Make rows of events and items of a nested log, and read the caller's own columns."""

@@ -15,11 +15,13 @@ import pandas as pd
 from recopersona.base.parameters import check, whole
 from recopersona.data.columns import as_pandas, like, require_columns
 from recopersona.data.event import Event
+from recopersona.data.gate import EventGate, require_gate
 from recopersona.data.ids import is_missing
 from recopersona.data.intake import CLOCK_TOLERANCE_MS, is_events
 from recopersona.data.times import duration_ms, from_ms, integer_to_ms, moment_ms
 from recopersona.data.types import Array, Id
 from recopersona.errors import DataError, ParameterError, hint, shown
+from recopersona.events.admission import admitted_places
 from recopersona.events.page_behaviour import amounts_of, interactions_of
 from recopersona.events.session_rules import SessionRules, local_day, local_days
 from recopersona.events.sessions import (
@@ -162,12 +164,16 @@ class StreamSessionizer:
     max_waiting : int, at least 1
         Events that wait at most. Beyond it, the watermark moves on early; events that it leaves
         are counted as ``hurried``.
+    gate : EventGate, optional
+        Such as a `ConsentLedger`: an event that may not be stored (its purpose ``"storage"``) when
+        it comes is dropped as if it had never come; it does not even tell the time. The gate is in
+        no `state`; one that was kept behind a gate goes on behind one only.
 
     Attributes
     ----------
     counts : dict
-        Events ``taken``, ``released``, ``late``, ``duplicates`` and ``hurried``, and visitors
-        ``evicted``, since the beginning.
+        Events ``taken``, ``released``, ``late``, ``duplicates``, ``hurried`` and ``refused`` by the
+        gate, and visitors ``evicted``, since the beginning.
     watermark_ms : int or None
         The moment up to which all is settled.
 
@@ -210,9 +216,12 @@ class StreamSessionizer:
         per_device: bool | str | Iterable[str] = False,
         max_visitors: int = 1_000_000,
         max_waiting: int = 1_000_000,
+        gate: EventGate | None = None,
     ) -> None:
         check(max_visitors, whole(at_least=1), "StreamSessionizer", "max_visitors")
         check(max_waiting, whole(at_least=1), "StreamSessionizer", "max_waiting")
+        require_gate(gate, "StreamSessionizer")
+        self._gate = gate
         self._rules = SessionRules.of(gap, max_length, midnight, campaign, per_device)
         self._lateness = 0 if watermark is None else duration_ms(watermark, "watermark")
         self._max_visitors, self._max_waiting = max_visitors, max_waiting
@@ -258,7 +267,8 @@ class StreamSessionizer:
         rows = [self._row(event) for event in ([events] if type(events) is Event else events)]
         out = _Out([], [], [])
         for row in rows:
-            self._take(row, out)
+            if self._lets(row):
+                self._take(row, out)
         return self._released(out)
 
     def flush(self) -> Released:
@@ -295,6 +305,7 @@ class StreamSessionizer:
             raise DataError("rows of a frame wait, which no state can hold; flush the stream.")
         return {
             "rules": self._told(),
+            "gated": self._gate is not None,
             "next": self._next,
             "settled": self._settled,
             "latest": self._latest,
@@ -318,13 +329,18 @@ class StreamSessionizer:
         Raises
         ------
         DataError
-            If it is no state, or one of a stream with other rules.
+            If it is no state, or one of a stream with other rules or behind a gate.
         """
         try:
             if list(state["rules"]) != self._told():
                 raise DataError(
                     f"this state was kept under other rules, {state['rules']}; this stream has "
                     f"{self._told()}."
+                )
+            if state.get("gated") and self._gate is None:
+                raise DataError(
+                    "this state was kept behind a gate, and this stream has none; "
+                    "write StreamSessionizer(gate=...)."
                 )
             opened = [_Open.of(values) for values in state["open"]]
             rows = [
@@ -391,6 +407,17 @@ class StreamSessionizer:
         if type(event.event) is str and event.event in _TRADE:
             _check_amounts(event)
         return time, visitor, campaign, key, event
+
+    def _lets(self, row: _Row) -> bool:
+        """Ask the gate whether an event may be stored."""
+        if self._gate is None:
+            return True
+        event = row[4]
+        who = {"user_id": event.user_id, "anonymous_id": event.anonymous_id}
+        if self._gate.lets(who, "storage", row[0]):
+            return True
+        self.counts["refused"] += 1
+        return False
 
     def _take(self, row: _Row, out: _Out) -> None:
         time = row[0]
@@ -506,6 +533,7 @@ class StreamSessionizer:
         _require_whole(frame, self._rules)
         if self._waiting:
             raise DataError("this stream holds rp.Event records; add such, or flush it first.")
+        frame = self._admitted(frame)
         times = event_times(frame)
         if len(times):
             _refuse_tomorrow(int(times.max()))
@@ -533,6 +561,14 @@ class StreamSessionizer:
             self._settled = int(waiting[len(waiting) - self._max_waiting - 1]) + 1
             self.counts["hurried"] += int((waiting < self._settled).sum())
         return self._release_frame(frame[late])
+
+    def _admitted(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Leave out the rows of a frame that may not be stored."""
+        if self._gate is None:
+            return frame
+        places = admitted_places(frame, self._gate, "storage")
+        self.counts["refused"] += len(frame) - len(places)
+        return frame.iloc[places]
 
     def _release_frame(self, late: pd.DataFrame) -> Released:
         held = self._held
@@ -619,7 +655,7 @@ class StreamSessionizer:
             self._open.move_to_end(visitor)
 
 
-_COUNTS = ("taken", "released", "late", "duplicates", "hurried", "evicted")
+_COUNTS = ("taken", "released", "late", "duplicates", "hurried", "refused", "evicted")
 _KEPT = (
     *("visitor", "start", "day", "campaign", "number", "last", "entry", "exit"),
     *("n_events", "interactions", "purchases", "value"),

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import narwhals as nw
 import pandas as pd
 
 from recopersona.data.columns import as_pandas
-from recopersona.errors import DataError, MissingExtraError
+from recopersona.data.gate import EventGate, require_gate
+from recopersona.errors import DataError, MissingExtraError, ParameterError
+from recopersona.events.admission import admitted_places
 from recopersona.events.files.replacing import appearing_when_complete
 
 _ROWS_OF_A_GROUP = 1_000_000
@@ -19,7 +21,9 @@ _NUMBERS = ("quantity", "price", "dwell_ms", "scroll_pct", "position", "weight")
 _TIMES = ("timestamp", "received")
 
 
-def write_events(events: Any, path: str | Path) -> int:
+def write_events(
+    events: Any, path: str | Path, *, gate: EventGate | None = None, purpose: str | None = None
+) -> int:
     """Write events to a parquet file, whole or piece by piece.
 
     The file appears when it is complete: whoever is interrupted leaves what was there before, and
@@ -32,6 +36,11 @@ def write_events(events: Any, path: str | Path) -> int:
         gives them. The types of the first piece hold for all.
     path : path
         Must end in ``.parquet``, so that `read_events` knows it.
+    gate : EventGate, optional
+        Such as a `ConsentLedger`: rows that it refuses are not written, and it counts them.
+    purpose : str, optional
+        What the file is for, with a gate: by default ``"storage"``; a shop that hands it to a
+        partner says ``"sale_or_share"``.
 
     Returns
     -------
@@ -43,6 +52,8 @@ def write_events(events: Any, path: str | Path) -> int:
     DataError
         If it is no dataframe, a column holds values of several types, pieces do not fit each other,
         there is no piece at all, or the file cannot be written.
+    ParameterError
+        If the gate is none, or a purpose is named that nobody would ask about.
     MissingExtraError
         Without pyarrow, which the extra ``arrow`` brings.
 
@@ -66,6 +77,11 @@ def write_events(events: Any, path: str | Path) -> int:
     """
     if find_spec("pyarrow") is None:
         raise MissingExtraError("writing parquet", "arrow")
+    require_gate(gate, "write_events")
+    if purpose is not None and gate is None:
+        raise ParameterError(
+            f"write_events: nobody is asked about the purpose {purpose!r}; write gate=LEDGER too."
+        )
     if not isinstance(path, (str, Path)):
         raise DataError(f"write_events needs a path, got a {type(path).__name__}.")
     target = Path(path).expanduser()
@@ -75,7 +91,20 @@ def write_events(events: Any, path: str | Path) -> int:
     if isinstance(pieces, (str, bytes)) or not isinstance(pieces, Iterable):
         as_pandas(events)  # says what a dataframe is
     with appearing_when_complete(target) as unfinished:
-        return _written(iter(pieces), unfinished)
+        return _written(iter(pieces), unfinished, _Door(gate, purpose or "storage"))
+
+
+class _Door(NamedTuple):
+    """Where rows go out: who is asked, and what for."""
+
+    gate: EventGate | None
+    purpose: str
+
+    def passed(self, table: Any) -> Any:
+        """Return an Arrow table of the rows that may go out; the types of its columns stay."""
+        if self.gate is None:
+            return table
+        return table.take(admitted_places(as_pandas(table), self.gate, self.purpose))
 
 
 def _is_frame(value: Any) -> bool:
@@ -88,18 +117,18 @@ def _is_frame(value: Any) -> bool:
     return True
 
 
-def _written(pieces: Iterator[Any], unfinished: Path) -> int:
+def _written(pieces: Iterator[Any], unfinished: Path, door: _Door) -> int:
     from pyarrow import parquet
 
     first = next(pieces, None)
     if first is None:
         raise DataError("there is nothing to write: no dataframe came.")
-    table = _table(first, 0)
+    table = door.passed(_table(first, 0))
     n_rows = len(table)
     with parquet.ParquetWriter(unfinished, table.schema) as writer:
         writer.write_table(table, row_group_size=_ROWS_OF_A_GROUP)
         for number, piece in enumerate(pieces, start=1):
-            more = _like_the_first(_table(piece, number), table.schema, number)
+            more = door.passed(_like_the_first(_table(piece, number), table.schema, number))
             writer.write_table(more, row_group_size=_ROWS_OF_A_GROUP)
             n_rows += len(more)
     return n_rows

@@ -5,24 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import narwhals as nw
 import numpy as np
 import pandas as pd
 from sklearn.base import TransformerMixin, clone
 
+from recopersona.base.gated import Gated, require_gate
 from recopersona.base.nested import Nested, are_parts, named
 from recopersona.base.parameters import Bound, check_parameters, duration, optional, param
-from recopersona.base.recommender import listed
+from recopersona.base.recommender import as_dataset, listed
 from recopersona.data.columns import as_pandas
 from recopersona.data.dataset import Dataset
 from recopersona.data.event import EVENT_COLUMNS, Event
 from recopersona.data.feature_table import FeatureTable
+from recopersona.data.gate import EventGate
 from recopersona.data.intake import frame_of_events, is_events
 from recopersona.data.query import Query
 from recopersona.data.times import MISSING_TIME, duration_ms, from_ms, moment_ms
-from recopersona.data.types import Array, Id, Indices
+from recopersona.data.types import Array, Id, Indices, Mask
 from recopersona.errors import DataError, ParameterError
 from recopersona.features.buying import (
     RFM,
@@ -50,7 +52,7 @@ def _is_transformer(value: Any) -> bool:
     return hasattr(value, "transform") and hasattr(value, "fit") and not isinstance(value, type)
 
 
-class Features(TransformerMixin, Nested):  # type: ignore[misc]
+class Features(TransformerMixin, Gated, Nested):  # type: ignore[misc]
     r"""Signals of users, items and visits, each as it was just before the row it is computed for.
 
     One piece of code serves training and requests: `transform` replays the log and answers every
@@ -82,6 +84,11 @@ class Features(TransformerMixin, Nested):  # type: ignore[misc]
 
     *Memory.* 74 bytes an event for the log, and for each (user, item) pair, user, item, ... that a
     tally is kept for 8 bytes a tally and some 80 more.
+
+    *Consent.* Behind a gate (``gate=``, or a dataset's own), events that it refuses are as if they
+    had never been there, and rows and requests of visitors who may not be known get the values of
+    strangers. The gate is in no file: features saved behind one learn nothing after ``load``
+    without it, and take everybody for a stranger.
 
     *Time.* Constant for an event and for a candidate, whatever the length of the log. Any number of
     threads may ask; one at a time may update.
@@ -142,7 +149,15 @@ class Features(TransformerMixin, Nested):  # type: ignore[misc]
 
     # -- learning ----------------------------------------------------------------------------
 
-    def fit(self, events: Any, y: Any = None, *, items: Any = None, rows: Any = None) -> Self:
+    def fit(
+        self,
+        events: Any,
+        y: Any = None,
+        *,
+        items: Any = None,
+        rows: Any = None,
+        gate: EventGate | None = None,
+    ) -> Self:
         """Read a log, and forget what was learned before.
 
         Parameters
@@ -156,32 +171,50 @@ class Features(TransformerMixin, Nested):  # type: ignore[misc]
             The catalogue, one row per ``item_id``.
         rows : dataframe, optional
             What the scaler is fitted on, where there is one; by default the events themselves.
+        gate : EventGate, optional
+            Such as a `ConsentLedger`, in place of a dataset's own; `update` asks it, too.
         """
-        frame, items = _log_of(events, items)
+        log = _Log.of(events, items, gate)
         with self._all_or_nothing():
-            self._start(frame, items)
+            self._start(log)
             state = self._blank()
             if self.scaler is None:
                 self._run(state, self.log_.in_time())
+            elif rows is None:
+                self._fit_scaler(self._replay(self._row_frame(log.frame), state))
             else:
-                asked = self._row_frame(frame if rows is None else rows)
-                self._fit_scaler(self._replay(asked, state))
+                asked, known = self._as_strangers(self._row_frame(rows))
+                self._fit_scaler(self._replay(asked, state)[known])
             self._adopt(state)
         return self
 
     def fit_transform(
-        self, events: Any, y: Any = None, *, items: Any = None, rows: Any = None
+        self,
+        events: Any,
+        y: Any = None,
+        *,
+        items: Any = None,
+        rows: Any = None,
+        gate: EventGate | None = None,
     ) -> Any:
-        """Fit, and return the features of the rows, by default of the events themselves."""
-        frame, items = _log_of(events, items)
+        """Fit, and return the features of the rows, by default of the events themselves.
+
+        Behind a gate as many rows come back as were given; those refused are strangers' rows.
+        """
+        log = _Log.of(events, items, gate)
+        if rows is None:
+            rows = log.frame if isinstance(events, Dataset) else events
         with self._all_or_nothing():
-            self._start(frame, items)
+            self._start(log)
             state = self._blank()
-            values = self._replay(self._row_frame(frame if rows is None else rows), state)
-            self._fit_scaler(values)
+            asked = self._row_frame(rows)
+            known = np.ones(len(asked), np.bool_)
+            if not log.cleared:
+                asked, known = self._as_strangers(asked)
+            values = self._replay(asked, state)
+            self._fit_scaler(values[known])
             self._adopt(state)
-        answered = frame if isinstance(events, Dataset) else events
-        return self._framed(values, answered if rows is None else rows)
+        return self._framed(values, rows)
 
     def update(self, events: Any) -> Self:
         """Take in what happened since: one `Event` in microseconds, many in one pass.
@@ -189,8 +222,19 @@ class Features(TransformerMixin, Nested):  # type: ignore[misc]
         Parameters
         ----------
         events : Event, iterable of `Event`, or dataframe
+            Of features behind a gate, what it refuses changes nothing.
         """
         self._check_fitted()
+        if self.gated_:
+            if isinstance(events, Event):
+                return self._take_in(events) if self._admits_event(events) else self
+            events = self._admitted(frame_of_events(events))
+            if not len(events):
+                return self
+        return self._take_in(events)
+
+    def _take_in(self, events: Any) -> Self:
+        """Do the same with what passed the gate."""
         if isinstance(events, Event):
             columns: Mapping[str, Array] = self._one
             self.codes_.event(events, columns)
@@ -260,6 +304,7 @@ class Features(TransformerMixin, Nested):  # type: ignore[misc]
         frame = self._row_frame(rows)
         if as_of is not None:
             frame = frame.assign(timestamp=from_ms(np.full(len(frame), moment_ms(as_of, "as_of"))))
+        frame, _ = self._as_strangers(frame)
         asked = self.codes_.rows(frame, self.end_)
         if asked["present"] or int(asked["times"].min(initial=self.end_ + 1)) > self.end_:
             none_new = np.zeros(len(frame), np.int64)
@@ -283,7 +328,7 @@ class Features(TransformerMixin, Nested):  # type: ignore[misc]
         float32 (n, n_features)
         """
         self._check_fitted()
-        return self._for_rows(Query.of(query), self.codes_.items_.indices(_item_ids(items)))
+        return self._for_rows(self._asked(query), self.codes_.items_.indices(_item_ids(items)))
 
     def _for_rows(self, asked: Query, items: Indices) -> Array:
         """Do the same for items by our own numbers, -1 for those nobody knows."""
@@ -338,10 +383,12 @@ class Features(TransformerMixin, Nested):  # type: ignore[misc]
             self._unfit()
             raise
 
-    def _start(self, frame: pd.DataFrame, items: Any) -> None:
+    def _start(self, given: _Log) -> None:
         """Forget everything; read the catalogue and the log."""
         check_parameters(self)
         self._unfit()
+        self._stand_behind(given.gate)
+        frame, items = given.frame, given.items
         require_single(frame, EVENT_COLUMNS, "events")
         given = _default_features(frame, items) if self.features is None else self.features
         features = {name: clone(part) for name, part in named(given, type(self).__name__)}
@@ -413,6 +460,18 @@ class Features(TransformerMixin, Nested):  # type: ignore[misc]
         for feature in self.features_.values():
             require_context(feature, [str(name) for name in frame.columns])
         return frame
+
+    def _as_strangers(self, frame: pd.DataFrame) -> tuple[pd.DataFrame, Mask]:
+        """Make strangers of those who may not be known; tell the other rows, bool (n,)."""
+        known = np.ones(len(frame), np.bool_)
+        if not self.gated_ or "user_id" not in frame.columns:
+            return frame, known
+        named = np.flatnonzero(frame["user_id"].notna().to_numpy(dtype=np.bool_))
+        known[named] = False
+        known[named[self._places_of_known(frame.iloc[named])]] = True
+        if known.all():
+            return frame, known
+        return frame.assign(user_id=frame["user_id"].astype(object).where(known, None)), known
 
     def _replay(self, frame: pd.DataFrame, state: State) -> Array:
         """Answer rows from a blank state, which has seen the whole log afterwards."""
@@ -540,6 +599,7 @@ class Features(TransformerMixin, Nested):  # type: ignore[misc]
             and MISSING_TIME <= held["end_"] < -MISSING_TIME
             and type(held["late_"]) is int
             and held["late_"] >= 0
+            and type(self.gated_) is bool
         )
         if not good:
             raise DataError("Features: what was learned is not what it should be.")
@@ -571,11 +631,32 @@ class Features(TransformerMixin, Nested):  # type: ignore[misc]
 _NOTHING = np.empty(0, np.int64)
 
 
-def _log_of(events: Any, items: Any) -> tuple[pd.DataFrame, Any]:
-    """Return the events as a frame, and the catalogue, which a dataset brings."""
-    if not isinstance(events, Dataset):
-        return frame_of_events(events), items
-    return events.events_frame(), events.item_features if items is None else items
+class _Log(NamedTuple):
+    """What features are fitted on.
+
+    frame    the events that the gate let in
+    items    the catalogue, or None
+    gate     what they passed, or None
+    cleared  whether rows to be answered passed it just now, too
+    """
+
+    frame: pd.DataFrame
+    items: Any
+    gate: EventGate | None
+    cleared: bool
+
+    @classmethod
+    def of(cls, events: Any, items: Any, gate: EventGate | None) -> _Log:
+        """Read events, or a dataset, which brings its catalogue and its gate."""
+        if isinstance(events, Dataset):
+            shop = as_dataset(events, gate)
+            catalogue = shop.item_features if items is None else items
+            return cls(shop.events_frame(), catalogue, shop.gate, events.cleared)
+        frame = frame_of_events(events)
+        if gate is not None:
+            require_gate(gate)
+            frame = gate.kept(frame)
+        return cls(frame, items, gate, cleared=False)
 
 
 def _item_ids(items: Any) -> Any:

@@ -119,7 +119,8 @@ class State:
             held["index"] = fresh
         n_needed = n_values + n_events * self.program.largest_step
         if n_needed > len(held["values"]):
-            values = np.empty(n_needed + n_needed // 2)
+            # Zeros: what lay in memory before, of whomever, must not get into a file.
+            values = np.zeros(n_needed + n_needed // 2)
             values[:n_values] = held["values"][:n_values]
             held["values"] = values
 

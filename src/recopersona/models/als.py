@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from recopersona.base.holdings import as_json
 from recopersona.base.online import counted_weight
 from recopersona.base.parameters import check, generator, param, real, seed, whole
 from recopersona.base.recommender import require_array
@@ -123,6 +124,9 @@ class ALS(InnerProduct):
     reg_exponent: float = param(real(at_least=0, at_most=1), default=0.5, search=real_range(0, 1))
     iterations: int = param(whole(at_least=1), default=10)
     random_state: Any = param(seed(), default=0)
+
+    _user_tables = ("user_factors_",)
+    _taught_by_all = ("user_factors_", "item_factors_")
 
     def _fit(self, dataset: Dataset) -> None:
         by_user = dataset.matrix()
@@ -255,10 +259,16 @@ class ALS(InnerProduct):
         if n_late and not 0 <= self.late_users_.min() <= self.late_users_.max() < n_users:
             raise DataError("ALS: late_users_ must name users that have factors.")
 
+    def _held_of(self, user: int) -> dict[str, Any]:
+        theirs = (self.late_users_ == user) & (self.late_weights_ > 0)
+        rows, places = np.nonzero(theirs)
+        ids = map(as_json, self.items_.ids[rows + self.n_fitted_items_].tolist())
+        weights = zip(ids, self.late_weights_[rows, places].tolist(), strict=True)
+        late = [{"item_id": item, "weight": weight} for item, weight in weights]
+        return {**super()._held_of(user), **({"late": late} if late else {})}
+
     def _forget_users(self, users: Indices) -> None:
-        factors = self.user_factors_.copy()
-        factors[users[users < len(factors)]] = 0
-        self.user_factors_ = factors
+        super()._forget_users(users)
         weights = self.late_weights_.copy()
         weights[np.isin(self.late_users_, users)] = 0
         self.late_weights_ = weights

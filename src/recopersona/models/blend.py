@@ -122,6 +122,8 @@ class Blend(Composite):
     users: int = param(whole(at_least=1), default=5_000)
     random_state: Any = param(seed(), default=0)
 
+    _taught_by_all = ("edges_", "weights_")
+
     def _fit(self, dataset: Dataset) -> None:
         names = tuple(name for name, _ in self._named())
         self.edges_ = np.empty(0, np.int64)

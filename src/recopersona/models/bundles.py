@@ -124,6 +124,8 @@ class Bundles(Described):
         )  # fmt: skip
         self._keep(found)
 
+    _taught_by_all = ("bundles_", "lift_", "support_")
+
     def _keep(self, found: Sequence[Found]) -> None:
         best_first = sorted(found, key=lambda one: (-one.support * np.log(one.lift), one.items))
         sizes = [len(one.items) for one in best_first]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Self
 
 import numpy as np
 from sklearn.base import clone
 
 from recopersona.base.described import Described
+from recopersona.base.forgetting import Gone
 from recopersona.base.lists import UserQueries
 from recopersona.base.parameters import Bound, param, real
 from recopersona.base.recommender import NO_OPINION, require_array
@@ -140,6 +142,8 @@ class ColdStartMapper(Described):
 
     # -- learning ----------------------------------------------------------------------------
 
+    _user_tables = ("user_counts_",)
+
     def _fit(self, dataset: Dataset) -> None:
         given = ALS() if self.model is None else self.model
         self.model_: InnerProduct = clone(given).fit(dataset)
@@ -195,9 +199,23 @@ class ColdStartMapper(Described):
         super()._forget_users(users)
         self.model_._forget_users(users)
         self.user_map_.forget(users)
-        counts = self.user_counts_.copy()
-        counts[users[users < len(counts)]] = 0
-        self.user_counts_ = counts
+
+    def _unlearn(self, gone: Gone) -> Iterable[str]:
+        left = [f"model_.{part}" for part in self.model_._take_back(gone)]
+        rows = self._events_of(gone)
+        if rows is None:
+            left.append("item_counts_")
+        else:
+            theirs = rows.items[(rows.weight > 0) & (rows.event != RETURN)]
+            counted = np.bincount(theirs, minlength=len(self.item_counts_))
+            self.item_counts_ = self.item_counts_ - counted.astype(np.float32)
+        self._mixed = None
+        return (*left, "user_map_", "item_map_")
+
+    def _held_of(self, user: int) -> dict[str, Any]:
+        mapped = {"user_map_": self.user_map_.held_of(user)}
+        inner = self.model_._held_of(user)
+        return {**super()._held_of(user), **mapped, **({"model_": inner} if inner else {})}
 
     # -- answers -----------------------------------------------------------------------------
 

@@ -92,6 +92,8 @@ class ContentKNN(AttributeVectors):
         optional(duration()), default=None, search=choice(None, "7d", "30d", "90d", "365d")
     )
 
+    _taught_by_all = ()
+
     def _fit(self, dataset: Dataset) -> None:
         if self.half_life is not None and dataset.interactions.timestamp is None:
             raise DataError(

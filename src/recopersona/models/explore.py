@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, ClassVar, Self
@@ -11,10 +11,12 @@ import numpy as np
 
 from recopersona.base.composite import Composite
 from recopersona.base.draws import key_of, normals
+from recopersona.base.forgetting import Gone
 from recopersona.base.parameters import Bound, check, duration, optional, param, real, whole
 from recopersona.base.part import Part
 from recopersona.base.recommender import Recommender, frame_ids, require_array
 from recopersona.data.dataset import Dataset
+from recopersona.data.event import RETURN
 from recopersona.data.feature_table import TimeColumn
 from recopersona.data.growing import with_room
 from recopersona.data.interactions import Interactions
@@ -259,6 +261,18 @@ class Explore(Composite):
         self.first_seen_ = first
         self.n_events_ = with_room(self.n_events_, len(self.items_))
         return self
+
+    def _unlearn(self, gone: Gone) -> Iterable[str]:
+        """Count her events no more; an item that nobody else was first with may be younger."""
+        yield from super()._unlearn(gone)
+        rows = self._events_of(gone)
+        if rows is None or (rows.event == RETURN).any():  # which count online, and not in a fit
+            yield from ("n_events_", "first_seen_")
+            return
+        theirs = np.bincount(rows.items, minlength=len(self.n_events_))
+        self.n_events_ = np.maximum(self.n_events_ - theirs, 0)
+        if rows.timestamp is not None and (self.first_seen_[rows.items] == rows.timestamp).any():
+            yield "first_seen_"
 
     def _grown(self, values: Array, fill: int) -> Array:
         missing = len(self.items_) - len(values)

@@ -28,6 +28,7 @@ from recopersona.data.dataset import Dataset
 from recopersona.data.event import RETURN
 from recopersona.data.growing import with_room
 from recopersona.data.ids import UNKNOWN, IdMap
+from recopersona.data.intake import frame_of_events
 from recopersona.data.interactions import Interactions
 from recopersona.data.query import Query
 from recopersona.data.times import duration_ms
@@ -165,6 +166,8 @@ class Factorization(InnerProduct):
         "item_factors_", "item_biases_", "item_sums_", "item_lengths_",
     )  # fmt: skip
 
+    _taught_by_all = ("user_factors_", "item_factors_", "item_biases_", "mean_")
+
     # -- the verbs ---------------------------------------------------------------------------
 
     def predict_then_learn(self, events: Any) -> Floats:
@@ -188,9 +191,20 @@ class Factorization(InnerProduct):
         """
         if isinstance(events, Iterator):
             events = list(events)  # they are read twice
+        if self.gated_:
+            return self._predicted_behind_gate(events)
         if not self.__sklearn_is_fitted__():
             self._start_from_nothing(events)
         return self._learned(self._take_in(events), predict=True)
+
+    def _predicted_behind_gate(self, events: Any) -> Floats:
+        """Predict and learn from what the gate admits; the rest has no prediction: NaN."""
+        frame = frame_of_events(events).reset_index(drop=True)
+        kept = self._admitted(frame)
+        predictions = np.full(len(frame), np.nan, np.float32)
+        if len(kept):
+            predictions[kept.index] = self._learned(self._take_in(kept), predict=True)
+        return predictions
 
     def evict(self, *, idle_for: Any = None, keep_users: Iterable[Id] | None = None) -> int:
         """Let go of users, so that memory stays bounded; return of how many.
@@ -438,12 +452,6 @@ class Factorization(InnerProduct):
     def _adopt(self, users: IdMap, items: IdMap, past: Any) -> None:
         super()._adopt(users, items, past)
         self.shares_ids_ = True
-
-    def _forget_users(self, users: Indices) -> None:
-        for name in self._user_tables:
-            table = getattr(self, name).copy()
-            table[users[users < len(table)]] = 0
-            setattr(self, name, table)
 
     def _active(self, idle_for: Any) -> Indices:
         """Users with an event not longer ago than that, before the last event of all."""

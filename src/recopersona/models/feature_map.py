@@ -200,6 +200,10 @@ class FeatureMap(Part):
         if len(rows):
             self.shares_ = _with_rows(self.shares_, rows, _everybodys(len(rows), self._width))
 
+    def held_of(self, row: int) -> dict[str, float]:
+        """Return the features of one row by name, and their shares."""
+        return {name or "everybody": share for name, _, share in self.named(self.shares_of(row))}
+
     def taken(self, rows: Array) -> FeatureMap:
         """Return the same map for some of the rows."""
         other = copy(self)

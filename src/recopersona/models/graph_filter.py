@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from recopersona.base.holdings import as_json
 from recopersona.base.memory import memory, require_memory
 from recopersona.base.online import OnlineRecommender
 from recopersona.base.parameters import generator, optional, param, real, seed, whole
@@ -110,6 +111,8 @@ class GraphFilter(OnlineRecommender):
             *_both_ways(self.graph_), k, generator(self.random_state)
         )
 
+    _taught_by_all = ("graph_", "item_scale_", "basis_")
+
     def score_items(self, query: Query, items: Indices | None = None) -> Floats:
         """Return every item's filtered weight, float32 (n_items,)."""
         scores: Floats = self._score_queries([query])[0]
@@ -186,6 +189,15 @@ class GraphFilter(OnlineRecommender):
 
     def _prepare(self) -> None:
         self._by_user, self._by_item = _both_ways(self.graph_)
+
+    def _held_of(self, user: int) -> dict[str, Any]:
+        if user >= self.graph_.shape[0]:
+            return {}
+        row = slice(self.graph_.indptr[user], self.graph_.indptr[user + 1])
+        ids = map(as_json, self.items_.ids[self.graph_.indices[row]].tolist())
+        shares = zip(ids, self.graph_.data[row].tolist(), strict=True)
+        graph = [{"item_id": item, "weight": share} for item, share in shares]
+        return {"graph": graph} if graph else {}
 
     def _forget_users(self, users: Indices) -> None:
         """Empty their rows of the graph: they are what these users have done."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from copy import copy
 from typing import Any, ClassVar
 
@@ -9,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from recopersona.base.described import Described
+from recopersona.base.forgetting import Gone
 from recopersona.base.parameters import check, one_of, param, real, switch, whole
 from recopersona.base.recommender import require_array
 from recopersona.base.searching import real_range
@@ -309,6 +311,12 @@ class HybridFactorization(Described, Factorization):
             moved = side.map.vectors(rows) - before
             side.put(rows[known], side.table(rows[known]) + moved[known])
             self._moved(side, rows)
+
+    def _unlearn(self, gone: Gone) -> Iterable[str]:
+        return (*super()._unlearn(gone), "user_map_", "item_map_", "item_counts_")
+
+    def _held_of(self, user: int) -> dict[str, Any]:
+        return {**super()._held_of(user), "user_map_": self.user_map_.held_of(user)}
 
     def _forget_users(self, users: Indices) -> None:
         super()._forget_users(users)

@@ -105,6 +105,8 @@ class Item2Vec(VisitVectors):
 
     # -- learning in passes ------------------------------------------------------------------
 
+    _taught_by_all = ("item_factors_", "inputs_", "outputs_", "weights_", "shares_")
+
     def _fit_visits(self, visits: Visits, dataset: Dataset) -> None:
         n_items = len(self.items_)
         self.seed_ = int(generator(self.random_state).integers(2**31))

@@ -97,6 +97,8 @@ class SparseItemToItem(ItemToItem):
     weights_ : float32 (n_entries,)
     """
 
+    _taught_by_all = ("bounds_", "neighbors_", "weights_")
+
     def _keep(self, bounds: Array, neighbors: Indices, weights: Floats) -> None:
         self.bounds_, self.neighbors_, self.weights_ = bounds, neighbors, weights
 

@@ -104,6 +104,8 @@ class EASE(ItemToItem):
         np.fill_diagonal(gram, np.diagonal(gram) / (1 - self.dropout) + self.reg)
         self.item_weights_ = _weights_without_self(gram)
 
+    _taught_by_all = ("item_weights_",)
+
     def _add_rows(self, scores: Floats, bounds: Array, liked: Indices, weights: Floats) -> None:
         add_dense_rows(scores, bounds, liked, weights, self.item_weights_)
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
+from recopersona.base.forgetting import Gone
+from recopersona.base.holdings import as_json
 from recopersona.base.online import OnlineRecommender
 from recopersona.base.parameters import check, one_of, param, real, switch, whole
 from recopersona.base.recommender import NO_OPINION, require_array
@@ -286,6 +289,20 @@ class UserKNN(OnlineRecommender):
         self.item_bounds_ = before[self.item_bounds_].astype(np.int64)
         self.item_users_, self.item_weights_ = self.item_users_[kept], self.item_weights_[kept]
         self.norms_ = np.where(gone, 0.0, self.norms_)
+
+    def _unlearn(self, gone: Gone) -> Iterable[str]:
+        """Her rows are gone; what is rare, and how long a row is, was learned from them too."""
+        by_rarity = ("rarity_", "mean_length_", "item_weights_", "norms_")
+        return by_rarity if self.weighting in ("tfidf", "bm25") else ()
+
+    def _held_of(self, user: int) -> dict[str, Any]:
+        if user >= len(self.norms_):
+            return {}
+        row = slice(self.user_bounds_[user], self.user_bounds_[user + 1])
+        ids = map(as_json, self.items_.ids[self.user_items_[row]].tolist())
+        weights = zip(ids, self.user_weights_[row].tolist(), strict=True)
+        neighbour = [{"item_id": item, "weight": weight} for item, weight in weights]
+        return {"neighbour": neighbour} if neighbour else {}
 
     def _check_learned(self) -> None:
         super()._check_learned()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 
 import numpy as np
 
+from recopersona.base.forgetting import Gone
 from recopersona.base.online import OnlineRecommender, counted_weight
 from recopersona.base.parameters import duration, optional, param
 from recopersona.base.recommender import require_array
@@ -62,6 +64,13 @@ class Popularity(OnlineRecommender):
         self.popularity_ = with_room(self.popularity_, len(self.items_))
         half_life = self._half_life_ms() or self.half_life_
         np.add.at(self.popularity_, rows.items, counted_weight(rows, half_life, self.decayed_to_))
+
+    def _unlearn(self, gone: Gone) -> Iterable[str]:
+        fresh = self._sums_without(self.popularity_, gone, self._half_life_ms() or self.half_life_)
+        if fresh is None:
+            return ("popularity_",)
+        self.popularity_ = fresh
+        return ()
 
     def _check_learned(self) -> None:
         super()._check_learned()

@@ -122,6 +122,8 @@ class RelatedItems(AttributeVectors):
     likeness: float = param(real(at_least=0), default=1.0, search=real_range(0, 5))
     max_visit_items: int = param(whole(at_least=1), default=100)
 
+    _taught_by_all = ("together_", "instead_", "bought_", "looked_")
+
     def _fit(self, dataset: Dataset) -> None:
         self._describe()
         looked, self.n_left_out_ = capped(

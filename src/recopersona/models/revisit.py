@@ -64,6 +64,8 @@ class Revisit(OnlineRecommender):
         optional(mapping("from event type to weight")), default=None
     )
 
+    _taught_by_all = ()
+
     def _fit(self, dataset: Dataset) -> None:
         given = INTEREST if self.event_weights is None else self.event_weights
         said = event_weight_table(given)

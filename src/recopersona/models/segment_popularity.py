@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
 import numpy as np
 
 from recopersona.base.described import Described
+from recopersona.base.forgetting import Gone
 from recopersona.base.online import counted_weight
 from recopersona.base.parameters import (
     Bound,
@@ -295,6 +296,21 @@ class SegmentPopularity(Described):
         self._codes[users[users < len(self._codes)]] = UNKNOWN
         for place, attribute in enumerate(self.attributes_.values()):
             attribute.forget_unused(self._codes[:, place])
+
+    def _unlearn(self, gone: Gone) -> Iterable[str]:
+        """Count anew, by the segments that users are in now; what was learned of these stays."""
+        half_life = self._half_life_ms() or self.half_life_
+        fresh = self._sums_without(self.popularity_, gone, half_life)
+        learned = ("customer_", "attributes_", "strengths_", "gains_")
+        self._answers = {}
+        if fresh is None or half_life != self.half_life_:
+            self.popularity_ = self.popularity_ if fresh is None else fresh
+            return (*(() if fresh is not None else ("popularity_",)), "counts_", *learned)
+        self.popularity_ = fresh
+        if self.attributes_:
+            matrix = self.past_.matrix(len(self._codes), len(self.items_))
+            self.counts_ = SegmentCounts.of(self._codes, matrix)
+        return learned
 
     # -- learning ----------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -170,7 +170,12 @@ class SessionRecommender(OnlineRecommender):
         return scores
 
     def _forget_users(self, users: Indices) -> None:
+        super()._forget_users(users)
         self.trails_.forget(users)
+
+    def _held_of(self, user: int) -> dict[str, Any]:
+        trail = self.trails_.held_of(user, self.items_)
+        return {**super()._held_of(user), **({"trail": trail} if trail else {})}
 
     def _check_learned(self) -> None:
         super()._check_learned()

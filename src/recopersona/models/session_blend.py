@@ -110,6 +110,8 @@ class SessionBlend(Composite, SessionRecommender):
     hidden: int = param(whole(at_least=1), default=24)
     random_state: Any = param(seed(), default=0)
 
+    _taught_by_all = ("choice_", "popular_", "lately_")
+
     def _fit(self, dataset: Dataset) -> None:
         SessionRecommender._fit(self, dataset)
         self._fit_models(dataset)
@@ -253,10 +255,6 @@ class SessionBlend(Composite, SessionRecommender):
             for name, share in zip((*names, "whatever it is"), shares, strict=True)
             if share
         ]
-
-    def _forget_users(self, users: Indices) -> None:
-        SessionRecommender._forget_users(self, users)
-        Composite._forget_users(self, users)
 
     def _check_learned(self) -> None:
         super()._check_learned()

@@ -129,6 +129,8 @@ class SessionFactors(VisitVectors):
 
     # -- learning in passes ------------------------------------------------------------------
 
+    _taught_by_all = ("item_factors_", "weights_", "repeats_", "counts_")
+
     def _fit_visits(self, visits: Visits, dataset: Dataset) -> None:
         n_items = len(self.items_)
         samples = Samples.of(visits, self.window)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, Self
 
 import numpy as np
 
+from recopersona.base.forgetting import Gone
 from recopersona.base.parameters import Bound, check, duration, one_of, optional, param, real, whole
 from recopersona.base.searching import real_range, whole_range
 from recopersona.data.dataset import Dataset
@@ -201,9 +202,12 @@ class SessionKNN(SessionRecommender):
     def _learn_clicks(self, clicks: Clicks) -> None:
         self.index_.append(clicks, len(self.users_), len(self.items_))
 
-    def _forget_users(self, users: Indices) -> None:
-        super()._forget_users(users)
-        self.index_.forget(users)
+    def _held_of(self, user: int) -> dict[str, Any]:
+        visits = self.index_.held_of(user, self.items_)
+        return {**super()._held_of(user), **({"visits": visits} if visits else {})}
+
+    def _unlearn(self, gone: Gone) -> Iterable[str]:
+        return () if self.index_.forget(gone.users) else ("index_",)
 
     # -- answering ---------------------------------------------------------------------------
 

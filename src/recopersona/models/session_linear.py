@@ -157,6 +157,8 @@ class SessionLinear(ClickRows):
         solve = self._solve_few if self.neighbors is not None else self._solve_all
         self._keep_rows(*solve(rows))
 
+    _taught_by_all = ("others_", "weights_")
+
     def _learn_clicks(self, clicks: Clicks) -> None:
         """What is new is already in the past that visits are read from."""
 

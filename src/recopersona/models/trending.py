@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import gammaincinv
 
+from recopersona.base.forgetting import Gone
+from recopersona.base.holdings import as_json
 from recopersona.base.online import OnlineRecommender
 from recopersona.base.parameters import Bound, check, duration, optional, param, real, whole
 from recopersona.base.recommender import NO_OPINION, require_array
@@ -17,7 +20,7 @@ from recopersona.data.event import RETURN
 from recopersona.data.growing import with_room
 from recopersona.data.interactions import Interactions
 from recopersona.data.query import Query
-from recopersona.data.times import MISSING_TIME, duration_ms
+from recopersona.data.times import MISSING_TIME, as_text, duration_ms
 from recopersona.data.types import Array, Floats, Id, Indices, Mask
 from recopersona.errors import DataError, ParameterError
 from recopersona.models.item_to_item import require_places
@@ -61,7 +64,7 @@ class Trending(OnlineRecommender):
 
     Attributes
     ----------
-    log_items_, log_weights_, log_times_ : int32, float32 and int64 (n_events,)
+    log_users_, log_items_, log_weights_, log_times_ : int32, int32, float32, int64 (n_events,)
         The events of the last two baselines.
     unit_ : float
         What an event weighs, :math:`\sum w^2 / \sum w`: counts are in events of this weight.
@@ -76,7 +79,7 @@ class Trending(OnlineRecommender):
     in the evening, though not for the shop as a whole, as everybody's traffic is divided out. Whole
     days or weeks as a window avoid that.
 
-    Memory: 16 bytes for each event of the last two baselines, and 20 bytes an item. Time: constant
+    Memory: 20 bytes for each event of the last two baselines, and 20 bytes an item. Time: constant
     per event and request, but for some passes over the items with the first request after an event;
     one pass over those events for each 24th of a window, and for each question about the past.
 
@@ -121,6 +124,7 @@ class Trending(OnlineRecommender):
         self.unit_ = float(np.square(weight).sum() / total) if total > 0 else 1.0
         self.n_without_time_ = int((rows.timestamp == MISSING_TIME).sum())
         kept = (rows.timestamp != MISSING_TIME) & self._within_reach(rows.timestamp)
+        self.log_users_ = rows.users[kept]
         self.log_items_ = rows.items[kept]
         self.log_weights_ = rows.weight[kept]
         self.log_times_ = rows.timestamp[kept]
@@ -230,9 +234,11 @@ class Trending(OnlineRecommender):
         held, more = len(self.log_times_), int(known.sum())
         if not more:
             return
+        self.log_users_ = with_room(self.log_users_, held + more)
         self.log_items_ = with_room(self.log_items_, held + more)
         self.log_weights_ = with_room(self.log_weights_, held + more)
         self.log_times_ = with_room(self.log_times_, held + more)
+        self.log_users_[held:] = rows.users[known]
         self.log_items_[held:] = rows.items[known]
         self.log_weights_[held:] = rows.weight[known]
         self.log_times_[held:] = times[known]
@@ -259,8 +265,31 @@ class Trending(OnlineRecommender):
         np.add.at(before, items[earlier], shares[earlier])
         self._latest = (edge, _Counts(recent, before, counts.windows))
 
+    def _forget_users(self, users: Indices) -> None:
+        super()._forget_users(users)
+        self._keep_events(~np.isin(self.log_users_, users))
+        self._latest = None
+
+    def _unlearn(self, gone: Gone) -> Iterable[str]:
+        alike = np.allclose(self.log_weights_, self.unit_, rtol=1e-6)
+        return () if alike else ("unit_",)
+
+    def _held_of(self, user: int) -> dict[str, Any]:
+        rows = np.flatnonzero(self.log_users_ == user)
+        columns = self.items_.ids[self.log_items_[rows]], self.log_weights_[rows]
+        log = [
+            {"item_id": as_json(item), "weight": as_json(weight), "timestamp": as_text(time)}
+            for item, weight, time in zip(
+                *(column.tolist() for column in (*columns, self.log_times_[rows])), strict=True
+            )
+        ]
+        return {**super()._held_of(user), **({"log": log} if log else {})}
+
     def _drop_old(self) -> None:
-        kept = self._within_reach(self.log_times_)
+        self._keep_events(self._within_reach(self.log_times_))
+
+    def _keep_events(self, kept: Mask) -> None:
+        self.log_users_ = self.log_users_[kept]
         self.log_items_ = self.log_items_[kept]
         self.log_weights_ = self.log_weights_[kept]
         self.log_times_ = self.log_times_[kept]
@@ -270,6 +299,7 @@ class Trending(OnlineRecommender):
         super()._check_learned()
         require_array(self.log_times_, np.int64, (None,), "log_times_")
         n_events = len(self.log_times_)
+        require_places(self.log_users_, n_events, len(self.users_), "log_users_")
         require_places(self.log_items_, n_events, len(self.items_), "log_items_")
         require_array(self.log_weights_, np.float32, (n_events,), "log_weights_")
         weights_fit = (np.isfinite(self.log_weights_) & (self.log_weights_ >= 0)).all()

@@ -6,9 +6,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from recopersona.base.holdings import as_json
 from recopersona.base.parameters import whole
 from recopersona.base.part import Part
 from recopersona.base.recommender import require_array
+from recopersona.data.ids import IdMap
+from recopersona.data.times import MISSING_TIME, as_text
 from recopersona.data.types import Array, Floats, Indices
 from recopersona.errors import DataError
 from recopersona.kernels.postings import count_postings, fill_postings, forget_visits, renumber
@@ -84,8 +87,7 @@ class VisitIndex(Part):
         index.max_clicks_ = max_clicks
         index._keep(visits, n_users)
         index._post(n_items)
-        index.back_, index.there_ = np.zeros((2, *_COMEBACKS), np.int64)
-        count_comebacks(index.back_, index.there_, visits.bounds, visits.items, index._window)
+        index._count_comebacks(visits)
         return index
 
     def _keep(self, visits: Visits, n_users: int) -> None:
@@ -100,6 +102,12 @@ class VisitIndex(Part):
         self.ends_, self.owners_ = visits.ends.copy(), visits.users.copy()
         self.latest_: Indices = np.full(n_users, -1, np.int32)
         self.latest_[visits.users] = self.numbers_  # in order: the later visit stays
+
+    def _count_comebacks(self, visits: Visits) -> None:
+        """Count what came back in visits, also where they are longer than what is kept of them."""
+        self.back_: Array = np.zeros(_COMEBACKS, np.int64)
+        self.there_: Array = np.zeros(_COMEBACKS, np.int64)
+        count_comebacks(self.back_, self.there_, visits.bounds, visits.items, self._window)
 
     def _post(self, n_items: int) -> None:
         """Write down which visits have each item."""
@@ -182,9 +190,25 @@ class VisitIndex(Part):
                 return
             self._make_room(needed)
 
-    def forget(self, users: Indices) -> None:
-        """Drop the visits of some users."""
+    def held_of(self, user: int, ids: IdMap) -> list[dict[str, Any]]:
+        """Return the visits of one user: what was clicked, oldest first, and when last."""
+        mine = np.flatnonzero(self.owners_[: self.used_[N_VISITS]] == user)
+        return [
+            {
+                "clicks": as_json(ids.ids[self.clicks_of(visit)]),
+                "last": as_text(int(self.ends_[visit])),
+            }
+            for visit in mine.tolist()
+        ]
+
+    def forget(self, users: Indices) -> bool:
+        """Drop the visits of some users; tell whether nothing of them is left in any count.
+
+        Of visits of which ``max_clicks`` may have left out a part, it is not known what came back
+        there.
+        """
         self._own()
+        whole = self._uncount_comebacks(users)
         users = users[users < len(self.latest_)]
         gone = np.zeros(len(self.latest_), np.bool_)
         gone[users] = True
@@ -193,6 +217,19 @@ class VisitIndex(Part):
             self.visit_at_, self.item_visits_, self.starts_, gone, int(self.used_[N_VISITS]),
         )  # fmt: skip
         self.latest_[users] = -1
+        # What is blank is no longer anybody's, and its last moment would still tell of her.
+        self.ends_[: self.used_[N_VISITS]][self.owners_[: self.used_[N_VISITS]] < 0] = MISSING_TIME
+        return whole
+
+    def _uncount_comebacks(self, users: Indices) -> bool:
+        theirs = np.flatnonzero(np.isin(self.owners_[: self.used_[N_VISITS]], users))
+        sizes = self.sizes_[theirs].astype(np.int64)
+        bounds = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+        rows = np.arange(bounds[-1]) + np.repeat(self.starts_[theirs] - bounds[:-1], sizes)
+        back, there = np.zeros((2, *_COMEBACKS), np.int64)
+        count_comebacks(back, there, bounds, self.clicks_[rows], self._window)
+        self.back_, self.there_ = np.subtract(self.back_, back), np.subtract(self.there_, there)
+        return bool((sizes < self.max_clicks_).all())
 
     def _make_room(self, needed: Array) -> None:
         """Lengthen the tables that are too short; drop stale numbers when they are most of all."""

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from recopersona.base.holdings import as_json
 from recopersona.base.part import Part
 from recopersona.base.recommender import require_array
 from recopersona.data.dataset import Dataset
-from recopersona.data.event import RETURN
+from recopersona.data.event import EVENT_TYPES, RETURN
 from recopersona.data.growing import with_room
+from recopersona.data.ids import IdMap
 from recopersona.data.interactions import Interactions
-from recopersona.data.times import MISSING_TIME
+from recopersona.data.times import MISSING_TIME, as_text
 from recopersona.data.types import Array, Indices, Mask
 from recopersona.errors import DataError
 from recopersona.kernels.ordering import order_of
@@ -231,6 +233,19 @@ class Trails(Part):
         known = users[users < len(self.lengths_)]
         self.items_[known], self.lengths_[known] = 0, 0
         self.times_[known], self.codes_[known] = MISSING_TIME, -1
+
+    def held_of(self, user: int, ids: IdMap) -> dict[str, Any]:
+        """Return the latest clicks of a user's visit, latest first, and when and what was last."""
+        if user >= len(self.lengths_) or not self.lengths_[user]:
+            return {}
+        clicks = self.items_[user, : min(int(self.lengths_[user]), TRAIL)]
+        code = int(self.codes_[user])
+        return {
+            "clicks": as_json(ids.ids[clicks]),
+            "length": int(self.lengths_[user]),
+            "last": as_text(int(self.times_[user])),
+            "last_event": None if code < 0 else EVENT_TYPES[code],
+        }
 
     def require(self, n_users: int, n_items: int, owner: str) -> None:
         """Refuse trails from a file that do not fit users and items."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -11,6 +9,7 @@ from typing import Any
 from recopersona.data.types import Id
 from recopersona.errors import DataError
 from recopersona.events.identifiers import is_no_id
+from recopersona.events.secret import Secret
 from recopersona.operations.needles import Needles, plain_text
 
 USER = "user_id"
@@ -86,11 +85,9 @@ class Person:
         own = [one for values in self.identifiers.values() for one in values]
         return Needles([*own, *self.names])
 
-    def reference(self, salt: bytes) -> str:
-        """Return a word for her that nobody without the salt can tell back."""
-        told = "\n".join(sorted(f"{kind}:{plain_text(v)}" for kind, own in self.identifiers.items()
-                                for v in own))  # fmt: skip
-        return hmac.digest(salt, told.encode("utf-8", "surrogatepass"), hashlib.sha256).hex()[:32]
+    def reference(self, secret: Secret) -> str:
+        """Return a word for her that nobody without the secret can tell back."""
+        return secret.hash("\n".join(sorted(self.known)))
 
 
 def _devices(identifiers: Mapping[str, list[Id]]) -> list[Id]:

@@ -10,7 +10,7 @@ from typing import Any
 from recopersona.data.times import as_text, duration_ms, moment_ms
 from recopersona.data.types import Id
 from recopersona.errors import DataError, RecopersonaError
-from recopersona.events.pseudonyms import checked_key
+from recopersona.events.secret import Secret
 from recopersona.operations.export import as_told
 from recopersona.operations.holders import (
     Erasing,
@@ -97,7 +97,7 @@ class PersonalData:
         self._consent, self._identity = the_ledger(consent), the_graph(identity)
         self._graph = identity
         self._refit_within = refit_within
-        self._key = secrets.token_bytes(32) if key is None else checked_key(key)
+        self._secret = Secret.of(secrets.token_bytes(32) if key is None else key, "PersonalData")
 
     def __repr__(self) -> str:
         places = self._places
@@ -109,7 +109,7 @@ class PersonalData:
 
     def reference(self, subject: Any) -> str:
         """Return the word by which receipts call a subject; with a ``key``, always the same."""
-        return Person(given_identifiers(subject)).reference(self._key)
+        return Person(given_identifiers(subject)).reference(self._secret)
 
     # -- erasing -----------------------------------------------------------------------------
 

@@ -13,10 +13,12 @@ import pandas as pd
 
 from recopersona.base.composite import Composite
 from recopersona.base.described import Described
+from recopersona.base.forgetting import REFIT_WITHIN
 from recopersona.base.own_lock import OwnLock
 from recopersona.base.parameters import are_counts, check, optional, whole
 from recopersona.base.recommender import listed
 from recopersona.data.decision import Decision
+from recopersona.data.event import seen_bits
 from recopersona.data.interactions import Interactions
 from recopersona.data.query import Query
 from recopersona.data.ranking import Ranking, long_frame
@@ -80,9 +82,10 @@ class Deciding(Described, Composite):
 
         See `Recommender.recommend`. The ranking carries the query's ``decision_id``, or a new one.
         """
-        query = _named(Query.of(asked))
-        ranking = super().recommend(query, n, seen=seen)
-        return self._noted(query, ranking)
+        self._check_fitted()
+        check(n, whole(at_least=1), "recommend", "n")
+        query = _named(self._asked(asked))
+        return self._noted(query, self._recommended(query, n, seen_bits(seen)))
 
     def recommend_many(
         self,
@@ -101,11 +104,13 @@ class Deciding(Described, Composite):
         if not explore:
             return super().recommend_many(asked, n, seen=seen)
         self._check_fitted()
-        queries = [_named(Query.of(one)) for one in listed(asked, "recommend_many")]
-        rankings = self.rank_many(queries, n, seen=seen)
+        check(n, whole(at_least=1), "recommend", "n")
+        wanted = listed(asked, "recommend_many")
+        queries = [_named(self._asked(one)) for one in wanted]
+        rankings = self._ranked(queries, n, seen_bits(seen))
         for query, ranking in zip(queries, rankings, strict=True):
             self._noted(query, ranking)
-        frame = long_frame([query.user_id for query in queries], rankings, self.items_)
+        frame = long_frame([Query.of(one).user_id for one in wanted], rankings, self.items_)
         names = [query.decision_id for query in queries]
         lengths = [len(ranking) for ranking in rankings]
         frame["decision_id"] = pd.Series(names, dtype=str).repeat(lengths).reset_index(drop=True)
@@ -329,12 +334,17 @@ class Deciding(Described, Composite):
         decision = self.decisions_.get(name)
         return decision is not None and decision.outcome is None
 
-    def forget(self, user_ids: Iterable[Id]) -> int:
+    def forget(
+        self, user_ids: Iterable[Id], *, at: Any = None, refit_within: Any = REFIT_WITHIN
+    ) -> int:
         """Drop what is held of single users, decisions included; see `Recommender.forget`."""
         self._check_fitted()
         wanted = listed(user_ids, "forget")
         self._forget_decisions(set(wanted))
-        return super().forget(wanted)
+        return super().forget(wanted, at=at, refit_within=refit_within)
+
+    def _latest_moment(self) -> int | None:
+        return self.clock_
 
     def _forget_users(self, users: Indices) -> None:
         self._forget_decisions(set(self.users_.ids[users].tolist()))

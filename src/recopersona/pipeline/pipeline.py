@@ -246,6 +246,7 @@ class Pipeline(Deciding):
 
     def update_users(self, frame: Any) -> Self:
         """Take in new or changed rows of the customers; the ranker sees them at once."""
+        frame = self._admitted(frame)
         super().update_users(frame)
         if isinstance(self.ranker_, Ranker):
             self.ranker_.update_users(frame)

@@ -116,7 +116,7 @@ class Columns(Part):
     # -- what comes later --------------------------------------------------------------------
 
     def take_in(self, rows: Interactions, model: OnlineRecommender) -> None:
-        """Take in events, numbered as the model numbers them."""
+        """Take in events that passed the gate, numbered as the model numbers them."""
         if self.features_ is None:
             return
         timed = np.zeros(len(rows), np.bool_)
@@ -129,9 +129,9 @@ class Columns(Part):
         one = _one_event(known, model) if len(known) == 1 else None
         if one is None:
             events = events_of(known, model.users_, model.items_, model.event_weights_)
-            self.features_.update(events)
+            self.features_._take_in(events)
         else:
-            self.features_.update(one)
+            self.features_._take_in(one)
 
     def update_items(self, frame: Any) -> None:
         """Take in new or changed rows of the catalogue; they count from the next request."""

@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from recopersona.base.acquainted import Acquainted
-from recopersona.base.parameters import check, check_parameters, optional, whole
+from recopersona.base.parameters import check, check_parameters, optional, switch, whole
 from recopersona.base.recommender import as_dataset, require_array
 from recopersona.data.dataset import Dataset
 from recopersona.data.event import EVENT_TYPES
@@ -106,7 +106,7 @@ class Reranker(Acquainted):
                 f"{type(self).__name__} orders a Ranking, such as model.recommend(query, n=100) "
                 f"gives, got {type(ranking).__name__}."
             )
-        query = Query.of(query)
+        query = self._asked(query)
         return self._rerank(query, ranking) if len(ranking) > 1 else ranking
 
     def forget(self, user_ids: Any) -> int:
@@ -148,6 +148,7 @@ class Reranker(Acquainted):
             raise DataError(f"{owner}: the past does not fit the users and items.")
         require_array(held.get("event_weights_"), np.float32, (len(EVENT_TYPES),), "event_weights_")
         check(held.get("end_"), optional(whole(-(2**62), 2**62)), owner, "end_")
+        check(self.gated_, switch(), owner, "gated_")
 
 
 _TABLES = {"users_": IdMap, "items_": IdMap, "past_": History, "item_features_": FeatureTable}

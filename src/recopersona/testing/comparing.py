@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from recopersona.base.codec import Writer
 from recopersona.base.recommender import Recommender
 from recopersona.data.dataset import Dataset
 from recopersona.data.feature_table import FeatureTable
@@ -130,3 +132,10 @@ def _first_difference(first: pd.DataFrame, second: pd.DataFrame) -> str:
             pair = f"{first[name].iloc[row]!r} and {second[name].iloc[row]!r}"
             return f"; for {who!r} the {name} of rank {first['rank'].iloc[row]} is {pair}."
     return "; the columns differ in kind."
+
+
+def contents_of(model: Recommender) -> tuple[str, list[bytes]]:
+    """Return everything a model would save: as JSON, and the bytes of every array."""
+    writer = Writer()
+    tree = writer.encode(model, type(model).__name__)
+    return json.dumps(tree), [array.tobytes() for array in writer.arrays]

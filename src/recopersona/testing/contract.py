@@ -12,7 +12,7 @@ from sklearn.base import clone
 from recopersona.base.online import OnlineRecommender
 from recopersona.base.recommender import Recommender
 from recopersona.kernels.blocks import limit_threads
-from recopersona.testing import answering, keeping, learning, online
+from recopersona.testing import answering, forgetting, keeping, learning, online
 from recopersona.testing.shops import small_shop
 
 
@@ -68,7 +68,8 @@ def recommender_checks(model: Recommender) -> list[tuple[str, Callable[[], None]
     # Fitted once for all questions: a copy each, so that no check sees what another one did.
     fitted = cache(lambda: unfitted().fit(small_shop()))
     online_too = online.CHECKS if isinstance(model, OnlineRecommender) else ()
-    told = [(check, unfitted) for check in (*learning.CHECKS, *keeping.CHECKS, *online_too)]
+    of_learning = (*learning.CHECKS, *keeping.CHECKS, *forgetting.CHECKS, *online_too)
+    told = [(check, unfitted) for check in of_learning]
     told += [(check, lambda: deepcopy(fitted())) for check in answering.CHECKS]
     name = type(model).__name__
     return [(check.__name__, partial(_run, check, prepare, name)) for check, prepare in told]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -71,14 +72,17 @@ def small_events() -> pd.DataFrame:
     return events.assign(timestamp=events["timestamp"] - pd.Timedelta(days=_DAYS_AGO))
 
 
-def small_shop() -> Dataset:
-    """Return a new dataset of `small_events`, with the catalogue and the customers."""
-    shop = _shop()
+def small_shop(without: Sequence[Id] = ()) -> Dataset:
+    """Return a new dataset of `small_events`, with the catalogue and the customers.
+
+    without  users of whom there is neither an event nor a row
+    """
+    shop, events = _shop(), small_events()
     created = shop.catalogue["created_at"] - pd.Timedelta(days=_DAYS_AGO)
     return Dataset.from_frames(
-        small_events(),
+        events[~events["user_id"].isin(without)],
         items=shop.catalogue.assign(created_at=created),
-        users=shop.customers,
+        users=shop.customers[~shop.customers["user_id"].isin(without)],
         event_weights=EVENT_WEIGHTS,
     )
 

@@ -1,0 +1,1 @@
+"""What people allowed, and when: the ledger that every entrance asks."""

@@ -1,0 +1,148 @@
+"""The ledger's journal on disk: a line of JSON per record, there before the record counts.
+
+Several processes may write to one journal: whoever writes holds its lock, reads what others wrote
+since, and appends with a single write. A line that was cut short, by a crash or a full disk, is
+ended before anything follows it, so that it spoils no other. Erasure writes the journal anew and
+puts it in the old one's place in one step; who had read the old one notices by the file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from os import PathLike
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from recopersona.errors import ArtifactError
+
+try:
+    import fcntl
+
+    _LOCKS = True
+except ImportError:  # Windows: one process writes
+    _LOCKS = False
+
+
+class News(NamedTuple):
+    """What was read from a journal.
+
+    lines    what each line says, None where it cannot be read
+    anew     whether it is the whole journal, because another was put in its place
+    """
+
+    lines: list[Any]
+    anew: bool
+
+
+class Journal:
+    """One journal, and how far it was read.
+
+    Parameters
+    ----------
+    path : path
+        Made where there is none, readable by its owner alone.
+    """
+
+    def __init__(self, path: str | PathLike[str]) -> None:
+        self.path = Path(path)
+        self._read_to = 0
+        self._file: tuple[int, int] | None = None  # the device and number of the file that was read
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other writers out; readers need no lock."""
+        lock = self.path.with_name(f"{self.path.name}.lock")
+        try:
+            handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as problem:
+            raise self._unusable(problem) from problem
+        try:
+            if _LOCKS:
+                fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)  # which opens the lock
+
+    def news(self) -> News:
+        """Return the whole lines that were written since the last time."""
+        try:
+            with self.path.open("rb") as file:
+                status = os.fstat(file.fileno())
+                now = status.st_dev, status.st_ino
+                anew = self._file not in (None, now) or status.st_size < self._read_to
+                start = 0 if anew else self._read_to
+                file.seek(start)
+                content = file.read()
+        except FileNotFoundError:
+            anew = self._file is not None
+            self._file, self._read_to = None, 0
+            return News([], anew)
+        except OSError as problem:
+            raise self._unusable(problem) from problem
+        whole = content.rpartition(b"\n")[0]
+        self._file = now
+        self._read_to = start + len(whole) + (1 if b"\n" in content else 0)
+        return News([_said(line) for line in whole.split(b"\n") if line], anew)
+
+    def append(self, lines: Iterable[Any]) -> None:
+        """Write lines, and have them on disk before returning; for whoever is `alone`."""
+        data = b"".join(map(_line, lines))
+        try:
+            handle = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+            try:
+                end = os.fstat(handle).st_size
+                torn = end > 0 and os.pread(handle, 1, end - 1) != b"\n"
+                data = b"\n" * torn + data
+                if os.write(handle, data) < len(data):
+                    os.ftruncate(handle, end)
+                    raise OSError("the disk is full")
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+        except OSError as problem:
+            raise self._unusable(problem) from problem
+
+    def pass_over(self) -> None:
+        """Take all that is written for read; for whoever wrote it, and is `alone`."""
+        status = self.path.stat()
+        self._file, self._read_to = (status.st_dev, status.st_ino), status.st_size
+
+    def replace(self, lines: Iterable[Any]) -> None:
+        """Put a journal of other lines in this one's place, in one step; for whoever is `alone`."""
+        fresh = self.path.with_name(f"{self.path.name}.tmp")
+        try:
+            handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(handle, "wb") as file:
+                file.writelines(map(_line, lines))
+                file.flush()
+                os.fsync(file.fileno())
+            fresh.replace(self.path)
+            self._flush_folder()
+            self.pass_over()
+        except OSError as problem:
+            raise self._unusable(problem) from problem
+
+    def _flush_folder(self) -> None:
+        """Have the new name on disk, too."""
+        handle = os.open(self.path.resolve().parent, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+    def _unusable(self, problem: OSError) -> ArtifactError:
+        return ArtifactError(f"the journal {self.path} cannot be used: {problem}.")
+
+
+def _line(said: Any) -> bytes:
+    return json.dumps(said, separators=(",", ":")).encode() + b"\n"
+
+
+def _said(line: bytes) -> Any:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        return None

@@ -1,0 +1,180 @@
+"""Which rows of a table may be used, and why the others may not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from itertools import zip_longest
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from recopersona.data.columns import require_columns
+from recopersona.data.times import MISSING_TIME
+from recopersona.data.types import Array, Mask
+from recopersona.events.clocks import read_clock
+from recopersona.events.consent.entries import Entries
+from recopersona.events.consent.subjects import name_of, own_names
+from recopersona.events.consent.timelines import DENIED, UNKNOWN
+from recopersona.events.consent.tombstones import ALWAYS, NEVER
+from recopersona.events.distinct import Distinct
+
+REASONS = ("admitted", "erased", "nobody", "denied", "unknown", "withdrawn since")
+"""Verdicts; of several reasons the first counts."""
+
+_ERASED, _NOBODY, _DENIED, _UNKNOWN, _WITHDRAWN = range(1, len(REASONS))
+
+Members = Callable[[str, Any], Iterable[str]]
+"""From a kind and a value to the names of all identifiers that the value stands for."""
+
+
+def verdict_on(then: int, now: int, nobody: bool, erased: bool, unknown_allows: bool) -> int:
+    """Return the verdict on one event, a place in `REASONS`."""
+    if erased:
+        return _ERASED
+    if then == DENIED:
+        return _DENIED
+    if then == UNKNOWN and not unknown_allows:
+        return _NOBODY if nobody else _UNKNOWN
+    return _WITHDRAWN if now == DENIED else 0
+
+
+class Rows(NamedTuple):
+    """What the ledger knows of rows; all (n,).
+
+    then    int8, the state when each happened
+    now     int8, the state after all that is known
+    nobody  bool, it has no identifier
+    erased  bool, it is of somebody erased
+    """
+
+    then: Array
+    now: Array
+    nobody: Mask
+    erased: Mask
+
+    @classmethod
+    def of(
+        cls, frame: pd.DataFrame, entries: Entries, kinds: Iterable[str], bit: int,
+        members: Members | None,
+    ) -> Rows:  # fmt: skip
+        """Ask the entries about every row of a table.
+
+        members  who else stands for an identifier; None where each stands for itself
+        """
+        n = len(frame)
+        rows = cls(
+            np.zeros(n, np.int8), np.zeros(n, np.int8), np.ones(n, np.bool_), np.zeros(n, np.bool_)
+        )
+        at = np.full(n, MISSING_TIME, np.int64)
+        if "timestamp" in frame.columns:
+            require_columns(frame[:0], ["timestamp"])
+            at = np.ascontiguousarray(read_clock(frame["timestamp"]).milliseconds)
+        columns = [kind for kind in kinds if kind in frame.columns]
+        require_columns(frame[:0], columns)
+        for kind in columns:
+            rows._ask(_Column.of(kind, frame[kind], entries, members), entries, at, bit)
+        return rows
+
+    def _ask(self, column: _Column, entries: Entries, at: Array, bit: int) -> None:
+        self.nobody[column.named[column.codes]] = False
+        if column.until is not None:
+            until = column.until[column.codes]
+            self.erased[(until == ALWAYS) | ((at < until) & (at != MISSING_TIME))] = True
+        self._raise_states(column.subjects, column.codes, None, entries, at, bit)
+        rows: Array | None = None
+        for place, subjects in enumerate(column.others):
+            # Few values stand for several; what stands for more is among them.
+            within = column.codes if rows is None else column.codes[rows]
+            more = np.flatnonzero(column.n_others[within] > place)
+            rows = more if rows is None else rows[more]
+            self._raise_states(subjects, column.codes[rows], rows, entries, at[rows], bit)
+
+    def _raise_states(
+        self, subjects: Array, codes: Array, rows: Array | None, entries: Entries, at: Array,
+        bit: int,
+    ) -> None:  # fmt: skip
+        if (subjects < 0).all():
+            return
+        if rows is None:
+            entries.fill(self.then, self.now, subjects[codes], at, bit)
+            return
+        then, now = self.then[rows], self.now[rows]
+        entries.fill(then, now, subjects[codes], at, bit)
+        self.then[rows], self.now[rows] = then, now
+
+
+def verdicts_on(rows: Rows, unknown_allows: bool) -> Array:
+    """Return the verdict on every row, as `verdict_on` does; int8 (n,)."""
+    verdicts = np.zeros(len(rows.then), np.int8)
+    verdicts[rows.now == DENIED] = _WITHDRAWN
+    if not unknown_allows:
+        verdicts[rows.then == UNKNOWN] = _UNKNOWN
+        verdicts[(rows.then == UNKNOWN) & rows.nobody] = _NOBODY
+    verdicts[rows.then == DENIED] = _DENIED
+    verdicts[rows.erased] = _ERASED
+    return verdicts
+
+
+class _Column(NamedTuple):
+    """A column of identifiers; arrays are of its distinct values, and of none at the end.
+
+    codes     int64 (n_rows,), -1 where a row has none
+    named     bool (n_values + 1,), it is an identifier
+    subjects  int64 (n_values + 1,), its place among the ledger's subjects, -1 for none
+    others    the same of more identifiers that it stands for, one after the other
+    n_others  int64 (n_values + 1,), how many of those it has
+    until     int64 (n_values + 1,), until when its events are refused; None where nobody's are
+    """
+
+    codes: Array
+    named: Mask
+    subjects: Array
+    others: list[Array]
+    n_others: Array
+    until: Array | None
+
+    @classmethod
+    def of(cls, kind: str, column: pd.Series, entries: Entries, members: Members | None) -> _Column:
+        distinct = Distinct.of(column)
+        values = distinct.values
+        names = [name_of(kind, value) for value in values]
+        named = np.array([*(name is not None for name in names), False], np.bool_)
+        subjects = np.append(entries.subjects_.indices(names), -1).astype(np.int64)
+        more = _more_names(kind, values, names, members)
+        lists = [_places(entries, listed) for listed in more] if more is not None else []
+        n_others = np.zeros(len(values) + 1, np.int64)
+        n_others[: len(lists)] = [len(listed) for listed in lists]
+        others = [
+            np.array([*column_of, -1], np.int64) for column_of in zip_longest(*lists, fillvalue=-1)
+        ]
+        until = _ends(entries, kind, values, named, subjects) if entries.tombstones_ else None
+        return cls(distinct.codes, named, subjects, others, n_others, until)
+
+
+def _more_names(
+    kind: str, values: list[Any], names: list[str | None], members: Members | None
+) -> list[list[str]] | None:
+    """Return what each value stands for beside itself; None where nothing stands for more."""
+    if members is not None:
+        return [
+            [] if name is None else [one for one in members(kind, value) if one != name]
+            for value, name in zip(values, names, strict=True)
+        ]
+    if not any(type(value) is str and ":" in value for value in values):
+        return None
+    return [list(own_names(kind, value)[1:]) for value in values]
+
+
+def _places(entries: Entries, names: list[str]) -> list[int]:
+    return [found for found in map(entries.subjects_.index, names) if found >= 0]
+
+
+def _ends(entries: Entries, kind: str, values: list[Any], named: Mask, subjects: Array) -> Array:
+    """Return until when each value's events are refused; int64 (n_values + 1,)."""
+    tombstones = entries.tombstones_
+    until = np.full(len(named), NEVER, np.int64)
+    asked = named if tombstones.lifted else named & (subjects < 0)  # who is on record is not erased
+    for place in np.flatnonzero(asked).tolist():
+        until[place] = max(map(tombstones.until, own_names(kind, values[place])))
+    return until

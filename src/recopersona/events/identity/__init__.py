@@ -1,0 +1,1 @@
+"""Who is who: identifiers of one person brought together, and what is personal kept secret."""
