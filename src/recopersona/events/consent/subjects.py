@@ -135,8 +135,8 @@ def _required_name(kind: str, value: Any) -> str:
         raise DataError(f"a {kind} must have at most {LONGEST_ID} characters, got {len(name)}.")
     if is_raw(name):
         raise DataError(
-            f"a ledger holds a keyed hash in place of an {kind}; make one with "
-            f"rp.hash_ids(frame, key, columns=[{kind!r}]), or record the profile's user_id."
+            f"a ledger holds keyed hashes, and no {kind} as it is; make one with "
+            "rp.hash_personal, or record the user_id."
         )
     return name
 
