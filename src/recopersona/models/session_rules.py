@@ -47,8 +47,8 @@ class _ClickRules(ClickRows):
         The summed weights of all rules of an item, also of those not kept.
     n_taken_ : int
         Places that are in use, or were.
-    sessions_told_ : bool
-        Whether events came with sessions of their own.
+    traceable_ : bool
+        Whether the past tells what every visit was.
     """
 
     decay: float = param(real(at_least=0, at_most=1), default=0.7, search=real_range(0, 1))
@@ -70,7 +70,7 @@ class _ClickRules(ClickRows):
 
     def _fit_visits(self, visits: Visits, dataset: Dataset) -> None:
         self.ahead_, self.back_ = self._ahead(), self._back()
-        self.sessions_told_ = dataset.interactions.session is not None
+        self.traceable_ = dataset.interactions.session is None
         bounds, others, weights, self.totals_ = _rules_of(
             visits, len(self.items_), self.ahead_, self.back_
         )
@@ -99,17 +99,26 @@ class _ClickRules(ClickRows):
         self.n_taken_ = int(progress[0])
 
     def _learn(self, rows: Interactions) -> None:
-        self.sessions_told_ = self.sessions_told_ or rows.session is not None
+        if self.traceable_ and (rows.session is not None or self._turns_back(rows)):
+            self.traceable_ = False
         super()._learn(rows)
+
+    def _turns_back(self, rows: Interactions) -> bool:
+        """Tell whether events come in another order than that of time, which the past has."""
+        if rows.timestamp is None:
+            return False
+        last, known = self.trails_.times_, rows.users < len(self.trails_.times_)
+        before = rows.timestamp[known] < last[rows.users[known]]
+        return bool(before.any() or (rows.timestamp[1:] < rows.timestamp[:-1]).any())
 
     def _unlearn(self, gone: Gone) -> Iterable[str]:
         """Take their visits' weights off the rules, if the past holds all of these visits.
 
-        It does not where events came with sessions of their own, which the past does not keep; nor
-        where light rules were dropped, of which some would be back.
+        It does not where events came with sessions of their own, or later than later ones: the past
+        keeps neither. Nor can it be where light rules were dropped, of which some would be back.
         """
         left = "others_", "weights_", "totals_"
-        rows = None if self.sessions_told_ else self._events_of(gone)
+        rows = self._events_of(gone) if self.traceable_ else None
         if rows is None:
             return left
         visits = visits_in(rows.take((rows.weight > 0) & (rows.event != RETURN)), self.gap_ms_)
@@ -155,7 +164,7 @@ class _ClickRules(ClickRows):
         require_array(self.totals_, np.float64, (n,), "totals_")
         require_array(self.ahead_, np.float32, (None,), "ahead_")
         require_array(self.back_, np.float32, (None,), "back_")
-        check(self.sessions_told_, switch(), owner, "sessions_told_")
+        check(self.traceable_, switch(), owner, "traceable_")
         check(self.n_taken_, whole(0, len(self.others_)), owner, "n_taken_")
         require_rooms(self.starts_, self.rooms_, self.n_taken_, "starts_ and rooms_")
         if not all(np.isfinite(part).all() for part in (self.totals_, self.ahead_, self.back_)):
