@@ -89,6 +89,7 @@ from recopersona.events.consent.ledger import ConsentLedger as ConsentLedger
 from recopersona.events.consent.tcf import TcfConsent as TcfConsent
 from recopersona.events.consent.tcf import decode_tcf as decode_tcf
 from recopersona.events.hashing import event_hash as event_hash
+from recopersona.events.identity.graph import IdentityGraph as IdentityGraph
 from recopersona.events.identity.normalizers import normalize_address as normalize_address
 from recopersona.events.identity.normalizers import normalize_email as normalize_email
 from recopersona.events.identity.normalizers import normalize_name as normalize_name
@@ -167,6 +168,13 @@ from recopersona.models.session_rules import SequentialRules as SequentialRules
 from recopersona.models.switch import Switch as Switch
 from recopersona.models.trending import Trending as Trending
 from recopersona.models.valued_popularity import ValuedPopularity as ValuedPopularity
+from recopersona.operations.logs.kept_log import KeptLog as KeptLog
+from recopersona.operations.personal_data import PersonalData as PersonalData
+from recopersona.operations.receipts import ErasureReceipt as ErasureReceipt
+from recopersona.operations.receipts import HolderReceipt as HolderReceipt
+from recopersona.operations.receipts import RetentionReport as RetentionReport
+from recopersona.operations.traces import Trace as Trace
+from recopersona.operations.traces import find_traces as find_traces
 from recopersona.pipeline.pipeline import Pipeline as Pipeline
 from recopersona.rankers.boosted import BoostedRanker as BoostedRanker
 from recopersona.rankers.expected_revenue import ExpectedRevenue as ExpectedRevenue
