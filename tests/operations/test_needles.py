@@ -11,7 +11,7 @@ from recopersona.operations.needles import Needles, plain_text, stands_out
 
 
 @pytest.mark.parametrize("written", [
-    "u-17", '{"user_id": "u-17"}', "?user=u-17&x=1", "u-17", "user_id:u-17", "[u-17]", "\tu-17\n",
+    "u-17", '{"user_id": "u-17"}', "?user=u-17&x=1", "user_id:u-17", "[u-17]", "\tu-17\n",
 ])  # fmt: skip
 def test_an_identifier_is_found_wherever_it_stands_alone(written):
     assert Needles(["u-17"]).in_text(written) == 0

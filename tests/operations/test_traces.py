@@ -123,7 +123,7 @@ def test_a_text_is_no_list_of_identifiers(tmp_path):
 
 @pytest.mark.parametrize("path", ["nowhere.csv", "nowhere/*.csv"])
 def test_what_is_not_there_cannot_be_searched(tmp_path, path):
-    with pytest.raises(DataError, match="there is no file .* to look into; check the path"):
+    with pytest.raises(DataError, match=r"there is no file .* to look into; check the path"):
         find_traces(tmp_path / path, ["u-17"])
 
 
