@@ -11,6 +11,7 @@ from recopersona.bandits.thompson import Thompson as Thompson
 from recopersona.bandits.ucb import UCB1 as UCB1
 from recopersona.base.artifact import load as load
 from recopersona.base.artifact import save as save
+from recopersona.base.forgetting import Stale as Stale
 from recopersona.base.online import OnlineRecommender as OnlineRecommender
 from recopersona.base.parameters import duration as duration
 from recopersona.base.parameters import one_of as one_of
@@ -88,6 +89,7 @@ from recopersona.events.consent.ledger import ConsentLedger as ConsentLedger
 from recopersona.events.consent.tcf import TcfConsent as TcfConsent
 from recopersona.events.consent.tcf import decode_tcf as decode_tcf
 from recopersona.events.hashing import event_hash as event_hash
+from recopersona.events.identity.graph import IdentityGraph as IdentityGraph
 from recopersona.events.identity.normalizers import normalize_address as normalize_address
 from recopersona.events.identity.normalizers import normalize_email as normalize_email
 from recopersona.events.identity.normalizers import normalize_name as normalize_name

@@ -113,6 +113,7 @@ class Graph:
         self.profile = {}  # identifier -> the set of its profile, shared by all in it
         self.age = {}  # identifier -> sorts by when it was first seen
         self.ambiguous = set()
+        self.lent = set()  # identifiers by which a profile of several is, or was, called
         self.merges = []  # (time, event id, name kept, name absorbed, identifier, identifier)
         self.refusals = []  # (time, event id, identifier or None, identifier, reason)
         self.touches = []  # (row, person, device) of certain links, also of those refused
@@ -181,6 +182,7 @@ class Graph:
     def merge(self, row, a, b):
         names = sorted([self.oldest(a), self.oldest(b)], key=self.age.get)
         self.merges.append((row.time, row.event_id, *map(text, names), a, b))
+        self.lent.add(min(self.oldest(a), self.oldest(b), key=self.age.get))
         joint = self.profile[a] | self.profile[b]
         for one in joint:
             self.profile[one] = joint
@@ -202,8 +204,7 @@ class Graph:
         if identifier not in self.profile:
             return text(identifier)
         if identifier in self.ambiguous:
-            lent = identifier == self.oldest(identifier) and len(self.profile[identifier]) > 1
-            return f"{text(identifier)} (shared)" if lent else text(identifier)
+            return text(identifier) + (" (shared)" if identifier in self.lent else "")
         return text(self.oldest(identifier))
 
     def resolve_row(self, row):
@@ -228,18 +229,18 @@ class Graph:
     def by_profile(self, row, look_back):
         """Resolve by what is known now, or was known at most so long after the row.
 
-        A profile that held a person then has the person's name of today.
+        A profile that held a person then has its name of today.
         """
         if look_back is None:
             return self.resolve_row(row)
         certain = self.twin([row for row in self.rows if row.probability is None])
         then = certain.as_of(row.time + look_back)
-        ids = self.identifiers(row)
-        proof = [one for one in ids if one not in then.ambiguous]
-        if proof and proof[0] in then.profile:
-            people = [one for one in then.profile[proof[0]] if one[0] == self.person_kind()]
-            if people:
-                return self.name(people[0])
+        proof = [one for one in self.identifiers(row) if one not in then.ambiguous]
+        if proof:
+            members = then.profile.get(proof[0], proof[:1])
+            people = [one for one in members if one[0] == self.person_kind()]
+            if people and people[0] in self.profile:
+                return text(self.oldest(people[0]))
         return then.resolve_row(row)
 
     def by_touch(self, row, first, look_back):
