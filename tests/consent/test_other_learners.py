@@ -87,8 +87,8 @@ def test_later_choices_pass_the_same_gate(policy, tmp_path):
 # -- re-rankers ------------------------------------------------------------------------------
 
 RERANKERS = [
-    rp.MMR(), rp.DPP(), rp.XQuAD(attribute="brand"), rp.Calibrated(attribute="brand"), rp.Freshness(),
-    rp.Serendipity(), rp.Fatigue(), rp.SlotExploration(), rp.BanditReranker(),
+    rp.MMR(), rp.DPP(), rp.XQuAD(attribute="brand"), rp.Calibrated(attribute="brand"),
+    rp.Freshness(), rp.Serendipity(), rp.Fatigue(), rp.SlotExploration(), rp.BanditReranker(),
     rp.Chain(stages=[rp.Fatigue(), rp.MMR()]),
 ]  # fmt: skip
 rerankers = pytest.mark.parametrize("stage", RERANKERS, ids=lambda one: type(one).__name__)
