@@ -125,6 +125,28 @@ def test_a_saved_ledger_wants_its_identity_back(ledger, tmp_path):
     assert rp.load(tmp_path / "alone.rp").state_at("anna", "ads") == "unknown"
 
 
+def test_an_identity_graph_is_such_an_identity():
+    log = pd.DataFrame(
+        {
+            "user_id": [None, "anna", None, "ben"],
+            "anonymous_id": ["c-1", "c-1", "c-2", "c-2"],
+            "timestamp": pd.to_datetime([f"2026-01-0{n}" for n in range(1, 5)], utc=True),
+        }
+    )
+    graph = rp.IdentityGraph().update(log)
+    ledger = rp.ConsentLedger(unknown="granted", identity=graph)
+    ledger.record(("anonymous_id", "c-1"), "ads", "denied", AT)
+    assert ledger.admitted(log, "ads").tolist() == [False, False, True, True]
+    name = graph.profile_of(user_id="anna")
+    for who in ({"user_id": name}, {"user_id": "anna"}, {"anonymous_id": "c-1"}, {"cookie": "x"}):
+        assert ledger.admits(who, "ads") is (who == {"cookie": "x"})
+    assert ledger.admits({"user_id": graph.profile_of(user_id="ben"), "page": "home"}, "ads")
+    assert ledger.forget(name) == 1
+    assert ledger.is_erased("anna")
+    assert ledger.is_erased(name)
+    assert not ledger.is_erased("ben")
+
+
 identifiers = st.sampled_from([(kind, value) for kind in KINDS for value in ("a", "b", "c")])
 
 
