@@ -526,3 +526,12 @@ def test_rows_of_a_frame_that_wait_are_told_and_forgotten():
     assert stream.held_of(["anna"])["waiting"][0]["item_id"] == "tea"
     assert stream.forget(["anna"]) == 1
     assert stream.flush().events["user_id"].tolist() == ["ben"]
+
+
+def test_what_was_forgotten_may_come_again():
+    stream = StreamSessionizer()
+    stream.add(at(1))
+    stream.forget(["anna"])
+    stream.add(at(1))
+    assert stream.counts["duplicates"] == 0
+    assert len(stream.flush().events) == 1

@@ -159,3 +159,12 @@ def test_who_saw_an_item_first_leaves_a_record():
     stage = rp.Freshness().fit(shop)
     stage.forget(shop.users.ids[[first]].tolist())
     assert stage.stale_.parts == ("records_",)
+
+
+def test_vectors_that_the_log_taught_are_stale_and_those_of_attributes_are_not():
+    shop, events = small_shop(), small_shop().events_frame()
+    by_attributes, by_log = rp.MMR().fit(shop), rp.MMR().fit(events)
+    for stage in (by_attributes, by_log):
+        stage.forget([SHE])
+    assert by_attributes.stale_ is None
+    assert by_log.stale_.parts == ("item_vectors_",)
