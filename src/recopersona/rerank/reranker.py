@@ -23,6 +23,7 @@ from recopersona.data.query import Query
 from recopersona.data.ranking import Ranking
 from recopersona.data.types import Id, Indices
 from recopersona.errors import DataError
+from recopersona.rerank.vectors import ItemVectors
 
 
 class Reranker(Acquainted):
@@ -165,6 +166,9 @@ class Reranker(Acquainted):
 
     def _unlearn(self, gone: Gone) -> Iterable[str]:
         """Take back what some users taught, whose past is gone; name what cannot be taken back."""
+        vectors = vars(self).get("item_vectors_")
+        if isinstance(vectors, ItemVectors) and vectors.are_taught:
+            yield "item_vectors_"
         for part in self._parts:
             name = type(part).__name__.lower()
             yield from (f"{name}.{left}" for left in part._take_back(gone))
