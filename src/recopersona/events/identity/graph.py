@@ -292,8 +292,8 @@ class IdentityGraph(Part):
             if judge is None:
                 continue
             verdict = judge(value)
-            if verdict.name is not None:
-                nodes.append(self.register_.node(verdict.name, self._kinds.codes[kind]))
+            if isinstance(verdict, str):
+                nodes.append(self.register_.node(verdict, self._kinds.codes[kind]))
             elif verdict.reason != MISSING:
                 unfit.append((self._kinds.codes[kind], verdict))
         row = self.tally_["rows"]
@@ -352,8 +352,8 @@ class IdentityGraph(Part):
             codes = []
             for kind, judge in self._judges.items():
                 value = identifiers.get(kind)
-                name = None if value is None else judge(value).name
-                if name is not None:
+                name = None if value is None else judge(value)
+                if isinstance(name, str):
                     codes.append(self.register_.names_.index(name))
             for kind in identifiers:
                 self._kinds.code(kind)
@@ -700,7 +700,8 @@ class IdentityGraph(Part):
                 judge = self._judges.get(kind)
                 name = f"{kind}:{value}"
                 if judge is not None and name not in self.register_.names_:
-                    name = judge(value).name or ""
+                    judged = judge(value)
+                    name = judged if isinstance(judged, str) else ""
                 nodes.add(self.register_.names_.index(name))
             elif self._named(subject)[0] >= 0:
                 nodes.update(self._member_nodes(subject))
