@@ -14,6 +14,7 @@ from recopersona.kernels.identity import (
     LIMIT,
     MERGED,
     SELF,
+    date_links,
     link_rows,
 )
 from tests.naive import profiles as naive
@@ -110,3 +111,18 @@ def test_rows_link_the_best_identifier_with_every_other(rows):
         present = [node for node in nodes if node >= 0]
         expected += [(present[0], other, row) for other in present[1:] or [-1] if present]
     assert list(zip(*(part[:n_links].tolist() for part in written), strict=True)) == expected
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 9), st.integers(0, 9)), max_size=12))
+def test_identifiers_are_as_old_as_their_moment_and_their_rank_in_it(drawn):
+    fresh, higher, lower = np.array(drawn, np.int64).reshape(-1, 3).T.copy()
+    fresh[:1] = 1
+    ages = np.empty((2, len(fresh)), np.int64)
+    n = date_links(*ages, fresh.astype(np.uint8), higher, lower, 5)
+    moments = np.cumsum(fresh) + 4
+    assert n == fresh.sum()
+    assert (ages >> 32).tolist() == [moments.tolist()] * 2
+    assert (ages & 0xFFFFFFFF).tolist() == [higher.tolist(), lower.tolist()]
+    none = np.empty(0, np.int64)
+    date_links(*ages, fresh.astype(np.uint8), none, none, 5)
+    assert (ages & 0xFFFFFFFF).tolist() == [[0] * len(fresh), list(range(1, len(fresh) + 1))]

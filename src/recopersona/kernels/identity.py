@@ -234,3 +234,24 @@ def link_rows(higher, lower, row, codes):
             higher[n], lower[n], row[n] = first, -1, place
             n += 1
     return n
+
+
+@kernel(written(i64), written(i64), read(u8), read(i64), read(i64), i64)
+def date_links(seen_higher, seen_lower, fresh, higher, lower, first):
+    """Write the ages of identifiers that are first met in links; return how many moments are.
+
+    seen_higher  (n,) int64, written: the moment, and below it the rank within it
+    seen_lower   (n,) int64, written
+    fresh        (n,) uint8, 1 where a link is of another moment than the one before
+    higher       (n,) int64, ranks below 2**31; or none, where moments are of one row each
+    lower        (n,) int64
+    first        int64, the number of the first moment
+    """
+    moment = first - 1
+    ranked = len(higher) > 0
+    for place in range(len(fresh)):
+        moment += fresh[place]
+        # In one row, identifiers come by priority.
+        seen_higher[place] = (moment << 32) | (higher[place] if ranked else 0)
+        seen_lower[place] = (moment << 32) | (lower[place] if ranked else place + 1)
+    return moment + 1 - first
