@@ -214,8 +214,8 @@ class ConsentLedger(Part, EventGate):
         Parameters
         ----------
         consents : dataframe
-            Whose they are say the columns ``user_id``, ``anonymous_id``, ``email``, ``phone``,
-            ``device_id``, ``loyalty_card``, or ``subject`` beside ``kind``; what was said
+            Whose they are say columns such as ``user_id``, ``anonymous_id``, ``device_id`` and
+            ``loyalty_card``, or ``subject`` beside ``kind``; what was said
             ``purpose`` and ``state``, or ``tc_string``; when, ``timestamp``; where, ``source``.
         kinds : iterable of str
             More columns of identifiers.
@@ -223,8 +223,9 @@ class ConsentLedger(Part, EventGate):
         Returns
         -------
         Counter
-            Also added to ``counts``. The reasons are ``no subject``, ``unknown purpose``,
-            ``unknown state``, ``malformed TC string``, ``no time`` and ``erased``.
+            Also added to ``counts``. The reasons are ``no subject``, ``raw personal value`` (an
+            e-mail or a phone number, and no keyed hash of it), ``unknown purpose``, ``unknown
+            state``, ``malformed TC string``, ``no time`` and ``erased``.
 
         Raises
         ------
@@ -521,10 +522,12 @@ class ConsentLedger(Part, EventGate):
         if not names:
             return 0
         with self._writing():
-            n_known = self._forget(names)
+            before = self.entries_
+            after = self._without(names)
             if self._journal is not None:
-                self._journal.replace(lines_of(self.entries_, self._purposes))
-        return n_known
+                self._journal.replace(lines_of(after, self._purposes))
+            self.entries_ = after
+        return sum(before.place(name) >= 0 for name in names)
 
     def is_erased(self, subject: Any, kind: str = "user_id") -> bool:
         """Tell whether any identifier of a subject was erased, and nobody welcomed it back."""
@@ -724,13 +727,11 @@ class ConsentLedger(Part, EventGate):
         for why, n in batch.refused.items():
             self._count(f"record: {why}", n)
 
-    def _forget(self, names: list[str]) -> int:
-        entries = self.entries_
-        salt = next(iter(entries.tombstones_.until_), None) or fresh_salt(self.random_state)
-        tombstones = entries.tombstones_.with_names(salt, names)
-        n_known = sum(entries.place(name) >= 0 for name in names)
-        self.entries_ = entries.without(names, tombstones)
-        return n_known
+    def _without(self, names: list[str]) -> Entries:
+        """Return the entries without some identifiers, and with their tombstones."""
+        tombstones = self.entries_.tombstones_
+        salt = next(iter(tombstones.until_), None) or fresh_salt(self.random_state)
+        return self.entries_.without(names, tombstones.with_names(salt, names))
 
     # -- whose it is --------------------------------------------------------------------------
 
@@ -749,10 +750,10 @@ class ConsentLedger(Part, EventGate):
     def _kinds(self) -> Iterable[str]:
         """Return the columns that may say whose a row is."""
         entries = self.entries_
-        known = getattr(self._identity, "kinds", ())
-        return dict.fromkeys(
-            ("user_id", "anonymous_id", *entries.kinds_, *entries.tombstones_.kinds_, *known)
-        )
+        known: tuple[str, ...] = ("user_id", "anonymous_id")
+        if self._identity is not None:
+            known = (*USUAL_KINDS, *(getattr(self._identity, "kinds", None) or ()))
+        return dict.fromkeys((*known, *entries.kinds_, *entries.tombstones_.kinds_))
 
     def _names_of_one(self, subject: Any, kind: str) -> list[str]:
         pairs = identifiers_of(subject, kind)
