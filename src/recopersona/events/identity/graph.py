@@ -16,7 +16,7 @@ from recopersona.data.columns import as_pandas, numbers
 from recopersona.data.event import Event
 from recopersona.data.ids import UNKNOWN
 from recopersona.data.intake import frame_of_events, is_events
-from recopersona.data.times import MISSING_TIME, integer_to_ms, to_ms
+from recopersona.data.times import MISSING_TIME, integer_to_ms, moment_ms, to_ms
 from recopersona.data.types import Array
 from recopersona.errors import DataError, ParameterError, shown
 from recopersona.events.identity.arrivals import MISSING, Judge, Verdict, judge_of
@@ -489,6 +489,43 @@ class IdentityGraph(Part):
             self._keep_used()
             self._replay()
             return before - len(self.register_)
+
+    def forget_before(self, moment: Any) -> int:
+        """Remove what was told before a moment; links that hold since ever stay.
+
+        What is left equals a graph that never saw those rows. Who was known by them alone falls
+        apart into what later links say.
+
+        Parameters
+        ----------
+        moment : datetime, str or int
+
+        Returns
+        -------
+        int, how many links and values that are no identifiers were removed
+
+        Examples
+        --------
+        >>> graph = IdentityGraph()
+        >>> graph = graph.update({"user_id": "anna", "cookie": "c1", "timestamp": 1_700_000_000})
+        >>> graph = graph.update({"user_id": "anna", "cookie": "c2", "timestamp": 1_800_000_000})
+        >>> graph.forget_before("2025-01-01"), graph.members("user_id:anna")
+        (1, [('user_id', 'anna'), ('cookie', 'c2')])
+        """
+        first = moment_ms(moment, "moment")
+        with self._lock:
+            if not self.__sklearn_is_fitted__():
+                return 0
+            tables = self.links_, self.probable_, self.unfit_
+            young = [(table.time_ >= first) | (table.time_ == MISSING_TIME) for table in tables]
+            n_old = sum(int((~mask).sum()) for mask in young)
+            if n_old:
+                self.links_ = self.links_.take(young[0])
+                self.probable_ = self.probable_.take(young[1])
+                self.unfit_ = self.unfit_.take(young[2])
+                self._keep_used()
+                self._replay()
+            return n_old
 
     def held_of(self, subjects: Iterable[Any]) -> dict[str, Any]:
         """Return everything held of some subjects as JSON has it, by profile; {} if nothing."""
