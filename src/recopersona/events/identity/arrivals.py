@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import numpy as np
@@ -28,8 +27,7 @@ REASONS = ("blocked value", "not an identifier")
 _PLAIN = frozenset({"string", "integer", "empty"})
 
 
-@dataclass(frozen=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What a value is: an identifier by its name, or none and why.
 
     name    its kind and its canonical value, or None
@@ -64,35 +62,29 @@ def judge_of(kind: str, kinds: Kinds, secret: bytes | None) -> Judge:
     return judge
 
 
-def judged_column(column: pd.Series, judge: Judge) -> tuple[Array, list[Verdict]]:
-    """Judge a column; return int64 (n,) places in a list of verdicts, -1 where it is missing."""
+def values_in(column: pd.Series) -> tuple[Array, list[Any]]:
+    """Return the distinct values of a column, and int64 (n,) places in them, -1 where missing."""
     if column.dtype == object and pd.api.types.infer_dtype(column, skipna=True) not in _PLAIN:
-        return _judged_mixture(column, judge)
+        return _values_of_a_mixture(column)
     if isinstance(column.dtype, np.dtype) and column.dtype.kind == "b":
-        column = column.astype(object)
-        return _judged_mixture(column, judge)
+        return _values_of_a_mixture(column.astype(object))
     distinct = Distinct.of(column)
-    return distinct.codes, [judge(value) for value in distinct.values]
+    return distinct.codes, distinct.values
 
 
-def _judged_mixture(column: pd.Series, judge: Judge) -> tuple[Array, list[Verdict]]:
-    """Judge values one by one: True equals 1 in any table of values, and lists fit into none."""
-    verdicts: list[Verdict] = []
+def _values_of_a_mixture(column: pd.Series) -> tuple[Array, list[Any]]:
+    """Take values one by one: True equals 1 in any table of values, and lists fit into none."""
+    values: list[Any] = []
     places: dict[Any, int] = {}
     codes = np.full(len(column), -1, np.int64)
     for row, value in enumerate(column.tolist()):
-        key = (type(value), value) if isinstance(value, (str, int, float)) else None
-        place = None if key is None else places.get(key)
-        if place is None:
-            verdict = judge(value)
-            if verdict.name is None and verdict.reason == MISSING:
-                continue
-            place = len(verdicts)
-            verdicts.append(verdict)
-            if key is not None:
-                places[key] = place
-        codes[row] = place
-    return codes, verdicts
+        if is_missing(value):
+            continue
+        key = (type(value), value) if isinstance(value, (str, int, float)) else row
+        codes[row] = places.setdefault(key, len(values))
+        if codes[row] == len(values):
+            values.append(value)
+    return codes, values
 
 
 def _text(value: Any) -> str | None:
