@@ -11,6 +11,7 @@ from recopersona.bandits.thompson import Thompson as Thompson
 from recopersona.bandits.ucb import UCB1 as UCB1
 from recopersona.base.artifact import load as load
 from recopersona.base.artifact import save as save
+from recopersona.base.forgetting import Stale as Stale
 from recopersona.base.online import OnlineRecommender as OnlineRecommender
 from recopersona.base.parameters import duration as duration
 from recopersona.base.parameters import one_of as one_of
@@ -167,6 +168,13 @@ from recopersona.models.session_rules import SequentialRules as SequentialRules
 from recopersona.models.switch import Switch as Switch
 from recopersona.models.trending import Trending as Trending
 from recopersona.models.valued_popularity import ValuedPopularity as ValuedPopularity
+from recopersona.operations.logs.kept_log import KeptLog as KeptLog
+from recopersona.operations.personal_data import PersonalData as PersonalData
+from recopersona.operations.receipts import ErasureReceipt as ErasureReceipt
+from recopersona.operations.receipts import HolderReceipt as HolderReceipt
+from recopersona.operations.receipts import RetentionReport as RetentionReport
+from recopersona.operations.traces import Trace as Trace
+from recopersona.operations.traces import find_traces as find_traces
 from recopersona.pipeline.pipeline import Pipeline as Pipeline
 from recopersona.rankers.boosted import BoostedRanker as BoostedRanker
 from recopersona.rankers.expected_revenue import ExpectedRevenue as ExpectedRevenue

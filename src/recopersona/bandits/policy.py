@@ -335,6 +335,30 @@ class Policy(Roster):
         self._correct(place, before, after, float(weight), cell)
         return self
 
+    def take_back(self, arms: Any, rewards: Any, contexts: Any = None, weights: Any = None) -> bool:
+        """Forget earlier rewards, as if they had never come; see `update` for what to give.
+
+        Returns
+        -------
+        True if they are out of every sum; False, and nothing changes, where sums have faded since
+        or fall out of a window, so that nobody knows what is left of them.
+        """
+        self._open()
+        if self.half_life is not None or self.recent_ is not None:
+            return False
+        ids = arms_in(arms)
+        places = np.array([self._place_or_less(arm) for arm in ids], np.int32)
+        values = np.asarray(rewards, np.float64)
+        worth = np.ones(len(ids)) if weights is None else np.asarray(weights, np.float64)
+        contexts = _listed(contexts, len(ids))
+        rows = np.flatnonzero(places >= 0)
+        low, width = self._scale
+        cells = self._cells(_picked(contexts, rows), len(rows))
+        self._answers.clear()
+        self._absorb(places[rows], (values[rows] - low) / width, -worth[rows], cells)
+        self.counts_["rewards"] -= len(rows)
+        return True
+
     def fit(self, log: Any) -> Self:
         r"""Forget everything, and learn from a log.
 

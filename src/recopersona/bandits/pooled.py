@@ -124,6 +124,11 @@ class PooledThompson(Thompson):
                 self.due_ = told + max(told // 10, 1)
                 self._learn_pooling()
 
+    @property
+    def knows_pooling(self) -> bool:
+        """Whether it has learned from all rewards how alike segments are."""
+        return self.n0 is None and self.due_ > _FIRST
+
     def _learn_pooling(self) -> None:
         levels, likelihoods = np.ones(self._n_rows()), np.empty(len(_STRENGTHS))
         if self.likelihood == "beta":

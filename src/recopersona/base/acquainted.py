@@ -8,13 +8,16 @@ from typing import Any
 
 import numpy as np
 
+from recopersona.base.forgetting import Gone
 from recopersona.base.gated import Gated
+from recopersona.base.weighing import counted_weight
 from recopersona.data.dataset import Dataset
-from recopersona.data.event import VIEW
+from recopersona.data.event import EVENT_TYPES, VIEW
 from recopersona.data.history import History
 from recopersona.data.ids import UNKNOWN, IdMap
+from recopersona.data.interactions import Interactions
 from recopersona.data.query import Query
-from recopersona.data.times import moment_ms
+from recopersona.data.times import MISSING_TIME, moment_ms
 from recopersona.data.types import Floats, Id, Indices
 
 
@@ -37,10 +40,38 @@ class Acquainted(Gated):
         self.past_ = dataset.history()
         self.event_weights_ = dataset.event_weights
         self.end_ = dataset.end
+        self.half_life_, self.decayed_to_ = dataset.half_life, dataset.end
 
     def _adopt(self, users: IdMap, items: IdMap, past: History) -> None:
         """Share ids and past with the pipeline this is part of: events are taken in once."""
         self.users_, self.items_, self.past_ = users, items, past
+
+    def _events_of(self, gone: Gone) -> Interactions | None:
+        """Return all that some users did, as it was weighted when it came.
+
+        None where the past does not hold all of it: there were too many events of a kind, or some
+        came with a weight of their own, or were undone. Then the events held do not add up to what
+        is held of the pairs, which never forget.
+        """
+        held = gone.past.arrays()
+        sizes, codes = np.diff(held["event_bounds"]), held["event_codes"]
+        users = np.repeat(np.arange(len(sizes), dtype=np.int32), sizes)
+        rows = Interactions(
+            users, held["event_items"], codes, self.event_weights_[codes], held["event_times"]
+        )
+        if self.half_life_ is not None and (held["event_times"] == MISSING_TIME).any():
+            return None
+        weights = counted_weight(rows, self.half_life_, self.decayed_to_)
+        counts = np.bincount(users.astype(np.int64) * len(EVENT_TYPES) + codes)
+        if (counts >= gone.past.limit).any():
+            return None
+        width = len(self.items_)
+        keys = users.astype(np.int64) * width + rows.items
+        owners = np.repeat(np.arange(len(sizes)), np.diff(held["pair_bounds"]))
+        pairs, place = np.unique(keys, return_inverse=True)
+        sums = np.bincount(place, weights, minlength=len(pairs))
+        whole = np.array_equal(pairs, owners * width + held["pair_items"])
+        return rows if whole and np.allclose(sums, held["pair_weights"], rtol=1e-5) else None
 
     def user_of(self, query: Query) -> int:
         """Return the index of who asks, or -1."""

@@ -162,6 +162,40 @@ def load(
     raise ArtifactError(f"{folder} was saved anew each time it was read; load it again.")
 
 
+@contextmanager
+def alone_with(path: str | PathLike[str]) -> Iterator[None]:
+    """Keep others from saving into a folder, for who loads, changes and saves what is in it."""
+    with _alone(Path(path)):
+        yield
+
+
+def class_of(path: str | PathLike[str]) -> str:
+    """Return the name of the class of a saved model, without reading the model.
+
+    Raises
+    ------
+    ArtifactError
+        If the directory is not a saved model.
+    """
+    return str(_read_manifest(Path(path)).get("class"))
+
+
+def remove_leftovers(path: str | PathLike[str]) -> int:
+    """Remove at once what is in a saved model's folder beside the model; return how many entries.
+
+    These are the arrays of what was there before, and what killed savers left. Who is just reading
+    some keeps them.
+    """
+    folder, n_removed = Path(path), 0
+    with _alone(folder):
+        now = _named_arrays(folder)
+        for entry in list(folder.iterdir()):
+            if _is_part(entry.name) and entry.name != now:
+                _remove(entry)
+                n_removed += not entry.exists()
+    return n_removed
+
+
 def _behind(gate: EventGate, model: Any) -> Any:
     if not hasattr(model, "behind"):
         raise ArtifactError(f"a {type(model).__name__} learns from nobody, so it needs no gate.")

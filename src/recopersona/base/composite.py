@@ -12,7 +12,7 @@ from recopersona.base.nested import Nested, are_parts
 from recopersona.base.online import OnlineRecommender
 from recopersona.base.parameters import Bound
 from recopersona.base.recommender import Recommender
-from recopersona.base.telling import tell_growth, tell_outcome
+from recopersona.base.telling import tell_growth, tell_outcome, untell_outcome
 from recopersona.data.dataset import Dataset
 from recopersona.data.decision import Decision
 from recopersona.data.gate import EventGate
@@ -84,6 +84,9 @@ class Composite(Nested, OnlineRecommender):
 
     def _learn_outcome(self, decision: Decision) -> None:
         tell_outcome(self._models.values(), decision)
+
+    def _unlearn_outcome(self, decision: Decision) -> list[str]:
+        return untell_outcome(self._models, decision)
 
     def _outcome_grew(self, before: Decision, after: Decision) -> None:
         tell_growth(self._models.values(), before, after)

@@ -93,8 +93,10 @@ class Gone(NamedTuple):
     stale: Stale
 
     @classmethod
-    def of(cls, users: Indices, past: History, at: Any, refit_within: Any) -> Gone:
-        """Take out what some users did.
+    def of(
+        cls, users: Indices, past: History, at: Any, refit_within: Any, n: int | None = None
+    ) -> Gone:
+        """Take out what some users did; ``n`` says how many are gone, where not these.
 
         Raises
         ------
@@ -103,7 +105,9 @@ class Gone(NamedTuple):
         """
         since = None if at is None else moment_ms(at, "at")
         span = duration_ms(refit_within, "refit_within")
-        stale = Stale(since, None if since is None else since + span, len(users), ())
+        stale = Stale(
+            since, None if since is None else since + span, len(users) if n is None else n, ()
+        )
         return cls(users, past.renumbered(users), stale)
 
     @property

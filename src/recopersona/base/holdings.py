@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from recopersona.data.decision import Decision
 from recopersona.data.event import EVENT_TYPES
 from recopersona.data.feature_table import FeatureTable, TimeColumn
 from recopersona.data.history import History
@@ -63,6 +64,15 @@ def attributes_held(table: FeatureTable, row: int) -> dict[str, Any]:
         name: as_text(value) if isinstance(table.column(name), TimeColumn) else as_json(value)
         for name, value in table.row(row).items()
     }
+
+
+def decision_held(decision: Decision) -> dict[str, Any]:
+    """Return a decision as JSON has it: all that it records."""
+    told = {**vars(decision), "now": as_text(decision.now)}
+    if decision.draw is not None:
+        told["draw"] = vars(decision.draw)
+    held: dict[str, Any] = as_json(told)
+    return held
 
 
 def _kinds(bits: int) -> list[str]:

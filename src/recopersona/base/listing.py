@@ -58,7 +58,6 @@ class Lister(Acquainted):
 
     def _begin(self, dataset: Dataset) -> None:
         self._acquaint(dataset)
-        self.half_life_, self.decayed_to_ = dataset.half_life, dataset.end
         self.n_fitted_items_ = len(self.items_)
         self.passes_: list[dict[str, float]] = []
         self.stale_: Stale | None = None

@@ -8,8 +8,9 @@ import numpy as np
 
 from recopersona.base.forgetting import Gone
 from recopersona.base.recommender import Recommender
+from recopersona.base.weighing import counted_weight as counted_weight
 from recopersona.data.dataset import index_events
-from recopersona.data.event import EVENT_TYPES, RETURN, Event
+from recopersona.data.event import RETURN, Event
 from recopersona.data.growing import with_room
 from recopersona.data.history import History
 from recopersona.data.intake import frame_of_events, read_columns, read_one
@@ -71,33 +72,6 @@ class OnlineRecommender(Recommender):
                 return self
         self._learn(self._take_in(events))
         return self
-
-    def _events_of(self, gone: Gone) -> Interactions | None:
-        """Return all that some users did, as it was weighted when it came.
-
-        None where the past does not hold all of it: there were too many events of a kind, or some
-        came with a weight of their own, or were undone. Then the events held do not add up to what
-        is held of the pairs, which never forget.
-        """
-        held = gone.past.arrays()
-        sizes, codes = np.diff(held["event_bounds"]), held["event_codes"]
-        users = np.repeat(np.arange(len(sizes), dtype=np.int32), sizes)
-        rows = Interactions(
-            users, held["event_items"], codes, self.event_weights_[codes], held["event_times"]
-        )
-        if self.half_life_ is not None and (held["event_times"] == MISSING_TIME).any():
-            return None
-        weights = counted_weight(rows, self.half_life_, self.decayed_to_)
-        counts = np.bincount(users.astype(np.int64) * len(EVENT_TYPES) + codes)
-        if (counts >= gone.past.limit).any():
-            return None
-        width = len(self.items_)
-        keys = users.astype(np.int64) * width + rows.items
-        owners = np.repeat(np.arange(len(sizes)), np.diff(held["pair_bounds"]))
-        pairs, place = np.unique(keys, return_inverse=True)
-        sums = np.bincount(place, weights, minlength=len(pairs))
-        whole = np.array_equal(pairs, owners * width + held["pair_items"])
-        return rows if whole and np.allclose(sums, held["pair_weights"], rtol=1e-5) else None
 
     def _sums_without(self, sums: Array, gone: Gone, half_life: int | None) -> Array | None:
         """Return items' summed weights without those of some users, whose past is gone.
@@ -162,19 +136,6 @@ class OnlineRecommender(Recommender):
             )
         else:
             np.add.at(self.fallback_, rows.items, weight)
-
-
-def counted_weight(rows: Interactions, half_life: int | None, decayed_to: int | None) -> Floats:
-    """Return what new events weigh beside those fitted, whose weights decayed up to a moment.
-
-    A return is an event but never an interaction. What comes a half-life after the moment weighs
-    twice; beyond 2**30 it no longer grows, and a new ``fit`` is long due.
-    """
-    weight = np.where(rows.event == RETURN, np.float32(0), rows.weight)
-    if half_life is None or decayed_to is None or rows.timestamp is None:
-        return weight
-    later = np.where(rows.timestamp == MISSING_TIME, 0.0, (rows.timestamp - decayed_to) / half_life)
-    return (weight * np.exp2(np.minimum(later, 30.0))).astype(np.float32)
 
 
 def remember(past: History, rows: Interactions, weight: Floats) -> None:

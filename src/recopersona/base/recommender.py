@@ -548,7 +548,8 @@ def listed(ids: Any, verb: str) -> list[Any]:
 
 _OF_THE_BASE = frozenset({
     "users_", "items_", "past_", "event_weights_", "end_", "half_life_", "decayed_to_",
-    "n_fitted_items_", "passes_", "stale_", "gated_", "fallback_", "item_features_", "user_features_",
+    "n_fitted_items_", "passes_", "stale_", "gated_", "fallback_", "item_features_",
+    "user_features_",
 })  # fmt: skip
 _PLAIN_IDS = frozenset([int, str, np.int64, np.int32, np.str_])
 

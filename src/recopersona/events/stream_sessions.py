@@ -12,13 +12,15 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from recopersona.base.holdings import as_json
 from recopersona.base.parameters import check, whole
+from recopersona.base.recommender import listed
 from recopersona.data.columns import as_pandas, like, require_columns
 from recopersona.data.event import Event
 from recopersona.data.gate import EventGate, require_gate
 from recopersona.data.ids import is_missing
 from recopersona.data.intake import CLOCK_TOLERANCE_MS, is_events
-from recopersona.data.times import duration_ms, from_ms, integer_to_ms, moment_ms
+from recopersona.data.times import as_text, duration_ms, from_ms, integer_to_ms, moment_ms
 from recopersona.data.types import Array, Id
 from recopersona.errors import DataError, ParameterError, hint, shown
 from recopersona.events.admission import admitted_places
@@ -289,6 +291,78 @@ class StreamSessionizer:
         released = self._released(out)
         released.sessions.extend(self._end_all())
         return released
+
+    def held_of(
+        self, user_ids: Iterable[Id] = (), *, anonymous_ids: Iterable[Id] = ()
+    ) -> dict[str, Any]:
+        """Return everything that is held of some visitors, ready for JSON.
+
+        Parameters
+        ----------
+        user_ids, anonymous_ids : iterables of ids
+            Of either kind; an event belongs to whomever it names.
+
+        Returns
+        -------
+        dict
+            ``sessions`` that may go on, and ``waiting`` events; empty where nothing is held.
+
+        Examples
+        --------
+        >>> stream = StreamSessionizer()
+        >>> _ = stream.add(Event("anna", "tea", timestamp=1_700_000_000))
+        >>> stream.held_of(["anna"])["waiting"][0]["item_id"], stream.held_of(["ben"])
+        ('tea', {})
+        >>> stream.forget(["anna"]), len(stream.flush().events)
+        (1, 0)
+        """
+        theirs = _Named.of(user_ids, anonymous_ids)
+        sessions = [
+            {**held.closed()._asdict(), "start": as_text(held.start), "end": as_text(held.last)}
+            for visitor, held in self._open.items()
+            if theirs.names(*visitor[:2])
+        ]
+        waiting = [
+            {name: value for name, value in row[4]._asdict().items() if not _is_nothing(value)}
+            | {"timestamp": as_text(row[0])}
+            for rows in self._waiting.values()
+            for row in rows
+            if theirs.names(row[4].user_id, row[4].anonymous_id)
+        ]
+        if self._held is not None:
+            named = theirs.rows(self._held.frame)
+            times = self._held.times[named].tolist()
+            rows = self._held.frame[named].to_dict("records")
+            waiting += [
+                {str(name): value for name, value in row.items() if not is_missing(value)}
+                | {"timestamp": as_text(time)}
+                for row, time in zip(rows, times, strict=True)
+            ]
+        told = {"sessions": sessions, "waiting": waiting}
+        return {name: as_json(held) for name, held in told.items() if held}
+
+    def forget(self, user_ids: Iterable[Id] = (), *, anonymous_ids: Iterable[Id] = ()) -> int:
+        """Drop the sessions and waiting events of some visitors; return how many were held.
+
+        The numbers that their sessions had are not given again.
+        """
+        theirs = _Named.of(user_ids, anonymous_ids)
+        gone = [visitor for visitor in self._open if theirs.names(*visitor[:2])]
+        for visitor in gone:
+            del self._open[visitor]
+        n_before = self._n_waiting + (0 if self._held is None else len(self._held.times))
+        kept = {
+            time: [row for row in rows if not theirs.names(row[4].user_id, row[4].anonymous_id)]
+            for time, rows in self._waiting.items()
+        }
+        self._waiting = {time: rows for time, rows in kept.items() if rows}
+        self._moments = sorted(self._waiting)
+        self._keys = {row[3] for rows in self._waiting.values() for row in rows}
+        self._n_waiting = sum(map(len, self._waiting.values()))
+        if self._held is not None:
+            self._held = self._held.where(~theirs.rows(self._held.frame))
+        n_after = self._n_waiting + (0 if self._held is None else len(self._held.times))
+        return len(gone) + n_before - n_after
 
     def state(self) -> dict[str, Any]:
         """Return all that the stream remembers, for `restore`: plain values, ready for JSON.
@@ -669,6 +743,29 @@ class _Out(NamedTuple):
     events: list[Event]
     ended: list[_Open]
     late: list[Event]
+
+
+class _Named(NamedTuple):
+    """Visitors by their ids of either kind."""
+
+    users: frozenset[Id]
+    anonymous: frozenset[Id]
+
+    @classmethod
+    def of(cls, user_ids: Iterable[Id], anonymous_ids: Iterable[Id]) -> _Named:
+        users, anonymous = listed(user_ids, "user_ids"), listed(anonymous_ids, "anonymous_ids")
+        return cls(frozenset(users), frozenset(anonymous))
+
+    def names(self, user: Any, stranger: Any) -> bool:
+        return user in self.users or stranger in self.anonymous
+
+    def rows(self, frame: pd.DataFrame) -> Array:
+        """Tell which rows of a frame are theirs, bool (n,)."""
+        found = np.zeros(len(frame), np.bool_)
+        for name, ids in (("user_id", self.users), ("anonymous_id", self.anonymous)):
+            if name in frame.columns and ids:
+                found |= frame[name].isin(list(ids)).to_numpy(np.bool_)
+        return found
 
 
 class _Held(NamedTuple):

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import uuid
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +14,7 @@ from recopersona.data.columns import as_pandas
 from recopersona.data.gate import EventGate, require_gate
 from recopersona.errors import DataError, MissingExtraError, ParameterError
 from recopersona.events.admission import admitted_places
+from recopersona.events.files.replacing import appearing_when_complete
 
 _ROWS_OF_A_GROUP = 1_000_000
 _NUMBERS = ("quantity", "price", "dwell_ms", "scroll_pct", "position", "weight")
@@ -92,7 +90,7 @@ def write_events(
     pieces = [events] if _is_frame(events) else events
     if isinstance(pieces, (str, bytes)) or not isinstance(pieces, Iterable):
         as_pandas(events)  # says what a dataframe is
-    with _appearing_when_complete(target) as unfinished:
+    with appearing_when_complete(target) as unfinished:
         return _written(iter(pieces), unfinished, _Door(gate, purpose or "storage"))
 
 
@@ -194,19 +192,3 @@ def _like_the_first(table: Any, schema: Any, number: int) -> Any:
                 "make them one type."
             ) from None
     return pa.Table.from_arrays(columns, schema=schema)
-
-
-@contextmanager
-def _appearing_when_complete(target: Path) -> Iterator[Path]:
-    """Give a file beside the target to write to, and put it in its place at the end."""
-    unfinished = target.parent / f".{target.name}.{uuid.uuid4().hex}.tmp"
-    try:
-        yield unfinished
-        with unfinished.open("rb+") as handle:
-            os.fsync(handle.fileno())
-        unfinished.replace(target)
-    except OSError as problem:
-        raise DataError(f"{target} cannot be written: {problem}.") from None
-    finally:
-        with suppress(OSError):
-            unfinished.unlink(missing_ok=True)

@@ -8,16 +8,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from recopersona.base.holdings import as_json
 from recopersona.base.part import Part
 from recopersona.base.recommender import require_array
 from recopersona.data.columns import as_pandas, factorized, numbers
-from recopersona.data.event import EVENT_COLUMNS, Event
+from recopersona.data.event import EVENT_COLUMNS, EVENT_TYPES, Event
 from recopersona.data.feature_table import CategoryColumn, FeatureTable, NumberColumn, TimeColumn
 from recopersona.data.growing import with_room
 from recopersona.data.ids import UNKNOWN, IdMap, is_missing
 from recopersona.data.intake import frame_of_events, read_columns, read_one
 from recopersona.data.query import Query
-from recopersona.data.times import MISSING_TIME, to_ms
+from recopersona.data.times import MISSING_TIME, as_text, to_ms
 from recopersona.data.types import Array
 from recopersona.errors import ColumnError, DataError, hint
 from recopersona.features.feature import finite
@@ -290,6 +291,23 @@ class Codes(Part):
             asked = where[where[:, 0] == self.parts_.index(name), 1] if name in self.parts_ else []
             unused = np.setdiff1d(np.arange(len(words)), np.append(codes, asked))
             words.forget(words.ids[unused].tolist())
+
+    def told(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        """Return one event of the log in words, as JSON has it; what is unknown is left out."""
+        said: dict[str, Any] = {
+            "item_id": self.items_.ids[event["parts"][ITEM]],
+            "event": EVENT_TYPES[event["kinds"]],
+            "timestamp": as_text(int(event["times"])),
+        }
+        for column, part in enumerate(self.parts_[CATEGORY:], start=CATEGORY):
+            code = event["parts"][column]
+            if part in self.words_ and code != UNKNOWN:
+                said[part] = self.words_[part].ids[code]
+        for name, number in zip(EVENT_NUMBERS, event["numbers"].tolist(), strict=True):
+            if number == number:
+                is_order = name == "order"
+                said[name] = self.words_["order_id"].ids[int(number)] if is_order else number
+        return {name: as_json(value) for name, value in said.items()}
 
     # -- questions ---------------------------------------------------------------------------
 

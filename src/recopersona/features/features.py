@@ -13,6 +13,7 @@ import pandas as pd
 from sklearn.base import TransformerMixin, clone
 
 from recopersona.base.gated import Gated, require_gate
+from recopersona.base.holdings import as_json
 from recopersona.base.nested import Nested, are_parts, named
 from recopersona.base.parameters import Bound, check_parameters, duration, optional, param
 from recopersona.base.recommender import as_dataset, listed
@@ -261,6 +262,26 @@ class Features(TransformerMixin, Gated, Nested):  # type: ignore[misc]
         self._state.program = self._program
         self._state.list_prices = self.codes_.list_prices()
         return self
+
+    def held_of(self, user_ids: Iterable[Id]) -> dict[str, Any]:
+        """Return everything that is held of some users, ready for JSON: every event of theirs.
+
+        Empty where nobody is known. What features say of them is computed from these events.
+        """
+        self._check_fitted()
+        known = {one: self.codes_.users_.index(one) for one in listed(user_ids, "held_of")}
+        told = [
+            {"user_id": as_json(identifier), "events": self._told_of(user)}
+            for identifier, user in known.items()
+            if user >= 0
+        ]
+        return {"features": type(self).__name__, "users": told} if told else {}
+
+    def _told_of(self, user: int) -> list[dict[str, Any]]:
+        columns = self.log_.in_time()
+        rows = np.flatnonzero(columns["parts"][:, USER] == user)
+        return [self.codes_.told({name: column[row] for name, column in columns.items()})
+                for row in rows.tolist()]  # fmt: skip
 
     def forget(self, user_ids: Iterable[Id]) -> Self:
         """Drop everything known of some users, and what they added to sums of all."""

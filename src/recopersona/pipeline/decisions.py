@@ -9,11 +9,13 @@ from dataclasses import replace
 from heapq import heapify, heappop, heappush
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from recopersona.base.composite import Composite
 from recopersona.base.described import Described
-from recopersona.base.forgetting import REFIT_WITHIN
+from recopersona.base.forgetting import REFIT_WITHIN, Gone
+from recopersona.base.holdings import decision_held
 from recopersona.base.own_lock import OwnLock
 from recopersona.base.parameters import are_counts, check, optional, whole
 from recopersona.base.recommender import listed
@@ -52,6 +54,8 @@ class Deciding(Described, Composite):
     decisions_ : dict from decision id to Decision
     clock_ : int or None
         The latest moment that queries, events and feedback have told of, in milliseconds.
+    let_go_ : int
+        Decisions that are no longer remembered, as later ones took their room.
     feedback_counts_ : dict
         How often feedback ``taught``, told more of a decision it had taught of (``revised``), came
         ``repeated``, was for an ``unknown`` decision or (in part) too late for it (``expired``);
@@ -64,6 +68,7 @@ class Deciding(Described, Composite):
     def _begin_log(self) -> None:
         self.decisions_: dict[str, Decision] = {}
         self.feedback_counts_ = dict.fromkeys(_COUNTED, 0)
+        self.let_go_ = 0
         self.clock_: int | None = self.end_
         self._due_kept: list[tuple[int, str]] = []
         self._names_kept: deque[str] | None = None
@@ -302,6 +307,7 @@ class Deciding(Described, Composite):
                 del self._due_kept  # of decisions that are no longer there, or were asked again
         while len(self.decisions_) > self.decision_log:
             oldest = self._pop_oldest()
+            self.let_go_ += 1
             if windows is not None and self.decision_log and oldest.outcome is None:
                 # Whoever learned of clicks alone would take every page for a success.
                 self._settle(oldest)
@@ -340,8 +346,28 @@ class Deciding(Described, Composite):
         """Drop what is held of single users, decisions included; see `Recommender.forget`."""
         self._check_fitted()
         wanted = listed(user_ids, "forget")
+        late = self.clock_ if at is None else at
         self._forget_decisions(set(wanted))
-        return super().forget(wanted, at=at, refit_within=refit_within)
+        known = super().forget(wanted, at=late, refit_within=refit_within)
+        left = self.__dict__.pop("_left_kept", None)  # by visitors who are in no log of events
+        if left:
+            gone = Gone.of(np.empty(0, np.int32), self.past_, late, refit_within, n=len(left[1]))
+            self.stale_ = gone.left_in(self.stale_, left[0])
+        return known
+
+    def held_of(self, user_ids: Iterable[Id]) -> dict[str, Any]:
+        """Return everything that is held of single users, decisions included.
+
+        See `Recommender.held_of`. ``decisions`` are there for visitors who are in no log of events,
+        too: what they were shown, when, by what chance, and what came of it.
+        """
+        told = super().held_of(wanted := listed(user_ids, "held_of"))
+        with self._lock:
+            theirs = [one for one in self.decisions_.values() if one.user_id in set(wanted)]
+        if not theirs:
+            return told
+        decisions = [decision_held(one) for one in theirs]
+        return {"model": type(self).__name__, **told, "decisions": decisions}
 
     def _latest_moment(self) -> int | None:
         return self.clock_
@@ -351,10 +377,36 @@ class Deciding(Described, Composite):
         super()._forget_users(users)
 
     def _forget_decisions(self, user_ids: set[Id]) -> None:
+        """Drop decisions, and take back what they taught; note what could not be taken back."""
         with self._lock:
-            kept = {key: one for key, one in self.decisions_.items() if one.user_id not in user_ids}
+            kept: dict[str, Decision] = {}
+            parts: dict[str, None] = {}
+            whose: set[Id | None] = set()
+            for name, one in self.decisions_.items():
+                if one.user_id not in user_ids:
+                    kept[name] = one
+                elif one.outcome is not None:
+                    left = self._unlearn_outcome(one)
+                    parts |= dict.fromkeys(left)
+                    whose |= {one.user_id} if left else set()
             self.decisions_ = kept
             self._names_kept = None
+            if parts:
+                before = vars(self).get("_left_kept", ([], set()))
+                self._left_kept = [*before[0], *parts], before[1] | whose
+
+    def _unlearn(self, gone: Gone) -> Iterable[str]:
+        yield from super()._unlearn(gone)
+        yield from self.__dict__.pop("_left_kept", ((), ()))[0]
+        if self.let_go_:  # of what is in the log no more, nobody knows whose it was
+            yield from self._taught_by_outcomes()
+
+    def _taught_by_outcomes(self) -> list[str]:
+        """Name the parts that learn what came of decisions."""
+        return []
+
+    def _take_back(self, gone: Gone) -> list[str]:
+        return list(dict.fromkeys(super()._take_back(gone)))
 
     def _check_learned(self) -> None:
         super()._check_learned()
@@ -370,6 +422,7 @@ class Deciding(Described, Composite):
             or not are_counts(counts)
         ):
             raise DataError(f"{type(self).__name__}: the log of decisions is not one.")
+        check(self.let_go_, whole(0), type(self).__name__, "let_go_")
         check(self.clock_, optional(whole(-(2**62), 2**62)), type(self).__name__, "clock_")
 
 

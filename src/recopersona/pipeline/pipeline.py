@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Self
 from weakref import WeakSet
 
@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.base import clone
 
 from recopersona.base.composite import MODELS
+from recopersona.base.forgetting import Gone
 from recopersona.base.lists import Barring
 from recopersona.base.parameters import (
     Bound,
@@ -24,7 +25,7 @@ from recopersona.base.parameters import (
 )
 from recopersona.base.recommender import FALLBACK, NO_OPINION
 from recopersona.base.stage import PageStage, Stage, fitted_stage
-from recopersona.base.telling import tell_growth, tell_outcome
+from recopersona.base.telling import tell_growth, tell_outcome, untell_outcome
 from recopersona.data.dataset import Dataset
 from recopersona.data.decision import Decision
 from recopersona.data.event import ALL_EVENTS
@@ -217,6 +218,19 @@ class Pipeline(Deciding):
         super()._learn_outcome(decision)
         tell_outcome((self.ranker_, self.reranker_), decision)
 
+    def _unlearn_outcome(self, decision: Decision) -> list[str]:
+        stages = {"ranker_": self.ranker_, "reranker_": self.reranker_}
+        return [*super()._unlearn_outcome(decision), *untell_outcome(stages, decision)]
+
+    def _taught_by_outcomes(self) -> list[str]:
+        stages = {"ranker_": self.ranker_, "reranker_": self.reranker_}
+        return [
+            name
+            for name, stage in stages.items()
+            if hasattr(stage, "_learn_outcome")
+            and not (isinstance(stage, Chain) and stage.windows is None)
+        ]
+
     def _outcome_grew(self, before: Decision, after: Decision) -> None:
         super()._outcome_grew(before, after)
         tell_growth((self.ranker_, self.reranker_), before, after)
@@ -260,9 +274,36 @@ class Pipeline(Deciding):
 
     def _forget_users(self, users: Indices) -> None:
         for stage in (self.ranker_, self.reranker_):
-            if hasattr(stage, "forget"):
+            if isinstance(stage, Reranker):
+                stage._forget_users(users)
+            elif hasattr(stage, "forget"):
                 stage.forget(self.users_.ids[users].tolist())
         super()._forget_users(users)
+
+    def _unlearn(self, gone: Gone) -> Iterable[str]:
+        yield from super()._unlearn(gone)
+        if isinstance(self.ranker_, Ranker) and not self.ranker_.untaught_:
+            yield "ranker_"
+        for name, stage in (("ranker_", self.ranker_), ("reranker_", self.reranker_)):
+            if isinstance(stage, Reranker):
+                yield from (f"{name}.{part}" for part in stage._take_back(gone))
+
+    def _held_of(self, user: int) -> dict[str, Any]:
+        held = super()._held_of(user)
+        for name, stage in (("ranker_", self.ranker_), ("reranker_", self.reranker_)):
+            if isinstance(stage, Reranker):
+                theirs = stage._held_of(user)
+            else:
+                tell = getattr(stage, "held_of", None)
+                theirs = {} if tell is None else tell(self.users_.ids[[user]].tolist())
+            held |= {name: theirs} if theirs else {}
+        return held
+
+    def _take_back(self, gone: Gone) -> list[str]:
+        left = super()._take_back(gone)
+        for one in tuple(self._sharing):  # they share its models, so what is stale is theirs too
+            one.stale_ = self.stale_
+        return left
 
     def _forget_decisions(self, user_ids: set[Id]) -> None:
         for one in tuple(self._sharing):

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
+from recopersona.base.holdings import as_json, attributes_held
 from recopersona.base.online import OnlineRecommender
 from recopersona.base.parameters import Bound, optional, param
 from recopersona.base.part import Part
@@ -142,6 +143,19 @@ class Columns(Part):
     def update_users(self, frame: Any) -> None:
         """Take in new or changed rows of the customers; they count from the next request."""
         self.user_features_.update(frame, "user_id")
+
+    def held_of(self, user_ids: Sequence[Id]) -> dict[str, Any]:
+        """Return what is held of some users, ready for JSON: attributes, and what features hold."""
+        ids = self.user_features_.ids
+        told: dict[str, Any] = {"attributes": [
+            {"user_id": as_json(one), **known}
+            for one in user_ids
+            if ids.index(one) != UNKNOWN
+            and (known := attributes_held(self.user_features_, ids.index(one)))
+        ]}  # fmt: skip
+        if self.features_ is not None:
+            told |= {"features": self.features_.held_of(user_ids)}
+        return {name: held for name, held in told.items() if held}
 
     def forget(self, user_ids: Sequence[Id]) -> None:
         """Drop everything known of some users."""

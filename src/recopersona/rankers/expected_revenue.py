@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +12,7 @@ from sklearn.base import clone
 
 from recopersona.base.online import OnlineRecommender
 from recopersona.base.parameters import Bound, check, optional, param, real
+from recopersona.base.recommender import listed
 from recopersona.data.dataset import Dataset
 from recopersona.data.feature_table import NumberColumn
 from recopersona.data.interactions import Interactions
@@ -244,6 +245,13 @@ class ExpectedRevenue(Ranker):
     def update_users(self, frame: Any) -> None:
         for step in self._taught_steps:
             step.update_users(frame)
+
+    def held_of(self, user_ids: Iterable[Id]) -> dict[str, Any]:
+        """Return everything that both steps hold of some users, ready for JSON."""
+        self._check_fitted()
+        ids = listed(user_ids, "held_of")
+        told = [step.held_of(ids) for step in self._taught_steps]
+        return {"steps": told} if any(told) else {}
 
     def forget(self, user_ids: Sequence[Id]) -> None:
         for step in self._taught_steps:

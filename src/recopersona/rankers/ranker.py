@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -23,6 +23,7 @@ from recopersona.base.parameters import (
     whole,
 )
 from recopersona.base.part import Part
+from recopersona.base.recommender import listed
 from recopersona.base.searching import is_number
 from recopersona.data.dataset import Dataset
 from recopersona.data.event import event_bits, seen_bits
@@ -355,8 +356,16 @@ class Ranker(Part):
         if not self.untaught_:
             self.columns_.update_users(frame)
 
+    def held_of(self, user_ids: Iterable[Id]) -> dict[str, Any]:
+        """Return everything that is held of some users, ready for JSON; see `Recommender`."""
+        self._check_fitted()
+        return {} if self.untaught_ else self.columns_.held_of(listed(user_ids, "held_of"))
+
     def forget(self, user_ids: Sequence[Id]) -> None:
-        """Drop everything known of some users; what they taught stays until the next fit."""
+        """Drop everything known of some users; what they taught stays until the next fit.
+
+        A pipeline names that in its ``stale_``.
+        """
         if not self.untaught_:
             self.columns_.forget(user_ids)
 

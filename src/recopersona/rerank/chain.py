@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from recopersona.base.parameters import Bound, param
 from recopersona.base.stage import PageStage, Stage, fitted_stage
-from recopersona.base.telling import tell_growth, tell_outcome
+from recopersona.base.telling import tell_growth, tell_outcome, untell_outcome
 from recopersona.data.dataset import Dataset
 from recopersona.data.decision import Decision
 from recopersona.data.query import Query
@@ -112,6 +112,13 @@ class Chain(Reranker):
 
     def _outcome_grew(self, before: Decision, after: Decision) -> None:
         tell_growth(self.stages_, before, after)
+
+    def _unlearn_outcome(self, decision: Decision) -> list[str]:
+        return untell_outcome(self._named_stages, decision)
+
+    @property
+    def _named_stages(self) -> dict[str, Stage]:
+        return {f"stages_[{place}]": stage for place, stage in enumerate(self.stages_)}
 
     @property
     def windows(self) -> Any:

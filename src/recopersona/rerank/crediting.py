@@ -96,13 +96,39 @@ class Crediting(Reranker):
                 self.policy_.revise(arm, was, is_now, self._context(segment), share)
             self.expectation_.revise(draw.known, old, new)
 
-    def _credited(self, draw: Draw) -> dict[Id, float]:
-        """Return the arms that learn from a page, and what it counts for: together 1."""
-        known = self.policy_.arms_
+    def _unlearn_outcome(self, decision: Decision) -> list[str]:
+        """Take back what a decision's outcome taught; name what cannot be taken back.
+
+        What others' rewards were expected to bring was foretold from hers, too, and so was how
+        alike segments are: what follows from that stays.
+        """
+        draw = decision.draw
+        if draw is None or decision.outcome is None:
+            return []
+        reward = self.reward_of(decision)
+        with self._lock:
+            foretold, ranged = self.expectation_.foretells, self.policy_.limits[0] > -LARGEST
+            apart = draw.segment if draw.segment in self.segments_ else None
+            known = self.policy_.arms_
+            shares = {arm: share for arm, share in self._shares(draw).items() if arm in known}
+            n, value = len(shares), self._for_policy(reward, draw.expected)
+            contexts, weights = [self._context(apart)] * n, [*shares.values()]
+            gone = self.policy_.take_back([*shares], [value] * n, contexts, weights)
+            self.expectation_.take_back(draw.known, reward)
+            pooled = getattr(self.policy_, "knows_pooling", False)
+        return [] if gone and not pooled and (ranged or not foretold) else ["policy_"]
+
+    def _shares(self, draw: Draw) -> dict[Id, float]:
+        """Return the arms that would have shown the page, and what it counts for: together 1."""
         named = [arm for arm in draw.same or (draw.arm,) if draw.probabilities.get(arm, 0.0) > 0]
         total = sum(draw.probabilities[arm] for arm in named)
-        self._count("arm_gone", len(set(named) - set(known)))
-        return {arm: draw.probabilities[arm] / total for arm in named if arm in known}
+        return {arm: draw.probabilities[arm] / total for arm in named}
+
+    def _credited(self, draw: Draw) -> dict[Id, float]:
+        """Return the arms that learn from a page, and what it counts for: together 1."""
+        known, shares = self.policy_.arms_, self._shares(draw)
+        self._count("arm_gone", len(set(shares) - set(known)))
+        return {arm: share for arm, share in shares.items() if arm in known}
 
     def _told_apart(self, segment: Id | None) -> Id | None:
         """Return the segment that a reward is kept for."""

@@ -75,6 +75,28 @@ class Expectation(Part):
         if self.n_ >= _ENOUGH:
             self._solve()
 
+    def take_back(self, known: tuple[float, ...], reward: float) -> None:
+        """Forget what a request brought, as if it had never come."""
+        if len(known) != len(self.slopes_) or not self.n_:
+            return
+        row = np.array((*known, reward))
+        self.n_ -= 1
+        if not self.n_:
+            self.start(len(known))
+            return
+        off = row - self.means_
+        self.means_ = self.means_ - off / self.n_
+        self.products_ = self.products_ - np.outer(row - self.means_, off)
+        if self.n_ >= _ENOUGH:
+            self._solve()
+        else:
+            self.slopes_ = np.zeros(len(known))
+
+    @property
+    def foretells(self) -> bool:
+        """Whether there were rewards enough to tell requests apart by them."""
+        return bool(self.n_ >= _ENOUGH)
+
     def revise(self, known: tuple[float, ...], old: float, new: float) -> None:
         """Take in that a request, taken in before, brought something else."""
         if len(known) != len(self.slopes_) or not self.n_:

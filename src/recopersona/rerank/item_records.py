@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
+from recopersona.base.forgetting import Gone
 from recopersona.base.part import Part
 from recopersona.base.recommender import require_array
 from recopersona.data.dataset import Dataset
@@ -53,6 +55,17 @@ class ItemRecords(Part):
         items = rows.items[unseen]
         self.first_seen_[items] = _NEVER
         np.minimum.at(self.first_seen_, items, rows.timestamp[unseen])
+
+    def unlearn(self, rows: Interactions) -> bool:
+        """Take back events; tell whether they were the first of no item."""
+        gone = np.bincount(rows.items, rows.weight, minlength=len(self.weights_))
+        self.weights_ = np.maximum(self.weights_ - gone, 0.0)
+        self.total_ = max(self.total_ - float(rows.weight.sum(dtype=np.float64)), 0.0)
+        times = rows.timestamp
+        return (
+            times is None
+            or not ((times != MISSING_TIME) & (self.first_seen_[rows.items] == times)).any()
+        )
 
     def described(self, n_items: int, now: int | None) -> None:
         """Take in items of which attributes came before any event: they are there from now on."""
@@ -119,6 +132,12 @@ class Recording(Reranker):
     def _learn(self, rows: Interactions) -> None:
         super()._learn(rows)
         self.records_.learn(rows, len(self.items_))
+
+    def _unlearn(self, gone: Gone) -> Iterable[str]:
+        yield from super()._unlearn(gone)
+        rows = self._events_of(gone)
+        if rows is None or not self.records_.unlearn(rows):
+            yield "records_"
 
     def _items_described(self, rows: Indices, names: set[str]) -> None:
         super()._items_described(rows, names)

@@ -51,7 +51,10 @@ class Batch(NamedTuple):
 
 
 def read_batch(
-    table: Any, bits: Mapping[str, int], kinds: Collection[str], is_erased: Callable[[str], bool]
+    table: Any,
+    bits: Mapping[str, int],
+    kinds: Collection[str],
+    is_erased: Callable[[str], bool] | None,
 ) -> Batch:
     """Read a table of consents; a row that cannot be used is refused whole."""
     frame = as_pandas(table, "consents")
@@ -59,9 +62,10 @@ def read_batch(
     said = _Said.of(frame, bits)
     refusal = said.refusal
     refusal[np.all([codes < 0 for codes, _ in people], axis=0)] = _NO_SUBJECT
-    for codes, names in people:
-        erased = np.array([*map(is_erased, names), False], np.bool_)
-        refusal[(refusal < 0) & erased[codes]] = _ERASED
+    if is_erased is not None:
+        for codes, names in people:
+            erased = np.array([*map(is_erased, names), False], np.bool_)
+            refusal[(refusal < 0) & erased[codes]] = _ERASED
     sources = _sources(frame)
     rows, who, all_names = _each_identifier(people, refusal < 0)
     counted = np.bincount(refusal[refusal >= 0], minlength=len(REFUSALS)).tolist()
@@ -130,8 +134,10 @@ def _each_identifier(
         all_names += names
     order = np.argsort(np.concatenate(rows), kind="stable")
     code = np.concatenate(who)[order].astype(np.int64)
-    held = np.unique(code)  # nobody is named of whom nothing is recorded
-    return np.concatenate(rows)[order], np.searchsorted(held, code), [all_names[n] for n in held]
+    used = np.zeros(len(all_names), np.bool_)
+    used[code] = True  # nobody is named of whom nothing is recorded
+    names = [all_names[place] for place in np.flatnonzero(used).tolist()]
+    return np.concatenate(rows)[order], (np.cumsum(used) - 1)[code], names
 
 
 class _Said(NamedTuple):

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from os import PathLike
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,7 @@ from recopersona.data.columns import as_pandas
 from recopersona.data.gate import PURPOSES, EventGate
 from recopersona.data.times import from_ms, integer_to_ms, moment_ms
 from recopersona.data.types import Array, Id, Mask
-from recopersona.errors import DataError, ParameterError, hint, shown
+from recopersona.errors import DataError, ParameterError, shown
 from recopersona.events.consent.bulk import Batch, read_batch
 from recopersona.events.consent.entries import AT, DENIED, GRANTED, SOURCE, WHO, Entries
 from recopersona.events.consent.journal import Journal
@@ -30,13 +30,14 @@ from recopersona.events.consent.lines import (
     tombstone_line,
     with_lines,
 )
+from recopersona.events.consent.profiles import Profiles, stands_for
+from recopersona.events.consent.purposes import Purposes, own_purposes
 from recopersona.events.consent.signals import category_states, google_states, us_states
 from recopersona.events.consent.subjects import (
     USUAL_KINDS,
     identifiers_of,
     kind_of,
     many_subjects,
-    name_of,
     names_of,
     own_names,
 )
@@ -44,18 +45,6 @@ from recopersona.events.consent.tcf import decode_tcf
 from recopersona.events.consent.timelines import STATES
 from recopersona.events.consent.tombstones import ALWAYS, NEVER, fresh_salt, hashed
 from recopersona.events.consent.verdicts import REASONS, Rows, verdict_on, verdicts_on
-
-_MOST_PURPOSES = 62  # a record's purposes are the bits of one number
-
-
-class Profiles(Protocol):
-    """Who knows which identifiers are one person; an `IdentityGraph` does."""
-
-    def members(self, name: str) -> list[tuple[str, Any]]:
-        """Return the identifiers of the profile of a name, as pairs of kind and value."""
-
-    def profile_of(self, **identifiers: Any) -> str | None:
-        """Return the name of the profile that identifiers belong to."""
 
 
 class ConsentLedger(Part, EventGate):
@@ -128,7 +117,7 @@ class ConsentLedger(Part, EventGate):
                 "what was consented to, unknown='granted' whatever nobody objected to."
             )
         self.unknown = unknown
-        self.purposes = _checked_purposes(purposes)
+        self.purposes = own_purposes(purposes)
         self.random_state = random_state
         check_parameters(self)
         self.entries_ = Entries()
@@ -138,7 +127,7 @@ class ConsentLedger(Part, EventGate):
         self._prepare()
 
     def _prepare(self) -> None:
-        self._bits = {purpose: 1 << place for place, purpose in enumerate(self.all_purposes_)}
+        self._purposes = Purposes(self.purposes)
         self._lock, self._counting = OwnLock(), OwnLock()
         self._journal: Journal | None = None
         self._identity_is_lost = self.of_profiles_ and self._identity is None
@@ -158,7 +147,7 @@ class ConsentLedger(Part, EventGate):
 
     def __repr__(self) -> str:
         entries = self.entries_
-        n = entries.n_identifiers
+        n = len(entries.names_)
         return (
             f"ConsentLedger(unknown={self.unknown!r}): {len(entries.log_):,} records of {n:,} "
             f"identifier{'' if n == 1 else 's'}, {len(entries.tombstones_):,} erased"
@@ -215,7 +204,7 @@ class ConsentLedger(Part, EventGate):
             raise ParameterError(
                 f"state must be 'granted' or 'denied' (so is a withdrawal), got {shown(state)}."
             )
-        bits = self._bits_of(purpose)
+        bits = self._purposes.bits_of(purpose)
         granted, denied = (bits, 0) if state == "granted" else (0, bits)
         self._write(names_of(subject, kind), _moment(at), granted, denied, source)
 
@@ -253,7 +242,8 @@ class ConsentLedger(Part, EventGate):
         """
         every_kind = dict.fromkeys((*USUAL_KINDS, *self.entries_.kinds_, *kinds))
         with self._writing():
-            batch = read_batch(consents, self._bits, every_kind, self._is_erased)
+            is_erased = self._is_erased if self.entries_.tombstones_ else None
+            batch = read_batch(consents, self._purposes.bits, every_kind, is_erased)
             self._extend(batch)
         return batch.refused
 
@@ -398,14 +388,11 @@ class ConsentLedger(Part, EventGate):
         at : datetime, str or int, optional
             By default after all that is on record.
         """
-        bit, entries = self._bit(purpose), self.entries_
+        bit, entries = self._purposes.bit_of(purpose), self.entries_
         moment = None if at is None else _moment(at)
-        names = [
-            name
-            for one, value in identifiers_of(subject, kind)
-            for name in self._stands_for(one, value)
-        ]
-        return STATES[max((entries.state(name, bit, moment) for name in names), default=0)]
+        places = map(entries.place, self._names_of_one(subject, kind))
+        states = [entries.states(place, bit, moment)[0] for place in places]
+        return STATES[max(states, default=0)]
 
     def allows(self, subject: Any, purpose: str, at: Any = None, kind: str = "user_id") -> bool:
         """Tell whether the state of a subject allows a purpose; of whoever was erased, never.
@@ -437,8 +424,8 @@ class ConsentLedger(Part, EventGate):
         DataError
             If ids cannot be hashed.
         """
-        bit, frame = self._bit(purpose), as_pandas(rows)
-        members = self._stands_for if self._has_profiles() else None
+        bit, frame = self._purposes.bit_of(purpose), as_pandas(rows)
+        members = None if self._profiles() is None else self._stands_for
         of_rows = Rows.of(frame, self.entries_, self._kinds(), bit, members)
         verdicts = verdicts_on(of_rows, self.unknown == "granted")
         counted = np.bincount(verdicts, minlength=len(REASONS)).tolist()
@@ -456,17 +443,22 @@ class ConsentLedger(Part, EventGate):
         ParameterError
             If there is no such purpose.
         """
-        bit, entries = self._bits.get(purpose) or self._bit(purpose), self.entries_
+        bit, entries, profiles = self._purposes.bit_of(purpose), self.entries_, self._profiles()
         then = now = 0
         nobody, until = True, NEVER
         for kind, value in who.items():
-            for name in self._stands_for(kind, value):
-                nobody = False
-                state = entries.state(name, bit)
-                now = max(now, state)
-                then = max(then, entries.state(name, bit, at) if at is not None else state)
-            if entries.tombstones_ and not nobody:
-                until = max(until, *map(entries.tombstones_.until, own_names(kind, value)), NEVER)
+            if profiles is None:
+                places = entries.places_of(kind, value)
+            else:
+                places = tuple(map(entries.place, stands_for(profiles, kind, value))) or None
+            if places is None:
+                continue
+            nobody = False
+            for place in places:
+                before, after = entries.states(place, bit, at)
+                then, now = max(then, before), max(now, after)
+            if entries.tombstones_:
+                until = max(until, *map(entries.tombstones_.until, own_names(kind, value)))
         erased = until == ALWAYS or (at is not None and at < until)
         verdict = verdict_on(then, now, nobody, erased, self.unknown == "granted")
         if verdict:
@@ -492,11 +484,7 @@ class ConsentLedger(Part, EventGate):
             if subject is None:
                 rows = np.arange(len(entries.log_))
             else:
-                rows = entries.records_of(
-                    name
-                    for one, value in identifiers_of(subject, kind)
-                    for name in self._stands_for(one, value)
-                )
+                rows = entries.records_of(self._names_of_one(subject, kind))
             return self._frame_of(entries, rows)
 
     # -- erasure ------------------------------------------------------------------------------
@@ -535,7 +523,7 @@ class ConsentLedger(Part, EventGate):
         with self._writing():
             n_known = self._forget(names)
             if self._journal is not None:
-                self._journal.replace(lines_of(self.entries_, self._bits))
+                self._journal.replace(lines_of(self.entries_, self._purposes))
         return n_known
 
     def is_erased(self, subject: Any, kind: str = "user_id") -> bool:
@@ -641,7 +629,7 @@ class ConsentLedger(Part, EventGate):
         """
         journal = Journal(path)
         with self._lock, journal.alone():
-            own = lines_of(self.entries_, self._bits)
+            own = lines_of(self.entries_, self._purposes)
             news = journal.news()
             if news.lines and own:
                 raise DataError(
@@ -696,7 +684,7 @@ class ConsentLedger(Part, EventGate):
             self._catch_up()
 
     def _apply(self, lines: Sequence[Any], entries: Entries) -> None:
-        self.entries_, odd = with_lines(entries, lines, self._bits)
+        self.entries_, odd = with_lines(entries, lines, self._purposes)
         for what, n in odd.items():
             self._count(what, n)
 
@@ -706,7 +694,9 @@ class ConsentLedger(Part, EventGate):
         words: dict[str, list[str]] = {"granted": [], "denied": []}
         for purpose, state in states.items():
             words[state].append(purpose)
-        granted, denied = (self._bits_of(listed) if listed else 0 for listed in words.values())
+        granted, denied = (
+            self._purposes.bits_of(listed) if listed else 0 for listed in words.values()
+        )
         names, moment = names_of(subject, kind), _moment(at)
         if granted or denied:
             self._write(names, moment, granted, denied, source)
@@ -723,14 +713,14 @@ class ConsentLedger(Part, EventGate):
                     "for it, call ledger.welcome_back(subject, at) first."
                 )
             self._publish(
-                [record_line(name, at, granted, denied, source, self._bits) for name in names]
+                [record_line(name, at, granted, denied, source, self._purposes) for name in names]
             )
 
     def _extend(self, batch: Batch) -> None:
         if self._journal is None:
             self.entries_.extend(*batch[:-1])
         else:
-            self._publish(batch_lines(batch, self._bits))
+            self._publish(batch_lines(batch, self._purposes))
         for why, n in batch.refused.items():
             self._count(f"record: {why}", n)
 
@@ -738,32 +728,23 @@ class ConsentLedger(Part, EventGate):
         entries = self.entries_
         salt = next(iter(entries.tombstones_.until_), None) or fresh_salt(self.random_state)
         tombstones = entries.tombstones_.with_names(salt, names)
-        n_known = sum(name in entries.subjects_ for name in names)
+        n_known = sum(entries.place(name) >= 0 for name in names)
         self.entries_ = entries.without(names, tombstones)
         return n_known
 
     # -- whose it is --------------------------------------------------------------------------
 
-    def _stands_for(self, kind: str, value: Any) -> Iterable[str]:
+    def _stands_for(self, kind: str, value: Any) -> tuple[str, ...]:
         """Return the names of all identifiers that one stands for, itself first."""
-        own = own_names(kind, value)
-        if not own or not self._has_profiles():
-            return own
-        identity: Any = self._identity
-        members = identity.members(value) if isinstance(value, str) else ()
-        if not members:
-            profile = identity.profile_of(**{kind: value})
-            members = () if profile is None else identity.members(profile)
-        names = (name_of(one, held) for one, held in members)
-        return dict.fromkeys([*own, *(name for name in names if name is not None)])
+        return stands_for(self._profiles(), kind, value)
 
-    def _has_profiles(self) -> bool:
+    def _profiles(self) -> Profiles | None:
         if self._identity_is_lost:
             raise DataError(
                 "this ledger was saved without its identity, and cannot tell who is who; set "
                 "ledger.identity = graph, or to None if it shall do without."
             )
-        return self._identity is not None
+        return self._identity
 
     def _kinds(self) -> Iterable[str]:
         """Return the columns that may say whose a row is."""
@@ -773,11 +754,14 @@ class ConsentLedger(Part, EventGate):
             ("user_id", "anonymous_id", *entries.kinds_, *entries.tombstones_.kinds_, *known)
         )
 
+    def _names_of_one(self, subject: Any, kind: str) -> list[str]:
+        pairs = identifiers_of(subject, kind)
+        return [name for pair in pairs for name in self._stands_for(*pair)]
+
     def _names_of_many(self, subjects: Any, kind: str) -> list[str]:
         names: dict[str, None] = {}
         for subject in many_subjects(subjects, kind):
-            for one, value in identifiers_of(subject, kind):
-                names.update(dict.fromkeys(self._stands_for(one, value)))
+            names.update(dict.fromkeys(self._names_of_one(subject, kind)))
         return list(names)
 
     def _is_erased(self, name: str) -> bool:
@@ -786,26 +770,6 @@ class ConsentLedger(Part, EventGate):
 
     # -- words and numbers --------------------------------------------------------------------
 
-    def _bit(self, purpose: str) -> int:
-        try:
-            return self._bits[purpose]
-        except (KeyError, TypeError):
-            raise ParameterError(
-                f"there is no purpose {shown(purpose)}{hint(purpose, self.all_purposes_)}"
-            ) from None
-
-    def _bits_of(self, purpose: str | Iterable[str]) -> int:
-        if isinstance(purpose, str):
-            return sum(self._bits.values()) if purpose == "all" else self._bit(purpose)
-        if not isinstance(purpose, Iterable):
-            raise ParameterError(f"a purpose must be a word, or several, got {shown(purpose)}.")
-        bits = 0
-        for one in purpose:
-            bits |= self._bit(one)
-        if not bits:
-            raise ParameterError("record needs at least one purpose, got none.")
-        return bits
-
     def _count(self, what: str, n: int) -> None:
         with self._counting:
             self.counts[what] += n
@@ -813,12 +777,12 @@ class ConsentLedger(Part, EventGate):
     def _frame_of(self, entries: Entries, rows: Array) -> pd.DataFrame:
         """Return records as a frame, a row for every purpose of each."""
         log = entries.log_[rows]
-        names = entries.subjects_.ids
+        names = entries.names_
         sources = [*entries.sources_, None]
         found: list[tuple[Any, ...]] = []
         for row in log.tolist():
             kind, _, value = names[row[WHO]].partition(":")
-            for purpose, bit in self._bits.items():
+            for purpose, bit in self._purposes.bits.items():
                 if (row[GRANTED] | row[DENIED]) & bit:
                     state = "denied" if row[DENIED] & bit else "granted"
                     found.append((kind, value, purpose, state, row[AT], sources[row[SOURCE]]))
@@ -837,24 +801,3 @@ def _moment(at: Any) -> int:
         if known is not None:
             return known
     return moment_ms(at, "at")
-
-
-def _checked_purposes(purposes: Any) -> tuple[str, ...]:
-    if isinstance(purposes, str) or not isinstance(purposes, Iterable):
-        raise ParameterError(
-            "ConsentLedger: purposes must be words such as ('third_party',), "
-            f"got {shown(purposes)}."
-        )
-    words = tuple(purposes)
-    for word in words:
-        if not (isinstance(word, str) and word.isidentifier()) or word in (*PURPOSES, "all"):
-            raise ParameterError(
-                "ConsentLedger: purposes must be new words such as 'third_party', "
-                f"got {shown(word)}."
-            )
-    if len(set(words)) < len(words) or len(words) + len(PURPOSES) > _MOST_PURPOSES:
-        raise ParameterError(
-            f"ConsentLedger: purposes must be distinct and at most {_MOST_PURPOSES}, got "
-            f"{shown(words)}."
-        )
-    return words

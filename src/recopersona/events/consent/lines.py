@@ -11,6 +11,7 @@ import numpy as np
 from recopersona.errors import DataError
 from recopersona.events.consent.bulk import Batch
 from recopersona.events.consent.entries import AT, DENIED, GRANTED, SOURCE, WHO, Entries
+from recopersona.events.consent.purposes import Purposes
 from recopersona.events.consent.subjects import checked_kind
 from recopersona.events.consent.tombstones import ALWAYS, Tombstones
 
@@ -19,13 +20,13 @@ _MOST = 2**62
 
 
 def record_line(
-    name: str, at: int, granted: int, denied: int, source: str | None, bits: Mapping[str, int]
+    name: str, at: int, granted: int, denied: int, source: str | None, purposes: Purposes
 ) -> Line:
     """Return the line of one record."""
     line: Line = {"who": name, "at": at}
     for word, held in (("granted", granted), ("denied", denied)):
         if held:
-            line[word] = [purpose for purpose, bit in bits.items() if held & bit]
+            line[word] = purposes.words_of(held)
     if source is not None:
         line["source"] = source
     return line
@@ -38,7 +39,7 @@ def tombstone_line(
     return {"erased": list(hashes), "salt": salt, "kinds": list(kinds), "until": until}
 
 
-def lines_of(entries: Entries, bits: Mapping[str, int]) -> list[Line]:
+def lines_of(entries: Entries, purposes: Purposes) -> list[Line]:
     """Return lines that say all that entries hold."""
     tombstones = entries.tombstones_
     lines = [
@@ -47,19 +48,21 @@ def lines_of(entries: Entries, bits: Mapping[str, int]) -> list[Line]:
         for salt, hashes in tombstones.until_.items()
         for end in sorted(set(hashes.values()))
     ]
-    names, sources = entries.subjects_.ids, [*entries.sources_, None]
+    names, sources = entries.names_, [*entries.sources_, None]
     for row in entries.log_.tolist():
         source = sources[row[SOURCE]]
-        lines.append(record_line(names[row[WHO]], row[AT], row[GRANTED], row[DENIED], source, bits))
+        lines.append(
+            record_line(names[row[WHO]], row[AT], row[GRANTED], row[DENIED], source, purposes)
+        )
     return lines
 
 
-def batch_lines(batch: Batch, bits: Mapping[str, int]) -> list[Line]:
+def batch_lines(batch: Batch, purposes: Purposes) -> list[Line]:
     """Return the lines of the records of a table."""
     sources: list[str | None] = [*batch.sources, None]
     columns = (batch.who, batch.at, batch.granted, batch.denied, batch.source)
     return [
-        record_line(batch.names[who], at, granted, denied, sources[source], bits)
+        record_line(batch.names[who], at, granted, denied, sources[source], purposes)
         for who, at, granted, denied, source in zip(
             *(column.tolist() for column in columns), strict=True
         )
@@ -67,7 +70,7 @@ def batch_lines(batch: Batch, bits: Mapping[str, int]) -> list[Line]:
 
 
 def with_lines(
-    entries: Entries, lines: Sequence[Any], bits: Mapping[str, int]
+    entries: Entries, lines: Sequence[Any], purposes: Purposes
 ) -> tuple[Entries, Counter[str]]:
     """Return entries that know what lines say, and how many say what nobody can use."""
     odd: Counter[str] = Counter()
@@ -78,7 +81,7 @@ def with_lines(
                 tombstones = _with_tombstones(entries.tombstones_, line)
                 entries = entries.with_tombstones(tombstones)
                 continue
-            record = _record(line, bits)
+            record = _record(line, purposes.bits)
         except (DataError, KeyError, TypeError, ValueError):
             odd["journal: unreadable line"] += 1
             continue

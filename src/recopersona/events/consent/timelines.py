@@ -50,10 +50,15 @@ class Line:
             return self
         return self._inserted(at, granted, denied)
 
-    def state(self, bit: int, at: int | None) -> int:
-        """Return the state at a moment, or after all records."""
-        times = self.times
-        place = (len(times) if at is None else bisect_right(times, at)) - 1
+    def states(self, bit: int, at: int | None) -> tuple[int, int]:
+        """Return the state at a moment, and the one after all records."""
+        last = len(self.times) - 1
+        now = self._state(last, bit)
+        if at is None or last < 0 or self.times[last] <= at:
+            return now, now
+        return self._state(bisect_right(self.times, at) - 1, bit), now
+
+    def _state(self, place: int, bit: int) -> int:
         if place < 0:
             return UNKNOWN
         if self.denied[place] & bit:
@@ -145,14 +150,18 @@ class Timelines:
             self.said_denied[rows].tolist(),
         )
 
-    def state(self, who: int, bit: int, at: int | None) -> int:
-        """Return one identifier's state at a moment, or after all records."""
+    def states(self, who: int, bit: int, at: int | None) -> tuple[int, int]:
+        """Return one identifier's state at a moment, and the one after all records."""
         if not 0 <= who < len(self.starts) - 1:
-            return UNKNOWN
-        start, end = int(self.starts[who]), int(self.starts[who + 1])
-        place = end - 1
-        if at is not None and place >= start and self.times[place] > at:
-            place = start + int(self.times[start:end].searchsorted(at, "right")) - 1
+            return UNKNOWN, UNKNOWN
+        start, end = self.starts[who : who + 2].tolist()
+        now = self._state(start, end - 1, bit)
+        if at is None or end == start or self.times[end - 1] <= at:
+            return now, now
+        place = start + int(self.times[start:end].searchsorted(at, "right")) - 1
+        return self._state(start, place, bit), now
+
+    def _state(self, start: int, place: int, bit: int) -> int:
         if place < start:
             return UNKNOWN
         if self.denied[place] & bit:

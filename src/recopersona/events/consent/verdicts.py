@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from itertools import zip_longest
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +13,7 @@ from recopersona.data.times import MISSING_TIME
 from recopersona.data.types import Array, Mask
 from recopersona.events.clocks import read_clock
 from recopersona.events.consent.entries import Entries
-from recopersona.events.consent.subjects import name_of, own_names
+from recopersona.events.consent.subjects import own_names
 from recopersona.events.consent.timelines import DENIED, UNKNOWN
 from recopersona.events.consent.tombstones import ALWAYS, NEVER
 from recopersona.events.distinct import Distinct
@@ -24,7 +23,7 @@ REASONS = ("admitted", "erased", "nobody", "denied", "unknown", "withdrawn since
 
 _ERASED, _NOBODY, _DENIED, _UNKNOWN, _WITHDRAWN = range(1, len(REASONS))
 
-Members = Callable[[str, Any], Iterable[str]]
+Members = Callable[[str, Any], tuple[str, ...]]
 """From a kind and a value to the names of all identifiers that the value stands for."""
 
 
@@ -138,36 +137,28 @@ class _Column(NamedTuple):
     def of(cls, kind: str, column: pd.Series, entries: Entries, members: Members | None) -> _Column:
         distinct = Distinct.of(column)
         values = distinct.values
-        names = [name_of(kind, value) for value in values]
-        named = np.array([*(name is not None for name in names), False], np.bool_)
-        subjects = np.append(entries.subjects_.indices(names), -1).astype(np.int64)
-        more = _more_names(kind, values, names, members)
-        lists = [_places(entries, listed) for listed in more] if more is not None else []
-        n_others = np.zeros(len(values) + 1, np.int64)
-        n_others[: len(lists)] = [len(listed) for listed in lists]
+        if members is None:
+            lists = [entries.places_of(kind, value) for value in values]
+        else:
+            lists = [_places(entries, members(kind, value)) for value in values]
+        named = np.array([*(listed is not None for listed in lists), False], np.bool_)
+        subjects = np.array([*(listed[0] if listed else -1 for listed in lists), -1], np.int64)
+        more = [listed[1:] if listed else () for listed in lists]
+        n_others = np.array([*map(len, more), 0], np.int64)
         others = [
-            np.array([*column_of, -1], np.int64) for column_of in zip_longest(*lists, fillvalue=-1)
+            np.array([*(listed[n] if n < len(listed) else -1 for listed in more), -1], np.int64)
+            for n in range(int(n_others.max()))
         ]
         until = _ends(entries, kind, values, named, subjects) if entries.tombstones_ else None
         return cls(distinct.codes, named, subjects, others, n_others, until)
 
 
-def _more_names(
-    kind: str, values: list[Any], names: list[str | None], members: Members | None
-) -> list[list[str]] | None:
-    """Return what each value stands for beside itself; None where nothing stands for more."""
-    if members is not None:
-        return [
-            [] if name is None else [one for one in members(kind, value) if one != name]
-            for value, name in zip(values, names, strict=True)
-        ]
-    if not any(type(value) is str and ":" in value for value in values):
+def _places(entries: Entries, names: tuple[str, ...]) -> tuple[int, ...] | None:
+    """Return the places of names, the first one's and those that are known; None for no names."""
+    if not names:
         return None
-    return [list(own_names(kind, value)[1:]) for value in values]
-
-
-def _places(entries: Entries, names: list[str]) -> list[int]:
-    return [found for found in map(entries.subjects_.index, names) if found >= 0]
+    first, *others = map(entries.place, names)
+    return (first, *(place for place in others if place >= 0))
 
 
 def _ends(entries: Entries, kind: str, values: list[Any], named: Mask, subjects: Array) -> Array:

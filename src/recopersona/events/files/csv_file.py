@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import codecs
-import csv
 import io
 import logging
-from collections import deque
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -18,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from recopersona.errors import DataError
+from recopersona.events.files.csv_records import csv_records
 from recopersona.events.files.damage import DAMAGE
 from recopersona.events.files.file_kind import FileKind, Traits
 from recopersona.events.files.finding import is_compressed, opened
@@ -31,7 +30,7 @@ _TEXT_PER_BYTE, _UNPACKED = 1.5, 4.0
 
 
 @dataclass(frozen=True)
-class _Writing:
+class Writing:
     """How the bytes of a file are to be read."""
 
     encoding: str
@@ -44,7 +43,7 @@ class CsvFile(FileKind[pd.DataFrame]):
 
     def __init__(self, strict: bool) -> None:
         super().__init__(strict)
-        self._writing: dict[Path, _Writing] = {}
+        self._writing: dict[Path, Writing] = {}
         self._careful: set[Path] = set()
         self._tried: dict[Path, list[pd.DataFrame]] = {}
 
@@ -95,9 +94,9 @@ class CsvFile(FileKind[pd.DataFrame]):
         size = file.stat().st_size * _TEXT_PER_BYTE
         return size * _UNPACKED if is_compressed(file) else size
 
-    def _writing_of(self, file: Path) -> _Writing:
+    def _writing_of(self, file: Path) -> Writing:
         if file not in self._writing:
-            self._writing[file] = _examined(file)
+            self._writing[file] = examined(file)
         return self._writing[file]
 
 
@@ -169,28 +168,28 @@ def _integers(texts: pd.Series, has_gaps: bool) -> pd.Series:
 # Bytes --------------------------------------------------------------------------------------------
 
 
-def _examined(file: Path) -> _Writing:
+def examined(file: Path) -> Writing:
     """Tell UTF-8 from Windows-1252, also where a few bytes of UTF-8 are broken: by any UTF-8."""
     counted = _Counted()
     decode = codecs.getincrementaldecoder("utf-8")("replace").decode
     with opened(file) as handle:
         start = handle.read(_BLOCK)
         if start.startswith(_UTF16):
-            return _Writing("utf-16", 0, has_nul=False)
+            return Writing("utf-16", 0, has_nul=False)
         block = start
         while block:
             counted.add(block, decode(block))
             block = handle.read(_BLOCK)
         counted.add(b"", decode(b"", final=True))
     if not counted.n_broken:
-        return _Writing("utf-8", 0, counted.has_nul)
+        return Writing("utf-8", 0, counted.has_nul)
     if counted.n_wide:
         logger.warning(
             "%s has %d bytes that are not UTF-8; they were replaced", file, counted.n_broken
         )
-        return _Writing("utf-8", counted.n_broken, counted.has_nul)
+        return Writing("utf-8", counted.n_broken, counted.has_nul)
     logger.warning("%s is not in UTF-8; reading it as Windows-1252", file)
-    return _Writing("cp1252", 0, counted.has_nul)
+    return Writing("cp1252", 0, counted.has_nul)
 
 
 @dataclass
@@ -220,7 +219,7 @@ def _first_nul(file: Path) -> str:
 # Rows ---------------------------------------------------------------------------------------------
 
 
-def _by_pandas(file: Path, writing: _Writing, n_rows: int | None) -> Iterator[pd.DataFrame]:
+def _by_pandas(file: Path, writing: Writing, n_rows: int | None) -> Iterator[pd.DataFrame]:
     """Read with the fast parser, which stops at the first line that it cannot read."""
     # The header is read as a row like any other: pandas would rename a name that comes twice, and
     # take the first cells of rows longer than the header for an index, moving all the others.
@@ -265,7 +264,7 @@ def _header(file: Path, names: list[str]) -> list[str]:
 
 
 def _line_by_line(
-    file: Path, writing: _Writing, n_rows: int | None, report: ReadReport
+    file: Path, writing: Writing, n_rows: int | None, report: ReadReport
 ) -> Iterator[pd.DataFrame]:
     """Read with the slow parser, setting aside every line that breaks the table."""
     with opened(file) as handle:
@@ -286,21 +285,10 @@ class _Table:
     names: list[str] = field(default_factory=list)
 
     def records(self, lines: Iterator[str]) -> Iterator[list[str]]:
-        feed = _Feed(lines)
-        cells = csv.reader(feed, strict=True)
         number = 0
-        while True:
-            feed.taken.clear()
-            try:
-                record: list[str] | None = next(cells)
-            except StopIteration:
-                return
-            except csv.Error:
-                feed.give_back_all_but_the_first()
-                cells = csv.reader(feed, strict=True)
-                record = _alone(feed.taken[0])
-            first, text = number + 1, "".join(feed.taken)
-            number += len(feed.taken)
+        for record, taken in csv_records(lines):
+            first, text = number + 1, "".join(taken)
+            number += len(taken)
             if record is None:
                 self._set_aside("broken_quotes", text, first)
                 continue
@@ -334,39 +322,3 @@ class _Table:
                 for name, cells in zip(self.names, columns, strict=True)
             }
         )
-
-
-def _alone(line: str) -> list[str] | None:
-    """Read a line with odd quotes as leniently as pandas, None where a quote is not closed."""
-    feed = _Feed(iter([line]))
-    try:
-        record = next(csv.reader(feed))
-    except csv.Error:
-        return None
-    return None if feed.has_ended else record
-
-
-class _Feed:
-    """Lines, of which those that were taken can be given back."""
-
-    def __init__(self, lines: Iterator[str]) -> None:
-        self._lines = lines
-        self._returned: deque[str] = deque()
-        self.taken: list[str] = []
-        self.has_ended = False
-
-    def __iter__(self) -> _Feed:
-        return self
-
-    def __next__(self) -> str:
-        try:
-            line = self._returned.popleft() if self._returned else next(self._lines)
-        except StopIteration:
-            self.has_ended = True
-            raise
-        self.taken.append(line)
-        return line
-
-    def give_back_all_but_the_first(self) -> None:
-        self._returned.extendleft(reversed(self.taken[1:]))
-        del self.taken[1:]

@@ -22,7 +22,7 @@ class ParquetFile(FileKind[Any]):
     """Parquet, whose columns have types; integers with gaps stay integers."""
 
     def pieces(self, file: Path, n_rows: int | None, report: ReadReport) -> Iterator[Any]:
-        with _opened_parquet(file) as parquet:
+        with opened_parquet(file) as parquet:
             if n_rows is None:
                 batches: Iterable[Any] = [parquet.read()]
             else:
@@ -45,7 +45,7 @@ class ParquetFile(FileKind[Any]):
         """
         found: Traits = {}
         for file in files:
-            with _opened_parquet(file) as parquet:
+            with opened_parquet(file) as parquet:
                 gaps = _with_gaps(parquet, n_rows)
                 names = parquet.schema_arrow.names
                 self.merge(found, {name: {"missing"} if name in gaps else set() for name in names})
@@ -74,7 +74,7 @@ class ParquetFile(FileKind[Any]):
             return pd.DataFrame(columns, index=range(len(table)))
 
     def bytes_in_memory(self, file: Path) -> float:
-        with _opened_parquet(file) as parquet:
+        with opened_parquet(file) as parquet:
             groups = range(parquet.metadata.num_row_groups)
             return float(sum(parquet.metadata.row_group(i).total_byte_size for i in groups))
 
@@ -110,7 +110,8 @@ def _with_gaps(parquet: Any, n_rows: int) -> set[str]:
 
 
 @contextmanager
-def _opened_parquet(file: Path) -> Iterator[Any]:
+def opened_parquet(file: Path) -> Iterator[Any]:
+    """Open a Parquet file; what is none, or damaged, is one sentence."""
     if find_spec("pyarrow") is None:
         raise MissingExtraError("reading parquet", "arrow")
     from pyarrow import parquet

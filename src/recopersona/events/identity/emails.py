@@ -44,7 +44,7 @@ def email_of(text: str) -> str | Unusable:
     if isinstance(address, Unusable):
         return address
     local, domain = _parted(address)
-    return _mailbox(local, domain) if local and domain else _refusal(address)
+    return _mailbox(local, domain) or _refusal(address)
 
 
 def _usual(text: str) -> str:
@@ -59,14 +59,15 @@ def _usual(text: str) -> str:
     return written[0] if certain else ""
 
 
-def _mailbox(local: str, domain: str) -> str | Unusable:
+def _mailbox(local: str, domain: str) -> str:
+    """Return the canonical form of the two parts, empty where they make none."""
     domain = _ascii_domain(domain)
-    if not domain or len(local.encode()) > _LONGEST_LOCAL:
-        return Unusable.MALFORMED
+    if not local or not domain or len(local.encode()) > _LONGEST_LOCAL:
+        return ""
     if domain in GMAIL and not local.startswith('"'):
-        return _of_gmail(local) or Unusable.MALFORMED
+        return _of_gmail(local)
     mailbox = f"{local}@{domain}"
-    return mailbox if len(mailbox) <= _LONGEST_ADDRESS else Unusable.MALFORMED
+    return mailbox if len(mailbox) <= _LONGEST_ADDRESS else ""
 
 
 def _of_gmail(local: str) -> str:

@@ -86,6 +86,7 @@ def normalize_phone(value: Any, region: str | None = None) -> Any:
         One value, or a Series of pandas, polars or Arrow. A whole number is read as its digits.
     region : str, optional
         Where numbers without ``+`` are at home, such as ``"DE"``; without it they are none.
+        Digits alone that begin with its country are read as if with ``+``: spreadsheets lose it.
 
     Returns
     -------

@@ -40,13 +40,27 @@ def _phone_of(phonenumbers: Any, region: str | None, text: str) -> str | Unusabl
     plain = plain_text(text, LONGEST)
     if isinstance(plain, Unusable):
         return plain
-    try:
-        number = phonenumbers.parse(plain, region)
-    except phonenumbers.NumberParseException as refusal:
-        lost = refusal.error_type == refusal.INVALID_COUNTRY_CODE and "+" not in plain
-        return Unusable.NO_COUNTRY if lost and region is None else Unusable.MALFORMED
-    if not phonenumbers.is_valid_number(number):
-        return Unusable.MALFORMED
+    number = _with_lost_plus(phonenumbers, region, plain) or _number(phonenumbers, region, plain)
+    if number is None:
+        homeless = region is None and "+" not in plain and any(map(str.isdigit, plain))
+        return Unusable.NO_COUNTRY if homeless else Unusable.MALFORMED
     written: str = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
     # Behind one switchboard sit many people, and an extension is one of them.
     return f"{written};ext={number.extension}" if number.extension else written
+
+
+def _with_lost_plus(phonenumbers: Any, region: str | None, text: str) -> Any:
+    """Read digits alone that begin with the region's own country: spreadsheets lose the plus."""
+    if region is None or not text.isdigit():
+        return None
+    home = text.startswith(str(phonenumbers.country_code_for_region(region)))
+    return _number(phonenumbers, None, f"+{text}") if home else None
+
+
+def _number(phonenumbers: Any, region: str | None, text: str) -> Any:
+    """Return a number that its country gives out, or None."""
+    try:
+        number = phonenumbers.parse(text, region)
+    except phonenumbers.NumberParseException:
+        return None
+    return number if phonenumbers.is_valid_number(number) else None

@@ -9,29 +9,29 @@ from recopersona.errors import ParameterError
 
 PLACEHOLDERS: Mapping[str, tuple[str, ...]] = {
     "email": (
-        "noreply@", "no-reply@", "no.reply@", "donotreply@", "do-not-reply@", "no@", "none@", "na@",
-        "n/a@", "null@", "nil@", "nobody@", "noone@", "unknown@", "undefined@", "anonymous@",
-        "nomail@", "noemail@", "no-email@", "noemailaddress@", "guest@", "dummy@", "fake@",
-        "test@", "tester@", "testing@", "test1@", "test123@", "example@", "asdf@", "qwerty@",
-        "xxx@", "aaa@", "abc@", "a@", "x@", "xx@", "abuse@", "postmaster@", "mailer-daemon@",
+        "noreply@", "no-reply@", "no.reply@", "donotreply@", "do-not-reply@", "mailer-daemon@",
+        "abuse@", "postmaster@", "none@", "n/a@", "null@", "nil@", "nobody@", "noone@", "unknown@",
+        "undefined@", "anonymous@", "nomail@", "noemail@", "no-email@", "noemailaddress@",
+        "guest@", "dummy@", "fake@", "test@", "tester@", "testing@", "test1@", "test123@",
+        "example@", "asdf@", "qwerty@", "xxx@", "aaa@",
         "@example.com", "@example.org", "@example.net", "@test.com", "@test.de", "@domain.com",
         "@email.com", "@none.com", "@noemail.com", "@nomail.com", "@no.com", "@na.com", "@x.com",
-        "@asdf.com", "@fake.com",
-        "@.test", "@.invalid", "@.localhost",
+        "@asdf.com", "@fake.com", "@.test", "@.invalid", "@.localhost",
     ),
-    "phone": (
-        "+12345678900", "+12345678901", "+11234567890", "+491234567", "+4912345678",
-        "+49123456789", "+491234567890", "+441234567890", "+33123456789",
+    "phone": (  # numbers that a country gives out, or they would be none anyhow
+        "+12345678900", "+12345678901", "+12125551234", "+441234567890", "+447123456789",
+        "+4915112345678", "+491711234567", "+33123456789", "+33612345678", "+34612345678",
+        "+61412345678", "+8613800138000", "+911234567890", "+919876543210", "+919999999999",
     ),
     "name": (
         "test", "test test", "tester", "unknown", "unknown unknown", "anonymous", "guest", "user",
-        "customer", "no name", "noname", "none", "na", "n a", "null", "not available", "not given",
+        "customer", "no name", "noname", "none", "na", "n a", "not available", "not given",
         "first last", "name", "john doe", "jane doe", "max mustermann", "erika mustermann", "asdf",
         "xxx", "x", "a", "admin", "dummy", "deleted user",
     ),
     "address": (
-        "not available", "not given", "no address", "n a", "unknown unknown", "test test", "test 1",
-        "test st 1", "st test 1", "teststr 1", "muster st 1", "main st 123", "same as above",
+        "not available", "not given", "n a", "unknown unknown", "test test", "test 1",
+        "test st 1", "muster st 1", "main st 123", "same as above",
     ),
 }  # fmt: skip
 """By kind, canonical forms that many people share: none of them tells who somebody is.

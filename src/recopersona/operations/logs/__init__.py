@@ -1,0 +1,1 @@
+"""Event logs on disk, searched row by row and written anew without some of them."""
