@@ -27,7 +27,7 @@ from recopersona.events.identity.membership import roots_of
 from recopersona.events.identity.order import Order
 from recopersona.events.identity.register import Found, Register
 from recopersona.events.identity.state import Course, State
-from recopersona.kernels.identity import ANYBODY, SOMEBODY
+from recopersona.kernels.identity import ANYBODY, NOBODY, SOMEBODY
 from recopersona.kernels.ordering import order_of
 from recopersona.kernels.resolving import NEVER, follow_people
 
@@ -126,7 +126,8 @@ class Resolving(Part):
         -------
         events
             Of the caller's kind, with ``user_id`` as text and every other column as it was; a list
-            for several `Event`.
+            for several `Event`. What became of the rows is in ``counts_``, by words that begin
+            with ``resolved:``.
 
         Raises
         ------
@@ -313,8 +314,9 @@ class Resolving(Part):
     # -- naming ------------------------------------------------------------------------------
 
     def _named_as(self, events: Any, asked: Asked, answer: Answer) -> Any:
-        """Return events with the names of answers in ``user_id``."""
+        """Return events with the names of answers in ``user_id``, and count them."""
         names, places = self._distinct_names(asked, answer)
+        self._count(answer, len(self.register_))
         if isinstance(events, Event) or is_events(events):
             named = [names[place] if place >= 0 else None for place in places.tolist()]
             if isinstance(events, Event):
@@ -326,6 +328,16 @@ class Resolving(Part):
         frame = _collected(events)
         column = nw.new_series("user_id", [*names, None], nw.String, backend=frame.implementation)
         return frame.with_columns(column[places % (len(names) + 1)]).to_native()
+
+    def _count(self, answer: Answer, n_known: int) -> None:
+        counted = {
+            "rows": len(answer.whose),
+            "of nobody": int((answer.standing == NOBODY).sum()),
+            "of shared identifiers": int((answer.standing == ANYBODY).sum()),
+            "of strangers": int((answer.whose >= n_known).sum()),
+        }
+        for word, n in counted.items():
+            self.tally_[f"resolved: {word}"] = self.tally_.get(f"resolved: {word}", 0) + n
 
     def _distinct_names(self, asked: Asked, answer: Answer) -> tuple[list[str], Indices]:
         """Return every name there is once, and which one each row has, -1 for none."""
