@@ -372,6 +372,27 @@ class Deciding(Described, Composite):
     def _latest_moment(self) -> int | None:
         return self.clock_
 
+    def forget_before(self, moment: Any) -> int:
+        """Drop decisions made before a moment; return how many. What they taught stays.
+
+        Parameters
+        ----------
+        moment : datetime, str or int
+            A decision that says no time stays.
+        """
+        self._check_fitted()
+        first = moment_ms(moment, "moment")
+        with self._lock:
+            kept = {
+                name: one
+                for name, one in self.decisions_.items()
+                if one.now is None or one.now >= first
+            }
+            n_gone = len(self.decisions_) - len(kept)
+            self.decisions_ = kept
+            self._names_kept = None
+        return n_gone
+
     def _forget_users(self, users: Indices) -> None:
         self._forget_decisions(set(self.users_.ids[users].tolist()))
         super()._forget_users(users)

@@ -99,7 +99,7 @@ def test_both_the_visit_and_the_past_speak_in_the_first_answer():
     past_alone, visit_alone = (
         model.score_items(rp.Query(user)) for user in ("user_id:30", "anonymous_id:phone")
     )
-    assert past_alone[cup] == visit_alone[scale] == 0
+    assert max(past_alone[cup], visit_alone[scale]) <= 0  # each alone knows of one only
 
 
 def test_nothing_is_taken_from_a_device_of_somebody_else(model, graph):

@@ -14,18 +14,18 @@ from recopersona.data.times import MISSING_TIME
 from recopersona.data.types import Array
 from recopersona.errors import ColumnError, DataError
 from recopersona.events.clocks import read_clock
-from recopersona.events.consent.subjects import USUAL_KINDS, checked_kind, name_of
+from recopersona.events.consent.subjects import USUAL_KINDS, checked_kind, is_raw, name_of
 from recopersona.events.consent.tcf import decode_tcf
 from recopersona.events.distinct import Distinct
 from recopersona.events.identifiers import LONGEST_ID
 
 REFUSALS = (
-    *("no subject", "unknown purpose", "unknown state", "malformed TC string", "no time"),
-    "erased",
+    *("no subject", "raw personal value", "unknown purpose", "unknown state"),
+    *("malformed TC string", "no time", "erased"),
 )
 """Why a row of a table of consents is refused, the first that holds."""
 
-_NO_SUBJECT, _PURPOSE, _STATE, _TC_STRING, _TIME, _ERASED = range(len(REFUSALS))
+_NO_SUBJECT, _RAW, _PURPOSE, _STATE, _TC_STRING, _TIME, _ERASED = range(len(REFUSALS))
 
 
 class Batch(NamedTuple):
@@ -62,8 +62,10 @@ def read_batch(
     said = _Said.of(frame, bits)
     refusal = said.refusal
     refusal[np.all([codes < 0 for codes, _ in people], axis=0)] = _NO_SUBJECT
-    if is_erased is not None:
-        for codes, names in people:
+    for codes, names in people:
+        raw = np.array([*map(is_raw, names), False], np.bool_)
+        refusal[raw[codes]] = _RAW
+        if is_erased is not None:
             erased = np.array([*map(is_erased, names), False], np.bool_)
             refusal[(refusal < 0) & erased[codes]] = _ERASED
     sources = _sources(frame)

@@ -214,8 +214,8 @@ class ConsentLedger(Part, EventGate):
         Parameters
         ----------
         consents : dataframe
-            Whose they are say the columns ``user_id``, ``anonymous_id``, ``email``, ``phone``,
-            ``device_id``, ``loyalty_card``, or ``subject`` beside ``kind``; what was said
+            Whose they are say columns such as ``user_id``, ``anonymous_id``, ``device_id`` and
+            ``loyalty_card``, or ``subject`` beside ``kind``; what was said
             ``purpose`` and ``state``, or ``tc_string``; when, ``timestamp``; where, ``source``.
         kinds : iterable of str
             More columns of identifiers.
@@ -223,8 +223,9 @@ class ConsentLedger(Part, EventGate):
         Returns
         -------
         Counter
-            Also added to ``counts``. The reasons are ``no subject``, ``unknown purpose``,
-            ``unknown state``, ``malformed TC string``, ``no time`` and ``erased``.
+            Also added to ``counts``. The reasons are ``no subject``, ``raw personal value`` (an
+            e-mail or a phone number, and no keyed hash of it), ``unknown purpose``, ``unknown
+            state``, ``malformed TC string``, ``no time`` and ``erased``.
 
         Raises
         ------
@@ -749,10 +750,10 @@ class ConsentLedger(Part, EventGate):
     def _kinds(self) -> Iterable[str]:
         """Return the columns that may say whose a row is."""
         entries = self.entries_
-        known = getattr(self._identity, "kinds", ())
-        return dict.fromkeys(
-            ("user_id", "anonymous_id", *entries.kinds_, *entries.tombstones_.kinds_, *known)
-        )
+        known: tuple[str, ...] = ("user_id", "anonymous_id")
+        if self._identity is not None:
+            known = (*USUAL_KINDS, *(getattr(self._identity, "kinds", None) or ()))
+        return dict.fromkeys((*known, *entries.kinds_, *entries.tombstones_.kinds_))
 
     def _names_of_one(self, subject: Any, kind: str) -> list[str]:
         pairs = identifiers_of(subject, kind)

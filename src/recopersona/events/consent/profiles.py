@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Protocol
 
+from recopersona.errors import DataError
 from recopersona.events.consent.subjects import name_of, own_names
+from recopersona.events.identifiers import bare
 
 
 class Profiles(Protocol):
@@ -26,9 +28,23 @@ def stands_for(profiles: Profiles | None, kind: str, value: Any) -> tuple[str, .
     own = own_names(kind, value)
     if profiles is None or not own:
         return own
-    members = tuple(profiles.members(value)) if isinstance(value, str) else ()
+    members = _members(profiles, bare(value)) if len(own) > 1 else ()
     if not members:
-        profile = profiles.profile_of(**{kind: value})
-        members = () if profile is None else tuple(profiles.members(profile))
+        profile = _profile_of(profiles, kind, value)
+        members = () if profile is None else _members(profiles, profile)
     names = (name_of(*pair) for pair in members)
     return tuple(dict.fromkeys([*own, *(name for name in names if name is not None)]))
+
+
+def _members(profiles: Profiles, name: str) -> tuple[tuple[str, Any], ...]:
+    try:
+        return tuple(profiles.members(name))
+    except DataError:  # nobody of that name
+        return ()
+
+
+def _profile_of(profiles: Profiles, kind: str, value: Any) -> str | None:
+    try:
+        return profiles.profile_of(**{kind: value})
+    except DataError:  # a kind that it does not know
+        return None

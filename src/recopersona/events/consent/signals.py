@@ -67,12 +67,9 @@ def us_states(signals: Any) -> States:
     _require_mapping(signals, "US opt-outs", "{'SaleOptOut': 1}")
     for name, value in signals.items():
         _require_known(name, US_KEYS, "US opt-out")
-        good = (True, False) if name == "Gpc" else (0, 1, 2)
-        if value not in good or (isinstance(value, bool) and name != "Gpc"):
-            raise DataError(
-                f"{name} must be {'True or False' if name == 'Gpc' else '0, 1 or 2'}, "
-                f"got {shown(value)}."
-            )
+        is_flag, expected = name == "Gpc", "True or False" if name == "Gpc" else "0, 1 or 2"
+        if isinstance(value, bool) is not is_flag or not (is_flag or value in (0, 1, 2)):
+            raise DataError(f"{name} must be {expected}, got {shown(value)}.")
     sale = [signals[name] for name in US_SALE if signals.get(name)]
     found = {
         "ads": {1: False, 2: True}.get(signals.get("TargetedAdvertisingOptOut", 0)),

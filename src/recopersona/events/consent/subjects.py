@@ -16,11 +16,19 @@ from recopersona.data.ids import is_missing
 from recopersona.errors import DataError, shown
 from recopersona.events.identifiers import LONGEST_ID, NO_IDS, bare, text_of
 
-USUAL_KINDS = ("user_id", "anonymous_id", "email", "phone", "device_id", "loyalty_card")
+USUAL_KINDS = (
+    *("user_id", "anonymous_id", "customer_id", "loyalty_card", "email", "phone"),
+    *("device_id", "cookie", "household_id", "ramp_id"),
+)
 """The kinds of identifiers that go by these names everywhere."""
 
 _KIND = re.compile(r"[^\W\d][\w.\-]*")
 _NO_IDS = frozenset(NO_IDS)
+_RAW = {
+    "email": re.compile(r"[^@]*@.*", re.DOTALL),
+    "phone": re.compile(r"[\d\s+()./\-]{3,30}"),
+}  # what a keyed hash never looks like
+_SHARED_NAME = " (shared)"  # behind the name of the profile of a device that several people share
 
 
 def name_of(kind: str, value: Any) -> str | None:
@@ -37,6 +45,19 @@ def name_of(kind: str, value: Any) -> str | None:
         value = text_of(value.item() if isinstance(value, np.generic) else value)
     text = bare(value)
     return None if text in _NO_IDS else f"{kind}:{text}"
+
+
+def is_raw(name: str) -> bool:
+    """Tell whether a name holds an e-mail or a phone number, and no keyed hash of it.
+
+    Examples
+    --------
+    >>> is_raw("email:anna@example.org"), is_raw("phone:+49 30 123"), is_raw("user_id:a@b")
+    (True, True, False)
+    """
+    kind, _, text = name.partition(":")
+    pattern = _RAW.get(kind)
+    return pattern is not None and bool(pattern.fullmatch(text))
 
 
 def identifiers_of(subject: Any, kind: str = "user_id") -> list[tuple[str, Any]]:
@@ -112,6 +133,11 @@ def _required_name(kind: str, value: Any) -> str:
         raise DataError(f"a {kind} must be an id, got {shown(value)}.")
     if len(name) > LONGEST_ID + len(kind):
         raise DataError(f"a {kind} must have at most {LONGEST_ID} characters, got {len(name)}.")
+    if is_raw(name):
+        raise DataError(
+            f"a ledger holds keyed hashes, and no {kind} as it is; make one with "
+            "rp.hash_personal, or record the user_id."
+        )
     return name
 
 
@@ -127,4 +153,4 @@ def own_names(kind: str, value: Any) -> tuple[str, ...]:
     if name is None:
         return ()
     text = name[len(kind) + 1 :]
-    return (name, text) if ":" in text else (name,)
+    return (name, text.removesuffix(_SHARED_NAME)) if ":" in text else (name,)

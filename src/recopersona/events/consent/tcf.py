@@ -13,6 +13,7 @@ from typing import Any
 from recopersona.errors import DataError
 
 States = dict[str, str]
+Restriction = tuple[int, int, tuple[range, ...]]
 
 _ALPHABET = {
     character: place
@@ -51,7 +52,7 @@ class TcfConsent:
         The features opted in to, the purposes consented to, and those for which a legitimate
         interest was shown and not objected to.
     vendors_consent, vendors_interest : frozenset of int
-    publisher_restrictions : tuple of (purpose, type, frozenset of vendors)
+    publisher_restrictions : tuple of (purpose, type, ranges of vendors)
         Type 0: not allowed at all, 1: needs consent, 2: needs a legitimate interest.
 
     Examples
@@ -78,7 +79,7 @@ class TcfConsent:
     publisher_country: str
     vendors_consent: frozenset[int]
     vendors_interest: frozenset[int]
-    publisher_restrictions: tuple[tuple[int, int, frozenset[int]], ...]
+    publisher_restrictions: tuple[Restriction, ...]
 
     def __repr__(self) -> str:
         return (
@@ -103,7 +104,7 @@ class TcfConsent:
         barred = {
             purpose
             for purpose, kind, vendors in self.publisher_restrictions
-            if kind != _BY_CONSENT and vendor in vendors
+            if kind != _BY_CONSENT and any(vendor in some for some in vendors)
         }
         allowed = self.purposes_consent - barred if mine else frozenset()
         return {
@@ -203,26 +204,30 @@ class _Bits:
         highest = self.number(16)
         if not self.flag():
             return self.numbers(highest) if highest else frozenset()
-        found = self._ranges()
+        found: set[int] = set()
+        reach = 0  # ranges that overlap, thousands of them, would take for ever
+        for some in sorted(self._ranges(), key=lambda some: some.start):
+            found.update(range(max(some.start, reach), some.stop))
+            reach = max(reach, some.stop)
         if max(found, default=0) > highest:
             raise DataError("a TC string names a vendor beyond the highest that it says it has.")
-        return found
+        return frozenset(found)
 
-    def restrictions(self) -> tuple[tuple[int, int, frozenset[int]], ...]:
+    def restrictions(self) -> tuple[Restriction, ...]:
         return tuple(
             (self.number(6), self.number(2), self._ranges()) for _ in range(self.number(12))
         )
 
-    def _ranges(self) -> frozenset[int]:
-        found: set[int] = set()
+    def _ranges(self) -> tuple[range, ...]:
+        found = []
         for _ in range(self.number(12)):
             is_range = self.flag()
             first = self.number(16)
             last = self.number(16) if is_range else first
             if not 1 <= first <= last:
                 raise DataError("a TC string has a range of vendors that ends before it starts.")
-            found.update(range(first, last + 1))
-        return frozenset(found)
+            found.append(range(first, last + 1))
+        return tuple(found)
 
     def _next(self, width: int) -> str:
         start, self._place = self._place, self._place + width

@@ -5,8 +5,8 @@ What cannot be an identifier is told apart by its reason; missing values are nei
 
 from __future__ import annotations
 
-import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from functools import cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -18,7 +18,10 @@ from recopersona.data.types import Array
 from recopersona.errors import ParameterError
 from recopersona.events.distinct import Distinct
 from recopersona.events.identifiers import LARGEST_EXACT, LONGEST_ID, bare
-from recopersona.events.identity.kinds import PERSONAL, Kinds, name_of
+from recopersona.events.identity.graph_key import GraphKey
+from recopersona.events.identity.kinds import Kinds, name_of
+from recopersona.events.identity.normalizers import PERSONAL_KINDS, Normalizer, normalizer_of
+from recopersona.events.identity.placeholders import PLACEHOLDERS, placeholders_of
 
 MISSING, BLOCKED, UNFIT = -1, 0, 1
 REASONS = ("blocked value", "not an identifier")
@@ -44,22 +47,64 @@ _NOTHING = Verdict(None)
 Judge = Callable[[Any], Verdict]
 
 
-def judge_of(kind: str, kinds: Kinds, secret: bytes | None) -> Judge:
-    """Return the function that judges values of a kind."""
-    personal = kind in PERSONAL
+def judge_of(kind: str, kinds: Kinds, key: GraphKey | None, region: str | None) -> Judge:
+    """Return the function that judges values of a kind.
+
+    key     by which personal kinds are hashed
+    region  where phone numbers without a country are at home
+    """
+    if kind in PERSONAL_KINDS:
+        return _judge_of_personal(kind, kinds, key, region)
 
     def judge(value: Any) -> Verdict:
         text = _text(value)
         if text is None:
-            missing = is_missing(value)
-            return _NOTHING if missing else Verdict(None, UNFIT, _type_of(value))
+            return _NOTHING if is_missing(value) else Verdict(None, UNFIT, _type_of(value))
         if kinds.blocks(kind, text):
-            return Verdict(None, BLOCKED, None if personal else text)
-        if not personal:
-            return Verdict(name_of(kind, text))
-        return Verdict(name_of(kind, _pseudonym(text, kind, secret)))
+            return Verdict(None, BLOCKED, text)
+        return Verdict(name_of(kind, text))
 
     return judge
+
+
+def _judge_of_personal(kind: str, kinds: Kinds, key: GraphKey | None, region: str | None) -> Judge:
+    """Return a function that shows of no value more than its keyed hash."""
+    known = placeholders_of(PLACEHOLDERS, kind)
+
+    @cache  # of one: phones need a package, which whoever has none of them does without
+    def normalizer() -> Normalizer:
+        return normalizer_of(kind, region)
+
+    def judge(value: Any) -> Verdict:
+        text = _text(value)
+        if text is None:
+            return _NOTHING if is_missing(value) else Verdict(None, UNFIT)
+        secret = _present(key, kind)
+        if kinds.blocks(kind, text):
+            return Verdict(None, BLOCKED)
+        canonical = normalizer()(text)
+        if not isinstance(canonical, str):
+            return Verdict(None, UNFIT)
+        if canonical in known or kinds.blocks(kind, canonical):
+            return Verdict(None, BLOCKED)
+        return Verdict(name_of(kind, secret.hash(canonical)))
+
+    return judge
+
+
+def _present(key: GraphKey | None, kind: str) -> GraphKey:
+    if key is None:
+        raise ParameterError(
+            f"IdentityGraph: {kind} is personal and enters as a keyed hash only; give "
+            "IdentityGraph(key=...) a secret of at least 16 bytes, such as "
+            "secrets.token_bytes(32)."
+        )
+    if key.is_lost:
+        raise ParameterError(
+            f"IdentityGraph: {kind} is personal, and no file keeps the key; give it again with "
+            "graph.set_params(key=...)."
+        )
+    return key
 
 
 def values_in(column: pd.Series) -> tuple[Array, list[Any]]:
@@ -114,21 +159,3 @@ _MOST_DIGITS = 100
 
 def _type_of(value: Any) -> str:
     return f"a value of type {type(value).__name__}"
-
-
-def _pseudonym(text: str, kind: str, secret: bytes | None) -> str:
-    if secret is None:
-        raise ParameterError(
-            f"IdentityGraph: {kind} is personal and enters as a keyed hash only; give "
-            "IdentityGraph(key=...) a secret of at least 16 bytes, such as "
-            "secrets.token_bytes(32)."
-        )
-    said = f"{kind}:{text.lower()}".encode("utf-8", "surrogatepass")
-    return hmac.digest(secret, said, "sha256").hex()[:32]
-
-
-def identifiers_in(who: Mapping[str, Any], kinds: Kinds, judges: Mapping[str, Judge]) -> Any:
-    """Yield the verdicts of one mapping by priority."""
-    for kind in kinds.names:
-        if kind in who:
-            yield kind, judges[kind](who[kind])

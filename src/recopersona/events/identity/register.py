@@ -15,7 +15,8 @@ from recopersona.data.ids import UNKNOWN, IdMap, is_missing
 from recopersona.data.types import Array, Indices
 from recopersona.errors import ColumnError, DataError, hint
 from recopersona.events.identity.arrivals import MISSING, Judge, Verdict, values_in
-from recopersona.events.identity.kinds import PERSONAL, name_of
+from recopersona.events.identity.kinds import name_of
+from recopersona.events.identity.normalizers import PERSONAL_KINDS
 from recopersona.events.identity.order import event_ranks, ranks_of
 
 
@@ -131,7 +132,7 @@ class Register(Part):
         """Return the numbers of texts that name somebody known, -1 for all others."""
         start = name_of(kind, "")
         # What is registered of a personal kind is a hash, and nobody's own value.
-        if kind in PERSONAL or not all(type(value) is str for value in values):
+        if kind in PERSONAL_KINDS or not all(type(value) is str for value in values):
             return np.full(len(values), UNKNOWN, np.int32)
         return self.names_.indices(np.array([start + value for value in values], dtype=object))
 
