@@ -165,7 +165,9 @@ def test_placeholders_of_ones_own():
     assert rp.hash_personal(mails, KEY, placeholders=None)["email"].notna().all()
 
 
-@pytest.mark.parametrize("given", ["quux@", {"email": "quux@"}, {"email": [7]}, {"email": 7}, 7])
+@pytest.mark.parametrize(
+    "given", ["quux@", {"email": "quux@"}, {"email": ["quux@", 7]}, {"email": 7}, 7]
+)
 def test_placeholders_of_no_use_are_refused_unseen(given):
     with pytest.raises(ParameterError, match="placeholders must be a mapping from") as refusal:
         rp.hash_personal(people(), KEY, {"email": "email"}, placeholders=given)
