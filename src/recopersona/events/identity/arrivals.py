@@ -135,7 +135,7 @@ def judged_column(column: pd.Series, judge: Judge) -> Judged:
     odd: dict[int, Verdict] = {}
     for value in values:
         verdict = judge(value)
-        if type(verdict) is str:
+        if isinstance(verdict, str):
             names.append(verdict)
             continue
         if verdict.reason == MISSING:
