@@ -4,7 +4,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import recopersona as rp
@@ -61,6 +61,7 @@ def test_rows_resolve_as_by_the_twin(links, asked, how, look_back):
     assert users(found) == twin_of(links).resolve(asked, how, look_back)
 
 
+@settings(max_examples=50)
 @given(links_of_any_time, logs, st.sampled_from(["closure", "row"]), st.sampled_from(HOW))
 def test_rows_resolve_as_by_the_twin_under_other_policies(links, asked, policy, how):
     parameters = {"policy": "closure"} if policy == "closure" else {"on_refusal": "row"}
@@ -68,12 +69,14 @@ def test_rows_resolve_as_by_the_twin_under_other_policies(links, asked, policy, 
     assert users(found) == twin_of(links, **parameters).resolve(asked, how)
 
 
+@settings(max_examples=50)
 @given(links_of_any_time, logs, st.integers(-1, 7))
 def test_rows_resolve_as_of_one_moment_as_by_the_twin(links, asked, at):
     found = graph_of(links).resolve_as_of(frame_of(asked), START + at)
     assert users(found) == twin_of(links).resolve_as_of(asked, START + at)
 
 
+@settings(max_examples=50)
 @given(logs, logs)
 def test_a_later_login_never_changes_an_earlier_row(links, later):
     """The property of point-in-time resolution: rows before the later links stay as they are."""
@@ -88,6 +91,7 @@ def test_a_later_login_never_changes_an_earlier_row(links, later):
     )
 
 
+@settings(max_examples=50)
 @given(links_of_any_time, st.integers(0, 7))
 def test_a_graph_as_it_was_is_the_graph_of_what_had_come(links, at):
     known = [row for row in links if row.time is None or row.time <= START + at]
@@ -97,6 +101,7 @@ def test_a_graph_as_it_was_is_the_graph_of_what_had_come(links, at):
     assert then.refusals().equals(built.refusals())
 
 
+@settings(max_examples=50)
 @given(logs)
 def test_a_long_look_back_is_none(links):
     graph, asked = graph_of(links), frame_of(links)
@@ -105,6 +110,7 @@ def test_a_long_look_back_is_none(links):
         assert bounded == users(graph.resolve(asked, back_dating=how))
 
 
+@settings(max_examples=50)
 @given(logs, logs, st.lists(st.sampled_from([0.6, 0.9]), min_size=12, max_size=12))
 def test_probable_links_count_after_all_others(links, likely, chances):
     probable = [
@@ -167,10 +173,13 @@ def test_rows_long_before_the_login_stay_as_they_were():
     assert users(found) == ["device_id:phone", "user_id:ann", "user_id:ann"]
 
 
-def test_a_profile_that_a_later_link_renamed_keeps_one_name_for_back_dated_rows():
+@pytest.mark.parametrize("first_seen", ["user_id", "device_id"])
+def test_a_profile_that_a_later_link_renamed_keeps_one_name_for_back_dated_rows(first_seen):
+    ids = {"user_id": "ann", "device_id": "phone"}
     log = [
         Row({"loyalty_card": "7"}, START),
-        Row({"user_id": "ann", "device_id": "phone"}, START + 10),
+        Row({first_seen: ids[first_seen]}, START + 1),
+        Row(ids, START + 10),
         Row({"user_id": "ann", "loyalty_card": "7"}, START + 500),
     ]
     asked = [Row({"device_id": "phone"}, START + 5), Row({"device_id": "phone"}, START + 600)]
@@ -327,3 +336,10 @@ def test_a_graph_as_it_was_goes_on_by_itself():
     assert graph.profile_of(user_id="cleo") is None
     assert then.profile_of(anonymous_id="tablet") == SHARED
     assert rp.IdentityGraph().as_of(START).counts_ == {}
+
+
+def test_the_hash_of_an_email_is_nobodys_email():
+    graph = rp.IdentityGraph(key="correct horse battery staple")
+    graph.update({"user_id": "ann", "email": "ann@tea.example"})
+    log = pd.DataFrame({"email": ["Ann@Tea.example", dict(graph.members("user_id:ann"))["email"]]})
+    assert users(graph.resolve(log)) == ["user_id:ann", None]
