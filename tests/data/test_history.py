@@ -338,3 +338,22 @@ def test_who_is_renumbered_takes_her_events_along():
 def test_counting_sorts_and_keeps_the_order_of_equals(numbers):
     order = runs._counted_out(np.array(numbers, np.int32))
     assert order.tolist() == np.argsort(np.array(numbers), kind="stable").tolist()
+
+
+def test_totals_are_those_of_all_users_together():
+    rows = np.array([0, 1, 1, 2]), np.array([3, 3, 1, 0]), np.zeros(4, np.int8)
+    history = History(Interactions(*rows, np.array([1, 2, 4, 8], np.float32)))
+    history.add(1, 3, "view", 0.5)
+    assert history.totals(np.array([3, 9, 0], np.int32)).tolist() == [3.5, 0, 8]
+    history.forget([1])
+    assert history.totals(np.array([3, 1], np.int32)).tolist() == [1, 0]
+    assert history.totals(np.empty(0, np.int32)).tolist() == []
+
+
+def test_a_matrix_has_a_row_for_users_without_a_past_and_no_zeros():
+    rows = np.array([0, 2]), np.array([1, 0]), np.zeros(2, np.int8)
+    history = History(Interactions(*rows, np.array([3, 0], np.float32)))
+    matrix = history.matrix(4, 3)
+    assert matrix.toarray().tolist() == [[0, 3, 0], [0, 0, 0], [0, 0, 0], [0, 0, 0]]
+    assert matrix.nnz == 1
+    assert history.matrix(1, 3).shape == (1, 3)

@@ -481,3 +481,57 @@ def test_a_state_with_numbers_beyond_any_clock_is_refused(name, number):
         state["open"][0][kept.index(name)] = number
     with pytest.raises(DataError, match="this is no state of a StreamSessionizer"):
         StreamSessionizer().restore(state)
+
+
+def _three_visitors():
+    return [
+        Event("anna", "tea", "view", START + 60_000),
+        Event("anna", "rye", "view", START + 10_000),
+        Event("ben", "tea", "view", START + 70_000),
+        Event(None, "tea", "view", START + 80_000, anonymous_id="cookie"),
+    ]
+
+
+def test_a_visitor_is_forgotten_as_if_she_had_never_come():
+    stream, never = StreamSessionizer(), StreamSessionizer()
+    stream.add(_three_visitors())
+    never.add([event for event in _three_visitors() if event.user_id != "anna"])
+    assert stream.forget(["anna", "nobody"]) == 2
+    assert stream.held_of(["anna"]) == {}
+    ours, theirs = stream.flush(), never.flush()
+    assert ours.events == theirs.events
+    assert ours.sessions == theirs.sessions
+
+
+def test_open_sessions_are_told_and_forgotten():
+    stream = StreamSessionizer(watermark=None)
+    stream.add(_three_visitors()[2:])
+    stream.add(Event("ben", "rye", "view", START + 90_000))
+    held = stream.held_of(["ben"], anonymous_ids=["cookie"])
+    assert json.loads(json.dumps(held)) == held
+    assert [one["user_id"] for one in held["sessions"]] == ["ben", None][: len(held["sessions"])]
+    stream.forget(["ben"], anonymous_ids=["cookie"])
+    assert stream.held_of(["ben"], anonymous_ids=["cookie"]) == {}
+    assert "ben" not in json.dumps(stream.state())
+    assert "cookie" not in json.dumps(stream.state())
+
+
+def test_rows_of_a_frame_that_wait_are_told_and_forgotten():
+    frame = pd.DataFrame({
+        "user_id": ["anna", "ben"], "item_id": ["tea", "rye"],
+        "timestamp": pd.to_datetime([START, START + 1], unit="ms"),
+    })  # fmt: skip
+    stream = StreamSessionizer()
+    stream.add(frame)
+    assert stream.held_of(["anna"])["waiting"][0]["item_id"] == "tea"
+    assert stream.forget(["anna"]) == 1
+    assert stream.flush().events["user_id"].tolist() == ["ben"]
+
+
+def test_what_was_forgotten_may_come_again():
+    stream = StreamSessionizer()
+    stream.add(at(1))
+    stream.forget(["anna"])
+    stream.add(at(1))
+    assert stream.counts["duplicates"] == 0
+    assert len(stream.flush().events) == 1

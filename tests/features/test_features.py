@@ -1,6 +1,7 @@
 """Features are what was known just before each row, however they are asked for."""
 
 import copy
+import json
 import pickle
 import threading
 
@@ -852,3 +853,20 @@ def test_a_fit_that_fails_leaves_nothing_to_ask():
         features.for_query("anna", ["i0"])
     with pytest.raises(NotFittedError):
         features.update(rp.Event("anna", "i0", "view", "2026-06-01"))
+
+
+def test_what_is_held_of_somebody_is_every_event_of_hers():
+    log = pd.DataFrame({
+        "user_id": ["anna", "ben", "anna"], "item_id": ["tea", "tea", "salt"],
+        "event": ["view", "view", "purchase"], "price": [None, 2.0, 3.5],
+        "timestamp": pd.to_datetime(["2026-01-01", "2026-01-02", "2026-01-03"]),
+    })  # fmt: skip
+    features = rp.Features([rp.Affinity(), rp.PriceFit()]).fit(log)
+    held = features.held_of(["anna", "nobody"])
+    assert json.loads(json.dumps(held, allow_nan=False)) == held
+    (anna,) = held["users"]
+    assert [event["item_id"] for event in anna["events"]] == ["tea", "salt"]
+    assert anna["events"][1]["price"] == 3.5
+    assert "price" not in anna["events"][0]
+    assert anna["events"][1]["timestamp"] == "2026-01-03T00:00:00Z"
+    assert features.forget(["anna"]).held_of(["anna"]) == {}

@@ -367,3 +367,55 @@ class GrowsWithoutEnd(Honest):
         super()._learn(rows)
         days = (int(rows.timestamp[-1]) - self.decayed_to_) / 86_400_000
         self.totals_[-1] = np.float32(np.exp2(min(days, 1_000)))
+
+
+@caught_by("what_is_held_can_be_told")
+class KeepsQuiet(Honest):
+    def held_of(self, user_ids):
+        told = super().held_of(user_ids)
+        for user in told.get("users", ()):
+            user["recent"] = user["recent"][:-1]
+        return told
+
+
+@caught_by("nobody_known_to_forget_changes_nothing")
+class CountsWhoAsks(Honest):
+    def forget(self, user_ids, **options):
+        self.asked_ = getattr(self, "asked_", 0) + 1
+        return super().forget(user_ids, **options)
+
+
+@caught_by("what_is_stale_is_told")
+class NamesWhatIsNot(Honest):
+    _taught_by_all = ("nowhere_",)
+
+
+@caught_by("a_refit_is_as_if_they_had_never_been")
+class RemembersEarlierFits(Honest):
+    def _fit(self, dataset):
+        super()._fit(dataset)
+        self._most = max(getattr(self, "_most", 0), len(dataset.users))
+        self.most_users_ = self._most
+
+
+@caught_by("what_is_not_stale_is_as_if_they_had_never_been")
+class ClaimsToHaveSubtracted(Honest):
+    _taught_by_all = ()
+
+
+@caught_by("numbers_can_be_forgotten")
+class TakesTextForNumbers(Honest):
+    def forget(self, user_ids, **options):
+        numbers = [int(one) if str(one).isdecimal() else one for one in user_ids]
+        return super().forget(numbers, **options)
+
+
+@caught_by("a_loaded_model_forgets_as_well")
+class BlanksWhereItStands(Honest):
+    def _fit(self, dataset):
+        super()._fit(dataset)
+        self.moods_ = np.ones(len(dataset.users), np.float32)
+
+    def _forget_users(self, users):
+        super()._forget_users(users)
+        self.moods_[users] = 0

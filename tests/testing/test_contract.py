@@ -8,6 +8,7 @@ from recopersona.testing import (
     answering,
     check_recommender,
     checkerboard,
+    forgetting,
     keeping,
     learning,
     online,
@@ -84,7 +85,7 @@ def test_check_recommender_stops_at_a_broken_promise():
         check_recommender(broken())
 
 
-@pytest.mark.parametrize("chapter", [learning, answering, keeping, online])
+@pytest.mark.parametrize("chapter", [learning, answering, forgetting, keeping, online])
 def test_no_check_is_forgotten(chapter):
     written = {
         kind
@@ -95,7 +96,7 @@ def test_no_check_is_forgotten(chapter):
 
 
 def test_every_check_says_in_one_sentence_what_it_checks():
-    for chapter in (learning, answering, keeping, online):
+    for chapter in (learning, answering, forgetting, keeping, online):
         for check in chapter.CHECKS:
             assert check.__doc__
             assert check.__doc__.strip().endswith(".")

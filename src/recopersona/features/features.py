@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import TransformerMixin, clone
 
-from recopersona.base.gated import Gated, require_gate
+from recopersona.base.gated import Gated
 from recopersona.base.holdings import as_json
 from recopersona.base.nested import Nested, are_parts, named
 from recopersona.base.parameters import Bound, check_parameters, duration, optional, param
@@ -21,7 +21,7 @@ from recopersona.data.columns import as_pandas
 from recopersona.data.dataset import Dataset
 from recopersona.data.event import EVENT_COLUMNS, Event
 from recopersona.data.feature_table import FeatureTable
-from recopersona.data.gate import EventGate
+from recopersona.data.gate import EventGate, passed
 from recopersona.data.intake import frame_of_events, is_events
 from recopersona.data.query import Query
 from recopersona.data.times import MISSING_TIME, duration_ms, from_ms, moment_ms
@@ -203,18 +203,18 @@ class Features(TransformerMixin, Gated, Nested):  # type: ignore[misc]
         Behind a gate as many rows come back as were given; those refused are strangers' rows.
         """
         log = _Log.of(events, items, gate)
-        if rows is None:
-            rows = log.frame if isinstance(events, Dataset) else events
         with self._all_or_nothing():
             self._start(log)
             state = self._blank()
-            asked = self._row_frame(rows)
+            asked = self._row_frame(log.asked if rows is None else rows)
             known = np.ones(len(asked), np.bool_)
             if not log.cleared:
                 asked, known = self._as_strangers(asked)
             values = self._replay(asked, state)
             self._fit_scaler(values[known])
             self._adopt(state)
+        if rows is None:
+            rows = log.asked if isinstance(events, Dataset) else events
         return self._framed(values, rows)
 
     def update(self, events: Any) -> Self:
@@ -404,12 +404,12 @@ class Features(TransformerMixin, Gated, Nested):  # type: ignore[misc]
             self._unfit()
             raise
 
-    def _start(self, given: _Log) -> None:
+    def _start(self, log: _Log) -> None:
         """Forget everything; read the catalogue and the log."""
         check_parameters(self)
         self._unfit()
-        self._stand_behind(given.gate)
-        frame, items = given.frame, given.items
+        self._stand_behind(log.gate)
+        frame, items = log.frame, log.items
         require_single(frame, EVENT_COLUMNS, "events")
         given = _default_features(frame, items) if self.features is None else self.features
         features = {name: clone(part) for name, part in named(given, type(self).__name__)}
@@ -420,9 +420,8 @@ class Features(TransformerMixin, Gated, Nested):  # type: ignore[misc]
         codes = Codes()
         codes.start(items, part_names(tallies), frame)
         columns = codes.events(frame)
-        log = EventLog()
-        log.start(columns)
-        self.features_, self.codes_, self.log_ = features, codes, log
+        self.features_, self.codes_, self.log_ = features, codes, EventLog()
+        self.log_.start(columns)
         self.end_ = int(columns["times"][-1]) if len(columns["times"]) else MISSING_TIME
         self.late_ = 0
         self.state_: dict[str, Array] = {}
@@ -656,12 +655,14 @@ class _Log(NamedTuple):
     """What features are fitted on.
 
     frame    the events that the gate let in
+    asked    all that were given, or those of the dataset: the rows to be answered
     items    the catalogue, or None
     gate     what they passed, or None
     cleared  whether rows to be answered passed it just now, too
     """
 
     frame: pd.DataFrame
+    asked: pd.DataFrame
     items: Any
     gate: EventGate | None
     cleared: bool
@@ -672,12 +673,10 @@ class _Log(NamedTuple):
         if isinstance(events, Dataset):
             shop = as_dataset(events, gate)
             catalogue = shop.item_features if items is None else items
-            return cls(shop.events_frame(), catalogue, shop.gate, events.cleared)
+            frame = shop.events_frame()
+            return cls(frame, frame, catalogue, shop.gate, events.cleared)
         frame = frame_of_events(events)
-        if gate is not None:
-            require_gate(gate)
-            frame = gate.kept(frame)
-        return cls(frame, items, gate, cleared=False)
+        return cls(passed(gate, frame), frame, items, gate, cleared=False)
 
 
 def _item_ids(items: Any) -> Any:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
-from recopersona.base.parameters import check, one_of, optional, param, real, whole
+from recopersona.base.forgetting import Gone
+from recopersona.base.parameters import check, one_of, optional, param, real, switch, whole
 from recopersona.base.recommender import require_array
 from recopersona.base.searching import choice, real_range, whole_range
 from recopersona.data.dataset import Dataset
+from recopersona.data.event import RETURN
 from recopersona.data.growing import with_room
+from recopersona.data.interactions import Interactions
+from recopersona.data.runs import spread
 from recopersona.data.types import Array, Floats, Indices
 from recopersona.errors import DataError
 from recopersona.kernels.blocks import cut_evenly, run_blocks
@@ -16,7 +22,7 @@ from recopersona.kernels.ordering import order_of
 from recopersona.kernels.rules import add_rules, count_rules, fill_rules
 from recopersona.models.click_rows import ClickRows, heaviest, require_rooms
 from recopersona.models.likeness import starts
-from recopersona.models.visits import TRAIL, Clicks, Visits
+from recopersona.models.visits import TRAIL, Clicks, Visits, visits_in
 
 WEIGHTINGS = ("div", "linear", "log", "quadratic", "same")
 
@@ -41,6 +47,8 @@ class _ClickRules(ClickRows):
         The summed weights of all rules of an item, also of those not kept.
     n_taken_ : int
         Places that are in use, or were.
+    traceable_ : bool
+        Whether the past tells what every visit was.
     """
 
     decay: float = param(real(at_least=0, at_most=1), default=0.7, search=real_range(0, 1))
@@ -62,6 +70,7 @@ class _ClickRules(ClickRows):
 
     def _fit_visits(self, visits: Visits, dataset: Dataset) -> None:
         self.ahead_, self.back_ = self._ahead(), self._back()
+        self.traceable_ = dataset.interactions.session is None
         bounds, others, weights, self.totals_ = _rules_of(
             visits, len(self.items_), self.ahead_, self.back_
         )
@@ -89,6 +98,65 @@ class _ClickRules(ClickRows):
             places += max(1_024, places // 8, 2 * int(self.sizes_.max(initial=0)))
         self.n_taken_ = int(progress[0])
 
+    def _learn(self, rows: Interactions) -> None:
+        if self.traceable_ and (rows.session is not None or self._turns_back(rows)):
+            self.traceable_ = False
+        super()._learn(rows)
+
+    def _turns_back(self, rows: Interactions) -> bool:
+        """Tell whether events come in another order than that of time, which the past has."""
+        if rows.timestamp is None:
+            return False
+        last, known = self.trails_.times_, rows.users < len(self.trails_.times_)
+        before = rows.timestamp[known] < last[rows.users[known]]
+        return bool(before.any() or (rows.timestamp[1:] < rows.timestamp[:-1]).any())
+
+    def _unlearn(self, gone: Gone) -> Iterable[str]:
+        """Take their visits' weights off the rules, if the past holds all of these visits.
+
+        It does not where events came with sessions of their own, or later than later ones: the past
+        keeps neither. Nor can it be where light rules were dropped, of which some would be back.
+        """
+        left = "others_", "weights_", "totals_"
+        rows = self._events_of(gone) if self.traceable_ else None
+        if rows is None:
+            return left
+        visits = visits_in(rows.take((rows.weight > 0) & (rows.event != RETURN)), self.gap_ms_)
+        theirs = _rules_of(visits, len(self.items_), self.ahead_, self.back_)
+        return () if self._without_rules(*theirs) else left
+
+    def _without_rules(
+        self, bounds: Array, others: Indices, weights: Floats, totals: Array
+    ) -> bool:
+        """Subtract the weights of some rules; tell whether all of their items' rules were kept."""
+        n = len(self.sizes_)
+        items = np.flatnonzero(np.diff(bounds))
+        places = spread(self.starts_[items], self.sizes_[items])
+        owners = np.repeat(items, self.sizes_[items])
+        width = max(n, int(self.others_.max(initial=0)) + 1)
+        keys = owners * width + self.others_[places]
+        order = np.argsort(keys)
+        asked = np.repeat(np.arange(n), np.diff(bounds)[:n]) * width + others
+        found = np.searchsorted(keys, asked, sorter=order)
+        found = order[np.minimum(found, len(keys) - 1)]
+        held = np.bincount(owners, self.weights_[places], minlength=n)[items]
+        if not ((keys[found] == asked).all() and np.allclose(held, self.totals_[items], 1e-4)):
+            return False
+        kept = self.weights_[places].astype(np.float64)
+        kept[found] -= weights
+        # Less than half of the least that a pair of clicks weighs is what rounding left of nothing.
+        least = np.concatenate([self.ahead_[self.ahead_ > 0], self.back_[self.back_ > 0]]).min()
+        stays = kept > least / 2
+        self.totals_ = self.totals_ - totals
+        sizes = self.sizes_.copy()
+        sizes[items] = np.bincount(owners[stays], minlength=n)[items]
+        self.others_, self.weights_ = self.others_.copy(), self.weights_.copy()
+        place = spread(self.starts_[items], sizes[items])
+        self.others_[place], self.weights_[place] = self.others_[places[stays]], kept[stays]
+        self.sizes_ = sizes
+        self.totals_[items[sizes[items] == 0]] = 0
+        return True
+
     def _check_learned(self) -> None:
         super()._check_learned()
         n, owner = len(self.starts_), type(self).__name__
@@ -96,6 +164,7 @@ class _ClickRules(ClickRows):
         require_array(self.totals_, np.float64, (n,), "totals_")
         require_array(self.ahead_, np.float32, (None,), "ahead_")
         require_array(self.back_, np.float32, (None,), "back_")
+        check(self.traceable_, switch(), owner, "traceable_")
         check(self.n_taken_, whole(0, len(self.others_)), owner, "n_taken_")
         require_rooms(self.starts_, self.rooms_, self.n_taken_, "starts_ and rooms_")
         if not all(np.isfinite(part).all() for part in (self.totals_, self.ahead_, self.back_)):

@@ -71,7 +71,11 @@ def visits_of(dataset: Dataset, gap: int) -> Visits:
     >>> visits.bounds.tolist(), visits.items.tolist(), visits.users.tolist()
     ([0, 1, 3, 4], [0, 0, 1, 2], [1, 0, 0])
     """
-    rows = dataset.interactions.take(dataset.interactions.weight > 0)
+    return visits_in(dataset.interactions.take(dataset.interactions.weight > 0), gap)
+
+
+def visits_in(rows: Interactions, gap: int) -> Visits:
+    """Cut events into visits, all of which are clicks, or another kind of event with the last."""
     cuts = _Cuts.of(rows, gap)
     items, codes = rows.items[cuts.order], rows.event[cuts.order]
     click = cuts.new | changes(items) | ~changes(codes)

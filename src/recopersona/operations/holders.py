@@ -192,9 +192,8 @@ def forgotten_by(held: Any, asked: Erasing) -> dict[str, Any]:
     if is_ledger(held):
         return {"held": _number(held.forget(asked.person.pairs))}
     before = held_by(held, asked.person)
-    wanted = {"at": asked.at, "refit_within": asked.refit_within}
-    taken = inspect.signature(held.forget).parameters
-    came = held.forget(asked.person.user_ids, **{k: v for k, v in wanted.items() if k in taken})
+    wanted = {"at": asked.at, "refit_within": asked.refit_within, **_devices(asked.person)}
+    came = held.forget(asked.person.user_ids, **_taken(held.forget, wanted))
     known = came if isinstance(came, int) else len(before.get("users", ())) or bool(before)
     stale = getattr(held, "stale_", None)
     if stale is None:
@@ -211,8 +210,18 @@ def held_by(held: Any, person: Person) -> dict[str, Any]:
     elif is_ledger(held):
         told = held.held_of(person.pairs)
     else:
-        told = held.held_of(person.user_ids)
+        told = held.held_of(person.user_ids, **_taken(held.held_of, _devices(person)))
     return told
+
+
+def _devices(person: Person) -> dict[str, Any]:
+    return {"anonymous_ids": person.identifiers.get("anonymous_id", [])}
+
+
+def _taken(method: Callable[..., Any], wanted: dict[str, Any]) -> dict[str, Any]:
+    """Return those of some arguments that a method takes."""
+    known = inspect.signature(method).parameters
+    return {name: value for name, value in wanted.items() if name in known}
 
 
 def is_graph(held: Any) -> bool:

@@ -21,12 +21,18 @@ _CONTEXT = 4  # bytes that a boundary may look back
 def plain_text(identifier: Any) -> str:
     """Return an identifier as the text by which it is compared: ``7``, ``7.0`` and ``"7"`` alike.
 
+    So are ``"7.0"`` and ``"7"``: gaps make such texts of integers when a frame is written.
+
     Examples
     --------
-    >>> plain_text(7.0), plain_text(" u-17 ")
-    ('7', 'u-17')
+    >>> plain_text(7.0), plain_text(" u-17 "), plain_text("7.0"), plain_text("007")
+    ('7', 'u-17', '7', '007')
     """
-    return str(bare(text_of(identifier)))
+    text = str(bare(text_of(identifier)))
+    return text.removesuffix(".0") if _WHOLE.fullmatch(text) else text
+
+
+_WHOLE = re.compile(r"(?:0|-?[1-9][0-9]{0,14})\.0")
 
 
 def stands_out(text: str) -> bool:

@@ -67,6 +67,9 @@ class PersonalData:
     writes to them: that is noticed, and told as a problem. What stays keeps its bytes (CSV, JSON
     lines), or its types and compression (Parquet).
 
+    ``recommend`` may go on in other threads meanwhile: whoever is being erased is answered as
+    before or as a stranger. What learns (``fit``, ``partial_fit``, ``update``) must not.
+
     Examples
     --------
     >>> import pandas as pd
@@ -282,7 +285,7 @@ class PersonalData:
         for name in self._profiles(given):
             names[name] = None
             names.update(dict.fromkeys(self._graph.names_of(name)))
-            for kind, value in self._graph.members(name):
+            for kind, value in self._members(name):
                 known.setdefault(kind, []).append(value)
         return Person(known, names)
 
@@ -291,12 +294,26 @@ class PersonalData:
         found: dict[str, None] = {}
         for kind, values in given.items():
             for value in values:
-                name = self._graph.profile_of(**{kind: value})
-                if name is None and kind == USER and isinstance(value, str):
-                    name = value if self._graph.members(value) else None
+                name = self._profile_of(kind, value)
+                if name is None and kind == USER and self._members(value):
+                    name = str(value)
                 if name is not None:
                     found[name] = None
         return list(found)
+
+    def _profile_of(self, kind: str, value: Id) -> str | None:
+        try:
+            name: str | None = self._graph.profile_of(**{kind: value})
+        except RecopersonaError:  # of a kind that it does not know, it knows nobody
+            return None
+        return name
+
+    def _members(self, name: Id) -> list[tuple[str, Id]]:
+        try:
+            members: list[tuple[str, Id]] = self._graph.members(name)
+        except RecopersonaError:  # there is no such profile
+            return []
+        return members
 
     def _latest(self) -> int | None:
         """Return the latest moment that a holder in memory has heard of, in milliseconds."""

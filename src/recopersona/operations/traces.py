@@ -217,7 +217,7 @@ def _is_text(kind: Any) -> bool:
 
 def _holds_ids(name: str) -> bool:
     """Tell whether a column or an attribute holds ids of people, by its name."""
-    return "user" in name or name in PEOPLE
+    return name in ("user_id", "users_") or name in PEOPLE
 
 
 PEOPLE = (
@@ -253,14 +253,14 @@ def _in_model(file: Path, manifest: Mapping[str, Any], needles: Needles) -> Iter
     folder = file.parent / manifest["arrays"]
     for where, value in _values(manifest["model"], "", folder):
         which = needles.in_text(value) if isinstance(value, str) else None
-        if which is None and _holds_ids(where) and not isinstance(value, bool):
+        if which is None and _holds_ids(where.rpartition(".")[2]) and not isinstance(value, bool):
             which = needles.which(value)
         if which is not None:
             yield Trace(str(file), where, which)
 
 
 def _values(tree: Any, where: str, folder: Path) -> Iterator[tuple[str, Any]]:
-    """Walk all texts and numbers of a model, its arrays of texts and its ids taken apart."""
+    """Walk all texts and numbers of a model; of arrays those of texts, and the ids of maps."""
     if isinstance(tree, list):
         for part in tree:
             yield from _values(part, where, folder)
@@ -269,14 +269,13 @@ def _values(tree: Any, where: str, folder: Path) -> Iterator[tuple[str, Any]]:
     elif tree.get("$") == "texts":
         for text in _texts(tree, folder):
             yield where, text
-    elif tree.get("$") == "array":
-        if _holds_ids(where):
-            for number in _integers(tree, folder):
-                yield where, number
+    elif tree.get("$") == "IdMap" and tree["ids"].get("$") == "array":
+        for number in _integers(tree["ids"], folder):
+            yield where, number
     elif tree.get("$") == "dict":
         for key, part in tree["pairs"]:
             yield where, key
-            yield from _values(part, key if isinstance(key, str) else where, folder)
+            yield from _values(part, f"{where}.{key}" if isinstance(key, str) else where, folder)
     else:
         for name, part in tree.items():
             if "$" not in tree:  # attributes by name

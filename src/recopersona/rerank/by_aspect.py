@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
+from recopersona.base.forgetting import Gone
 from recopersona.base.parameters import param, real, whole
 from recopersona.base.searching import real_range
 from recopersona.data.dataset import Dataset
@@ -100,6 +102,11 @@ class ByAspect(Recording):
     def _learn(self, rows: Interactions) -> None:
         super()._learn(rows)
         self.aspects_.learn(rows, self.item_features_)
+
+    def _unlearn(self, gone: Gone) -> Iterable[str]:
+        left = list(super()._unlearn(gone))
+        self.aspects_.weigh(self.item_features_, self.records_.weights_)
+        return left
 
     def _items_described(self, rows: Indices, names: set[str]) -> None:
         super()._items_described(rows, names)

@@ -15,6 +15,7 @@ def rows(*rows, columns=("user_id", "device_id", "cookie")):
     return frame.assign(timestamp=days, event_id=np.arange(len(rows)))
 
 
+KEY = "correct horse battery staple"
 TABLET = rows(("anna", "tablet"), ("ben", "tablet"), (None, "tablet"))
 
 
@@ -152,9 +153,50 @@ def test_values_that_are_no_identifiers_are_counted_by_reason():
 
 
 def test_a_link_of_an_identifier_to_itself_is_refused():
-    pairs = pd.DataFrame({"kind_a": ["email"], "value_a": ["x"], "kind_b": "email", "value_b": "x"})
-    graph = rp.IdentityGraph(key=b"k" * 16).update(pairs)
+    pairs = pd.DataFrame(
+        {
+            "kind_a": ["email", "cookie"],
+            "value_a": ["Anna@tea.shop", "c"],
+            "kind_b": ["email", "device_id"],
+            "value_b": ["anna@tea.shop ", "d"],
+        }
+    )
+    graph = rp.IdentityGraph(key=KEY).update(pairs)
     assert reasons(graph) == ["self-link"]
+    assert graph.profile_of(device_id="d") == "cookie:c"
+
+
+def test_what_is_personal_is_hashed_alike_however_it_is_written():
+    graph = rp.IdentityGraph(key=KEY)
+    graph.update(
+        pd.DataFrame({"email": ["Anna@Tea.shop", "noreply@tea.shop", "tea"], "cookie": ["c"] * 3})
+    )
+    assert graph.profile_of(email=" anna@tea.shop") == graph.profile_of(cookie="c")
+    hashed = rp.hash_personal(pd.DataFrame({"email": ["anna@tea.shop"]}), KEY)["email"][0]
+    assert graph.members(f"email:{hashed}") == [("email", hashed), ("cookie", "c")]
+    assert reasons(graph) == ["blocked value", "not an identifier"]
+    assert graph.refusals()["value_a"].isna().all()
+    assert "tea" not in repr(everything(graph)).lower()
+
+
+def test_no_text_and_no_file_shows_the_key(tmp_path):
+    graph = rp.IdentityGraph(key=KEY).update(pd.DataFrame({"email": ["anna@tea.shop"]}))
+    shown = [repr(graph), graph._repr_html_(), repr(graph.get_params()), repr(vars(graph))]
+    rp.save(graph, tmp_path / "graph.rp")
+    shown += [path.read_bytes().decode("latin-1") for path in (tmp_path / "graph.rp").rglob("*.*")]
+    assert not any(KEY in text or "anna" in text for text in shown)
+
+
+def test_a_loaded_graph_needs_its_key_again_and_no_other(tmp_path):
+    log = pd.DataFrame({"email": ["anna@tea.shop"], "cookie": ["c"]})
+    rp.save(rp.IdentityGraph(key=KEY).update(log), tmp_path / "graph.rp")
+    graph = rp.load(tmp_path / "graph.rp")
+    with pytest.raises(ParameterError, match="no file keeps the key; give it again"):
+        graph.update(log)
+    with pytest.raises(ParameterError, match="were hashed by another key"):
+        graph.set_params(key="x" * 16)
+    graph.set_params(key=KEY)
+    assert graph.profile_of(email="ANNA@tea.shop") == graph.profile_of(cookie="c") is not None
 
 
 def test_cycles_join_once():
@@ -212,7 +254,7 @@ def test_a_frame_without_identifiers_says_what_to_do():
 
 def test_a_personal_kind_needs_a_key():
     with pytest.raises(ParameterError, match="email is personal"):
-        rp.IdentityGraph().update(pd.DataFrame({"email": ["a@b.example"]}))
+        rp.IdentityGraph().update(pd.DataFrame({"email": ["anna@tea.shop"]}))
 
 
 def test_an_unknown_profile_is_an_error():

@@ -16,10 +16,11 @@ from recopersona.data.columns import as_pandas, numbers
 from recopersona.data.event import Event
 from recopersona.data.ids import UNKNOWN
 from recopersona.data.intake import frame_of_events, is_events
-from recopersona.data.times import MISSING_TIME, integer_to_ms, to_ms
+from recopersona.data.times import MISSING_TIME, integer_to_ms, moment_ms, to_ms
 from recopersona.data.types import Array
 from recopersona.errors import DataError, ParameterError, shown
 from recopersona.events.identity.arrivals import MISSING, Judge, Verdict, judge_of
+from recopersona.events.identity.graph_key import GraphKey
 from recopersona.events.identity.kinds import Kinds, parted, written_out
 from recopersona.events.identity.links import ALONE, Links, ProbableLinks, Unfit
 from recopersona.events.identity.logs import merges_frame, profiles_frame, refusals_frame
@@ -27,17 +28,37 @@ from recopersona.events.identity.membership import Membership
 from recopersona.events.identity.order import Order, in_order
 from recopersona.events.identity.register import Found, Register, one_column, with_none
 from recopersona.events.identity.state import Course, State
-from recopersona.kernels.identity import ANYBODY, LENT, NOBODY, SHARED, link_rows
+from recopersona.kernels.identity import AGE, ANYBODY, NOBODY, SHARED, link_rows
 
 PAIR = ("kind_a", "value_a", "kind_b", "value_b")
 """The columns of a table of links whose kinds stand in it."""
+
+_TALLY = ("rows", "rows of nobody", "late", "replays")
+_FIXED = ("kinds", "priority", "blocked", "region")
 
 SHARED_NAME = " (shared)"
 """Behind the name of an ambiguous identifier that a person's profile is called by already."""
 
 
 class IdentityGraph(Part):
-    """Bring the identifiers of one person together, and never two persons.
+    r"""Bring the identifiers of one person together, and never two persons.
+
+    An identifier is a kind and a value, such as a ``user_id`` or a ``cookie``; a profile is a set
+    of identifiers: one person, as far as we know. Every row links its identifier of the highest
+    priority with each other one in it. A link makes one profile of two if the joint one stays
+    within its limits:
+
+    .. math:: |P_k| + |Q_k| \le limit_k \quad \text{for every limited kind } k
+
+    else it is refused, and stands in `refusals` with its reason. If a limit of 1 refused it, there
+    are two known people, and the lower identifier becomes *ambiguous*: it proves nobody any more,
+    joins nothing, and who shows nothing else has an anonymous profile of that identifier's name.
+    Mixing two people is worse than missing a link.
+
+    A profile is named ``"kind:value"`` after its oldest identifier, and keeps that name when it
+    takes up younger ones. Links count in the order of time, event id and the identifiers
+    themselves, whatever the order in which they come: links that come late are put in their place,
+    and all are taken again. Those without a time count as older than all others.
 
     Parameters
     ----------
@@ -48,17 +69,77 @@ class IdentityGraph(Part):
         What proves most, the highest first; by default ``user_id``, then ``email``. All other
         kinds follow in alphabetical order.
     kinds : list of kinds, optional
-        The columns that are identifiers; by default those of
-        `recopersona.events.identity.kinds.KINDS`. Kinds named elsewhere come in addition.
+        The columns that are identifiers; by default ``user_id customer_id loyalty_card email
+        phone anonymous_id device_id cookie household_id ramp_id``. Kinds named in other
+        parameters come in addition.
     blocked : mapping from kind to list, optional
-        Values that are no identifiers: texts, integers, and patterns that a whole value fits,
-        compiled or written ``"^...$"``.
+        Values that are no identifiers: texts, integers, and patterns that a whole value must fit,
+        compiled or written ``"^...$"``. For every kind, nothing but zeros and dashes, ``-1``,
+        ``null anonymous undefined none nan n/a unknown`` and empty texts are none in any case.
     key : bytes or str, at least 16 bytes, optional
-        The secret by which personal kinds (``email phone name address``) are hashed.
+        The secret by which ``email phone name address`` are hashed, in canonical form, before
+        anything keeps or shows them; needed once such a kind comes. It is never saved:
+        ``set_params(key=...)`` gives it again after `recopersona.load`.
+    region : str, optional
+        Where phone numbers without ``+`` are at home, such as ``"DE"``.
     policy : {"limits", "closure"}
         ``"closure"`` brings together whatever links connect, whatever the limits.
     on_refusal : {"link", "row"}
         Whether each link of a row stands for itself, or a refused one ends its row.
+
+    Attributes
+    ----------
+    counts_ : Counter
+        Rows, links, identifiers, profiles and merges, and refusals by reason. ``late`` links came
+        at or before the latest time known; each batch with such links is one of ``replays``.
+
+    Raises
+    ------
+    ParameterError
+        At the first `update`, if a parameter is out of its bounds; at once, if the key is short.
+
+    Notes
+    -----
+    Values are texts, and numbers their digits: ``7``, ``7.0`` and ``"7"`` are one identifier.
+    Truth values, fractions, lists and whatever else is neither text nor a whole number are none.
+
+    What words leave open is decided with care. Of two reasons for a refusal the first one counts:
+    ambiguous, then the limit of the kind of the highest priority; an identifier becomes ambiguous
+    if any limit of 1 is broken. Event ids that are numbers come before those that are texts, and
+    none before both. An ambiguous identifier after which a person's profile is named already is
+    itself called ``"kind:value (shared)"``, so that no name ever stands for two.
+
+    Time: :math:`O(n \log n)` for n links that come late, amortized :math:`O(\alpha(n))` per link
+    in order. Memory: 25 bytes per link, 12 per merge, and per identifier 15 bytes, 8 more for
+    every four limited kinds that came, and its text in a dictionary (150-250 bytes); half as much
+    again while arrays grow.
+
+    References
+    ----------
+    Tarjan, van Leeuwen (1984), "Worst-case analysis of set union algorithms", section 2.
+
+    Examples
+    --------
+    >>> log = pd.DataFrame({
+    ...     "user_id": ["anna", "ben", None],
+    ...     "cookie": ["c1", "c2", "c2"],
+    ...     "device_id": ["tablet", "tablet", "phone"],
+    ...     "timestamp": ["2026-05-01", "2026-05-02", "2026-05-03"],
+    ... })
+    >>> graph = IdentityGraph().update(log)
+    >>> graph.profiles()[["profile", "value", "ambiguous"]]
+                profile   value  ambiguous
+    0      user_id:anna    anna      False
+    1      user_id:anna      c1      False
+    2  device_id:tablet  tablet       True
+    3       user_id:ben     ben      False
+    4       user_id:ben      c2      False
+    5       user_id:ben   phone      False
+    >>> graph.refusals()[["value_a", "value_b", "reason"]]
+      value_a value_b               reason
+    0     ben  tablet  limit of user_id: 1
+    >>> graph.profile_of(device_id="phone"), graph.profile_of(device_id="tablet")
+    ('user_id:ben', 'device_id:tablet')
     """
 
     limits: Any = param(default=None)
@@ -66,25 +147,62 @@ class IdentityGraph(Part):
     kinds: Any = param(default=None)
     blocked: Any = param(default=None)
     key: Any = param(default=None)
+    region: str | None = param(default=None)
     policy: str = param(one_of("limits", "closure"), default="limits")
     on_refusal: str = param(one_of("link", "row"), default="link")
 
     def __post_init__(self) -> None:
-        self.blocked = written_out(self.blocked)
         self._lock = OwnLock()
+        self._settle()
+
+    def set_params(self, **params: Any) -> Self:
+        """Change parameters; whoever was met already is judged again by new limits.
+
+        Raises
+        ------
+        ParameterError
+            If ``kinds``, ``priority`` or ``blocked`` change after links came, or the key does.
+        """
+        with self._lock:
+            before = self.get_params(deep=False)
+            super().set_params(**params)
+            try:
+                self._settle()
+                if self.__sklearn_is_fitted__():
+                    self._require_same({name: before[name] for name in _FIXED})
+                    self._remember_key()
+                    self._read_parameters()
+                    self._replay()
+            except ParameterError:
+                super().set_params(**before)
+                raise
+        return self
+
+    def _settle(self) -> None:
+        """Put patterns into words and the key out of sight."""
+        self.blocked = written_out(self.blocked)
+        if self.key is not None:
+            self.key = GraphKey.of(self.key)
+
+    def _require_same(self, before: dict[str, Any]) -> None:
+        for name, value in before.items():
+            if getattr(self, name) != value:
+                raise ParameterError(
+                    f"IdentityGraph: {name} cannot change after links came; make a new graph and "
+                    "give it all of them."
+                )
 
     def _begin(self) -> None:
         """Read the parameters, once."""
         if self.__sklearn_is_fitted__():
             return
         self._read_parameters()
+        self._remember_key()
         self.register_: Register = Register.of(self._kinds.names)
         self.links_: Links = Links.empty()
         self.probable_: ProbableLinks = ProbableLinks.empty()
         self.unfit_: Unfit = Unfit.empty()
-        self.tally_: dict[str, int] = dict.fromkeys(
-            ("rows", "rows of nobody", "late", "replays"), 0
-        )
+        self.tally_: dict[str, int] = dict.fromkeys(_TALLY, 0)
         self._replay()
 
     def _replay(self) -> None:
@@ -174,8 +292,8 @@ class IdentityGraph(Part):
             if judge is None:
                 continue
             verdict = judge(value)
-            if verdict.name is not None:
-                nodes.append(self.register_.node(verdict.name, self._kinds.codes[kind]))
+            if isinstance(verdict, str):
+                nodes.append(self.register_.node(verdict, self._kinds.codes[kind]))
             elif verdict.reason != MISSING:
                 unfit.append((self._kinds.codes[kind], verdict))
         row = self.tally_["rows"]
@@ -234,18 +352,18 @@ class IdentityGraph(Part):
             codes = []
             for kind, judge in self._judges.items():
                 value = identifiers.get(kind)
-                name = None if value is None else judge(value).name
-                if name is not None:
+                name = None if value is None else judge(value)
+                if isinstance(name, str):
                     codes.append(self.register_.names_.index(name))
             for kind in identifiers:
                 self._kinds.code(kind)
             state, _ = self._now()
-            shared = [node for node in codes if node >= 0 and state.marks[node] & SHARED]
+            shared = [node for node in codes if node >= 0 and state.is_shared(node)]
             for node in codes:
                 if node < 0:
                     return None
-                if not state.marks[node] & SHARED:
-                    return str(self.register_.names_.ids[_root(state, node)])
+                if not state.is_shared(node):
+                    return str(self.register_.names_.ids[state.root_of(node)])
             return self._shared_name(state, shared[0]) if shared else None
 
     def members(self, profile: str) -> list[tuple[str, str]]:
@@ -372,6 +490,43 @@ class IdentityGraph(Part):
             self._replay()
             return before - len(self.register_)
 
+    def forget_before(self, moment: Any) -> int:
+        """Remove what was told before a moment; links that hold since ever stay.
+
+        What is left equals a graph that never saw those rows. Who was known by them alone falls
+        apart into what later links say.
+
+        Parameters
+        ----------
+        moment : datetime, str or int
+
+        Returns
+        -------
+        int, how many links and values that are no identifiers were removed
+
+        Examples
+        --------
+        >>> graph = IdentityGraph()
+        >>> graph = graph.update({"user_id": "anna", "cookie": "c1", "timestamp": 1_700_000_000})
+        >>> graph = graph.update({"user_id": "anna", "cookie": "c2", "timestamp": 1_800_000_000})
+        >>> graph.forget_before("2025-01-01"), graph.members("user_id:anna")
+        (1, [('user_id', 'anna'), ('cookie', 'c2')])
+        """
+        first = moment_ms(moment, "moment")
+        with self._lock:
+            if not self.__sklearn_is_fitted__():
+                return 0
+            tables = self.links_, self.probable_, self.unfit_
+            young = [(table.time_ >= first) | (table.time_ == MISSING_TIME) for table in tables]
+            n_old = sum(int((~mask).sum()) for mask in young)
+            if n_old:
+                self.links_ = self.links_.take(young[0])
+                self.probable_ = self.probable_.take(young[1])
+                self.unfit_ = self.unfit_.take(young[2])
+                self._keep_used()
+                self._replay()
+            return n_old
+
     def held_of(self, subjects: Iterable[Any]) -> dict[str, Any]:
         """Return everything held of some subjects as JSON has it, by profile; {} if nothing."""
         with self._lock:
@@ -445,10 +600,20 @@ class IdentityGraph(Part):
     def _read_parameters(self) -> None:
         check_parameters(self)
         self._kinds = Kinds.of(self.limits, self.priority, self.kinds, self.blocked, self.policy)
-        secret = _secret(self.key)
         self._judges: dict[str, Judge] = {
-            kind: judge_of(kind, self._kinds, secret) for kind in self._kinds.names
+            kind: judge_of(kind, self._kinds, self.key, self.region) for kind in self._kinds.names
         }
+
+    def _remember_key(self) -> None:
+        """Keep what tells the key from others, and refuse another."""
+        mark = "" if self.key is None else self.key.mark()
+        held = getattr(self, "key_mark_", "")
+        if mark and held and mark != held:
+            raise ParameterError(
+                "IdentityGraph: personal identifiers were hashed by another key; give the one "
+                "that the graph was made with."
+            )
+        self.key_mark_: str = mark or held
 
     def _prepare(self) -> None:
         """Make again what a file does not hold."""
@@ -463,8 +628,10 @@ class IdentityGraph(Part):
         for name, kind in (("links_", Links), ("probable_", ProbableLinks), ("unfit_", Unfit)):
             if type(getattr(self, name)) is not kind:
                 raise DataError(f"{name} must be a table of {kind.__name__}.")
-        if not are_counts(self.tally_):
+        if not are_counts(self.tally_) or set(self.tally_) != set(_TALLY):
             raise DataError("tally must hold counts by name.")
+        if not isinstance(self.key_mark_, str):
+            raise DataError("the mark of a key must be text.")
         for links in (self.links_, self.probable_):
             _require_codes(links.higher_, 0, len(register), "higher")
             _require_codes(links.lower_, ALONE, len(register), "lower")
@@ -530,7 +697,7 @@ class IdentityGraph(Part):
 
     def _shared_name(self, state: State, node: int) -> str:
         name = str(self.register_.names_.ids[node])
-        return name + SHARED_NAME if state.marks[node] & LENT else name
+        return name + SHARED_NAME if state.has_lent(node) else name
 
     def _member_nodes(self, profile: str) -> list[int]:
         """Return the identifiers of a profile, the oldest first."""
@@ -542,9 +709,9 @@ class IdentityGraph(Part):
             return [node]
         if self._membership is None or self._membership.is_old():
             self._membership = Membership(state, [course for _, course in taken])
-        found = self._membership.of(_root(state, node), [course for _, course in taken])
-        known = [one for one in found if not state.marks[one] & SHARED]
-        return sorted(known, key=lambda one: int(state.age[one]))
+        found = self._membership.of(state.root_of(node), [course for _, course in taken])
+        known = [one for one in found if not state.is_shared(one)]
+        return sorted(known, key=lambda one: int(state.nodes[one, AGE]))
 
     def _named(self, profile: Any) -> tuple[int, bool]:
         """Return the identifier of a name, and whether it stands for itself alone."""
@@ -553,7 +720,7 @@ class IdentityGraph(Part):
         state, _ = self._now()
         node = self.register_.names_.index(profile)
         if node >= 0:
-            return node, bool(state.marks[node] & SHARED and not state.marks[node] & LENT)
+            return node, state.is_shared(node) and not state.has_lent(node)
         node = self.register_.names_.index(profile.removesuffix(SHARED_NAME))
         if node >= 0 and self._shared_name(state, node) == profile:
             return node, True
@@ -570,7 +737,8 @@ class IdentityGraph(Part):
                 judge = self._judges.get(kind)
                 name = f"{kind}:{value}"
                 if judge is not None and name not in self.register_.names_:
-                    name = judge(value).name or ""
+                    judged = judge(value)
+                    name = judged if isinstance(judged, str) else ""
                 nodes.add(self.register_.names_.index(name))
             elif self._named(subject)[0] >= 0:
                 nodes.update(self._member_nodes(subject))
@@ -590,12 +758,6 @@ class IdentityGraph(Part):
         self.unfit_.node_, self.unfit_.value_ = nodes[self.unfit_.node_], texts[self.unfit_.value_]
         for held in (*tables, self.unfit_):
             held.event_ = event_codes[held.event_]
-
-
-def _root(state: State, node: int) -> int:
-    while state.parent[node] not in (UNKNOWN, node):
-        node = int(state.parent[node])
-    return node
 
 
 def _n_naming(links: Links, nodes: set[int]) -> int:
@@ -636,15 +798,6 @@ def _first_seen(state: State, taken: list[tuple[Links, Course]]) -> Array:
                 own[nodes[::-1]] = links.time_[::-1]
                 np.minimum(first, own, out=first)
     return first[:-1]
-
-
-def _secret(key: Any) -> bytes | None:
-    if key is None:
-        return None
-    secret = key.encode() if isinstance(key, str) else key
-    if not isinstance(secret, bytes) or len(secret) < 16:
-        raise ParameterError("IdentityGraph: key must have at least 16 bytes.")
-    return secret
 
 
 def _require_codes(codes: Array, low: int, end: int, name: str) -> None:

@@ -22,9 +22,6 @@ KINDS = (
 HIGHEST = ("user_id", "email")
 """What proves most, unless `priority` says otherwise."""
 
-PERSONAL = ("email", "phone", "name", "address")
-"""Kinds that enter as keyed hashes only."""
-
 BLOCKED = ("^[0-]*$", "-1", "null", "anonymous", "undefined", "none", "nan", "n/a", "unknown")
 """What programs write where they know nobody: never an identifier, in large letters or small."""
 
@@ -32,7 +29,8 @@ LARGEST_LIMIT = 32_767
 _MOST_KINDS = 200
 _USUAL_LIMIT = 5
 _SEPARATOR = ":"
-_BLOCKED = re.compile(r"[0-]*|-1|null|anonymous|undefined|none|nan|n/a|unknown", re.IGNORECASE)
+_WORDS = frozenset(word for word in BLOCKED if not word.startswith("^"))
+_DIGITS_OF_NOBODY = "0-"
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,9 +98,10 @@ class Kinds:
 
     def blocks(self, kind: str, text: str) -> bool:
         """Tell whether a text of a kind is no identifier."""
-        if _BLOCKED.fullmatch(text):
+        if not text.strip(_DIGITS_OF_NOBODY) or text.lower() in _WORDS:
             return True
-        return any(pattern.fullmatch(text) for pattern in self.blocked.get(kind, ()))
+        own = self.blocked.get(kind)
+        return own is not None and any(pattern.fullmatch(text) for pattern in own)
 
 
 def name_of(kind: str, value: str) -> str:

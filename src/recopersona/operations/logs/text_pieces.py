@@ -157,9 +157,13 @@ def _lines(handle: IO[bytes], encoding: str) -> Iterator[_Line]:
 def _wide_lines(handle: IO[bytes]) -> Iterator[_Line]:
     mark = handle.read(2)
     encoding = "utf-16-le" if mark == codecs.BOM_UTF16_LE else "utf-16-be"
-    for text in io.TextIOWrapper(handle, encoding, errors="surrogatepass", newline=""):
-        yield _line(text, mark + text.encode(encoding, "surrogatepass"))
-        mark = b""
+    text = io.TextIOWrapper(handle, encoding, errors="surrogatepass", newline="")
+    try:
+        for line in text:
+            yield _line(line, mark + line.encode(encoding, "surrogatepass"))
+            mark = b""
+    finally:
+        text.detach()  # who opened the file closes it
 
 
 def _line(text: str, raw: bytes) -> _Line:
