@@ -14,7 +14,7 @@ from recopersona.data.growing import with_room
 from recopersona.data.ids import UNKNOWN, IdMap, is_missing
 from recopersona.data.types import Array, Indices
 from recopersona.errors import ColumnError, DataError, hint
-from recopersona.events.identity.arrivals import MISSING, Judge, Verdict, judged_column
+from recopersona.events.identity.arrivals import Judge, Verdict, judged_column
 from recopersona.events.identity.order import event_ranks, ranks_of
 
 
@@ -115,33 +115,32 @@ class Register(Part):
         strangers, unfit = IdMap(), []
         for place, kind in enumerate(kinds):
             word = self.kinds_[kind]
-            rows, verdicts = judged_column(one_column(frame, word), judges[word])
-            nodes = self._numbers(verdicts, kind, None if register else strangers)
-            codes[:, place] = np.append(nodes, UNKNOWN)[rows]
-            odd = {n: verdict for n, verdict in enumerate(verdicts) if verdict.reason != MISSING}
-            if odd:
-                is_odd = np.zeros(len(verdicts) + 1, np.bool_)
-                is_odd[list(odd)] = True
-                at = np.flatnonzero(is_odd[rows])
-                unfit.append((kind, {int(row): verdicts[rows[row]] for row in at}))
+            judged = judged_column(one_column(frame, word), judges[word])
+            nodes = self._numbers(judged.names, kind, None if register else strangers)
+            codes[:, place] = np.append(nodes, np.int32(UNKNOWN))[judged.places]
+            if judged.odd:
+                is_odd = np.zeros(len(nodes) + 1, np.bool_)
+                is_odd[list(judged.odd)] = True
+                rows = np.flatnonzero(is_odd[judged.places]).tolist()
+                unfit.append((kind, {row: judged.odd[judged.places[row]] for row in rows}))
         return Found(codes, strangers.ids.tolist(), unfit)
 
-    def _numbers(self, verdicts: list[Verdict], kind: int, strangers: IdMap | None) -> Indices:
-        """Return the numbers of values that were judged, -1 for those that are no identifiers."""
-        fit = np.array([verdict.name is not None for verdict in verdicts], np.bool_)
-        names = [verdict.name for verdict in verdicts if verdict.name is not None]
-        nodes = np.full(len(verdicts), UNKNOWN, np.int32)
-        if not names:
+    def _numbers(self, names: list[str | None], kind: int, strangers: IdMap | None) -> Indices:
+        """Return the numbers of names, -1 for those that are none."""
+        named = np.fromiter(names, object, count=len(names))
+        fit = np.fromiter((name is not None for name in names), np.bool_, count=len(names))
+        nodes = np.full(len(names), UNKNOWN, np.int32)
+        if not fit.any():
             return nodes
         if strangers is None:
-            nodes[fit] = self.names_.extend(np.array(names, dtype=object))
+            nodes[fit] = self.names_.extend(named[fit])
             before = len(self.kind_)
             self.kind_ = with_room(self.kind_, len(self.names_))
             self.kind_[before:] = kind
             return nodes
-        found = self.names_.indices(np.array(names, dtype=object))
-        new = [name for name, node in zip(names, found.tolist(), strict=True) if node < 0]
-        found[found < 0] = len(self.names_) + strangers.extend(np.array(new, dtype=object))
+        found = self.names_.indices(named[fit])
+        new = named[fit][found < 0]
+        found[found < 0] = len(self.names_) + strangers.extend(new)
         nodes[fit] = found
         return nodes
 
