@@ -250,7 +250,8 @@ def date_links(seen_higher, seen_lower, fresh, higher, lower, first):
     moment = first - 1
     ranked = len(higher) > 0
     for place in range(len(fresh)):
-        moment += fresh[place]
+        if fresh[place] != 0:
+            moment += 1
         # In one row, identifiers come by priority.
         seen_higher[place] = (moment << 32) | (higher[place] if ranked else 0)
         seen_lower[place] = (moment << 32) | (lower[place] if ranked else place + 1)

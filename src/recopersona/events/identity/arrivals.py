@@ -108,42 +108,14 @@ def _present(key: GraphKey | None, kind: str) -> GraphKey:
     return key
 
 
-@dataclass(frozen=True, eq=False)
-class Judged:
-    """A column of values, judged.
-
-    places  int64 (n,), which of the different values each row holds, -1 where it is missing
-    names   the name of each different value, None of what is no identifier
-    odd     by their place, those that are no identifiers
-    """
-
-    places: Array
-    names: list[str | None]
-    odd: dict[int, Verdict]
-
-
-def judged_column(column: pd.Series, judge: Judge) -> Judged:
-    """Judge every different value of a column once."""
+def values_in(column: pd.Series) -> tuple[Array, list[Any]]:
+    """Return the distinct values of a column, and int64 (n,) places in them, -1 where missing."""
     is_flag = isinstance(column.dtype, np.dtype) and column.dtype.kind == "b"
     mixture = column.dtype == object and pd.api.types.infer_dtype(column) not in _PLAIN
     if is_flag or mixture:
-        places, values = _taken_apart(column)
-    else:
-        distinct = Distinct.of(column)
-        places, values = distinct.codes, distinct.values
-    names: list[str | None] = []
-    odd: dict[int, Verdict] = {}
-    for value in values:
-        verdict = judge(value)
-        if type(verdict) is str:
-            names.append(verdict)
-            continue
-        if verdict.reason == MISSING:
-            places[places == len(names)] = -1
-        else:
-            odd[len(names)] = verdict
-        names.append(None)
-    return Judged(places, names, odd)
+        return _taken_apart(column)
+    distinct = Distinct.of(column)
+    return distinct.codes, distinct.values
 
 
 def _taken_apart(column: pd.Series) -> tuple[Array, list[Any]]:

@@ -11,7 +11,6 @@ import pandas as pd
 
 from recopersona.base.own_lock import OwnLock
 from recopersona.base.parameters import are_counts, check_parameters, one_of, param
-from recopersona.base.part import Part
 from recopersona.data.columns import as_pandas, numbers
 from recopersona.data.event import Event
 from recopersona.data.ids import UNKNOWN
@@ -20,12 +19,15 @@ from recopersona.data.times import MISSING_TIME, integer_to_ms, moment_ms, to_ms
 from recopersona.data.types import Array
 from recopersona.errors import DataError, ParameterError, shown
 from recopersona.events.identity.arrivals import MISSING, Judge, Verdict, judge_of
+from recopersona.events.identity.attributes import Joining
 from recopersona.events.identity.graph_key import GraphKey
 from recopersona.events.identity.kinds import Kinds, parted, written_out
 from recopersona.events.identity.links import ALONE, Links, ProbableLinks, Unfit
+from recopersona.events.identity.login import LoggingIn
 from recopersona.events.identity.logs import merges_frame, profiles_frame, refusals_frame
 from recopersona.events.identity.membership import Membership
 from recopersona.events.identity.order import Order, in_order
+from recopersona.events.identity.presets import Presets
 from recopersona.events.identity.register import Found, Register, one_column, with_none
 from recopersona.events.identity.state import Course, State
 from recopersona.kernels.identity import AGE, ANYBODY, NOBODY, SHARED, link_rows
@@ -40,7 +42,7 @@ SHARED_NAME = " (shared)"
 """Behind the name of an ambiguous identifier that a person's profile is called by already."""
 
 
-class IdentityGraph(Part):
+class IdentityGraph(LoggingIn, Joining, Presets):
     r"""Bring the identifiers of one person together, and never two persons.
 
     An identifier is a kind and a value, such as a ``user_id`` or a ``cookie``; a profile is a set
