@@ -71,11 +71,15 @@ FITS = {
     ),
     "consent withdrawn before the fit": lambda model: model.fit(withdrawn()),
 }
+ONLY_THEIRS = EVENTS[THEIRS].head(3).assign(item_id="nobody else's")
+MORE = pd.concat([ONLY_THEIRS, EVENTS], ignore_index=True)  # their item is the first of all
+REST = EVENTS[~THEIRS].reset_index(drop=True)
 FRAMES = {
-    "a frame": lambda model: (model.fit(EVENTS, gate=AllBut(*REFUSED)), EVENTS[~THEIRS]),
-    "records": lambda model: (
-        model.fit(records(EVENTS), gate=AllBut(*REFUSED)),
-        records(EVENTS[~THEIRS]),
+    "a frame": lambda model: (model.fit(MORE, gate=AllBut(*REFUSED)), REST),
+    "records": lambda model: (model.fit(records(MORE), gate=AllBut(*REFUSED)), records(REST)),
+    "a dataset": lambda model: (
+        model.fit(Dataset.from_frames(MORE), gate=AllBut(*REFUSED)),
+        Dataset.from_frames(REST),
     ),
 }
 
@@ -98,6 +102,7 @@ def test_frames_and_records_are_read_without_them(model):
     for entrance, fit in FRAMES.items():
         fitted, rest = fit(model)
         behind = learned(fitted)
+        assert "nobody else's" not in model.items_, entrance
         assert behind == learned(model.fit(rest)), entrance
 
 

@@ -155,6 +155,23 @@ def test_an_anonymous_id_may_be_refused_and_is_not_kept(home):
     assert home.decisions_["e"].context["anonymous_id"] == "cookie 8"
 
 
+def test_stages_and_rules_hear_nothing_by_which_whoever_refuses_could_be_known():
+    heard = []
+
+    def listening(query, items):
+        heard.append(query)
+        return items["item_id"].notna()
+
+    gate = AllBut("cookie 7")
+    home = Pipeline(candidates=[Popularity()], rules=[listening]).fit(shop(gate))
+    item = CATALOGUE["item_id"][1]
+    context = {"page": "cart", "anonymous_id": "cookie 7"}
+    home.recommend(Query(REFUSED, session=[item], history=[item], seed=item, context=context))
+    (query,) = heard[-1:]
+    assert (query.user_id, query.session, query.history) == (None, (), None)
+    assert (query.page_items, query.context) == ((item,), {"page": "cart"})
+
+
 # -- feedback --------------------------------------------------------------------------------
 
 

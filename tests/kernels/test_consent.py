@@ -26,7 +26,7 @@ def arrays_of(people):
     starts = np.cumsum([0, *map(len, people)])
     said = [moment for person in people for moment in person]
     times, granted, denied = np.array(said, np.int64).reshape(-1, 3).T.copy()
-    return starts, times, granted & ~denied, denied
+    return starts, times, granted, denied
 
 
 def carried(people):

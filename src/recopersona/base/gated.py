@@ -11,7 +11,7 @@ import pandas as pd
 from recopersona.base.part import Part
 from recopersona.data.event import Event
 from recopersona.data.gate import EventGate, require_gate
-from recopersona.data.intake import read_one
+from recopersona.data.intake import time_of
 from recopersona.data.query import Query
 from recopersona.data.times import MISSING_TIME
 from recopersona.data.types import Array
@@ -83,7 +83,7 @@ class Gated(Part):
         gate = self._gate_for_learning()
         if gate is None:
             return True
-        at = read_one(event)[3]
+        at = time_of(event)
         who = {"user_id": event.user_id, "anonymous_id": event.anonymous_id}
         return gate.lets(who, _PURPOSE, None if at == MISSING_TIME else at)
 

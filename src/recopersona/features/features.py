@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import TransformerMixin, clone
 
+from recopersona.base.forgetting import REFIT_WITHIN, Stale, require_stale
 from recopersona.base.gated import Gated
 from recopersona.base.holdings import as_json
 from recopersona.base.nested import Nested, are_parts, named
@@ -73,6 +74,8 @@ class Features(TransformerMixin, Gated, Nested):  # type: ignore[misc]
     Attributes
     ----------
     features_ : dict from name to fitted Feature
+    stale_ : Stale or None
+        What forgotten users taught a scaler.
     late_ : int
         Events that came in after a later one. They count in sums and extremes, aged as they are,
         and are left out of the visit; `refresh` puts everything in order.
@@ -138,6 +141,7 @@ class Features(TransformerMixin, Gated, Nested):  # type: ignore[misc]
 
     end_: int
     late_: int
+    stale_: Stale | None
 
     def __init__(
         self,
@@ -283,11 +287,23 @@ class Features(TransformerMixin, Gated, Nested):  # type: ignore[misc]
         return [self.codes_.told({name: column[row] for name, column in columns.items()})
                 for row in rows.tolist()]  # fmt: skip
 
-    def forget(self, user_ids: Iterable[Id]) -> Self:
-        """Drop everything known of some users, and what they added to sums of all."""
+    def forget(
+        self, user_ids: Iterable[Id], *, at: Any = None, refit_within: Any = REFIT_WITHIN
+    ) -> Self:
+        """Drop everything known of some users, and what they added to sums of all.
+
+        What a ``scaler`` learned of them stays until the next `fit`: ``stale_`` says so, as that of
+        a `Recommender` does.
+        """
         self._check_fitted()
-        wanted = listed(user_ids, "forget")
+        wanted = set(listed(user_ids, "forget"))
         gone = [index for index in map(self.codes_.users_.index, wanted) if index >= 0]
+        late = (None if self.end_ == MISSING_TIME else self.end_) if at is None else at
+        stale = Stale.after(len(gone), late, refit_within, ["scaler_"])
+        if not gone:
+            return self
+        if self.scaler is not None:
+            self.stale_ = stale if self.stale_ is None else self.stale_.joined(stale)
         users = self.log_.columns_["parts"][: self.log_.n_, USER]
         self.log_.drop(np.isin(users, gone))
         self.codes_.users_.forget(self.codes_.users_.ids[gone].tolist())
@@ -424,6 +440,7 @@ class Features(TransformerMixin, Gated, Nested):  # type: ignore[misc]
         self.log_.start(columns)
         self.end_ = int(columns["times"][-1]) if len(columns["times"]) else MISSING_TIME
         self.late_ = 0
+        self.stale_ = None
         self.state_: dict[str, Array] = {}
         self._lay_out()
 
@@ -623,6 +640,7 @@ class Features(TransformerMixin, Gated, Nested):  # type: ignore[misc]
         )
         if not good:
             raise DataError("Features: what was learned is not what it should be.")
+        require_stale(held["stale_"], "Features")
         tallies = [t for part in held["features_"].values() for t in part.tallies().values()]
         if not set(part_names(tallies)) <= set(self.codes_.parts_):
             raise DataError("Features: events were not kept for all that is counted.")

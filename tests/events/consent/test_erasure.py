@@ -147,6 +147,7 @@ def test_salts_differ_and_a_seed_repeats_them():
         hashes.append(json.dumps(ledger.entries_.tombstones_.until_))
     assert hashes[0] == hashes[1]
     assert len(set(hashes)) == 4
+    assert len({json.loads(one).popitem()[1].popitem()[0] for one in hashes}) == 4
 
 
 records = st.lists(

@@ -189,6 +189,8 @@ def test_what_cannot_be_made_ready_is_said():
         rp.hash_personal(table, KEY, "email")
     with pytest.raises(ParameterError, match="'mail' cannot be both email and name"):
         rp.hash_personal(table, KEY, {"email": "mail", "name": "mail"})
+    with pytest.raises(ParameterError, match=r"columns of email must be a name or a list .*a int"):
+        rp.hash_personal(table, KEY, {"email": 0})
     with pytest.raises(DataError, match="the table must be a dataframe"):
         rp.hash_personal(["zoe@tea.example"], KEY)
 
