@@ -20,7 +20,7 @@ def surely_names_nobody(file: Path, needles: Needles) -> bool:
     r"""Tell that a text file holds none of some identifiers, however its rows are read.
 
     Only identifiers of plain letters, digits and signs can be told so: others may be written in
-    several ways. A file in which plain letters might be escaped (``\\u0075``, or a quote within a
+    several ways. A file in which plain letters might be escaped (``\u0075``, or a quote within a
     cell of CSV) is to be read.
     """
     plain = all(_PLAIN.fullmatch(text) for text in needles.texts)
