@@ -222,7 +222,7 @@ def _words(text: str) -> list[str]:
     return [] if " ".join(words) in _NOTHING else words
 
 
-_NOTHING = frozenset({"n a", "na", "unknown", "none", "not given", "not available", "null", "x"})
+_NOTHING = frozenset({"n a", "na", "unknown", "none", "not given", "not available", "null"})
 
 
 def _tight(text: str) -> str | None:

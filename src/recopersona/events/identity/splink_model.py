@@ -126,11 +126,14 @@ class SplinkModel:
         _, linker = _linker(self.table, settings)
         self.passes = []
         for names, n_pairs in self._training_passes():
-            linker.training.estimate_parameters_using_expectation_maximisation(
-                block_on(*names),
-                estimate_without_term_frequencies=True,
-                max_pairs=_MOST_TRAINING_PAIRS if n_pairs > _MOST_TRAINING_PAIRS else None,
-            )
+            try:
+                linker.training.estimate_parameters_using_expectation_maximisation(
+                    block_on(*names),
+                    estimate_without_term_frequencies=True,
+                    max_pairs=_MOST_TRAINING_PAIRS if n_pairs > _MOST_TRAINING_PAIRS else None,
+                )
+            except ValueError:  # Splink refuses a share that EM has brought down to nothing
+                continue
             self.passes.append(" + ".join(names))
         learned: dict[str, Any] = linker.misc.save_model_to_json()
         for comparison in learned["comparisons"]:
@@ -220,7 +223,7 @@ def _linker(table: pd.DataFrame, settings: Mapping[str, Any]) -> tuple[Any, Any]
     api = DuckDBAPI(connection)
     rows = table.astype("str")
     rows.insert(0, RECORD, np.asarray(table.index, dtype=np.int64))
-    return api, Linker(api.register(_arrow(rows)), dict(settings))
+    return api, Linker(api.register(_arrow(rows)), dict(settings), log_level=None)
 
 
 def _arrow(frame: pd.DataFrame) -> Any:
