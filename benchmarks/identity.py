@@ -110,10 +110,15 @@ def kinds(linked: pd.DataFrame) -> dict[str, str]:
 def measured(frames: list[pd.DataFrame]) -> dict[str, Any]:
     truth = pd.concat([frame["cluster"] for frame in frames], ignore_index=True)
     sources = np.repeat(np.arange(len(frames)), [len(frame) for frame in frames])
-    asked = [frame.drop(columns=[name for name in TRUTH if name in frame]) for frame in frames]
+    asked = [
+        frame.drop(columns=[name for name in TRUTH if name in frame]).assign(
+            record=[f"{source}{row}" for row in range(len(frame))]
+        )
+        for source, frame in zip("ab", frames, strict=False)
+    ]
 
     started = time.perf_counter()
-    matched = rp.match_records(*asked)
+    matched = rp.match_records(*asked, record="record")
     names = kinds(matched)
     kind = names if "source" in matched else names["record"]
     graph = rp.IdentityGraph(limits=dict.fromkeys([*names.values(), "linked_person"]))
@@ -122,7 +127,7 @@ def measured(frames: list[pd.DataFrame]) -> dict[str, Any]:
     deterministic["seconds"] = time.perf_counter() - started
 
     started = time.perf_counter()
-    linked, went_by = rp.link_records(*asked, report=True)
+    linked, went_by = rp.link_records(*asked, record="record", report=True)
     graph.update(rp.from_splink(linked, kind), probability="probability")
     row: dict[str, Any] = figures(profiles(graph, linked), truth, sources)
     row["seconds"] = time.perf_counter() - started

@@ -71,6 +71,7 @@ def match_records(
 
     Examples
     --------
+    >>> import pandas as pd
     >>> people = pd.DataFrame({
     ...     "name": ["Dr. Ann Berg", "ann BERG", "Ann Berg"],
     ...     "dob": ["1984-03-07", "7.3.1984", "1990-01-02"],

@@ -115,6 +115,12 @@ def _near(name: str, left: str, right: str, table: pd.DataFrame) -> list[Level]:
     """Return the levels between equal and different."""
     if name == "birth_date":
         return _near_dates(left, right)
+    if name == "email":  # people of one name and one domain have e-mails that are alike
+        mailboxes = f"split_part({left}, '@', 1) = split_part({right}, '@', 1)"
+        return [
+            _level("a letter", f"damerau_levenshtein({left}, {right}) <= 1"),
+            _level("the mailbox", mailboxes),
+        ]
     if name in _CODES:
         return [
             _level("a letter", f"damerau_levenshtein({left}, {right}) <= 1"),

@@ -158,6 +158,9 @@ def _linked(
     records, n = tables.records, len(tables.records)
     most = min(max(_FEWEST, MOST_PER_RULE * n), _MOST)
     first, second, rules = candidate_pairs(records, most)
+    if not len(first):
+        alone = np.full(n, np.nan)
+        return tables.answer(np.arange(n), alone), _report(records, rules, (), 0.0, one_to_one)
     model = SplinkModel(records.table, settings_for(records), random)
     pairs, prior = _scored(model, records, first, second)
     if tables.sizes[1]:
@@ -166,11 +169,22 @@ def _linked(
         clusters, best = _assigned(tables, pairs, prior, threshold)
     else:
         clusters, best = _grouped(model, n, pairs, prior, threshold)
-    went_by = LinkReport(
-        records.columns, records.left_out, records.odd, rules, len(first), tuple(model.passes),
-        prior, bool(one_to_one),
-    )  # fmt: skip
+    went_by = _report(records, rules, tuple(model.passes), prior, one_to_one, len(first))
     return tables.answer(clusters, best), went_by
+
+
+def _report(
+    records: Records,
+    rules: dict[str, tuple[int, int]],
+    passes: tuple[str, ...],
+    prior: float,
+    one_to_one: bool | None,
+    compared: int = 0,
+) -> LinkReport:
+    return LinkReport(
+        records.columns, records.left_out, records.odd, rules, compared, passes, prior,
+        bool(one_to_one),
+    )  # fmt: skip
 
 
 def _scored(

@@ -32,7 +32,7 @@ def from_splink(
     """Return links for an identity graph from what Splink, `link_records` or `match_records` found.
 
     Every record of a cluster is linked to one identifier of the kind ``linked_person``, named by
-    the cluster's first record. With a column ``probability`` the links count after every
+    the cluster's first record, such as ``customer_id:17``. With a column ``probability`` the links count after every
     deterministic one, the more probable first:
     ``graph.update(links, probability="probability")``; without one (`match_records`) they are
     deterministic: ``graph.update(links)``.
@@ -69,16 +69,17 @@ def from_splink(
     Notes
     -----
     The limits of the graph hold for these links as for all others: a person with 20 records of the
-    kind ``customer_id`` needs ``limits={"customer_id": None, "linked_person": 1}``.
+    kind ``customer_id`` needs ``limits={"customer_id": None, "linked_person": 1}``. Records without
+    ids are called by their rows, and a graph takes no ``0`` for an identifier: give them ids.
 
     Examples
     --------
     >>> found = pd.DataFrame({"cluster_id": ["a", "a", "b"], "unique_id": ["a", "c", "b"],
     ...                       "probability": [0.9, 0.9, None]})
     >>> from_splink(found)
-      customer_id linked_person  probability
-    0           a             a          0.9
-    1           c             a          0.9
+      customer_id  linked_person  probability
+    0           a  customer_id:a          0.9
+    1           c  customer_id:a          0.9
     """
     if not isinstance(threshold, (int, float)) or not 0 <= threshold <= 1:
         raise ParameterError(f"from_splink: threshold must be from 0 to 1, got {threshold!r}.")
@@ -145,7 +146,7 @@ def _links(
     _, place = np.unique(record, return_index=True)
     bad = np.flatnonzero(code != code[place][record])
     if len(bad):
-        raise DataError(f"the record {shown(ids[bad[0]])} is in two clusters.")
+        raise DataError(f"the record {shown(ids.tolist()[bad[0]])} is in two clusters.")
     several = np.bincount(code[place], minlength=1)[code] > 1
     rows = place[several[place]]
     rows.sort()
@@ -153,7 +154,9 @@ def _links(
         name: ids.where(kinds == name).iloc[rows].reset_index(drop=True)
         for name in dict.fromkeys(kinds)
     })  # fmt: skip
-    links[PERSON] = ids.iloc[_first_of(code)[rows]].astype(str).to_numpy()
+    first = _first_of(code)[rows]
+    names = kinds.iloc[first].astype("str") + ":" + ids.iloc[first].astype("str")
+    links[PERSON] = names.to_numpy()
     found = [name for name in _CHANCES if name in frame.columns]
     if found:
         links["probability"] = _chances(frame[found[0]])[rows]
