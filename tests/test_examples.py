@@ -32,3 +32,13 @@ def test_the_example_of_the_closed_loop_runs():
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2_000:]
     assert "expected clicks per request" in done.stdout
+
+
+def test_the_example_of_erasing_a_person_runs():
+    done = subprocess.run(
+        [sys.executable, "-W", "error", str(EXAMPLES / "erase_a_person.py")],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2_000:]
+    assert "the erasure is complete, verified: True" in done.stdout
+    assert "traces of her after: 0" in done.stdout

@@ -82,7 +82,8 @@ def test_what_is_no_time_is_refused_before_anything_is_forgotten(arguments, word
     model = rp.Popularity().fit(LOG)
     with pytest.raises(RecopersonaError, match=words):
         model.forget([1], **arguments)
-    assert 1 in model.users_ and model.fallback_.tolist() == [3.0, 2.0]
+    assert 1 in model.users_
+    assert model.fallback_.tolist() == [3.0, 2.0]
 
 
 @pytest.mark.parametrize("verb", ["forget", "held_of"])
@@ -112,7 +113,8 @@ def test_what_is_stale_is_read_back(tmp_path):
     model.forget([1])
     model.save(tmp_path / "home")
     loaded = rp.load(tmp_path / "home")
-    assert loaded.stale_ == model.stale_ and loaded.stale_.parts[0] == "itemknn.bounds_"
+    assert loaded.stale_ == model.stale_
+    assert loaded.stale_.parts[0] == "itemknn.bounds_"
     assert loaded.candidates_["itemknn"].stale_.parts == ("bounds_", "neighbors_", "weights_")
     assert loaded.candidates_["popularity"].stale_ is None
 
@@ -145,7 +147,8 @@ def test_rows_of_users_are_blanked_and_told():
     model = Mine().fit(LOG)
     assert model.held_of([2])["users"][0]["moods_"] == 2.0
     model.forget([2])
-    assert model.moods_.tolist() == [1.0, 0.0, 3.0] and model.stale_ is None
+    assert model.moods_.tolist() == [1.0, 0.0, 3.0]
+    assert model.stale_ is None
 
 
 def test_what_is_held_is_plain_json():

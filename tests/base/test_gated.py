@@ -9,10 +9,10 @@ from recopersona import (
     Dataset,
     Event,
     EventGate,
+    ExaminationModel,
     Factorization,
     Popularity,
     Query,
-    Thompson,
     load,
     save,
     synthetic_shop,
@@ -166,6 +166,7 @@ def test_only_a_gate_is_a_gate(tmp_path):
         Popularity().fit(EVENTS, gate=lambda rows: rows)
     with pytest.raises(DataError, match="got a str"):
         Popularity().fit(EVENTS).behind("ledger")
-    save(Thompson(arms=["a", "b"]).update("a", 1), tmp_path / "e")
+    shown = pd.DataFrame({"position": [1, 2], "clicked": [0, 1]})
+    save(ExaminationModel(propensities=[1.0, 0.5]).fit(shown), tmp_path / "e")
     with pytest.raises(ArtifactError, match="learns from nobody, so it needs no gate"):
         load(tmp_path / "e", gate=Bars())

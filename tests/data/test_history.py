@@ -355,4 +355,5 @@ def test_a_matrix_has_a_row_for_users_without_a_past_and_no_zeros():
     history = History(Interactions(*rows, np.array([3, 0], np.float32)))
     matrix = history.matrix(4, 3)
     assert matrix.toarray().tolist() == [[0, 3, 0], [0, 0, 0], [0, 0, 0], [0, 0, 0]]
-    assert matrix.nnz == 1 and history.matrix(1, 3).shape == (1, 3)
+    assert matrix.nnz == 1
+    assert history.matrix(1, 3).shape == (1, 3)

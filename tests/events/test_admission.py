@@ -231,6 +231,5 @@ def test_a_state_kept_behind_a_gate_goes_on_behind_one_only():
     ],
 )
 def test_what_is_no_gate_is_refused(use, tmp_path):
-    said = r"(read_events|write_events|StreamSessionizer): gate must be an EventGate .*, got str"
-    with pytest.raises(ParameterError, match=said):
+    with pytest.raises(DataError, match=r"a gate must be an EventGate, such as .* got a str"):
         use("ledger", tmp_path / "log.parquet")

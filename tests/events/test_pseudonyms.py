@@ -2,6 +2,7 @@
 
 import hmac
 import logging
+import pickle
 import traceback
 
 import numpy as np
@@ -10,7 +11,7 @@ import polars as pl
 import pytest
 
 import recopersona as rp
-from recopersona.errors import ColumnError, DataError, ParameterError
+from recopersona.errors import ArtifactError, ColumnError, DataError, ParameterError
 
 KEY = b"a key of thirty-two bytes, no less"
 LOG = {"user_id": ["anna", "ben", "anna"], "item_id": "tea", "anonymous_id": ["k1", None, "k2"]}
@@ -126,3 +127,8 @@ def test_what_cannot_be_hidden_is_said():
         rp.clean(pd.DataFrame(LOG), hash_columns=["user_id"])
     with pytest.raises(DataError, match="values that cannot be hashed"):
         rp.hash_ids(pd.DataFrame({"user_id": [["a"]]}), KEY)
+
+
+def test_a_cleaner_with_a_key_is_not_pickled():
+    with pytest.raises(ArtifactError, match="a key is never written to a file"):
+        pickle.dumps(rp.Cleaner(hash_ids=KEY))

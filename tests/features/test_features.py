@@ -866,6 +866,26 @@ def test_what_is_held_of_somebody_is_every_event_of_hers():
     assert json.loads(json.dumps(held, allow_nan=False)) == held
     (anna,) = held["users"]
     assert [event["item_id"] for event in anna["events"]] == ["tea", "salt"]
-    assert anna["events"][1]["price"] == 3.5 and "price" not in anna["events"][0]
+    assert anna["events"][1]["price"] == 3.5
+    assert "price" not in anna["events"][0]
     assert anna["events"][1]["timestamp"] == "2026-01-03T00:00:00Z"
     assert features.forget(["anna"]).held_of(["anna"]) == {}
+
+
+def test_what_a_scaler_learned_of_the_forgotten_is_stale():
+    log = shop_log()
+    plain = rp.Features([rp.RFM()]).fit(log)
+    assert plain.forget(["anna"]).stale_ is None
+    scaled = rp.Features([rp.RFM()], scaler=StandardScaler()).fit(log)
+    assert scaled.forget(["nobody"]).stale_ is None
+    scaled.forget(["anna", "anna", "ben"], refit_within="1d")
+    assert scaled.stale_.parts == ("scaler_",)
+    assert scaled.stale_.n_users == 2
+    assert scaled.stale_.refit_by == scaled.stale_.since + 86_400_000
+    assert scaled.fit(log).stale_ is None
+
+
+def test_to_forget_a_stranger_replays_nothing():
+    features = rp.Features([rp.RFM()]).fit(shop_log())
+    before = features.state_
+    assert features.forget(["nobody"]).state_ is before

@@ -6,13 +6,13 @@ import pytest
 from sklearn.preprocessing import StandardScaler
 
 from recopersona import load, save
-from recopersona.base.codec import Writer
 from recopersona.data.dataset import Dataset
 from recopersona.data.event import Event
 from recopersona.data.query import Query
 from recopersona.errors import DataError
 from recopersona.features.features import Features
 from tests.testing.all_but import AllBut
+from tests.testing.learned import learned
 
 N = 60
 DAY = 86_400_000
@@ -30,14 +30,6 @@ LOG = pd.DataFrame(
 )
 BENS = (LOG["user_id"] == "ben").to_numpy()
 LATER = [Event(user, "tea", "view", START + 11 * DAY) for user in ("ben", "anna")]
-
-
-def learned(features):
-    """All that is kept of features, byte by byte, but whether there was a gate."""
-    writer = Writer()
-    tree = writer.encode(features, "features")
-    tree["learned"].pop("gated_", None)
-    return repr(tree), [(array.dtype.str, array.tobytes()) for array in writer.arrays]
 
 
 def fitted(log, gate=None, form="frame", **options):
@@ -105,6 +97,13 @@ def test_rows_of_numbered_users_keep_their_numbers():
     features = fitted(numbered, AllBut(1))
     strange = numbered.assign(user_id=numbered["user_id"].mask(BENS, 99))
     pd.testing.assert_frame_equal(features.transform(numbered), features.transform(strange))
+
+
+def test_records_that_can_be_walked_once_are_answered():
+    behind = Features().fit_transform(
+        iter([Event(*row) for row in _records(LOG)]), gate=AllBut("ben")
+    )
+    assert len(behind) == N
 
 
 def test_as_many_rows_come_back_as_went_in():

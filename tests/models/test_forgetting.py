@@ -46,7 +46,8 @@ def test_popularity_that_fades_is_that_of_the_others_but_for_rounding(split):
     for options in ({}, {"half_life": "5d"}):
         told, never = with_and_without(lambda: rp.Popularity(half_life="3d"), split, **options)
         ours, theirs = by_item(told, told.popularity_), by_item(never, never.popularity_)
-        assert told.stale_ is None and ours.keys() == theirs.keys()
+        assert told.stale_ is None
+        assert ours.keys() == theirs.keys()
         np.testing.assert_allclose([ours[item] for item in theirs], [*theirs.values()], rtol=1e-5)
 
 
@@ -58,7 +59,8 @@ def test_an_item_that_only_they_had_weighs_exactly_nothing():
     events = pd.concat([EVENTS, alone]).sort_values("timestamp")
     model = rp.Popularity(half_life="3d").fit(rp.Dataset.from_frames(events))
     model.forget(["u-0002"])
-    assert model.stale_ is None and model.popularity_[model.items_.index("hers")] == 0
+    assert model.stale_ is None
+    assert model.popularity_[model.items_.index("hers")] == 0
 
 
 def test_what_the_past_does_not_hold_is_stale():
@@ -105,9 +107,11 @@ def test_segments_count_what_the_others_chose(split):
         return {pair: count for pair, count in found.items() if count}
 
     told, never = with_and_without(lambda: rp.SegmentPopularity(by=by), split, users=customers)
-    assert counted(told) == counted(never) and len(counted(never)) > 100
+    assert counted(told) == counted(never)
+    assert len(counted(never)) > 100
     assert by_item(told, told.popularity_) == by_item(never, never.popularity_)
-    assert "counts_" not in told.stale_.parts and "strengths_" in told.stale_.parts
+    assert "counts_" not in told.stale_.parts
+    assert "strengths_" in told.stale_.parts
 
 
 @pytest.mark.parametrize("split", [1.0, 0.5])
@@ -138,15 +142,18 @@ def test_what_an_event_weighs_is_stale_where_they_differ():
 def test_visits_and_what_comes_back_in_them_are_those_of_the_others(split):
     told, never = with_and_without(rp.SessionKNN, split)
     ours, theirs = told.index_, never.index_
-    assert told.stale_ is None and len(ours) == len(theirs)
-    assert (ours.back_ == theirs.back_).all() and (ours.there_ == theirs.there_).all()
+    assert told.stale_ is None
+    assert len(ours) == len(theirs)
+    assert (ours.back_ == theirs.back_).all()
+    assert (ours.there_ == theirs.there_).all()
     assert by_item(told, ours.item_visits_) == by_item(never, theirs.item_visits_)
 
 
 def test_of_visits_that_were_cut_it_is_not_known_what_came_back():
     told, _ = with_and_without(lambda: rp.SessionKNN(max_clicks=2))
     assert told.stale_.parts == ("index_",)
-    assert (told.index_.back_ >= 0).all() and (told.index_.back_ <= told.index_.there_).all()
+    assert (told.index_.back_ >= 0).all()
+    assert (told.index_.back_ <= told.index_.there_).all()
 
 
 def rules(model):
@@ -162,7 +169,8 @@ def rules(model):
 def test_rules_of_visits_are_those_of_the_others(kind, split):
     told, never = with_and_without(kind, split)
     ours, theirs = rules(told), rules(never)
-    assert told.stale_ is None and ours.keys() == theirs.keys()
+    assert told.stale_ is None
+    assert ours.keys() == theirs.keys()
     near = 0 if kind is rp.Markov else 1e-5  # ones are counted, fractions add up
     np.testing.assert_allclose([ours[pair] for pair in theirs], [*theirs.values()], rtol=near)
     totals = by_item(told, told.totals_), by_item(never, never.totals_)
@@ -173,7 +181,8 @@ def test_rules_stay_where_it_is_not_known_what_a_visit_was():
     told = fitted(rp.Markov(), EVENTS.assign(session_id=np.arange(len(EVENTS)) // 3))
     before = rules(told)
     told.forget(GONE)
-    assert set(told.stale_.parts) == {"others_", "weights_", "totals_"} and rules(told) == before
+    assert set(told.stale_.parts) == {"others_", "weights_", "totals_"}
+    assert rules(told) == before
     late = fitted(rp.Markov(), EVENTS, 0.5).partial_fit(EVENTS.iloc[[100]])
     late.forget(GONE)
     assert "others_" in late.stale_.parts
@@ -199,7 +208,8 @@ def test_neighbours_compared_without_rarity_are_those_of_the_others():
 def test_new_items_of_a_mapper_have_the_events_of_the_others():
     told, never = with_and_without(lambda: rp.ColdStartMapper(model=rp.ALS(factors=4)), 0.5)
     assert by_item(told, told.item_counts_) == by_item(never, never.item_counts_)
-    assert "item_counts_" not in told.stale_.parts and "model_.item_factors_" in told.stale_.parts
+    assert "item_counts_" not in told.stale_.parts
+    assert "model_.item_factors_" in told.stale_.parts
 
 
 def test_a_part_of_a_part_says_what_is_stale():

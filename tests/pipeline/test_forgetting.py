@@ -95,7 +95,8 @@ def test_strangers_leave_what_is_stale_too():
     made.recommend(rp.Query("stranger", decision_id="s"), n=5)
     made.feedback("s")
     assert made.forget(["stranger", "nobody"]) == 0
-    assert made.stale_.parts == ("reranker_.policy_",) and made.stale_.n_users == 1
+    assert made.stale_.parts == ("reranker_.policy_",)
+    assert made.stale_.n_users == 1
     assert made.stale_.since == made.clock_
 
 
@@ -107,7 +108,8 @@ def test_decisions_are_told_and_forgotten():
     assert [one["decision_id"] for one in held["decisions"]] == ["d-3", "d-13", "s"]
     clicked = held["decisions"][0]
     assert clicked["outcome"] == {clicked["shown"][0]: "click"}
-    assert clicked["now"].endswith("Z") and 0 < clicked["draw"]["propensity"] <= 1
+    assert clicked["now"].endswith("Z")
+    assert 0 < clicked["draw"]["propensity"] <= 1
     assert held["decisions"][2]["context"] == {"device": "phone"}
     made.forget([SHE, "stranger"])
     assert made.held_of([SHE, "stranger"]) == {}
@@ -121,7 +123,8 @@ def test_what_is_stale_is_so_under_other_rules():
     made = rp.Pipeline(candidates=[rp.ItemKNN()]).fit(small_shop())
     twin = made.with_rules("REQUIRE item.stock > 0")
     made.forget([SHE])
-    assert twin.stale_ == made.stale_ and "itemknn.weights_" in twin.stale_.parts
+    assert twin.stale_ == made.stale_
+    assert "itemknn.weights_" in twin.stale_.parts
 
 
 def test_a_ranker_tells_what_it_holds_and_is_stale():
@@ -133,7 +136,8 @@ def test_a_ranker_tells_what_it_holds_and_is_stale():
     assert len(events) == len(made.held_of([SHE])["users"][0]["recent"])
     assert made.ranker_.held_of(["nobody"]) == {}
     made.forget([SHE])
-    assert made.stale_.parts == ("ranker_",) and made.ranker_.held_of([SHE]) == {}
+    assert made.stale_.parts == ("ranker_",)
+    assert made.ranker_.held_of([SHE]) == {}
 
 
 def test_records_of_items_are_those_of_the_others():
@@ -141,10 +145,12 @@ def test_records_of_items_are_those_of_the_others():
     others = shop.take(shop.log.users != shop.users.index(SHE))
     stage, never = rp.Freshness().fit(shop), rp.Freshness().fit(others)
     assert stage.held_of([SHE])["users"][0]["user_id"] == SHE
-    assert stage.forget([SHE, "nobody"]) == 1 and stage.held_of([SHE]) == {}
+    assert stage.forget([SHE, "nobody"]) == 1
+    assert stage.held_of([SHE]) == {}
     assert (stage.records_.weights_ == never.records_.weights_).all()
     assert stage.records_.total_ == never.records_.total_
-    assert stage.stale_ is None and SHE not in stage.users_
+    assert stage.stale_ is None
+    assert SHE not in stage.users_
 
 
 def test_who_saw_an_item_first_leaves_a_record():
@@ -153,3 +159,12 @@ def test_who_saw_an_item_first_leaves_a_record():
     stage = rp.Freshness().fit(shop)
     stage.forget(shop.users.ids[[first]].tolist())
     assert stage.stale_.parts == ("records_",)
+
+
+def test_vectors_that_the_log_taught_are_stale_and_those_of_attributes_are_not():
+    shop, events = small_shop(), small_shop().events_frame()
+    by_attributes, by_log = rp.MMR().fit(shop), rp.MMR().fit(events)
+    for stage in (by_attributes, by_log):
+        stage.forget([SHE])
+    assert by_attributes.stale_ is None
+    assert by_log.stale_.parts == ("item_vectors_",)

@@ -39,7 +39,7 @@ def test_pages_come_in_order_of_time_and_rows_by_position():
     assert lessons.bought.tolist() == [0, 0, 0, 1, 0]
     assert lessons.rankings[1].source_ranks[:, 0] == pytest.approx([1, 2, np.nan], nan_ok=True)
     assert lessons.counts == {
-        "impressions": 7, "unknown_items": 1, "repeated": 1, "pages_without_click": 1,
+        "impressions": 7, "refused": 0, "unknown_items": 1, "repeated": 1, "pages_without_click": 1,
     }  # fmt: skip
 
 

@@ -408,3 +408,14 @@ class TakesTextForNumbers(Honest):
     def forget(self, user_ids, **options):
         numbers = [int(one) if str(one).isdecimal() else one for one in user_ids]
         return super().forget(numbers, **options)
+
+
+@caught_by("a_loaded_model_forgets_as_well")
+class BlanksWhereItStands(Honest):
+    def _fit(self, dataset):
+        super()._fit(dataset)
+        self.moods_ = np.ones(len(dataset.users), np.float32)
+
+    def _forget_users(self, users):
+        super()._forget_users(users)
+        self.moods_[users] = 0

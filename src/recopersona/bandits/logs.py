@@ -14,7 +14,8 @@ from recopersona.data.ids import is_missing
 from recopersona.data.types import Id, Values
 from recopersona.errors import ColumnError
 
-RESERVED = ("arm", "reward", "propensity", "segment", "weight")
+RESERVED = ("arm", "reward", "propensity", "segment", "weight", "user_id", "anonymous_id")
+"""Columns that are no context."""
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,20 @@ from recopersona.bandits.logs import read_log
 from recopersona.bandits.recent import Recent
 from recopersona.bandits.roster import REMOVED_ARM, Roster, arms_in
 from recopersona.base.draws import key_of, uniform
-from recopersona.base.parameters import Bound, check_parameters, optional, param, real, whole
+from recopersona.base.gated import Gated
+from recopersona.base.parameters import (
+    Bound,
+    check,
+    check_parameters,
+    optional,
+    param,
+    real,
+    switch,
+    whole,
+)
+from recopersona.data.columns import as_pandas
 from recopersona.data.draw import Draw
+from recopersona.data.gate import EventGate, require_gate
 from recopersona.data.ids import require_id
 from recopersona.data.types import Array, Id, Indices, Mask, Values
 from recopersona.errors import DataError, ParameterError, shown
@@ -32,7 +44,7 @@ def _is_range(value: Any) -> bool:
 RANGE = optional(Bound("a pair of the least and the highest reward", _is_range))
 
 
-class Policy(Roster):
+class Policy(Gated, Roster):
     r"""A bandit: it chooses among arms, says with what probability, and learns from rewards.
 
     A subclass writes how it scores and what it keeps:
@@ -359,7 +371,7 @@ class Policy(Roster):
         self.counts_["rewards"] -= len(rows)
         return True
 
-    def fit(self, log: Any) -> Self:
+    def fit(self, log: Any, *, gate: EventGate | None = None) -> Self:
         r"""Forget everything, and learn from a log.
 
         Parameters
@@ -370,15 +382,26 @@ class Policy(Roster):
             alone: each reward then counts for 1 / propensity, and all of an arm together for their
             effective number, :math:`(\sum w)^2 / \sum w^2`. Rows that cannot be used are left out
             and counted by reason in ``counts_``.
+        gate : EventGate, optional
+            Such as a `ConsentLedger`: choices made for visitors whom it refuses, whose they are
+            say columns such as ``user_id``, teach nothing, here and in `partial_fit`. What
+            `update` is told says nobody's name, and is learned from.
         """
+        if gate is not None:
+            require_gate(gate)
         self._unfit()
         self.__dict__.pop("_places", None)
         self._open()
+        self._stand_behind(gate)
         return self.partial_fit(log)
 
     def partial_fit(self, log: Any) -> Self:
         """Learn from a further part of a log, see `fit`."""
         self._open()
+        if self.gated_:
+            frame = as_pandas(log, "a log")
+            log = self._admitted(frame)
+            self._count("refused", len(frame) - len(log))
         told = read_log(log, self._context_columns())
         for reason, count in told.counts.items():
             self._count(reason, count)
@@ -456,6 +479,7 @@ class Policy(Roster):
         super()._check_learned()
         held: Any = vars(self)
         name = type(self).__name__
+        check(self.gated_, switch(), name, "gated_")
         counts = held.get("counts_")
         if not isinstance(counts, dict) or not {"rewards", "revised"} <= set(counts):
             raise DataError(f"{name}: counts_ must count rewards and revised ones.")

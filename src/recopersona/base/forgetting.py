@@ -54,6 +54,13 @@ parts=('bounds_', 'neighbors_', 'weights_'))
     n_users: int
     parts: tuple[str, ...]
 
+    @classmethod
+    def after(cls, n_users: int, at: Any, refit_within: Any, parts: Iterable[str] = ()) -> Stale:
+        """Say what is stale since users were forgotten at a moment, and by when to fit anew."""
+        since = None if at is None else moment_ms(at, "at")
+        span = duration_ms(refit_within, "refit_within")
+        return cls(since, None if since is None else since + span, n_users, tuple(parts))
+
     def is_due(self, now: int | None) -> bool:
         """Tell whether the time for a refit is over; where nobody knows the time it never is."""
         return self.refit_by is not None and now is not None and now > self.refit_by
@@ -103,11 +110,7 @@ class Gone(NamedTuple):
         ParameterError
             If ``at`` is no moment, or ``refit_within`` no duration.
         """
-        since = None if at is None else moment_ms(at, "at")
-        span = duration_ms(refit_within, "refit_within")
-        stale = Stale(
-            since, None if since is None else since + span, len(users) if n is None else n, ()
-        )
+        stale = Stale.after(len(users) if n is None else n, at, refit_within)
         return cls(users, past.renumbered(users), stale)
 
     @property

@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Self
 
+import numpy as np
 import pandas as pd
 
 from recopersona.base.part import Part
-from recopersona.data.columns import as_pandas
 from recopersona.data.event import Event
-from recopersona.data.gate import EventGate
-from recopersona.data.intake import read_one
+from recopersona.data.gate import EventGate, require_gate
+from recopersona.data.intake import time_of
 from recopersona.data.query import Query
 from recopersona.data.times import MISSING_TIME
+from recopersona.data.types import Array
 from recopersona.errors import DataError
 
 _PURPOSE = "personalization"
@@ -82,7 +83,7 @@ class Gated(Part):
         gate = self._gate_for_learning()
         if gate is None:
             return True
-        at = read_one(event)[3]
+        at = time_of(event)
         who = {"user_id": event.user_id, "anonymous_id": event.anonymous_id}
         return gate.lets(who, _PURPOSE, None if at == MISSING_TIME else at)
 
@@ -98,6 +99,13 @@ class Gated(Part):
         who = {"user_id": query.user_id, "anonymous_id": query.context.get("anonymous_id")}
         return query if self._gate.lets(who, _PURPOSE) else impersonal(query, _REFUSED)
 
+    def _places_of_known(self, rows: pd.DataFrame) -> Array:
+        """Return which rows are of those who may be known, ascending."""
+        if self._gate is None:
+            return np.arange(0 if self.gated_ else len(rows))
+        places: Array = self._gate.kept(rows.reset_index(drop=True), _PURPOSE).index.to_numpy()
+        return places
+
     def _may_know_all(self, user_ids: list[Any]) -> bool:
         """Tell whether all of many users may be known."""
         if not self.gated_ or not user_ids:
@@ -108,22 +116,14 @@ class Gated(Part):
 
 def impersonal(query: Query, why: str) -> Query:
     """Return a question without who asks, the visit and the past: page and context are left."""
-    return replace(query, user_id=None, session=(), history=None, refused=why)
+    context = {name: value for name, value in query.context.items() if name != "anonymous_id"}
+    return replace(query, user_id=None, session=(), history=None, context=context, refused=why)
 
 
 def _is_personal(query: Query) -> bool:
-    return query.user_id is not None or bool(query.session) or query.history is not None
-
-
-def require_gate(gate: Any) -> None:
-    """Refuse what is no gate."""
-    if not isinstance(gate, EventGate):
-        raise DataError(
-            "a gate must be an EventGate, such as rp.ConsentLedger(unknown='denied'), "
-            f"got a {type(gate).__name__}."
-        )
-
-
-def admitted_customers(gate: EventGate | None, frame: Any) -> Any:
-    """Return the rows of customers that may be known."""
-    return frame if gate is None else gate.kept(as_pandas(frame, "rows with user_id"), _PURPOSE)
+    return (
+        query.user_id is not None
+        or bool(query.session)
+        or query.history is not None
+        or query.context.get("anonymous_id") is not None
+    )

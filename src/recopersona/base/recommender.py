@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 
 from recopersona.base.forgetting import REFIT_WITHIN, Gone, require_stale, without_rows
-from recopersona.base.gated import require_gate
 from recopersona.base.holdings import as_json, past_of
 from recopersona.base.listing import FALLBACK as FALLBACK  # part of the words of a model
 from recopersona.base.listing import NO_OPINION as NO_OPINION
@@ -29,7 +28,7 @@ from recopersona.base.watching import (
 from recopersona.data.columns import as_pandas, require_columns
 from recopersona.data.dataset import Dataset
 from recopersona.data.event import EVENT_TYPES, seen_bits
-from recopersona.data.gate import EventGate
+from recopersona.data.gate import EventGate, require_gate
 from recopersona.data.history import History
 from recopersona.data.ids import UNKNOWN
 from recopersona.data.query import Query

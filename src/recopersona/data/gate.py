@@ -14,7 +14,7 @@ from recopersona.data.columns import as_pandas, like
 from recopersona.data.event import Event
 from recopersona.data.intake import frame_of_events, is_events
 from recopersona.data.types import Id, Mask
-from recopersona.errors import ParameterError
+from recopersona.errors import DataError
 
 PURPOSES = ("storage", "analytics", "personalization", "ads", "sale_or_share")
 """What data of a person may be used for; who keeps a ledger may name more."""
@@ -107,16 +107,24 @@ class EventGate(ABC):
         return mask
 
 
-def require_gate(gate: Any, owner: str) -> None:
+def require_gate(gate: Any) -> None:
     """Refuse what is no gate.
 
     Raises
     ------
-    ParameterError
-        If it is neither None nor an `EventGate`.
+    DataError
+        If it is no `EventGate`.
     """
-    if gate is not None and not isinstance(gate, EventGate):
-        raise ParameterError(
-            f"{owner}: gate must be an EventGate such as a ConsentLedger, "
-            f"got {type(gate).__name__}."
+    if not isinstance(gate, EventGate):
+        raise DataError(
+            "a gate must be an EventGate, such as rp.ConsentLedger(unknown='denied'), "
+            f"got a {type(gate).__name__}."
         )
+
+
+def passed(gate: EventGate | None, rows: Any) -> Any:
+    """Return the rows that a gate lets in to learn from; all of them where there is no gate."""
+    if gate is None:
+        return rows
+    require_gate(gate)
+    return gate.kept(rows)

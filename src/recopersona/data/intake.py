@@ -110,6 +110,11 @@ def read_one(event: Event, now: int | None = None) -> tuple[Id, Id, int, int]:
     return user_id, item_id, code, _one_time(event.timestamp, _clock() if now is None else now)
 
 
+def time_of(event: Event) -> int:
+    """Return when an event happened, as `read_one` reads it: milliseconds, or `MISSING_TIME`."""
+    return _one_time(event.timestamp, _clock())
+
+
 def is_events(value: Any) -> bool:
     """Tell whether a value is one `Event` or an iterable of them, and not a frame."""
     if isinstance(value, (Event, list, tuple)):

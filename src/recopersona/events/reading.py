@@ -93,11 +93,10 @@ def read_events(
     ColumnError
         If a column is missing, or no schema fits.
     DataError
-        If a file is not there, of no known kind, or broken; or if it would clearly not fit into
-        memory and no ``chunk_rows`` are given.
+        If a file is not there, of no known kind, or broken; if it would clearly not fit into memory
+        and no ``chunk_rows`` are given; or if the gate is none.
     ParameterError
-        If the schema or the time zone is not known, ``columns`` names what is not ours, or the
-        gate is none.
+        If the schema or the time zone is not known, or ``columns`` names what is not ours.
     MissingExtraError
         For Parquet without pyarrow.
 
@@ -126,7 +125,8 @@ def read_events(
     1       174.12    salt  purchase       NaN 2026-07-01 10:00:00+00:00
     """
     _check_arguments(columns, chunk_rows)
-    require_gate(gate, "read_events")
+    if gate is not None:
+        require_gate(gate)
     told = ReadReport()
     how = _How(schema, columns, time_zone, chunk_rows, told, gate, strict=not report)
     is_path = isinstance(source, (str, Path))

@@ -222,7 +222,8 @@ class StreamSessionizer:
     ) -> None:
         check(max_visitors, whole(at_least=1), "StreamSessionizer", "max_visitors")
         check(max_waiting, whole(at_least=1), "StreamSessionizer", "max_waiting")
-        require_gate(gate, "StreamSessionizer")
+        if gate is not None:
+            require_gate(gate)
         self._gate = gate
         self._rules = SessionRules.of(gap, max_length, midnight, campaign, per_device)
         self._lateness = 0 if watermark is None else duration_ms(watermark, "watermark")

@@ -51,9 +51,9 @@ def write_events(
     ------
     DataError
         If it is no dataframe, a column holds values of several types, pieces do not fit each other,
-        there is no piece at all, or the file cannot be written.
+        there is no piece at all, the gate is none, or the file cannot be written.
     ParameterError
-        If the gate is none, or a purpose is named that nobody would ask about.
+        If a purpose is named and there is no gate to ask about it.
     MissingExtraError
         Without pyarrow, which the extra ``arrow`` brings.
 
@@ -77,7 +77,8 @@ def write_events(
     """
     if find_spec("pyarrow") is None:
         raise MissingExtraError("writing parquet", "arrow")
-    require_gate(gate, "write_events")
+    if gate is not None:
+        require_gate(gate)
     if purpose is not None and gate is None:
         raise ParameterError(
             f"write_events: nobody is asked about the purpose {purpose!r}; write gate=LEDGER too."

@@ -15,6 +15,7 @@ from sklearn.base import TransformerMixin, clone
 from recopersona.base.parameters import check, optional, param, real, seed, switch, whole
 from recopersona.base.part import Part
 from recopersona.data.columns import as_pandas, factorized, like, require_columns
+from recopersona.data.gate import EventGate, passed
 from recopersona.data.ids import IdMap
 from recopersona.data.types import Array, Mask
 from recopersona.errors import ColumnError, DataError, ParameterError
@@ -84,11 +85,11 @@ class ProfileImputer(TransformerMixin, Part):  # type: ignore[misc]
     columns: Any = param(default=None)
     indicator: bool = param(switch(), default=True)
 
-    def fit(self, X: Any, y: Any = None) -> ProfileImputer:
-        """Learn what to fill in."""
+    def fit(self, X: Any, y: Any = None, *, gate: EventGate | None = None) -> ProfileImputer:
+        """Learn what to fill in, from the rows of customers whom a gate admits, if there is one."""
         check(self.indicator, switch(), "ProfileImputer", "indicator")
         self._unfit()
-        table = _table(X)
+        table = _table(passed(gate, X))
         names = self._chosen(table)
         filled = [name for name in names if table[name].notna().any()]
         self.feature_names_in_ = [str(name) for name in table.columns]

@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 from sklearn.base import TransformerMixin, clone
 
-from recopersona.base.gated import Gated, require_gate
+from recopersona.base.forgetting import REFIT_WITHIN, Stale, require_stale
+from recopersona.base.gated import Gated
 from recopersona.base.holdings import as_json
 from recopersona.base.nested import Nested, are_parts, named
 from recopersona.base.parameters import Bound, check_parameters, duration, optional, param
@@ -21,7 +22,7 @@ from recopersona.data.columns import as_pandas
 from recopersona.data.dataset import Dataset
 from recopersona.data.event import EVENT_COLUMNS, Event
 from recopersona.data.feature_table import FeatureTable
-from recopersona.data.gate import EventGate
+from recopersona.data.gate import EventGate, passed
 from recopersona.data.intake import frame_of_events, is_events
 from recopersona.data.query import Query
 from recopersona.data.times import MISSING_TIME, duration_ms, from_ms, moment_ms
@@ -73,6 +74,8 @@ class Features(TransformerMixin, Gated, Nested):  # type: ignore[misc]
     Attributes
     ----------
     features_ : dict from name to fitted Feature
+    stale_ : Stale or None
+        What forgotten users taught a scaler.
     late_ : int
         Events that came in after a later one. They count in sums and extremes, aged as they are,
         and are left out of the visit; `refresh` puts everything in order.
@@ -138,6 +141,7 @@ class Features(TransformerMixin, Gated, Nested):  # type: ignore[misc]
 
     end_: int
     late_: int
+    stale_: Stale | None
 
     def __init__(
         self,
@@ -203,18 +207,18 @@ class Features(TransformerMixin, Gated, Nested):  # type: ignore[misc]
         Behind a gate as many rows come back as were given; those refused are strangers' rows.
         """
         log = _Log.of(events, items, gate)
-        if rows is None:
-            rows = log.frame if isinstance(events, Dataset) else events
         with self._all_or_nothing():
             self._start(log)
             state = self._blank()
-            asked = self._row_frame(rows)
+            asked = self._row_frame(log.asked if rows is None else rows)
             known = np.ones(len(asked), np.bool_)
             if not log.cleared:
                 asked, known = self._as_strangers(asked)
             values = self._replay(asked, state)
             self._fit_scaler(values[known])
             self._adopt(state)
+        if rows is None:
+            rows = log.asked if isinstance(events, Dataset) else events
         return self._framed(values, rows)
 
     def update(self, events: Any) -> Self:
@@ -283,11 +287,23 @@ class Features(TransformerMixin, Gated, Nested):  # type: ignore[misc]
         return [self.codes_.told({name: column[row] for name, column in columns.items()})
                 for row in rows.tolist()]  # fmt: skip
 
-    def forget(self, user_ids: Iterable[Id]) -> Self:
-        """Drop everything known of some users, and what they added to sums of all."""
+    def forget(
+        self, user_ids: Iterable[Id], *, at: Any = None, refit_within: Any = REFIT_WITHIN
+    ) -> Self:
+        """Drop everything known of some users, and what they added to sums of all.
+
+        What a ``scaler`` learned of them stays until the next `fit`: ``stale_`` says so, as that of
+        a `Recommender` does.
+        """
         self._check_fitted()
-        wanted = listed(user_ids, "forget")
+        wanted = set(listed(user_ids, "forget"))
         gone = [index for index in map(self.codes_.users_.index, wanted) if index >= 0]
+        late = (None if self.end_ == MISSING_TIME else self.end_) if at is None else at
+        stale = Stale.after(len(gone), late, refit_within, ["scaler_"])
+        if not gone:
+            return self
+        if self.scaler is not None:
+            self.stale_ = stale if self.stale_ is None else self.stale_.joined(stale)
         users = self.log_.columns_["parts"][: self.log_.n_, USER]
         self.log_.drop(np.isin(users, gone))
         self.codes_.users_.forget(self.codes_.users_.ids[gone].tolist())
@@ -404,12 +420,12 @@ class Features(TransformerMixin, Gated, Nested):  # type: ignore[misc]
             self._unfit()
             raise
 
-    def _start(self, given: _Log) -> None:
+    def _start(self, log: _Log) -> None:
         """Forget everything; read the catalogue and the log."""
         check_parameters(self)
         self._unfit()
-        self._stand_behind(given.gate)
-        frame, items = given.frame, given.items
+        self._stand_behind(log.gate)
+        frame, items = log.frame, log.items
         require_single(frame, EVENT_COLUMNS, "events")
         given = _default_features(frame, items) if self.features is None else self.features
         features = {name: clone(part) for name, part in named(given, type(self).__name__)}
@@ -420,11 +436,11 @@ class Features(TransformerMixin, Gated, Nested):  # type: ignore[misc]
         codes = Codes()
         codes.start(items, part_names(tallies), frame)
         columns = codes.events(frame)
-        log = EventLog()
-        log.start(columns)
-        self.features_, self.codes_, self.log_ = features, codes, log
+        self.features_, self.codes_, self.log_ = features, codes, EventLog()
+        self.log_.start(columns)
         self.end_ = int(columns["times"][-1]) if len(columns["times"]) else MISSING_TIME
         self.late_ = 0
+        self.stale_ = None
         self.state_: dict[str, Array] = {}
         self._lay_out()
 
@@ -624,6 +640,7 @@ class Features(TransformerMixin, Gated, Nested):  # type: ignore[misc]
         )
         if not good:
             raise DataError("Features: what was learned is not what it should be.")
+        require_stale(held["stale_"], "Features")
         tallies = [t for part in held["features_"].values() for t in part.tallies().values()]
         if not set(part_names(tallies)) <= set(self.codes_.parts_):
             raise DataError("Features: events were not kept for all that is counted.")
@@ -656,12 +673,14 @@ class _Log(NamedTuple):
     """What features are fitted on.
 
     frame    the events that the gate let in
+    asked    all that were given, or those of the dataset: the rows to be answered
     items    the catalogue, or None
     gate     what they passed, or None
     cleared  whether rows to be answered passed it just now, too
     """
 
     frame: pd.DataFrame
+    asked: pd.DataFrame
     items: Any
     gate: EventGate | None
     cleared: bool
@@ -672,12 +691,10 @@ class _Log(NamedTuple):
         if isinstance(events, Dataset):
             shop = as_dataset(events, gate)
             catalogue = shop.item_features if items is None else items
-            return cls(shop.events_frame(), catalogue, shop.gate, events.cleared)
+            frame = shop.events_frame()
+            return cls(frame, frame, catalogue, shop.gate, events.cleared)
         frame = frame_of_events(events)
-        if gate is not None:
-            require_gate(gate)
-            frame = gate.kept(frame)
-        return cls(frame, items, gate, cleared=False)
+        return cls(passed(gate, frame), frame, items, gate, cleared=False)
 
 
 def _item_ids(items: Any) -> Any:

@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
-from recopersona.base.parameters import check_parameters, duration, param, real
-from recopersona.base.part import Part
+from recopersona.base.gated import Gated
+from recopersona.base.parameters import check, check_parameters, duration, param, real, switch
 from recopersona.data.columns import like
+from recopersona.data.gate import EventGate, passed
 from recopersona.data.ids import IdMap
 from recopersona.data.intake import frame_of_events, is_events
 from recopersona.data.times import duration_ms, moment_ms, to_ms
@@ -32,7 +33,7 @@ _STEP_DAYS = 30.0  # within such a time discounts are taken as even
 _LAST_ROW = 7  # of the table by frequency: everybody with so many repeat purchases or more
 
 
-class LifetimeValue(Part):
+class LifetimeValue(Gated):
     r"""Tell of every customer what he will buy, and what it will be worth.
 
     BG/NBD foresees purchases from three numbers a customer (repeat purchases x, the time of the
@@ -103,7 +104,9 @@ class LifetimeValue(Part):
     period: str | timedelta = param(duration(), default="1d")
     discount_rate: float = param(real(at_least=0), default=0.0)
 
-    def fit(self, customers: Any, y: None = None, *, as_of: Any = None) -> Self:
+    def fit(
+        self, customers: Any, y: None = None, *, as_of: Any = None, gate: EventGate | None = None
+    ) -> Self:
         """Estimate all seven parameters by maximum likelihood; the same data, the same answer.
 
         Parameters
@@ -112,6 +115,9 @@ class LifetimeValue(Part):
         y : ignored
         as_of : moment, optional
             Of events, only those before it count; by default all do.
+        gate : EventGate, optional
+            Such as a `ConsentLedger`: customers and events that it refuses are as if they were not
+            there, here and in `predict`.
 
         Raises
         ------
@@ -120,13 +126,14 @@ class LifetimeValue(Part):
             cannot be used as it came.
         """
         check_parameters(self)
-        buyers = _Buyers.of(self._described(customers, as_of))
+        buyers = _Buyers.of(self._described(passed(gate, customers), as_of))
         _require_enough(buyers)
         x, t_x, T, weight = buyers.collapsed()
         bg_nbd, total = fit_bg_nbd(x, t_x, T, weight)
         paid = buyers.mean > 0
         gamma_gamma, _ = fit_gamma_gamma(buyers.n[paid], buyers.mean[paid])
         self._unfit()
+        self._stand_behind(gate)
         self.r_, self.alpha_days_, self.a_, self.b_ = bg_nbd
         self.p_, self.q_, self.gamma_ = gamma_gamma
         self.customers_ = len(buyers.x)
@@ -154,7 +161,7 @@ class LifetimeValue(Part):
         self._check_fitted()
         check_parameters(self)
         days = duration_ms(horizon, "horizon") / DAY_MS
-        table = self._described(customers, as_of)
+        table = self._described(self._admitted(customers), as_of)
         buyers = _Buyers.of(table)
         state = (buyers.x, buyers.t_x, buyers.T)
         per_purchase = expected_value(self._gamma_gamma, buyers.n, buyers.mean)
@@ -200,7 +207,7 @@ class LifetimeValue(Part):
             If one side of the moment is empty, and as `fit`.
         """
         check_parameters(self)
-        frame = frame_of_events(events)
+        frame = frame_of_events(self._admitted(events))
         end_frame = rfm(frame, as_of, self.period)  # whatever cannot be read is told here
         times = to_ms(frame["timestamp"])
         start = moment_ms(calibration_end, "calibration_end")
@@ -248,6 +255,7 @@ class LifetimeValue(Part):
         return before, discounted
 
     def _check_learned(self) -> None:
+        check(self.gated_, switch(), "LifetimeValue", "gated_")
         above = {"r_": 0, "alpha_days_": 0, "a_": 0, "b_": 0, "p_": 0, "q_": 1, "gamma_": 0}
         for name, least in above.items():
             value: Any = vars(self).get(name)

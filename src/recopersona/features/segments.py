@@ -8,9 +8,10 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from recopersona.base.parameters import check_parameters, duration, param, real
-from recopersona.base.part import Part
+from recopersona.base.gated import Gated
+from recopersona.base.parameters import check, check_parameters, duration, param, real, switch
 from recopersona.data.columns import like
+from recopersona.data.gate import EventGate, passed
 from recopersona.data.intake import is_events
 from recopersona.data.times import duration_ms
 from recopersona.data.types import Array, Mask
@@ -21,7 +22,7 @@ SEGMENTS = ("lapsed", "at_risk", "high_value", "new", "returning", "one_time", "
 """Every segment, in the order in which the rules are asked: the first that holds decides."""
 
 
-class Segments(Part):
+class Segments(Gated):
     r"""Put every user into one segment, by rules with numbers that can be read.
 
     What is usual for a customer is the mean time between his purchases, drawn towards that of the
@@ -99,7 +100,9 @@ class Segments(Part):
     shrink: float = param(real(above=0), default=2.0)
     period: str | timedelta = param(duration(), default="1d")
 
-    def fit(self, customers: Any, y: None = None, *, as_of: Any = None) -> Self:
+    def fit(
+        self, customers: Any, y: None = None, *, as_of: Any = None, gate: EventGate | None = None
+    ) -> Self:
         """Learn the usual gap and what is a high value.
 
         Parameters
@@ -108,6 +111,9 @@ class Segments(Part):
         y : ignored
         as_of : moment, optional
             Of events, only those before it count; by default all do.
+        gate : EventGate, optional
+            Such as a `ConsentLedger`: customers and events that it refuses are as if they were not
+            there, here and in `transform`.
 
         Raises
         ------
@@ -115,7 +121,7 @@ class Segments(Part):
             If nobody bought twice, or for whatever else cannot be used as it came.
         """
         self._check()
-        self._learn(described(customers, as_of, self.period, "Segments"))
+        self._learn(described(passed(gate, customers), as_of, self.period, "Segments"), gate)
         return self
 
     def transform(self, customers: Any, as_of: Any = None) -> Any:
@@ -135,14 +141,17 @@ class Segments(Part):
         """
         self._check_fitted()
         self._check()
-        frame = self._told(described(customers, as_of, self.period, "Segments"))
+        known = self._admitted(customers)
+        frame = self._told(described(known, as_of, self.period, "Segments"))
         return frame if is_events(customers) else like(frame, customers)
 
-    def fit_transform(self, customers: Any, y: None = None, *, as_of: Any = None) -> Any:
+    def fit_transform(
+        self, customers: Any, y: None = None, *, as_of: Any = None, gate: EventGate | None = None
+    ) -> Any:
         """Do both, reading the events once."""
         self._check()
-        table = described(customers, as_of, self.period, "Segments")
-        frame = self._learn(table)
+        table = described(passed(gate, customers), as_of, self.period, "Segments")
+        frame = self._learn(table, gate)
         return frame if is_events(customers) else like(frame, customers)
 
     def explain(self) -> pd.DataFrame:
@@ -180,7 +189,7 @@ class Segments(Part):
             }
         )
 
-    def _learn(self, customers: pd.DataFrame) -> pd.DataFrame:
+    def _learn(self, customers: pd.DataFrame, gate: EventGate | None) -> pd.DataFrame:
         frequency, span = customers["frequency"], customers["span_days"]
         again = frequency > 0
         if not again.any():
@@ -189,6 +198,7 @@ class Segments(Part):
                 "take a longer log or a shorter period."
             )
         self._unfit()
+        self._stand_behind(gate)
         # Of customers, not of gaps: most gaps are those of a few who buy all the time.
         self.gap_days_ = float((span[again] / frequency[again]).median())
         bought = customers["orders"].to_numpy() > 0
@@ -250,6 +260,7 @@ class Segments(Part):
             )
 
     def _check_learned(self) -> None:
+        check(self.gated_, switch(), "Segments", "gated_")
         gap: Any = vars(self).get("gap_days_")
         threshold: Any = vars(self).get("threshold_")
         counts: Any = vars(self).get("counts_")

@@ -16,7 +16,7 @@ def carry_states(granted, denied, starts, said_granted, said_denied):
     denied        (n,) int64, written: and those denied
     starts        (n_identifiers + 1,) int64, where each identifier's moments start
     said_granted  (n,) int64, what each moment grants
-    said_denied   (n,) int64, what it denies, nothing of what it grants
+    said_denied   (n,) int64, what it denies; what it grants and denies is both
     """
     for who in range(len(starts) - 1):
         held_granted, held_denied = 0, 0
@@ -37,7 +37,7 @@ def fill_states(then, now, starts, times, granted, denied, who, at, bit):
     starts   (n_identifiers + 1,) int64, where each identifier's moments start
     times    (n,) int64 milliseconds, ascending within an identifier
     granted  (n,) int64, the purposes granted from a moment on, as bits
-    denied   (n,) int64, and those denied
+    denied   (n,) int64, and those denied, which holds where both are said
     who      (n_rows,) int64, the identifier of each row, others beyond them stand for none
     at       (n_rows,) int64 milliseconds, the lowest where a row has no time: now counts alone
     bit      int64, the purpose

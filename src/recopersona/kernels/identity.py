@@ -4,7 +4,8 @@ A profile is a tree of identifiers whose root is the oldest, so that its name su
 many identifiers of each limited kind it holds stands at its root, 16 bits a kind and four kinds in
 a word, so that one subtraction compares four sums with their limits.
 
-An identifier whose `parent` is -1 was not met yet.
+Identifiers are rows of one array, each within a line of the cache: `PARENT`, `AGE`, `COUNTS` and
+what follows. One whose parent is -1 was not met yet.
 
 References
 ----------
@@ -19,7 +20,6 @@ from recopersona.kernels.compiling import (
     flag,
     i32,
     i64,
-    inlined,
     inner,
     kernel,
     read,
@@ -27,15 +27,19 @@ from recopersona.kernels.compiling import (
     u64,
     written,
 )
-from recopersona.kernels.prefetch import fetch_place
+from recopersona.kernels.prefetch import fetch_ahead
 
 KNOWN, MERGED, SELF, AMBIGUOUS, CUT, LIMIT = 0, 1, 2, 3, 4, 8
 """What came of a link: nothing new; one profile of two; refused, as a link of an identifier to
 itself, for an ambiguous one, behind a refusal in its row, or for the limit of a lane (`LIMIT` and
 the lane's number)."""
 
-SHARED, LENT = 1, 2
-"""Marks of an identifier: it proves nobody any more; a profile of several was named after it."""
+PARENT, AGE, COUNTS = 0, 1, 2
+"""The columns of nodes."""
+
+SHARED, LENT, MARKS = 1, 2, 2
+"""Marks of an identifier, in the lowest bits of its age: it proves nobody any more; a profile of
+several was named after it; and how many bits there are."""
 
 NOBODY, SOMEBODY, ANYBODY = 0, 1, 2
 """Whose row it is: of none that we could name, of one profile, of an ambiguous identifier."""
@@ -50,80 +54,82 @@ _AHEAD = 24
 
 
 @inner
-def _root_of(parent, node):
+def _root_of(nodes, node):
     """Find the oldest of a profile, halving the way for the next who asks."""
-    while parent[node] != node:
-        above = parent[parent[node]]
-        parent[node] = above
-        node = above
+    while nodes[node, PARENT] != node:
+        nodes[node, PARENT] = nodes[nodes[node, PARENT], PARENT]
+        node = nodes[node, PARENT]
     return node
 
 
-@inlined
-def _meet(parent, age, node, seen):
-    if parent[node] < 0:
-        parent[node] = node
-        age[node] = seen
+@inner
+def _rest_fits(nodes, one, other, room):
+    """Tell whether two profiles together stay within limits beyond those of the first word."""
+    for word in range(1, len(room)):
+        held = nodes[one, COUNTS + word] + nodes[other, COUNTS + word]
+        if (room[word] - np.uint64(held)) & FULL != FULL:
+            return False
+    return True
 
 
 @inner
-def _refusal(marks, counts, one, other, lower, room, ones, lanes):
+def _add_rest(nodes, root, top):
+    for column in range(COUNTS + 1, nodes.shape[1]):
+        nodes[root, column] += nodes[top, column]
+
+
+@inner
+def _refusal(nodes, one, other, lower, room, ones, lanes):
     """Say which limit two profiles break, and mark the lower identifier if a limit was 1."""
     reason = np.int64(0)
     for place in range(len(lanes)):
         lane = lanes[place]
         word, shift = lane // LANES, np.uint64(BITS * (lane % LANES))
-        left = room[word] - (counts[one, word] + counts[other, word])
+        held = nodes[one, COUNTS + word] + nodes[other, COUNTS + word]
+        left = room[word] - np.uint64(held)
         if ((left & FULL) >> shift) & np.uint64(0x8000) == _NONE:
             if reason == 0:
                 reason = LIMIT + lane
             if ones[lane] != 0:
-                marks[lower] |= np.uint8(SHARED)
+                nodes[lower, AGE] |= SHARED
     return reason
 
 
-@inlined
-def _take(parent, counts, marks, age, one, other, room, ones, lanes):
-    """Take one link of two identifiers; return what came of it, the kept and the absorbed root."""
-    if one == other:
-        return SELF, one, other
-    root, top = _root_of(parent, one), _root_of(parent, other)
-    if root == top:
-        return KNOWN, root, top
-    if (marks[one] | marks[other]) & SHARED:
-        return AMBIGUOUS, root, top
-    for word in range(len(room)):
-        left = room[word] - (counts[root, word] + counts[top, word])
-        if left & FULL != FULL:
-            return _refusal(marks, counts, root, top, other, room, ones, lanes), root, top
-    if age[top] < age[root]:
-        root, top = top, root
-    parent[top] = root
-    marks[root] |= np.uint8(LENT)
-    for word in range(len(room)):
-        counts[root, word] += counts[top, word]
-    return MERGED, root, top
+@inner
+def _answer(whose, standing, nodes, codes, question):
+    """Say whose a row is: the root, or the ambiguous identifier itself, and which of the two."""
+    whose[question], standing[question] = -1, NOBODY
+    for place in range(codes.shape[1]):
+        node = np.int64(codes[question, place])
+        if node < 0:
+            continue
+        if nodes[node, AGE] & SHARED == 0:
+            whose[question] = _root_of(nodes, node) if nodes[node, PARENT] >= 0 else node
+            standing[question] = SOMEBODY
+            return
+        if standing[question] == NOBODY:
+            whose[question], standing[question] = node, ANYBODY
 
 
 @kernel(
-    written(u8), written(i32, 2), written(i32), written(u64, 2), written(u8), written(i64),
-    written(u8), read(i32), read(i32), read(i32), read(i64), read(i64), read(u64), read(u8),
-    read(i32), flag,
+    written(u8), written(i32, 2), written(i32), written(u8), written(i64, 2), written(u8),
+    read(i32), read(i32), read(i32), read(i64), read(i64), read(u64), read(u8), read(i32), flag,
+    read(i32, 2), read(i64),
 )  # fmt: skip
 def join_profiles(
-    outcome, merged, parent, counts, marks, age, cut,
-    higher, lower, row, seen_higher, seen_lower, room, ones, lanes, by_row,
+    outcome, merged, whose, standing, nodes, cut, higher, lower, row, seen_higher, seen_lower,
+    room, ones, lanes, by_row, codes, known,
 ):  # fmt: skip
-    """Take links in their order; return how many merged two profiles.
+    """Take links in their order, and say on the way whose rows are; return how many merged.
 
     outcome      (n_links,) uint8, written: what came of each
     merged       (n_links or n_nodes, 3) int32, written: link, kept and absorbed root, as far as
                  there are merges
-    parent       (n_nodes,) int32, written: the way to the root; -1 where never met
-    counts       (n_nodes, n_words) uint64, written: how many of each limited kind a root holds
-    marks        (n_nodes,) uint8, written: `SHARED`, `LENT`
-    age          (n_nodes,) int64, written: the order in which identifiers were first met
-    cut          (n_rows,) uint8, written: 1 once a link of a row was refused
+    whose        (n_rows,) int32, written: the root of the profile, the ambiguous identifier, or -1
+    standing     (n_rows,) uint8, written: `NOBODY`, `SOMEBODY`, `ANYBODY`
+    nodes        (n_nodes, 2 + n_words) int64, written: the way to the root, or -1; the age, and
+                 below it the marks; and of a root how many of each limited kind it holds
+    cut          (n_linked_rows,) uint8, written: 1 once a link of a row was refused
     higher       (n_links,) int32, the identifier of the higher priority
     lower        (n_links,) int32, the other; -1 for an identifier that came alone
     row          (n_links,) int32, the place of its row in cut
@@ -133,100 +139,73 @@ def join_profiles(
     ones         (n_lanes,) uint8, 1 for a limit of 1
     lanes        (n_lanes,) int32, the lanes from the highest priority to the lowest
     by_row       bool, whether a refusal ends its row
+    codes        (n_rows, n_kinds) int32, the identifiers of each row by priority, -1 for none
+    known        (n_rows,) int64, ascending: by how many links each row is to be judged
     """
+    # Profiles are looked up and joined here, not in functions of their own: counting the holders
+    # of an array that is passed on would take twice the time of all the rest.
     n_merged = 0
+    question = 0
     n = len(higher)
     for place in range(n):
+        while question < len(known) and known[question] <= place:
+            _answer(whose, standing, nodes, codes, question)
+            question += 1
         if place + _AHEAD < n:
-            coming = higher[place + _AHEAD]
-            fetch_place(parent, coming)
-            coming = lower[place + _AHEAD]
-            if coming >= 0:
-                fetch_place(parent, coming)
-        one, other = higher[place], lower[place]
-        _meet(parent, age, one, seen_higher[place])
+            fetch_ahead(nodes, higher[place + _AHEAD])
+            fetch_ahead(nodes, max(lower[place + _AHEAD], 0))
+        one, other = np.int64(higher[place]), np.int64(lower[place])
+        if nodes[one, PARENT] < 0:
+            nodes[one, PARENT] = one
+            nodes[one, AGE] = seen_higher[place] << MARKS
         if other < 0:
             outcome[place] = KNOWN
             continue
-        _meet(parent, age, other, seen_lower[place])
+        if nodes[other, PARENT] < 0:
+            nodes[other, PARENT] = other
+            nodes[other, AGE] = seen_lower[place] << MARKS
         if by_row and cut[row[place]] != 0:
             outcome[place] = CUT
             continue
-        came, kept, absorbed = _take(parent, counts, marks, age, one, other, room, ones, lanes)
-        outcome[place] = came
-        if came == MERGED:
-            merged[n_merged, 0] = place
-            merged[n_merged, 1] = kept
-            merged[n_merged, 2] = absorbed
-            n_merged += 1
-        elif by_row and came != KNOWN and came != SELF:
-            cut[row[place]] = 1
-    return n_merged
-
-
-@inner
-def _answer(parent, marks, codes, question):
-    """Say whose a row is: the root, or the ambiguous identifier itself, and which of the two."""
-    shared = np.int64(-1)
-    for place in range(codes.shape[1]):
-        node = np.int64(codes[question, place])
-        if node < 0:
+        if one == other:
+            outcome[place] = SELF
             continue
-        if marks[node] & SHARED == 0:
-            return (_root_of(parent, node) if parent[node] >= 0 else node), SOMEBODY
-        if shared < 0:
-            shared = node
-    return shared, (NOBODY if shared < 0 else ANYBODY)
-
-
-@kernel(written(i32), written(u8), written(i32), read(u8), read(i32, 2))
-def answer_now(whose, standing, parent, marks, codes):
-    """Say whose rows are by all that is known.
-
-    whose     (n,) int32, written: the root of the profile, the ambiguous identifier, or -1
-    standing  (n,) uint8, written: `NOBODY`, `SOMEBODY`, `ANYBODY`
-    parent    (n_nodes,) int32, written: ways are halved
-    marks     (n_nodes,) uint8
-    codes     (n, n_kinds) int32, the identifiers of each row by priority, -1 where there is none
-    """
-    for question in range(len(codes)):
-        node, is_one = _answer(parent, marks, codes, question)
-        whose[question] = node
-        standing[question] = is_one
-
-
-@kernel(
-    written(i32), written(u8), written(i32), written(u64, 2), written(u8), written(i64),
-    written(u8), read(i32), read(i32), read(i32), read(i64), read(i64), read(u64), read(u8),
-    read(i32), flag, read(i32, 2), read(i64),
-)  # fmt: skip
-def answer_in_time(
-    whose, standing, parent, counts, marks, age, cut,
-    higher, lower, row, seen_higher, seen_lower, room, ones, lanes, by_row, codes, known,
-):  # fmt: skip
-    """Say whose rows are, each by the links that were known then: one sweep over both.
-
-    whose     (n,) int32, written: as in `answer_now`
-    standing  (n,) uint8, written
-    parent to by_row, as in `join_profiles`: the state before the first link
-    codes     (n, n_kinds) int32
-    known     (n,) int64, ascending: how many links were known when each row came
-    """
-    place = 0
-    for question in range(len(codes)):
-        while place < known[question]:
-            one, other = higher[place], lower[place]
-            _meet(parent, age, one, seen_higher[place])
-            if other >= 0:
-                _meet(parent, age, other, seen_lower[place])
-                if not (by_row and cut[row[place]] != 0):
-                    came, _, _ = _take(parent, counts, marks, age, one, other, room, ones, lanes)
-                    if by_row and came > SELF:
-                        cut[row[place]] = 1
-            place += 1
-        node, is_one = _answer(parent, marks, codes, question)
-        whose[question] = node
-        standing[question] = is_one
+        root, top = one, other
+        while nodes[root, PARENT] != root:
+            nodes[root, PARENT] = nodes[nodes[root, PARENT], PARENT]
+            root = nodes[root, PARENT]
+        while nodes[top, PARENT] != top:
+            nodes[top, PARENT] = nodes[nodes[top, PARENT], PARENT]
+            top = nodes[top, PARENT]
+        if root == top:
+            outcome[place] = KNOWN
+            continue
+        came = MERGED
+        left = room[0] - np.uint64(nodes[root, COUNTS] + nodes[top, COUNTS])
+        if (nodes[one, AGE] | nodes[other, AGE]) & SHARED:
+            came = AMBIGUOUS
+        elif left & FULL != FULL or (len(room) > 1 and not _rest_fits(nodes, root, top, room)):
+            came = _refusal(nodes, root, top, other, room, ones, lanes)
+        outcome[place] = came
+        if came != MERGED:
+            if by_row:
+                cut[row[place]] = 1
+            continue
+        if nodes[top, AGE] < nodes[root, AGE]:
+            root, top = top, root
+        nodes[top, PARENT] = root
+        nodes[root, AGE] |= LENT
+        nodes[root, COUNTS] += nodes[top, COUNTS]
+        if len(room) > 1:
+            _add_rest(nodes, root, top)
+        merged[n_merged, 0] = place
+        merged[n_merged, 1] = root
+        merged[n_merged, 2] = top
+        n_merged += 1
+    while question < len(known):
+        _answer(whose, standing, nodes, codes, question)
+        question += 1
+    return n_merged
 
 
 @kernel(written(i32), written(i32), written(i32), read(i32, 2))
@@ -255,3 +234,25 @@ def link_rows(higher, lower, row, codes):
             higher[n], lower[n], row[n] = first, -1, place
             n += 1
     return n
+
+
+@kernel(written(i64), written(i64), read(u8), read(i64), read(i64), i64)
+def date_links(seen_higher, seen_lower, fresh, higher, lower, first):
+    """Write the ages of identifiers that are first met in links; return how many moments are.
+
+    seen_higher  (n,) int64, written: the moment, and below it the rank within it
+    seen_lower   (n,) int64, written
+    fresh        (n,) uint8, 1 where a link is of another moment than the one before
+    higher       (n,) int64, ranks below 2**31; or none, where moments are of one row each
+    lower        (n,) int64
+    first        int64, the number of the first moment
+    """
+    moment = first - 1
+    ranked = len(higher) > 0
+    for place in range(len(fresh)):
+        if fresh[place] != 0:
+            moment += 1
+        # In one row, identifiers come by priority.
+        seen_higher[place] = (moment << 32) | (higher[place] if ranked else 0)
+        seen_lower[place] = (moment << 32) | (lower[place] if ranked else place + 1)
+    return moment + 1 - first

@@ -159,7 +159,7 @@ class Bundles(Described):
         """
         self._check_fitted()
         check(n, whole(at_least=1), "recommend_bundles", "n")
-        query = Query.of(asked)
+        query = self._asked(asked)
         cart = self._cart(query)
         places, overlap = self._touched(cart)
         sizes = np.diff(self.bounds_)

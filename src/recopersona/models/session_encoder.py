@@ -9,10 +9,12 @@ import numpy as np
 import pandas as pd
 from sklearn.base import TransformerMixin, clone
 
+from recopersona.base.gated import Gated
 from recopersona.base.lists import Best, Excluded
-from recopersona.base.parameters import Bound, check, check_parameters, param, real, whole
-from recopersona.base.part import Part
+from recopersona.base.parameters import Bound, check, check_parameters, param, real, switch, whole
 from recopersona.base.recommender import NO_OPINION, Recommender, as_dataset, require_array
+from recopersona.data.dataset import Dataset
+from recopersona.data.gate import EventGate
 from recopersona.data.ids import IdMap
 from recopersona.data.query import Query
 from recopersona.data.times import duration_ms
@@ -35,7 +37,7 @@ def _has_vectors(value: Any) -> bool:
     return isinstance(value, Recommender)
 
 
-class SessionEncoder(TransformerMixin, Part):  # type: ignore[misc]
+class SessionEncoder(TransformerMixin, Gated):  # type: ignore[misc]
     r"""Turn visits into vectors, by a model that has a vector for every item.
 
     .. math:: v = \frac{w}{\|w\|}, \qquad w = \sum_{i=1}^{L} fading^{L - i} \, y_{x_i}
@@ -94,7 +96,7 @@ class SessionEncoder(TransformerMixin, Part):  # type: ignore[misc]
 
     # -- learning ----------------------------------------------------------------------------
 
-    def fit(self, visits: Any, y: None = None) -> Self:
+    def fit(self, visits: Any, y: None = None, *, gate: EventGate | None = None) -> Self:
         """Learn the model, if it is not fitted yet, and remember visits.
 
         Parameters
@@ -103,10 +105,19 @@ class SessionEncoder(TransformerMixin, Part):  # type: ignore[misc]
             Each list is a visit, oldest click first. Of a dataset the visits are remembered in the
             order of their ends.
         y : ignored
+        gate : EventGate, optional
+            Such as a `ConsentLedger`, in place of the dataset's or the model's own: visits of those
+            whom it refuses are as if they were not there. Of lists nobody knows whose they are.
         """
         check_parameters(self)
+        if _are_lists(visits) and gate is not None:
+            raise DataError(
+                "SessionEncoder.fit: lists of items do not say whose visits they are, so no gate "
+                "can be asked; give events."
+            )
+        shop = self._shop_of(visits, gate)
         self._unfit()
-        shop = as_dataset(_frame_of(visits) if _are_lists(visits) else visits)
+        self._stand_behind(shop.gate)
         if self.model.__sklearn_is_fitted__():
             self.model_ = self.model
         else:
@@ -121,6 +132,19 @@ class SessionEncoder(TransformerMixin, Part):  # type: ignore[misc]
             self.vectors_ = self._encoded(found.bounds, known[found.items])
         self._prepare()
         return self
+
+    def _shop_of(self, visits: Any, gate: EventGate | None) -> Dataset:
+        """Return the visits that the gate lets in: the one given, the dataset's or the model's."""
+        if _are_lists(visits):
+            return as_dataset(_frame_of(visits))
+        if gate is None and getattr(visits, "gate", None) is None:
+            gate = getattr(self.model, "gate", None)
+        return as_dataset(visits, gate)
+
+    def _stand_behind(self, gate: EventGate | None) -> None:
+        super()._stand_behind(gate)
+        if "model_" in vars(self):
+            self.model_._stand_behind(gate)
 
     def __sklearn_is_fitted__(self) -> bool:
         fitted: bool = "model_" in vars(self) or self.model.__sklearn_is_fitted__()
@@ -227,10 +251,11 @@ class SessionEncoder(TransformerMixin, Part):  # type: ignore[misc]
     def _clicks(self, visit: Query | Sequence[Id]) -> Indices:
         model = self._model
         if isinstance(visit, Query):
+            asked: Query = model._asked(visit)
             if _is_of_visits(model):
-                clicks: Indices = model._visit(visit)
+                clicks: Indices = model._visit(asked)
                 return clicks
-            visit = (*visit.session, *visit.page_items)
+            visit = (*asked.session, *asked.page_items)
         else:
             visit = Query(session=visit).session
         known: Indices = model._known_items(visit)
@@ -268,6 +293,7 @@ class SessionEncoder(TransformerMixin, Part):  # type: ignore[misc]
 
     def _check_learned(self) -> None:
         """Refuse what was read from a file and does not fit together."""
+        check(self.gated_, switch(), "SessionEncoder", "gated_")
         if "model_" in vars(self):
             _require_factors(self.model_)
         if "vectors_" in vars(self):

@@ -60,9 +60,8 @@ class Person:
 
     @property
     def pairs(self) -> list[tuple[str, Id]]:
-        """Every identifier with its kind; a name of a profile is a user id, too."""
-        own = [(kind, one) for kind, values in self.identifiers.items() for one in values]
-        return list(dict.fromkeys([*own, *((USER, one) for one in self.names)]))
+        """Every identifier with its kind; a ledger knows by them the names of profiles, too."""
+        return [(kind, one) for kind, values in self.identifiers.items() for one in values]
 
     @property
     def known(self) -> list[str]:

@@ -67,6 +67,9 @@ class PersonalData:
     writes to them: that is noticed, and told as a problem. What stays keeps its bytes (CSV, JSON
     lines), or its types and compression (Parquet).
 
+    ``recommend`` may go on in other threads meanwhile: whoever is being erased is answered as
+    before or as a stranger. What learns (``fit``, ``partial_fit``, ``update``) must not.
+
     Examples
     --------
     >>> import pandas as pd

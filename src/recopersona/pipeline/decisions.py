@@ -21,6 +21,7 @@ from recopersona.base.parameters import are_counts, check, optional, whole
 from recopersona.base.recommender import listed
 from recopersona.data.decision import Decision
 from recopersona.data.event import seen_bits
+from recopersona.data.gate import EventGate
 from recopersona.data.interactions import Interactions
 from recopersona.data.query import Query
 from recopersona.data.ranking import Ranking, long_frame
@@ -30,7 +31,10 @@ from recopersona.errors import DataError
 from recopersona.pipeline.outcomes import frame_of_decisions, news_in, told_of
 from recopersona.rerank.attribution import Windows
 
-_COUNTED = ("taught", "revised", "repeated", "unknown", "expired", "settled", "pushed_out")
+_COUNTED = (
+    *("taught", "revised", "repeated", "unknown", "expired", "settled", "pushed_out"),
+    "refused",
+)
 _SPARE_DUE = 100
 _SETTLED_AT_ONCE = 16  # while somebody waits for a page; each page adds one
 
@@ -45,6 +49,10 @@ class Deciding(Described, Composite):
     later ones took its room, it is *settled*: it moved nobody, which teaches too. It is gone when
     its room is needed, or its visitor wants to be forgotten.
 
+    Behind a gate, what is shown to a visitor who may not be known is no decision: nothing is drawn,
+    nothing remembered but that its name was refused, and what comes of it teaches nothing. Neither
+    does what comes of a decision whose visitor has withdrawn since.
+
     A subclass declares the parameter ``decision_log``, how many it remembers, and may say in
     ``_windows`` for how long what happens is put down to a decision: then one of which nothing is
     heard teaches that it moved nobody, once the shortest window is over.
@@ -58,7 +66,8 @@ class Deciding(Described, Composite):
         Decisions that are no longer remembered, as later ones took their room.
     feedback_counts_ : dict
         How often feedback ``taught``, told more of a decision it had taught of (``revised``), came
-        ``repeated``, was for an ``unknown`` decision or (in part) too late for it (``expired``);
+        ``repeated``, was for an ``unknown`` decision, (in part) too late for it (``expired``), or
+        of a visitor who may not be learned from (``refused``);
         how many decisions were ``settled`` without any, and how many of those because later ones
         had ``pushed_out`` theirs before its window was over.
     """
@@ -72,7 +81,12 @@ class Deciding(Described, Composite):
         self.clock_: int | None = self.end_
         self._due_kept: list[tuple[int, str]] = []
         self._names_kept: deque[str] | None = None
+        self._refused_kept: dict[str, None] = {}
         self._lock_kept = OwnLock()
+
+    def _stand_behind(self, gate: EventGate | None) -> None:
+        super()._stand_behind(gate)
+        self.__dict__.pop("_due_kept", None)  # whatever came due while there was none waits again
 
     def _windows(self) -> Windows | None:
         """Return for how long outcomes are waited for; None for as long as the log remembers."""
@@ -90,7 +104,7 @@ class Deciding(Described, Composite):
         self._check_fitted()
         check(n, whole(at_least=1), "recommend", "n")
         query = _named(self._asked(asked))
-        return self._noted(query, self._recommended(query, n, seen_bits(seen)))
+        return self._noted(query, self._recommended(_undrawn(query), n, seen_bits(seen)))
 
     def recommend_many(
         self,
@@ -112,7 +126,7 @@ class Deciding(Described, Composite):
         check(n, whole(at_least=1), "recommend", "n")
         wanted = listed(asked, "recommend_many")
         queries = [_named(self._asked(one)) for one in wanted]
-        rankings = self._ranked(queries, n, seen_bits(seen))
+        rankings = self._ranked(list(map(_undrawn, queries)), n, seen_bits(seen))
         for query, ranking in zip(queries, rankings, strict=True):
             self._noted(query, ranking)
         frame = long_frame([Query.of(one).user_id for one in wanted], rankings, self.items_)
@@ -151,21 +165,27 @@ class Deciding(Described, Composite):
 
         Returns
         -------
-        True if this taught; False if there was nothing new in it, it came too late, or the decision
-        is not (any longer) known. All of that is counted in ``feedback_counts_``.
+        True if this taught; False if there was nothing new in it, it came too late, the decision
+        is not (any longer) known, or its visitor may not be learned from. All of that is counted in
+        ``feedback_counts_``.
 
         Raises
         ------
         DataError
-            If an item was not shown, or a kind of event does not exist.
+            If an item was not shown, a kind of event does not exist, or the gate that this was
+            fitted behind is not there.
         """
         self._check_fitted()
+        self._gate_for_learning()
         if not isinstance(decision_id, str):
             kind = type(decision_id).__name__
             raise DataError(f"feedback needs the ranking's decision_id, got a {kind}.")
         moment = None if now is None else moment_ms(now)
         with self._lock:
             known = self.decisions_.get(decision_id)
+            if not self._may_teach(decision_id, known, moment):
+                self._count("refused")
+                return False
             told = {} if known is None else told_of(known, clicked, purchased, outcome)
             taught = False
             if known is None:
@@ -175,11 +195,17 @@ class Deciding(Described, Composite):
             self._tell_time(moment)
             return taught
 
-    def decisions_frame(self) -> pd.DataFrame:
+    def decisions_frame(self, *, purpose: str = "personalization") -> pd.DataFrame:
         """Return the decisions that are remembered, one row each, the oldest first.
 
         It is what `off_policy` values other policies by, and what another pipeline's
         `BanditReranker.fit` starts from.
+
+        Parameters
+        ----------
+        purpose : str
+            What the frame is for: behind a gate, decisions of visitors whom it refuses for that by
+            now are left out.
 
         Returns
         -------
@@ -203,7 +229,16 @@ class Deciding(Described, Composite):
         """
         self._check_fitted()
         with self._lock:
-            return frame_of_decisions(list(self.decisions_.values()), self._reward_of)
+            frame = frame_of_decisions(list(self.decisions_.values()), self._reward_of)
+        return frame if not self.gated_ else self._let_out(frame, purpose)
+
+    def _let_out(self, frame: pd.DataFrame, purpose: str) -> pd.DataFrame:
+        """Leave out decisions of visitors who may not be told of; of nobody's, nobody is asked."""
+        may = frame["user_id"].isna().to_numpy(copy=True)
+        named = frame[["user_id"]][~may]
+        if self._gate is not None:
+            may[self._gate.kept(named, purpose).index] = True
+        return frame[may].reset_index(drop=True)
 
     # -- learning ------------------------------------------------------------------------------
 
@@ -231,6 +266,17 @@ class Deciding(Described, Composite):
         self._count("taught" if known.outcome is None else "revised")
         return True
 
+    def _may_teach(self, name: str, decision: Decision | None, moment: int | None) -> bool:
+        """Tell whether what came of a decision, at a moment or by now, may be learned from."""
+        if not self.gated_:
+            return name not in self._refused_names
+        if self._gate is None or name in self._refused_names:
+            return False
+        if decision is None:
+            return True  # nobody knows what it was, so it teaches nothing anyway
+        who = {"user_id": decision.user_id, "anonymous_id": decision.context.get("anonymous_id")}
+        return self._gate.lets(who, _PURPOSE, moment)
+
     def _learn(self, rows: Interactions) -> None:
         super()._learn(rows)
         with self._lock:
@@ -251,12 +297,21 @@ class Deciding(Described, Composite):
                 self._settle(decision)
                 left = None if left is None else left - 1
 
-    def _settle(self, decision: Decision) -> None:
+    def _settle(self, decision: Decision) -> bool:
+        """Learn that a decision moved nobody; tell whether that may be learned."""
+        if self.gated_ and self._gate is None:
+            return False
+        if not self._may_teach(decision.decision_id, decision, None):
+            self.decisions_.pop(decision.decision_id, None)
+            self._note_refused(decision.decision_id)
+            self._count("refused")
+            return False
         settled = decision.with_outcome({})
         if decision.decision_id in self.decisions_:
             self.decisions_[decision.decision_id] = settled
         self._learn_outcome(settled)
         self._count("settled")
+        return True
 
     def _count(self, what: str) -> None:
         self.feedback_counts_[what] = self.feedback_counts_.get(what, 0) + 1
@@ -286,12 +341,28 @@ class Deciding(Described, Composite):
     def _noted(self, query: Query, ranking: Ranking) -> Ranking:
         """Remember a ranking as the decision that it is; return it with its name."""
         ranking = ranking._with(decision_id=query.decision_id)
+        if query.refused:
+            with self._lock:
+                self._note_refused(ranking.decision_id)
+            return ranking
         moment = self.now_of(query)
         decision = Decision.of(ranking, query.user_id, query.context, moment)
         with self._lock:
             self._log(decision)
             self._tell_time(moment, _SETTLED_AT_ONCE)
         return ranking
+
+    @property
+    def _refused_names(self) -> dict[str, None]:
+        """The names of what was shown to visitors who may not be known, the oldest first."""
+        kept: dict[str, None] = self.__dict__.setdefault("_refused_kept", {})
+        return kept
+
+    def _note_refused(self, name: Any) -> None:
+        names = self._refused_names
+        names[name] = None
+        while len(names) > self.decision_log:
+            del names[next(iter(names))]
 
     def _log(self, decision: Decision) -> None:
         known = self.decisions_.get(decision.decision_id)
@@ -308,9 +379,9 @@ class Deciding(Described, Composite):
         while len(self.decisions_) > self.decision_log:
             oldest = self._pop_oldest()
             self.let_go_ += 1
-            if windows is not None and self.decision_log and oldest.outcome is None:
-                # Whoever learned of clicks alone would take every page for a success.
-                self._settle(oldest)
+            waited = windows is not None and self.decision_log and oldest.outcome is None
+            # Whoever learned of clicks alone would take every page for a success.
+            if waited and self._settle(oldest):
                 self._count("pushed_out")
             if windows is not None:
                 self._drop_known()
@@ -445,6 +516,14 @@ class Deciding(Described, Composite):
             raise DataError(f"{type(self).__name__}: the log of decisions is not one.")
         check(self.let_go_, whole(0), type(self).__name__, "let_go_")
         check(self.clock_, optional(whole(-(2**62), 2**62)), type(self).__name__, "clock_")
+
+
+_PURPOSE = "personalization"
+
+
+def _undrawn(query: Query) -> Query:
+    """See to it that nothing is drawn for visitors who may not be known: nothing would learn."""
+    return replace(query, decision_id=None) if query.refused else query
 
 
 def _named(query: Query) -> Query:

@@ -12,6 +12,7 @@ from sklearn.base import clone
 
 from recopersona.base.composite import MODELS
 from recopersona.base.forgetting import Gone
+from recopersona.base.gated import Gated
 from recopersona.base.lists import Barring
 from recopersona.base.parameters import (
     Bound,
@@ -29,6 +30,7 @@ from recopersona.base.telling import tell_growth, tell_outcome, untell_outcome
 from recopersona.data.dataset import Dataset
 from recopersona.data.decision import Decision
 from recopersona.data.event import ALL_EVENTS
+from recopersona.data.gate import EventGate
 from recopersona.data.history import History
 from recopersona.data.ids import IdMap
 from recopersona.data.interactions import Interactions
@@ -114,7 +116,8 @@ class Pipeline(Deciding):
         See `decisions_frame`.
     feedback_counts_ : dict
         How often feedback ``taught``, told more (``revised``), came ``repeated``, for an
-        ``unknown`` decision or too late (``expired``); decisions ``settled`` without any.
+        ``unknown`` decision, too late (``expired``) or of a visitor who may not be learned from
+        (``refused``); decisions ``settled`` without any.
 
     Examples
     --------
@@ -177,6 +180,18 @@ class Pipeline(Deciding):
         for stage in self._rerankers:
             stage._join(self.users_, self.items_, self.past_, self.item_features_)
             stage._know_users(self.user_features_)
+
+    def _stand_behind(self, gate: EventGate | None) -> None:
+        super()._stand_behind(gate)
+        for stage in (vars(self).get(name) for name in ("ranker_", "reranker_")):
+            if isinstance(stage, Gated):
+                stage._stand_behind(gate)
+
+    def behind(self, gate: EventGate) -> Self:
+        """Put a gate before this pipeline, and those that share its tables under other rules."""
+        for one in tuple(self._sharing):
+            super(Pipeline, one).behind(gate)
+        return self
 
     @property
     def _rerankers(self) -> list[Reranker]:

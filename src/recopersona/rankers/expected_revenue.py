@@ -11,10 +11,11 @@ import pandas as pd
 from sklearn.base import clone
 
 from recopersona.base.online import OnlineRecommender
-from recopersona.base.parameters import Bound, check, optional, param, real
+from recopersona.base.parameters import Bound, check, optional, param, real, switch
 from recopersona.base.recommender import listed
 from recopersona.data.dataset import Dataset
 from recopersona.data.feature_table import NumberColumn
+from recopersona.data.gate import EventGate
 from recopersona.data.interactions import Interactions
 from recopersona.data.query import Query
 from recopersona.data.ranking import Ranking
@@ -234,6 +235,12 @@ class ExpectedRevenue(Ranker):
         steps = [] if self.untaught_ else [self.click_, self.buy_]
         return [step for step in steps if not step.untaught_]
 
+    def _stand_behind(self, gate: EventGate | None) -> None:
+        super()._stand_behind(gate)
+        for name in ("click_", "buy_"):
+            if name in vars(self):
+                vars(self)[name]._stand_behind(gate)
+
     def take_in(self, rows: Interactions, model: OnlineRecommender) -> None:
         for step in self._taught_steps:
             step.take_in(rows, model)
@@ -259,6 +266,7 @@ class ExpectedRevenue(Ranker):
 
     def _check_learned(self) -> None:
         held: Any = vars(self)
+        check(self.gated_, switch(), "ExpectedRevenue", "gated_")
         if not isinstance(held.get("untaught_"), str) or not isinstance(held.get("counts_"), dict):
             raise DataError("ExpectedRevenue: what was learned is not what it should be.")
         if self.untaught_:

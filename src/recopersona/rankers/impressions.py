@@ -10,6 +10,7 @@ import pandas as pd
 
 from recopersona.data.columns import as_pandas
 from recopersona.data.dataset import Dataset
+from recopersona.data.gate import passed
 from recopersona.data.ids import UNKNOWN
 from recopersona.data.query import Query
 from recopersona.data.ranking import Ranking
@@ -38,7 +39,8 @@ class Pages(NamedTuple):
 def read_impressions(frame: Any, dataset: Dataset, scores: Sequence[str], request: str) -> Pages:
     """Read a frame with a row for every item that was shown; see `Lessons.from_impressions`."""
     _check_asked(dataset, scores)
-    table = as_pandas(frame, "impressions")
+    given = as_pandas(frame, "impressions")
+    table = passed(dataset.gate, given)
     for name in ("item_id", "position", "clicked", *scores):
         require_column(table, name)
     items = dataset.items.indices(table["item_id"].to_numpy())
@@ -58,7 +60,8 @@ def read_impressions(frame: Any, dataset: Dataset, scores: Sequence[str], reques
     bounds = np.append(np.flatnonzero(np.diff(page[rows], prepend=-1)), len(rows))
     clicked = flags_of(table["clicked"])[rows]
     counts = {
-        "impressions": len(table),
+        "impressions": len(given),
+        "refused": len(given) - len(table),
         "unknown_items": len(order) - len(known),
         "repeated": int(twice.sum()),
         "pages_without_click": int((np.maximum.reduceat(clicked, bounds[:-1]) == 0).sum()),

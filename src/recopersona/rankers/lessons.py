@@ -12,7 +12,7 @@ import numpy as np
 from recopersona.data.dataset import Dataset
 from recopersona.data.query import Query
 from recopersona.data.ranking import Ranking
-from recopersona.data.types import Array, Floats
+from recopersona.data.types import Array, Floats, Mask
 from recopersona.errors import DataError
 from recopersona.rankers.impressions import LAST_PLACE, read_impressions
 
@@ -191,9 +191,9 @@ class Lessons:
 
         Notes
         -----
-        Left out and counted: rows of items that the dataset does not know (``unknown_items``), and
-        of a page all but the first of rows of one item (``repeated``). ``pages_without_click`` are
-        kept.
+        Left out and counted: rows that the dataset's gate refuses (``refused``), rows of items that
+        the dataset does not know (``unknown_items``), and of a page all but the first of rows of
+        one item (``repeated``). ``pages_without_click`` are kept.
 
         Raises
         ------
@@ -239,6 +239,21 @@ class Lessons:
     def request_of(self) -> Array:
         """The request that each row belongs to, int64 (n_rows,)."""
         return np.repeat(np.arange(len(self)), np.diff(self.bounds))
+
+    def of_requests(self, kept: Mask) -> Lessons:
+        """Return the lessons of some requests.
+
+        kept  bool (n_requests,)
+        """
+        rows, sizes = kept[self.request_of], np.diff(self.bounds)[kept]
+        return replace(
+            self,
+            queries=[query for query, keep in zip(self.queries, kept, strict=True) if keep],
+            rankings=[one for one, keep in zip(self.rankings, kept, strict=True) if keep],
+            bounds=_bounds(sizes), labels=self.labels[rows], weights=self.weights[rows],
+            positions=None if self.positions is None else self.positions[rows],
+            bought=None if self.bought is None else self.bought[rows],
+        )  # fmt: skip
 
     def after_click(self) -> Lessons:
         """Return the rows that were taken, labelled with what was bought: the second step.

@@ -23,6 +23,7 @@ from recopersona.base.parameters import (
 from recopersona.base.part import Part
 from recopersona.base.recommender import require_array
 from recopersona.data.columns import as_pandas
+from recopersona.data.gate import EventGate, passed
 from recopersona.data.types import Array, Floats, Indices
 from recopersona.errors import DataError
 from recopersona.rankers.impressions import flags_of, positions_of, require_column
@@ -113,7 +114,13 @@ class ExaminationModel(Part):
     patience: int | None = param(optional(whole(at_least=1)), default=8)
     random_state: Any = param(seed(), default=0)
 
-    def fit(self, impressions: Any, features: Sequence[str] = ()) -> Self:
+    def fit(
+        self,
+        impressions: Any,
+        features: Sequence[str] = (),
+        *,
+        gate: EventGate | None = None,
+    ) -> Self:
         """Learn from a frame of what was shown.
 
         Parameters
@@ -123,8 +130,11 @@ class ExaminationModel(Part):
             are held out together) and ``item_id``.
         features : sequence of str
             Columns of numbers that tell how welcome the item is.
+        gate : EventGate, optional
+            Such as a `ConsentLedger`: impressions that it refuses, whose they are say columns such
+            as ``user_id``, are as if they were not there.
         """
-        frame = as_pandas(impressions, "impressions").reset_index(drop=True)
+        frame = passed(gate, as_pandas(impressions, "impressions")).reset_index(drop=True)
         for name in ("position", "clicked", *features):
             require_column(frame, name)
         if "request" in frame:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from recopersona.base.gated import Gated
 from recopersona.base.online import OnlineRecommender
 from recopersona.base.parameters import (
     Bound,
@@ -20,16 +21,18 @@ from recopersona.base.parameters import (
     param,
     real,
     seed,
+    switch,
     whole,
 )
-from recopersona.base.part import Part
-from recopersona.base.recommender import listed
+from recopersona.base.recommender import as_dataset, listed
 from recopersona.base.searching import is_number
 from recopersona.data.dataset import Dataset
 from recopersona.data.event import event_bits, seen_bits
+from recopersona.data.gate import EventGate
 from recopersona.data.interactions import Interactions
 from recopersona.data.query import Query
 from recopersona.data.ranking import Ranking
+from recopersona.data.times import from_ms
 from recopersona.data.types import Array, Floats, Id
 from recopersona.errors import DataError, ParameterError, hint
 from recopersona.rankers.calibration import Calibration
@@ -45,7 +48,7 @@ _FEWEST = 40  # requests; with fewer there is nothing to spare for calibration
 _HELD_OUT = 0.2  # of the requests, in the middle
 
 
-class Ranker(Part):
+class Ranker(Gated):
     r"""A stage that learned what visitors take of what they are offered.
 
     A subclass writes the learner, three methods over plain arrays (see `Rows`):
@@ -160,7 +163,8 @@ class Ranker(Part):
         lessons : Lessons
             In order of time: the fifth in the middle is held out for calibration.
         dataset : Dataset
-            All events, catalogue and customers; every lesson is seen as of its own time.
+            All events, catalogue and customers; every lesson is seen as of its own time. What its
+            gate refuses as of now is as if it were not there, lessons of such visitors included.
 
         Raises
         ------
@@ -174,8 +178,12 @@ class Ranker(Part):
                 f"{type(self).__name__}.fit needs Lessons and a Dataset, got "
                 f"{type(lessons).__name__} and {type(dataset).__name__}."
             )
+        if not dataset.cleared:
+            dataset = as_dataset(dataset)
+            lessons = _admitted(lessons, dataset.gate)
         self._unfit()
         try:
+            self._stand_behind(dataset.gate)
             self._fit(lessons, dataset)
         except BaseException:
             self._unfit()
@@ -268,6 +276,7 @@ class Ranker(Part):
         self._check_fitted()
         if self.untaught_ or not len(ranking):
             return ranking
+        query = self._asked(query)
         matrix = self.columns_.of(query, ranking)
         judged = ranking._with(evidence=matrix, judge=self)
         logits = self._logits(matrix)
@@ -282,7 +291,7 @@ class Ranker(Part):
         all that she takes from then on until the log ends, on average over their moments.
         """
         self._require_taught()
-        matrix = self.columns_.of(query, ranking)
+        matrix = self.columns_.of(self._asked(query), ranking)
         return self.calibration_.of(self._logits(matrix))
 
     def explain(self, query: Query, ranking: Ranking, item_id: Id) -> pd.DataFrame:
@@ -302,7 +311,7 @@ class Ranker(Part):
         place = np.flatnonzero(ranking.items == ranking.ids.index(item_id))
         if not len(place):
             raise DataError(f"the ranking does not hold {item_id!r}; see ranking.item_ids.")
-        evidence = self.columns_.of(query, ranking)[place[0]]
+        evidence = self.columns_.of(self._asked(query), ranking)[place[0]]
         names, contributions = zip(*self.reasons(evidence), strict=True)
         values = np.append(evidence, np.nan)
         frame = pd.DataFrame({"column": names, "value": values, "contribution": contributions})
@@ -342,7 +351,7 @@ class Ranker(Part):
     # -- what comes later --------------------------------------------------------------------
 
     def take_in(self, rows: Interactions, model: OnlineRecommender) -> None:
-        """Let features see events that came, numbered as the model numbers them."""
+        """Let features see events that came and passed, numbered as the model numbers them."""
         if not self.untaught_:
             self.columns_.take_in(rows, model)
 
@@ -354,7 +363,7 @@ class Ranker(Part):
     def update_users(self, frame: Any) -> None:
         """Take in new or changed rows of the customers."""
         if not self.untaught_:
-            self.columns_.update_users(frame)
+            self.columns_.update_users(self._admitted(frame))
 
     def held_of(self, user_ids: Iterable[Id]) -> dict[str, Any]:
         """Return everything that is held of some users, ready for JSON; see `Recommender`."""
@@ -371,6 +380,7 @@ class Ranker(Part):
 
     def _check_learned(self) -> None:
         held: Any = vars(self)
+        check(self.gated_, switch(), type(self).__name__, "gated_")
         counts = held.get("counts_")
         if not isinstance(held.get("untaught_"), str) or not isinstance(counts, dict):
             raise DataError(f"{type(self).__name__}: what was learned is not what it should be.")
@@ -391,6 +401,20 @@ class Ranker(Part):
 
 
 _LOOKED_AT = 2_000
+
+
+def _admitted(lessons: Lessons, gate: EventGate | None) -> Lessons:
+    """Return the lessons of visitors whom a gate admits."""
+    if gate is None:
+        return lessons
+    who = pd.DataFrame(
+        {"user_id": pd.Series([one.user_id for one in lessons.queries], dtype=object)}
+    )
+    if all(one.now is not None for one in lessons.queries):
+        who["timestamp"] = from_ms(np.array([one.now for one in lessons.queries], np.int64))
+    kept = np.zeros(len(lessons), np.bool_)
+    kept[gate.kept(who).index] = True
+    return lessons if kept.all() else lessons.of_requests(kept)
 
 
 def _both(labels: Array) -> bool:

@@ -27,6 +27,7 @@ from recopersona.data.columns import as_pandas
 from recopersona.data.dataset import Dataset
 from recopersona.data.draw import Draw
 from recopersona.data.feature_table import FeatureTable
+from recopersona.data.gate import EventGate
 from recopersona.data.ids import UNKNOWN
 from recopersona.data.query import Query
 from recopersona.data.ranking import Ranking
@@ -192,7 +193,7 @@ class BanditReranker(Crediting):
 
     # -- learning the shop -------------------------------------------------------------------
 
-    def fit(self, dataset: Any, y: None = None) -> Self:
+    def fit(self, dataset: Any, y: None = None, *, gate: EventGate | None = None) -> Self:
         """Learn the shop, or start from what was decided before.
 
         Parameters
@@ -202,10 +203,22 @@ class BanditReranker(Crediting):
             this pipeline or another gives, teaches the policy on top of what it knows: each reward
             counts for 1 / propensity, for all arms that would have shown the same. Its arms are
             known by name.
+        gate : EventGate, optional
+            See `Reranker.fit`; decisions of visitors whom it refuses teach nothing, and are counted
+            as ``no_consent``.
         """
         if hasattr(dataset, "columns") and "arm" in list(dataset.columns):
-            return self._warm(as_pandas(dataset, "decisions"))
-        return super().fit(dataset)
+            return self._warm(self._decisions(as_pandas(dataset, "decisions"), gate))
+        return super().fit(dataset, gate=gate)
+
+    def _decisions(self, log: pd.DataFrame, gate: EventGate | None) -> pd.DataFrame:
+        """Leave out what was decided for visitors who may not be learned from."""
+        self._check_taught()
+        if gate is not None:
+            self.behind(gate)
+        known: pd.DataFrame = self._admitted(log)
+        self._count("no_consent", len(log) - len(known))
+        return known
 
     def _fit(self, dataset: Dataset) -> None:
         self.user_features_ = dataset.user_features.copy(self.users_)

@@ -10,6 +10,7 @@ from recopersona.base.stage import PageStage, Stage, fitted_stage
 from recopersona.base.telling import tell_growth, tell_outcome, untell_outcome
 from recopersona.data.dataset import Dataset
 from recopersona.data.decision import Decision
+from recopersona.data.gate import EventGate
 from recopersona.data.query import Query
 from recopersona.data.ranking import Ranking
 from recopersona.errors import DataError, ParameterError
@@ -60,13 +61,13 @@ class Chain(Reranker):
 
     stages: Sequence[Stage] = param(STAGES, default=())
 
-    def fit(self, dataset: Any, y: None = None) -> Self:
+    def fit(self, dataset: Any, y: None = None, *, gate: EventGate | None = None) -> Self:
         """Learn the shop; or teach the last stage, a bandit, what was decided before."""
         if "arm" in getattr(dataset, "columns", ()) and vars(self).get("stages_"):
             last: Any = self.stages_[-1]
-            last.fit(dataset)
+            last.fit(dataset, gate=gate)
             return self
-        return super().fit(dataset)
+        return super().fit(dataset, gate=gate)
 
     @property
     def explain(self) -> Any:

@@ -149,13 +149,15 @@ class Crediting(Reranker):
         if number:
             self.counts_[what] = self.counts_.get(what, 0) + number
 
-    def _warm(self, log: pd.DataFrame) -> Self:
-        """Teach the policy what was decided before, each reward for 1 / propensity."""
+    def _check_taught(self) -> None:
         if not self.__sklearn_is_fitted__():
             raise NotFittedError(
                 "a log of decisions is learned on top of a shop; first fit the pipeline, then "
                 "home.reranker_.fit(log)."
             )
+
+    def _warm(self, log: pd.DataFrame) -> Self:
+        """Teach the policy what was decided before, each reward for 1 / propensity."""
         if "reward" not in log:
             raise DataError("a log of decisions needs a column 'reward'; see decisions_frame().")
         require_once(log, _TOLD)

@@ -15,6 +15,7 @@ from recopersona.base.recommender import as_dataset, listed, require_array
 from recopersona.data.dataset import Dataset
 from recopersona.data.event import EVENT_TYPES
 from recopersona.data.feature_table import FeatureTable
+from recopersona.data.gate import EventGate
 from recopersona.data.history import History
 from recopersona.data.ids import UNKNOWN, IdMap
 from recopersona.data.interactions import Interactions
@@ -22,6 +23,7 @@ from recopersona.data.query import Query
 from recopersona.data.ranking import Ranking
 from recopersona.data.types import Id, Indices
 from recopersona.errors import DataError
+from recopersona.rerank.vectors import ItemVectors
 
 
 class Reranker(Acquainted):
@@ -86,10 +88,19 @@ class Reranker(Acquainted):
 
     # -- the verbs ---------------------------------------------------------------------------
 
-    def fit(self, dataset: Any, y: None = None) -> Self:
-        """Learn from a `Dataset`, or from an events frame, and forget what was learned before."""
+    def fit(self, dataset: Any, y: None = None, *, gate: EventGate | None = None) -> Self:
+        """Learn from a `Dataset`, or from an events frame, and forget what was learned before.
+
+        Parameters
+        ----------
+        dataset : Dataset or events frame
+        y : ignored
+        gate : EventGate, optional
+            Such as a `ConsentLedger`, in place of the dataset's own: what it refuses is as if it
+            were not there, and whoever may not be known is a stranger.
+        """
         check_parameters(self)
-        shop = as_dataset(dataset)
+        shop = as_dataset(dataset, gate)
         self._unfit()
         try:
             self._acquaint(shop)
@@ -155,6 +166,9 @@ class Reranker(Acquainted):
 
     def _unlearn(self, gone: Gone) -> Iterable[str]:
         """Take back what some users taught, whose past is gone; name what cannot be taken back."""
+        vectors = vars(self).get("item_vectors_")
+        if isinstance(vectors, ItemVectors) and vectors.are_taught:
+            yield "item_vectors_"
         for part in self._parts:
             name = type(part).__name__.lower()
             yield from (f"{name}.{left}" for left in part._take_back(gone))
@@ -166,6 +180,12 @@ class Reranker(Acquainted):
         return left
 
     # -- as part of a pipeline ---------------------------------------------------------------
+
+    def _stand_behind(self, gate: EventGate | None) -> None:
+        super()._stand_behind(gate)
+        if "item_features_" in vars(self):  # else its parts are yet to be fitted
+            for part in self._parts:
+                part._stand_behind(gate)
 
     def _join(self, users: IdMap, items: IdMap, past: History, item_features: FeatureTable) -> None:
         """Share the tables of the pipeline this is part of: they are kept up to date there."""

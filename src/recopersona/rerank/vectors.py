@@ -149,6 +149,12 @@ class ItemVectors(Part):
         self.vectors_: Floats = of_unit_length(found)
         return self
 
+    @property
+    def are_taught(self) -> bool:
+        """Whether the log taught them, alone or through a model, and no attributes."""
+        given = isinstance(self.vectors, (pd.DataFrame, np.ndarray))
+        return self.encoder_ is None and not given
+
     def of(self, items: Indices) -> Floats:
         """Return some items' vectors, float32 (n, d): of length 1, or zeros."""
         held = self.vectors_

@@ -18,7 +18,15 @@ from recopersona.data.dataset import Dataset
 from recopersona.data.query import Query
 from recopersona.data.times import duration_ms
 from recopersona.data.types import Array, Id
-from recopersona.testing.comparing import STRANGER, TOLERANCE, contents_of, expect
+from recopersona.testing.comparing import (
+    STRANGER,
+    TOLERANCE,
+    answers,
+    contents_of,
+    expect,
+    expect_equal,
+    questions,
+)
 from recopersona.testing.keeping import functions_of
 from recopersona.testing.shops import small_events, small_shop
 
@@ -117,6 +125,26 @@ def what_is_not_stale_is_as_if_they_had_never_been(model: Recommender) -> None:
         _expect_alike(model, never, "after fit, partial_fit and forget")
 
 
+def a_loaded_model_forgets_as_well(model: Recommender) -> None:
+    """A model mapped from disk, whose arrays cannot be written to, forgets like the one saved."""
+    with tempfile.TemporaryDirectory() as folder:
+        model.fit(small_shop()).save(f"{folder}/model")
+        loaded = load(f"{folder}/model", functions=functions_of(model), mmap=True)
+        known = loaded.forget(GONE)
+        expect(known == model.forget(GONE) == len(GONE), "a loaded model must forget, too.")
+        expect(loaded.stale_ == model.stale_, "a loaded model must say the same is stale.")
+        expect(
+            loaded.fallback_.tobytes() == model.fallback_.tobytes(),
+            "a loaded model must take back the same.",
+        )
+        asked = questions(model.users_.ids[-5:], model.items_.ids)
+        expect_equal(
+            answers(model, asked), answers(loaded, asked),
+            "a loaded model must answer as the one that was saved, after both forgot",
+        )  # fmt: skip
+        del loaded
+
+
 def numbers_can_be_forgotten(model: Recommender) -> None:
     """Users whose ids are numbers are told of, and forgotten, like others."""
     events = small_events()
@@ -198,5 +226,6 @@ CHECKS = (
     what_is_stale_is_told,
     a_refit_is_as_if_they_had_never_been,
     what_is_not_stale_is_as_if_they_had_never_been,
+    a_loaded_model_forgets_as_well,
     numbers_can_be_forgotten,
 )

@@ -169,7 +169,8 @@ def tune(
     sign = 1 if measure.maximize else -1
     best = max(found.values(), key=lambda tuned: sign * tuned.score)
     if refit:
-        best.model.fit(whole_data)
+        # A search may take hours: whoever withdrew meanwhile is not learned from any more.
+        best.model.fit(replace(whole_data, cleared=False))
     return replace(best, others=found, failed=failed) if len(models) > 1 else best
 
 

@@ -165,7 +165,9 @@ def test_placeholders_of_ones_own():
     assert rp.hash_personal(mails, KEY, placeholders=None)["email"].notna().all()
 
 
-@pytest.mark.parametrize("given", ["quux@", {"email": "quux@"}, {"email": [7]}, {"email": 7}, 7])
+@pytest.mark.parametrize(
+    "given", ["quux@", {"email": "quux@"}, {"email": ["quux@", 7]}, {"email": 7}, 7]
+)
 def test_placeholders_of_no_use_are_refused_unseen(given):
     with pytest.raises(ParameterError, match="placeholders must be a mapping from") as refusal:
         rp.hash_personal(people(), KEY, {"email": "email"}, placeholders=given)
@@ -187,6 +189,8 @@ def test_what_cannot_be_made_ready_is_said():
         rp.hash_personal(table, KEY, "email")
     with pytest.raises(ParameterError, match="'mail' cannot be both email and name"):
         rp.hash_personal(table, KEY, {"email": "mail", "name": "mail"})
+    with pytest.raises(ParameterError, match=r"columns of email must be a name or a list .*a int"):
+        rp.hash_personal(table, KEY, {"email": 0})
     with pytest.raises(DataError, match="the table must be a dataframe"):
         rp.hash_personal(["zoe@tea.example"], KEY)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from recopersona.base.part import Part
 from recopersona.base.recommender import require_array
@@ -130,7 +131,7 @@ class Entries(Part):
         stays[list(gone)] = False
         log = self.log_[stays[self.log_[:, WHO]]]
         log[:, WHO] = (np.cumsum(stays) - 1)[log[:, WHO]]
-        used = np.unique(log[log[:, SOURCE] >= 0, SOURCE])
+        used = pd.unique(log[log[:, SOURCE] >= 0, SOURCE])  # in the order of their first record
         moved = np.full(len(self.sources_) + 1, -1)  # -1 reads the last
         moved[used] = np.arange(len(used))
         log[:, SOURCE] = moved[log[:, SOURCE]]

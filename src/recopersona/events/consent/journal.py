@@ -3,13 +3,15 @@
 Several processes may write to one journal: whoever writes holds its lock, reads what others wrote
 since, and appends with a single write. A line that was cut short, by a crash or a full disk, is
 ended before anything follows it, so that it spoils no other. Erasure writes the journal anew and
-puts it in the old one's place in one step; who had read the old one notices by the file.
+puts it in the old one's place in one step; each journal
+begins with a line of its own, by which whoever had read the old one notices.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from os import PathLike
@@ -24,6 +26,9 @@ try:
     _LOCKS = True
 except ImportError:  # Windows: one process writes
     _LOCKS = False
+
+
+_LONGEST_HEAD = 4_096
 
 
 class News(NamedTuple):
@@ -49,7 +54,7 @@ class Journal:
     def __init__(self, path: str | PathLike[str]) -> None:
         self.path = Path(path)
         self._read_to = 0
-        self._file: tuple[int, int] | None = None  # the device and number of the file that was read
+        self._head = b""  # of the file that was read; each has one of its own
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -70,22 +75,27 @@ class Journal:
         """Return the whole lines that were written since the last time."""
         try:
             with self.path.open("rb") as file:
-                status = os.fstat(file.fileno())
-                now = status.st_dev, status.st_ino
-                anew = self._file not in (None, now) or status.st_size < self._read_to
+                head = file.readline(_LONGEST_HEAD)
+                anew = self._is_another(head, os.fstat(file.fileno()).st_size)
                 start = 0 if anew else self._read_to
                 file.seek(start)
                 content = file.read()
         except FileNotFoundError:
-            anew = self._file is not None
-            self._file, self._read_to = None, 0
-            return News([], anew)
+            if self._head:
+                raise ArtifactError(
+                    f"the journal {self.path} is gone; put it back, or open another."
+                ) from None
+            return News([], anew=False)
         except OSError as problem:
             raise self._unusable(problem) from problem
         whole = content.rpartition(b"\n")[0]
-        self._file = now
-        self._read_to = start + len(whole) + (1 if b"\n" in content else 0)
-        return News([_said(line) for line in whole.split(b"\n") if line], anew)
+        self._head, self._read_to = head, start + len(whole) + (b"\n" in content)
+        said = [_said(line) for line in whole.split(b"\n") if line]
+        return News([one for one in said if not _is_head(one)], anew)
+
+    def _is_another(self, head: bytes, size: int) -> bool:
+        """Tell whether another file than the one that was read is in its place."""
+        return self._head != b"" and (head != self._head or size < self._read_to)
 
     def append(self, lines: Iterable[Any]) -> None:
         """Write lines, and have them on disk before returning; for whoever is `alone`."""
@@ -94,8 +104,10 @@ class Journal:
             handle = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
             try:
                 end = os.fstat(handle).st_size
-                torn = end > 0 and os.pread(handle, 1, end - 1) != b"\n"
-                data = b"\n" * torn + data
+                if end == 0:
+                    data = _fresh_head() + data
+                elif os.pread(handle, 1, end - 1) != b"\n":  # a line that was cut short
+                    data = b"\n" + data
                 if os.write(handle, data) < len(data):
                     os.ftruncate(handle, end)
                     raise OSError("the disk is full")
@@ -107,8 +119,9 @@ class Journal:
 
     def pass_over(self) -> None:
         """Take all that is written for read; for whoever wrote it, and is `alone`."""
-        status = self.path.stat()
-        self._file, self._read_to = (status.st_dev, status.st_ino), status.st_size
+        with self.path.open("rb") as file:
+            self._head = file.readline(_LONGEST_HEAD)
+            self._read_to = os.fstat(file.fileno()).st_size
 
     def replace(self, lines: Iterable[Any]) -> None:
         """Put a journal of other lines in this one's place, in one step; for whoever is `alone`."""
@@ -116,6 +129,7 @@ class Journal:
         try:
             handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             with os.fdopen(handle, "wb") as file:
+                file.write(_fresh_head())
                 file.writelines(map(_line, lines))
                 file.flush()
                 os.fsync(file.fileno())
@@ -123,6 +137,7 @@ class Journal:
             self._flush_folder()
             self.pass_over()
         except OSError as problem:
+            fresh.unlink(missing_ok=True)
             raise self._unusable(problem) from problem
 
     def _flush_folder(self) -> None:
@@ -135,6 +150,15 @@ class Journal:
 
     def _unusable(self, problem: OSError) -> ArtifactError:
         return ArtifactError(f"the journal {self.path} cannot be used: {problem}.")
+
+
+def _fresh_head() -> bytes:
+    """Return a first line that no other journal has: the number of a file is given again."""
+    return _line({"journal": secrets.token_hex(16)})
+
+
+def _is_head(said: Any) -> bool:
+    return isinstance(said, dict) and "journal" in said
 
 
 def _line(said: Any) -> bytes:

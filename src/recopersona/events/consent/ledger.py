@@ -522,10 +522,12 @@ class ConsentLedger(Part, EventGate):
         if not names:
             return 0
         with self._writing():
-            n_known = self._forget(names)
+            before = self.entries_
+            after = self._without(names)
             if self._journal is not None:
-                self._journal.replace(lines_of(self.entries_, self._purposes))
-        return n_known
+                self._journal.replace(lines_of(after, self._purposes))
+            self.entries_ = after
+        return sum(before.place(name) >= 0 for name in names)
 
     def is_erased(self, subject: Any, kind: str = "user_id") -> bool:
         """Tell whether any identifier of a subject was erased, and nobody welcomed it back."""
@@ -725,13 +727,11 @@ class ConsentLedger(Part, EventGate):
         for why, n in batch.refused.items():
             self._count(f"record: {why}", n)
 
-    def _forget(self, names: list[str]) -> int:
-        entries = self.entries_
-        salt = next(iter(entries.tombstones_.until_), None) or fresh_salt(self.random_state)
-        tombstones = entries.tombstones_.with_names(salt, names)
-        n_known = sum(entries.place(name) >= 0 for name in names)
-        self.entries_ = entries.without(names, tombstones)
-        return n_known
+    def _without(self, names: list[str]) -> Entries:
+        """Return the entries without some identifiers, and with their tombstones."""
+        tombstones = self.entries_.tombstones_
+        salt = next(iter(tombstones.until_), None) or fresh_salt(self.random_state)
+        return self.entries_.without(names, tombstones.with_names(salt, names))
 
     # -- whose it is --------------------------------------------------------------------------
 

@@ -112,6 +112,8 @@ _FEW = 16
 
 def _record(line: Any, bits: Mapping[str, int]) -> tuple[str, int, int, int, str | None]:
     name, at, source = line["who"], line["at"], line.get("source")
+    if not isinstance(name, str):
+        raise DataError("the name of an identifier is text.")
     kind, _, value = name.partition(":")
     checked_kind(kind)
     if not value or type(at) is not int or abs(at) >= _MOST:

@@ -1,8 +1,7 @@
 """What somebody allowed over time: records in any order, and the state at any moment.
 
 Purposes are bits. What was said at one moment is two sets of bits, what was granted and what was
-denied; of the same moment's records the more restrictive holds. The state after it adds what was
-said before.
+denied; where both were, denied holds. The state after it adds what was said before.
 """
 
 from __future__ import annotations
@@ -41,7 +40,6 @@ class Line:
 
     def added(self, at: int, granted: int, denied: int) -> Line:
         """Return the line with one more record; this one, if nothing was said since."""
-        granted &= ~denied
         if not self.times or at > self.times[-1]:
             self.said_granted.append(granted)
             self.said_denied.append(denied)
@@ -76,8 +74,8 @@ class Line:
         said_denied = list(self.said_denied)
         place = bisect_left(times, at)
         if times[place] == at:
+            said_granted[place] |= granted
             said_denied[place] |= denied
-            said_granted[place] = (said_granted[place] | granted) & ~said_denied[place]
         else:
             times.insert(place, at)
             said_granted.insert(place, granted)
@@ -117,7 +115,7 @@ class Timelines:
         said_granted, said_denied = granted[order], denied[order]
         if len(places):
             said_denied = np.bitwise_or.reduceat(said_denied, places)
-            said_granted = np.bitwise_or.reduceat(said_granted, places) & ~said_denied
+            said_granted = np.bitwise_or.reduceat(said_granted, places)
         starts = np.searchsorted(who[places], np.arange(n + 1))
         return cls._carried(starts.astype(np.int64), at[places], said_granted, said_denied)
 

@@ -33,20 +33,19 @@ _PLAIN = frozenset({"string", "integer", "empty"})
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a value is: an identifier by its name, or none and why.
+    """Why a value is no identifier.
 
-    name    its kind and its canonical value, or None
     reason  `MISSING`, or the place in `REASONS`
     shown   what may be said of it, None if it is personal
     """
 
-    name: str | None
-    reason: int = MISSING
+    reason: int
     shown: str | None = None
 
 
-_NOTHING = Verdict(None)
-Judge = Callable[[Any], Verdict]
+_NOTHING = Verdict(MISSING)
+Judge = Callable[[Any], str | Verdict]
+"""From a value to the name of an identifier, or why it is none."""
 
 
 def judge_of(kind: str, kinds: Kinds, key: GraphKey | None, region: str | None) -> Judge:
@@ -58,13 +57,13 @@ def judge_of(kind: str, kinds: Kinds, key: GraphKey | None, region: str | None) 
     if kind in PERSONAL_KINDS:
         return _judge_of_personal(kind, kinds, key, region)
 
-    def judge(value: Any) -> Verdict:
+    def judge(value: Any) -> str | Verdict:
         text = _text(value)
         if text is None:
-            return _NOTHING if is_missing(value) else Verdict(None, UNFIT, _type_of(value))
+            return _NOTHING if is_missing(value) else Verdict(UNFIT, _type_of(value))
         if kinds.blocks(kind, text):
-            return Verdict(None, BLOCKED, text)
-        return Verdict(name_of(kind, text))
+            return Verdict(BLOCKED, text)
+        return name_of(kind, text)
 
     return judge
 
@@ -77,19 +76,19 @@ def _judge_of_personal(kind: str, kinds: Kinds, key: GraphKey | None, region: st
     def normalizer() -> Normalizer:
         return normalizer_of(kind, region)
 
-    def judge(value: Any) -> Verdict:
+    def judge(value: Any) -> str | Verdict:
         text = _text(value)
         if text is None:
-            return _NOTHING if is_missing(value) else Verdict(None, UNFIT)
+            return _NOTHING if is_missing(value) else Verdict(UNFIT)
         secret = _present(key, kind)
         if kinds.blocks(kind, text):
-            return Verdict(None, BLOCKED)
+            return Verdict(BLOCKED)
         canonical = normalizer()(text)
         if not isinstance(canonical, str):
-            return Verdict(None, UNFIT)
+            return Verdict(UNFIT)
         if canonical in known or kinds.blocks(kind, canonical):
-            return Verdict(None, BLOCKED)
-        return Verdict(name_of(kind, secret.hash(canonical)))
+            return Verdict(BLOCKED)
+        return name_of(kind, secret.hash(canonical))
 
     return judge
 
@@ -109,35 +108,32 @@ def _present(key: GraphKey | None, kind: str) -> GraphKey:
     return key
 
 
-def judged_column(column: pd.Series, judge: Judge) -> tuple[Array, list[Verdict]]:
-    """Judge a column; return int64 (n,) places in a list of verdicts, -1 where it is missing."""
-    if column.dtype == object and pd.api.types.infer_dtype(column, skipna=True) not in _PLAIN:
-        return _judged_mixture(column, judge)
-    if isinstance(column.dtype, np.dtype) and column.dtype.kind == "b":
-        column = column.astype(object)
-        return _judged_mixture(column, judge)
+def values_in(column: pd.Series) -> tuple[Array, list[Any]]:
+    """Return the distinct values of a column, and int64 (n,) places in them, -1 where missing."""
+    is_flag = isinstance(column.dtype, np.dtype) and column.dtype.kind == "b"
+    mixture = column.dtype == object and pd.api.types.infer_dtype(column) not in _PLAIN
+    if is_flag or mixture:
+        return _taken_apart(column)
     distinct = Distinct.of(column)
-    return distinct.codes, [judge(value) for value in distinct.values]
+    return distinct.codes, distinct.values
 
 
-def _judged_mixture(column: pd.Series, judge: Judge) -> tuple[Array, list[Verdict]]:
-    """Judge values one by one: True equals 1 in any table of values, and lists fit into none."""
-    verdicts: list[Verdict] = []
+def _taken_apart(column: pd.Series) -> tuple[Array, list[Any]]:
+    """Take a mixture apart: True equals 1 in any table of values, and lists fit into none."""
+    values: list[Any] = []
     places: dict[Any, int] = {}
     codes = np.full(len(column), -1, np.int64)
     for row, value in enumerate(column.tolist()):
+        if is_missing(value):
+            continue
         key = (type(value), value) if isinstance(value, (str, int, float)) else None
-        place = None if key is None else places.get(key)
-        if place is None:
-            verdict = judge(value)
-            if verdict.name is None and verdict.reason == MISSING:
-                continue
-            place = len(verdicts)
-            verdicts.append(verdict)
+        place = places.get(key, len(values)) if key is not None else len(values)
+        if place == len(values):
+            values.append(value)
             if key is not None:
                 places[key] = place
         codes[row] = place
-    return codes, verdicts
+    return codes, values
 
 
 def _text(value: Any) -> str | None:
@@ -158,7 +154,8 @@ def _text(value: Any) -> str | None:
         return str(value)
     else:
         return None
-    text = bare(text)
+    if not text.isprintable() or text[:1] == " " or text[-1:] == " ":  # most have no such ends
+        text = bare(text)
     return text if len(text) <= LONGEST_ID else None
 
 

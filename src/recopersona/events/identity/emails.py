@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from urllib.parse import unquote
 
 from recopersona.events.identity.plain_texts import Unusable, plain_text, settled
@@ -97,8 +98,12 @@ def _parted(address: str) -> tuple[str, str]:
     if address.startswith('"'):
         return _unquoted(address)
     local, _, domain = address.partition("@")
-    local = settled(str.lower, local)
+    local = settled(_lowered, local)
     return (local, domain) if _is_dotted(local) else ("", "")
+
+
+def _lowered(text: str) -> str:
+    return unicodedata.normalize("NFKC", text.lower())  # the dot of a small İ finds its place
 
 
 def _is_dotted(local: str) -> bool:
@@ -118,7 +123,7 @@ def _unquoted(address: str) -> tuple[str, str]:
         place += address[place] == "\\"
         content.append(address[place : place + 1])
         place += 1
-    local = settled(str.lower, "".join(content))
+    local = settled(_lowered, "".join(content))
     if address[place : place + 2] != '"@' or not local:
         return "", ""
     if not _is_dotted(local):
@@ -133,7 +138,7 @@ def _ascii_domain(domain: str) -> str:
     which belongs to somebody else. (Python's own ``idna`` codec takes them for one.)
     """
     if not domain.isascii():
-        domain = settled(_mapped, domain.translate(_DOTS))
+        domain = _mapped(domain.translate(_DOTS))
     labels = [_ascii_label(label) for label in domain.lower().removesuffix(".").split(".")]
     usable = len(labels) > 1 and all(labels) and not labels[-1].isdigit()
     return ".".join(labels) if usable else ""
@@ -165,4 +170,4 @@ def _is_encoded(label: str) -> bool:
         meant = label[4:].encode("ascii").decode("punycode")
     except (ValueError, OverflowError):
         return False
-    return not meant.isascii() and settled(_mapped, meant) == meant and _encoded(meant) == label
+    return not meant.isascii() and _mapped(meant) == meant and _encoded(meant) == label

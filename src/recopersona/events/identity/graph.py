@@ -11,24 +11,26 @@ import pandas as pd
 
 from recopersona.base.own_lock import OwnLock
 from recopersona.base.parameters import are_counts, check_parameters, one_of, param
-from recopersona.base.part import Part
 from recopersona.data.columns import as_pandas, numbers
 from recopersona.data.event import Event
 from recopersona.data.ids import UNKNOWN
 from recopersona.data.intake import frame_of_events, is_events
-from recopersona.data.times import MISSING_TIME, integer_to_ms, to_ms
+from recopersona.data.times import MISSING_TIME, integer_to_ms, moment_ms, to_ms
 from recopersona.data.types import Array
 from recopersona.errors import DataError, ParameterError, shown
 from recopersona.events.identity.arrivals import MISSING, Judge, Verdict, judge_of
+from recopersona.events.identity.attributes import Joining
 from recopersona.events.identity.graph_key import GraphKey
 from recopersona.events.identity.kinds import Kinds, parted, written_out
 from recopersona.events.identity.links import ALONE, Links, ProbableLinks, Unfit
+from recopersona.events.identity.login import LoggingIn
 from recopersona.events.identity.logs import merges_frame, profiles_frame, refusals_frame
 from recopersona.events.identity.membership import Membership
 from recopersona.events.identity.order import Order, in_order
+from recopersona.events.identity.presets import Presets
 from recopersona.events.identity.register import Found, Register, one_column, with_none
 from recopersona.events.identity.state import Course, State
-from recopersona.kernels.identity import ANYBODY, LENT, NOBODY, SHARED, link_rows
+from recopersona.kernels.identity import AGE, ANYBODY, NOBODY, SHARED, link_rows
 
 PAIR = ("kind_a", "value_a", "kind_b", "value_b")
 """The columns of a table of links whose kinds stand in it."""
@@ -40,7 +42,7 @@ SHARED_NAME = " (shared)"
 """Behind the name of an ambiguous identifier that a person's profile is called by already."""
 
 
-class IdentityGraph(Part):
+class IdentityGraph(LoggingIn, Joining, Presets):
     r"""Bring the identifiers of one person together, and never two persons.
 
     An identifier is a kind and a value, such as a ``user_id`` or a ``cookie``; a profile is a set
@@ -292,8 +294,8 @@ class IdentityGraph(Part):
             if judge is None:
                 continue
             verdict = judge(value)
-            if verdict.name is not None:
-                nodes.append(self.register_.node(verdict.name, self._kinds.codes[kind]))
+            if isinstance(verdict, str):
+                nodes.append(self.register_.node(verdict, self._kinds.codes[kind]))
             elif verdict.reason != MISSING:
                 unfit.append((self._kinds.codes[kind], verdict))
         row = self.tally_["rows"]
@@ -352,18 +354,18 @@ class IdentityGraph(Part):
             codes = []
             for kind, judge in self._judges.items():
                 value = identifiers.get(kind)
-                name = None if value is None else judge(value).name
-                if name is not None:
+                name = None if value is None else judge(value)
+                if isinstance(name, str):
                     codes.append(self.register_.names_.index(name))
             for kind in identifiers:
                 self._kinds.code(kind)
             state, _ = self._now()
-            shared = [node for node in codes if node >= 0 and state.marks[node] & SHARED]
+            shared = [node for node in codes if node >= 0 and state.is_shared(node)]
             for node in codes:
                 if node < 0:
                     return None
-                if not state.marks[node] & SHARED:
-                    return str(self.register_.names_.ids[_root(state, node)])
+                if not state.is_shared(node):
+                    return str(self.register_.names_.ids[state.root_of(node)])
             return self._shared_name(state, shared[0]) if shared else None
 
     def members(self, profile: str) -> list[tuple[str, str]]:
@@ -489,6 +491,43 @@ class IdentityGraph(Part):
             self._keep_used()
             self._replay()
             return before - len(self.register_)
+
+    def forget_before(self, moment: Any) -> int:
+        """Remove what was told before a moment; links that hold since ever stay.
+
+        What is left equals a graph that never saw those rows. Who was known by them alone falls
+        apart into what later links say.
+
+        Parameters
+        ----------
+        moment : datetime, str or int
+
+        Returns
+        -------
+        int, how many links and values that are no identifiers were removed
+
+        Examples
+        --------
+        >>> graph = IdentityGraph()
+        >>> graph = graph.update({"user_id": "anna", "cookie": "c1", "timestamp": 1_700_000_000})
+        >>> graph = graph.update({"user_id": "anna", "cookie": "c2", "timestamp": 1_800_000_000})
+        >>> graph.forget_before("2025-01-01"), graph.members("user_id:anna")
+        (1, [('user_id', 'anna'), ('cookie', 'c2')])
+        """
+        first = moment_ms(moment, "moment")
+        with self._lock:
+            if not self.__sklearn_is_fitted__():
+                return 0
+            tables = self.links_, self.probable_, self.unfit_
+            young = [(table.time_ >= first) | (table.time_ == MISSING_TIME) for table in tables]
+            n_old = sum(int((~mask).sum()) for mask in young)
+            if n_old:
+                self.links_ = self.links_.take(young[0])
+                self.probable_ = self.probable_.take(young[1])
+                self.unfit_ = self.unfit_.take(young[2])
+                self._keep_used()
+                self._replay()
+            return n_old
 
     def held_of(self, subjects: Iterable[Any]) -> dict[str, Any]:
         """Return everything held of some subjects as JSON has it, by profile; {} if nothing."""
@@ -660,7 +699,7 @@ class IdentityGraph(Part):
 
     def _shared_name(self, state: State, node: int) -> str:
         name = str(self.register_.names_.ids[node])
-        return name + SHARED_NAME if state.marks[node] & LENT else name
+        return name + SHARED_NAME if state.has_lent(node) else name
 
     def _member_nodes(self, profile: str) -> list[int]:
         """Return the identifiers of a profile, the oldest first."""
@@ -672,9 +711,9 @@ class IdentityGraph(Part):
             return [node]
         if self._membership is None or self._membership.is_old():
             self._membership = Membership(state, [course for _, course in taken])
-        found = self._membership.of(_root(state, node), [course for _, course in taken])
-        known = [one for one in found if not state.marks[one] & SHARED]
-        return sorted(known, key=lambda one: int(state.age[one]))
+        found = self._membership.of(state.root_of(node), [course for _, course in taken])
+        known = [one for one in found if not state.is_shared(one)]
+        return sorted(known, key=lambda one: int(state.nodes[one, AGE]))
 
     def _named(self, profile: Any) -> tuple[int, bool]:
         """Return the identifier of a name, and whether it stands for itself alone."""
@@ -683,7 +722,7 @@ class IdentityGraph(Part):
         state, _ = self._now()
         node = self.register_.names_.index(profile)
         if node >= 0:
-            return node, bool(state.marks[node] & SHARED and not state.marks[node] & LENT)
+            return node, state.is_shared(node) and not state.has_lent(node)
         node = self.register_.names_.index(profile.removesuffix(SHARED_NAME))
         if node >= 0 and self._shared_name(state, node) == profile:
             return node, True
@@ -700,7 +739,8 @@ class IdentityGraph(Part):
                 judge = self._judges.get(kind)
                 name = f"{kind}:{value}"
                 if judge is not None and name not in self.register_.names_:
-                    name = judge(value).name or ""
+                    judged = judge(value)
+                    name = judged if isinstance(judged, str) else ""
                 nodes.add(self.register_.names_.index(name))
             elif self._named(subject)[0] >= 0:
                 nodes.update(self._member_nodes(subject))
@@ -720,12 +760,6 @@ class IdentityGraph(Part):
         self.unfit_.node_, self.unfit_.value_ = nodes[self.unfit_.node_], texts[self.unfit_.value_]
         for held in (*tables, self.unfit_):
             held.event_ = event_codes[held.event_]
-
-
-def _root(state: State, node: int) -> int:
-    while state.parent[node] not in (UNKNOWN, node):
-        node = int(state.parent[node])
-    return node
 
 
 def _n_naming(links: Links, nodes: set[int]) -> int:

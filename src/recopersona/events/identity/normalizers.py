@@ -57,7 +57,7 @@ def normalize_email(value: Any) -> Any:
 
     Notes
     -----
-    Time: 1-2 µs per distinct value.
+    Time: 2 µs per distinct value, 15 µs where it is not ASCII.
 
     References
     ----------

@@ -13,6 +13,7 @@ import numpy as np
 from recopersona.data.times import MISSING_TIME
 from recopersona.data.types import Array, Mask
 from recopersona.events.identity.links import Links, ProbableLinks
+from recopersona.kernels.identity import date_links
 from recopersona.kernels.ordering import order_of
 
 Ranks = Callable[[Array], Array]
@@ -50,24 +51,25 @@ def in_order(links: Links, events: Ranks, identifiers: Ranks, first: int = 0) ->
     """
     rows, same = _by_time(links)
     n = len(rows)
-    event, higher = np.zeros(n, np.int64), np.zeros(n, np.int64)
-    lower = np.arange(1, n + 1)  # in one row, identifiers come by priority
+    fresh = ~same
+    higher = lower = np.empty(0, np.int64)
     tied = _tied(same, links.row_[rows])
     if tied.any():
         places = np.flatnonzero(tied)
         one = links.take(rows[places])
         ranks = _ranks_of_both(identifiers, one.higher_, one.lower_)
-        runs = np.cumsum(~same)[places]
+        runs = np.cumsum(fresh)[places]
         event_ranks = events(one.event_)
         within = np.lexsort((ranks[1], ranks[0], event_ranks, runs))
         rows[places] = rows[places][within]
+        event, higher, lower = np.zeros((3, n), np.int64)
+        lower[:] = np.arange(1, n + 1)
         event[places] = event_ranks[within]
         higher[places], lower[places] = ranks[0][within], ranks[1][within]
-    fresh = ~same
-    fresh[1:] |= event[1:] != event[:-1]
-    moment = np.cumsum(fresh) + (first - 1)
-    moments = int(moment[-1]) + 1 - first if n else 0
-    return Order(rows, (moment << 32) | higher, (moment << 32) | lower, moments)
+        fresh[1:] |= event[1:] != event[:-1]
+    seen_higher, seen_lower = np.empty(n, np.int64), np.empty(n, np.int64)
+    moments = date_links(seen_higher, seen_lower, fresh.view(np.uint8), higher, lower, first)
+    return Order(rows, seen_higher, seen_lower, moments)
 
 
 def event_ranks(ids: Array, codes: Array) -> Array:

@@ -70,8 +70,8 @@ def hash_personal(
     Notes
     -----
     The hash is the first 32 hexadecimal digits of HMAC-SHA256 of the canonical text in UTF-8.
-    Hash once: the hash of an e-mail is no e-mail. Time: 3-5 µs per distinct e-mail, name or
-    address, 30 µs per phone number.
+    Hash once: the hash of an e-mail is no e-mail. Time per distinct value: 4 µs for an e-mail, 10
+    to 25 µs for a name or an address, 35 µs for a phone number.
 
     Examples
     --------
@@ -260,6 +260,11 @@ def _personal_columns(table: pd.DataFrame, kinds: Any) -> dict[str, str]:
         if kind not in PERSONAL_KINDS:
             raise ParameterError(
                 f"hash_personal: {shown(kind)} is no personal kind{hint(kind, PERSONAL_KINDS)}"
+            )
+        if not isinstance(names, Iterable):
+            raise ParameterError(
+                f"hash_personal: the columns of {kind} must be a name or a list of names, "
+                f"got a {type(names).__name__}."
             )
         for name in [names] if isinstance(names, str) else names:
             if columns.setdefault(name, kind) != kind:

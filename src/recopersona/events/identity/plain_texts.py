@@ -77,7 +77,7 @@ def plain_text(text: str, longest: int) -> str | Unusable:
     if len(text) > longest:
         return Unusable.TOO_LONG
     if not text.isascii():
-        text = settled(_normal_form, text)
+        text = _normal_form(text)
     text = " ".join(text.split())
     if not text.isprintable() or "\ufffd" in text:
         return Unusable.UNPRINTABLE

@@ -14,7 +14,9 @@ from recopersona.data.growing import with_room
 from recopersona.data.ids import UNKNOWN, IdMap, is_missing
 from recopersona.data.types import Array, Indices
 from recopersona.errors import ColumnError, DataError, hint
-from recopersona.events.identity.arrivals import MISSING, Judge, Verdict, judged_column
+from recopersona.events.identity.arrivals import MISSING, Judge, Verdict, values_in
+from recopersona.events.identity.kinds import name_of
+from recopersona.events.identity.normalizers import PERSONAL_KINDS
 from recopersona.events.identity.order import event_ranks, ranks_of
 
 
@@ -115,34 +117,39 @@ class Register(Part):
         strangers, unfit = IdMap(), []
         for place, kind in enumerate(kinds):
             word = self.kinds_[kind]
-            rows, verdicts = judged_column(one_column(frame, word), judges[word])
-            nodes = self._numbers(verdicts, kind, None if register else strangers)
-            codes[:, place] = np.append(nodes, UNKNOWN)[rows]
-            odd = {n: verdict for n, verdict in enumerate(verdicts) if verdict.reason != MISSING}
-            if odd:
-                is_odd = np.zeros(len(verdicts) + 1, np.bool_)
-                is_odd[list(odd)] = True
+            rows, values = values_in(one_column(frame, word))
+            judged = _Judged(values, self._at_sight(values, word), judges[word])
+            nodes = self._numbers(judged, kind, None if register else strangers)
+            codes[:, place] = np.append(nodes, np.int32(UNKNOWN))[rows]
+            if register and judged.odd:
+                is_odd = np.zeros(len(values) + 1, np.bool_)
+                is_odd[list(judged.odd)] = True
                 at = np.flatnonzero(is_odd[rows])
-                unfit.append((kind, {int(row): verdicts[rows[row]] for row in at}))
+                unfit.append((kind, {int(row): judged.odd[int(rows[row])] for row in at}))
         return Found(codes, strangers.ids.tolist(), unfit)
 
-    def _numbers(self, verdicts: list[Verdict], kind: int, strangers: IdMap | None) -> Indices:
-        """Return the numbers of values that were judged, -1 for those that are no identifiers."""
-        fit = np.array([verdict.name is not None for verdict in verdicts], np.bool_)
-        names = [verdict.name for verdict in verdicts if verdict.name is not None]
-        nodes = np.full(len(verdicts), UNKNOWN, np.int32)
-        if not names:
+    def _at_sight(self, values: list[Any], kind: str) -> Indices:
+        """Return the numbers of texts that name somebody known, -1 for all others."""
+        start = name_of(kind, "")
+        # What is registered of a personal kind is a hash, and nobody's own value.
+        if kind in PERSONAL_KINDS or not all(type(value) is str for value in values):
+            return np.full(len(values), UNKNOWN, np.int32)
+        return self.names_.indices(np.array([start + value for value in values], dtype=object))
+
+    def _numbers(self, judged: _Judged, kind: int, strangers: IdMap | None) -> Indices:
+        """Return the numbers of distinct values, -1 for those that are no identifiers."""
+        nodes, names = judged.nodes, np.array(judged.names, dtype=object)
+        if not len(names):
             return nodes
         if strangers is None:
-            nodes[fit] = self.names_.extend(np.array(names, dtype=object))
+            nodes[judged.fit] = self.names_.extend(names)
             before = len(self.kind_)
             self.kind_ = with_room(self.kind_, len(self.names_))
             self.kind_[before:] = kind
             return nodes
-        found = self.names_.indices(np.array(names, dtype=object))
-        new = [name for name, node in zip(names, found.tolist(), strict=True) if node < 0]
-        found[found < 0] = len(self.names_) + strangers.extend(np.array(new, dtype=object))
-        nodes[fit] = found
+        found = self.names_.indices(names)
+        found[found < 0] = len(self.names_) + strangers.extend(names[found < 0])
+        nodes[judged.fit] = found
         return nodes
 
     def node_ranks(self, nodes: Array) -> Array:
@@ -177,6 +184,29 @@ class Register(Part):
         for name, kind in zip(self.names_.ids.tolist(), self.kind_.tolist(), strict=True):
             if not isinstance(name, str) or not name.startswith(f"{self.kinds_[kind]}:"):
                 raise DataError("an identifier must be called by its kind and its value.")
+
+
+class _Judged:
+    """Distinct values, judged as far as nobody knows them.
+
+    nodes  int32 (n_values,), the numbers of those known, -1 for all others
+    fit    the places of those that are identifiers, and unknown at sight
+    names  what these are called
+    odd    by place: the verdict on what is no identifier
+    """
+
+    def __init__(self, values: list[Any], nodes: Indices, judge: Judge) -> None:
+        self.nodes = nodes
+        self.fit: list[int] = []
+        self.names: list[str] = []
+        self.odd: dict[int, Verdict] = {}
+        for place in np.flatnonzero(nodes < 0).tolist():
+            verdict = judge(values[place])
+            if isinstance(verdict, str):
+                self.fit.append(place)
+                self.names.append(verdict)
+            elif verdict.reason != MISSING:
+                self.odd[place] = verdict
 
 
 def one_column(frame: pd.DataFrame, name: str) -> pd.Series:

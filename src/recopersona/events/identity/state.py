@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
@@ -12,16 +12,22 @@ from recopersona.data.types import Array
 from recopersona.events.identity.links import Links
 from recopersona.events.identity.order import Order
 from recopersona.kernels.identity import (
+    AGE,
     BITS,
+    COUNTS,
     FULL,
     LANES,
+    LENT,
+    MARKS,
+    PARENT,
     SELF,
-    answer_in_time,
-    answer_now,
+    SHARED,
     join_profiles,
 )
 
 _NO_ROWS = np.zeros(1, np.uint8)
+_NOTHING = np.zeros(0, np.int64)
+_NO_ONE = np.zeros((0, 1), np.int32)
 
 
 class State:
@@ -36,14 +42,9 @@ class State:
 
     Attributes
     ----------
-    parent : int32 (n_nodes,)
-        The way to the oldest identifier of a profile; -1 for one that no link names.
-    counts : uint64 (n_nodes, n_words)
-        At a root, how many identifiers of each limited kind its profile holds, 16 bits a kind.
-    marks : uint8 (n_nodes,)
-        `SHARED` and `LENT` of `recopersona.kernels.identity`.
-    age : int64 (n_nodes,)
-        The order in which identifiers were first met.
+    nodes : int64 (n_nodes, 2 + n_words)
+        What `recopersona.kernels.identity` reads and writes: see `parent`, `age`, `marks`; then,
+        at a root, how many identifiers of each limited kind its profile holds, 16 bits a kind.
     kinds : list of int
         The code of the kind that each lane of counts stands for.
     moments : int
@@ -53,21 +54,49 @@ class State:
     def __init__(self, limits: Array, by_row: bool) -> None:
         self.limits, self.by_row = limits, by_row
         self.moments = 0
-        self.parent = np.empty(0, np.int32)
-        self.counts = np.zeros((0, 0), np.uint64)
-        self.marks, self.age = np.empty(0, np.uint8), np.empty(0, np.int64)
-        self._lane = np.full(len(limits), -1, np.int64)
+        self.nodes = np.zeros((0, COUNTS + 1), np.int64)
         self.kinds: list[int] = []  # by lane
+        self._lane = np.full(len(limits), -1, np.int64)
         self._read_limits()
 
     def __len__(self) -> int:
-        return len(self.parent)
+        return len(self.nodes)
+
+    @property
+    def parent(self) -> Array:
+        """The way to the oldest identifier of a profile, int64 (n,); -1 for one never met."""
+        return self.nodes[:, PARENT]
+
+    @property
+    def age(self) -> Array:
+        """The order in which identifiers were first met, int64 (n,)."""
+        ages: Array = self.nodes[:, AGE] >> MARKS
+        return ages
+
+    @property
+    def marks(self) -> Array:
+        """`SHARED` and `LENT` of `recopersona.kernels.identity`, int64 (n,)."""
+        marks: Array = self.nodes[:, AGE] & (SHARED | LENT)
+        return marks
+
+    def is_shared(self, node: int) -> bool:
+        """Tell whether an identifier is ambiguous."""
+        return bool(self.nodes[node, AGE] & SHARED)
+
+    def has_lent(self, node: int) -> bool:
+        """Tell whether a profile of several identifiers is, or was, named after one."""
+        return bool(self.nodes[node, AGE] & LENT)
+
+    def root_of(self, node: int) -> int:
+        """Return the oldest identifier of a profile."""
+        while self.nodes[node, PARENT] not in (-1, node):
+            node = int(self.nodes[node, PARENT])
+        return node
 
     def copy(self) -> Self:
         """Return a state that can go on without changing this one."""
         twin = copy.copy(self)
-        for name in ("parent", "counts", "marks", "age", "_lane"):
-            setattr(twin, name, getattr(self, name).copy())
+        twin.nodes, twin._lane = self.nodes.copy(), self._lane.copy()
         twin.kinds = list(self.kinds)
         return twin
 
@@ -76,26 +105,23 @@ class State:
         if not len(kinds):
             return
         self._add_lanes(kinds)
-        before, n = len(self), len(self) + len(kinds)
-        self.parent, self.counts = with_room(self.parent, n), with_room(self.counts, n)
-        self.marks, self.age = with_room(self.marks, n), with_room(self.age, n)
-        self.parent[before:] = -1
+        before = len(self)
+        self.nodes = with_room(self.nodes, before + len(kinds))
+        self.nodes[before:, PARENT] = -1
         lanes = self._lane[kinds]
         limited = np.flatnonzero(lanes >= 0)
         lanes = lanes[limited]
         ones = np.uint64(1) << (BITS * (lanes % LANES)).astype(np.uint64)
-        self.counts[before + limited, lanes // LANES] = ones
+        self.nodes[before + limited, COUNTS + lanes // LANES] = ones.view(np.int64)
 
     def join(self, links: Links, order: Order) -> tuple[Array, Array]:
         """Take links that are in order; return what came of each, and the merges.
 
         Returns uint8 (n,) and int32 (n_merges, 3): link, kept and absorbed root.
         """
-        outcome = np.empty(len(links), np.uint8)
-        merged = np.empty((min(len(links), len(self)), 3), np.int32)
-        n = join_profiles(outcome, merged, *self._arguments(links, order))
+        outcome, merged, _ = self._take(links, order, _NO_ONE, _NOTHING)
         self.moments += order.moments
-        return outcome, merged[:n]
+        return outcome, merged
 
     def whose(self, codes: Array) -> tuple[Array, Array]:
         """Say whose rows are by all links so far.
@@ -105,9 +131,9 @@ class State:
         Returns int32 (n,), the root of the profile or the ambiguous identifier or -1; and uint8
         (n,), `NOBODY`, `SOMEBODY` or `ANYBODY`.
         """
-        whose, standing = np.empty(len(codes), np.int32), np.empty(len(codes), np.uint8)
-        answer_now(whose, standing, self.parent, self.marks, codes)
-        return whose, standing
+        none = Links.empty()
+        order = Order(none.higher_, _NOTHING, _NOTHING, 0)
+        return self.whose_in_time(none, order, codes, np.zeros(len(codes), np.int64))
 
     def whose_in_time(
         self, links: Links, order: Order, codes: Array, known: Array
@@ -117,20 +143,24 @@ class State:
         codes  int32 (n, n_kinds)
         known  int64 (n,), ascending
         """
-        whose, standing = np.empty(len(codes), np.int32), np.empty(len(codes), np.uint8)
-        answer_in_time(whose, standing, *self._arguments(links, order), codes, known)
-        return whose, standing
+        return self._take(links, order, codes, known)[2]
 
-    def _arguments(self, links: Links, order: Order) -> tuple[Any, ...]:
+    def _take(
+        self, links: Links, order: Order, codes: Array, known: Array
+    ) -> tuple[Array, Array, tuple[Array, Array]]:
         rows, cut = links.row_, _NO_ROWS
         if self.by_row and len(links):
             rows = rows - rows.min()
             cut = np.zeros(int(rows.max()) + 1, np.uint8)
-        return (
-            self.parent, self.counts, self.marks, self.age, cut,
+        outcome = np.empty(len(links), np.uint8)
+        merged = np.empty((min(len(links), len(self)), 3), np.int32)
+        whose, standing = np.empty(len(codes), np.int32), np.empty(len(codes), np.uint8)
+        n = join_profiles(
+            outcome, merged, whose, standing, self.nodes, cut,
             links.higher_, links.lower_, rows, order.seen_higher, order.seen_lower,
-            self._room, self._ones, self._priority, self.by_row,
+            self._room, self._ones, self._priority, self.by_row, codes, known,
         )  # fmt: skip
+        return outcome, merged[:n], (whose, standing)
 
     def _add_lanes(self, kinds: Array) -> None:
         """Give a lane to every limited kind that comes for the first time."""
@@ -142,15 +172,14 @@ class State:
             self._lane[kind] = len(self.kinds)
             self.kinds.append(kind)
         words = -(-len(self.kinds) // LANES)
-        if words > self.counts.shape[1]:
-            counts = np.zeros((len(self), words), np.uint64)
-            counts[:, : self.counts.shape[1]] = self.counts
-            self.counts = counts
+        more = COUNTS + words - self.nodes.shape[1]
+        if more > 0:
+            self.nodes = np.hstack((self.nodes, np.zeros((len(self), more), np.int64)))
         self._read_limits()
 
     def _read_limits(self) -> None:
         limits = [int(self.limits[kind]) for kind in self.kinds]
-        lanes = np.zeros((self.counts.shape[1], LANES), np.uint64)
+        lanes = np.zeros((self.nodes.shape[1] - COUNTS, LANES), np.uint64)
         lanes.reshape(-1)[: len(limits)] = limits
         shifts = (BITS * np.arange(LANES)).astype(np.uint64)
         self._room = FULL | np.bitwise_or.reduce(lanes << shifts, axis=1, dtype=np.uint64)
