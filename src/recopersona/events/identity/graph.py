@@ -231,7 +231,7 @@ class IdentityGraph(LoggingIn, Joining, Presets):
             holds one link a row.
         probability : str, optional
             The column of a frame that says how probable each link is, from 0 to 1: such links
-            count after all others, the most probable first.
+            count after all others, the most probable first, and make nobody ambiguous.
 
         Returns
         -------
@@ -569,7 +569,7 @@ class IdentityGraph(LoggingIn, Joining, Presets):
             order = self._order(self.probable_, state.moments)
             self.probable_ = self.probable_.take(order.rows)
             course = Course()
-            course.append(*state.join(self.probable_, order))
+            course.append(*state.join(self.probable_, order, proves=False))
             self._overlay = state, course
             self._membership = None
         state, course = self._overlay
@@ -630,7 +630,7 @@ class IdentityGraph(LoggingIn, Joining, Presets):
         for name, kind in (("links_", Links), ("probable_", ProbableLinks), ("unfit_", Unfit)):
             if type(getattr(self, name)) is not kind:
                 raise DataError(f"{name} must be a table of {kind.__name__}.")
-        if not are_counts(self.tally_) or set(self.tally_) != set(_TALLY):
+        if not are_counts(self.tally_) or not set(_TALLY) <= set(self.tally_):
             raise DataError("tally must hold counts by name.")
         if not isinstance(self.key_mark_, str):
             raise DataError("the mark of a key must be text.")
