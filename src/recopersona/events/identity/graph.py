@@ -18,7 +18,7 @@ from recopersona.data.intake import frame_of_events, is_events
 from recopersona.data.times import MISSING_TIME, integer_to_ms, moment_ms, to_ms
 from recopersona.data.types import Array
 from recopersona.errors import DataError, ParameterError, shown
-from recopersona.events.identity.arrivals import MISSING, Judge, Verdict, judge_of
+from recopersona.events.identity.arrivals import MISSING, REASONS, Judge, Verdict, judge_of
 from recopersona.events.identity.attributes import Joining
 from recopersona.events.identity.graph_key import GraphKey
 from recopersona.events.identity.kinds import Kinds, parted, written_out
@@ -36,6 +36,7 @@ PAIR = ("kind_a", "value_a", "kind_b", "value_b")
 """The columns of a table of links whose kinds stand in it."""
 
 _TALLY = ("rows", "rows of nobody", "late", "replays")
+_MOST_ROWS = 2**31
 _FIXED = ("kinds", "priority", "blocked", "region")
 
 SHARED_NAME = " (shared)"
@@ -638,6 +639,11 @@ class IdentityGraph(LoggingIn, Joining, Presets):
             _require_codes(links.higher_, 0, len(register), "higher")
             _require_codes(links.lower_, ALONE, len(register), "lower")
             _require_codes(links.event_, UNKNOWN, len(register.events_), "event")
+            _require_codes(links.row_, 0, min(self.tally_["rows"], _MOST_ROWS), "row")
+        chances = self.probable_.probability_
+        if not ((chances >= 0) & (chances <= 1)).all():
+            raise DataError("probability must lie from 0 to 1.")
+        _require_codes(self.unfit_.reason_, 0, len(REASONS), "reason")
         _require_codes(self.unfit_.kind_, 0, len(kinds.names), "kind")
         _require_codes(self.unfit_.value_, UNKNOWN, len(register.texts_), "value")
         _require_codes(self.unfit_.node_, UNKNOWN, len(register), "node")
