@@ -13,11 +13,13 @@ from recopersona.base.own_lock import OwnLock
 from recopersona.base.parameters import are_counts, check_parameters, one_of, param
 from recopersona.data.columns import as_pandas, numbers
 from recopersona.data.event import Event
+from recopersona.data.gate import EventGate
 from recopersona.data.ids import UNKNOWN
 from recopersona.data.intake import frame_of_events, is_events
 from recopersona.data.times import MISSING_TIME, integer_to_ms, moment_ms, to_ms
 from recopersona.data.types import Array
 from recopersona.errors import DataError, ParameterError, shown
+from recopersona.events.identity.admitted_links import PAIR, admits_link, admitted_links
 from recopersona.events.identity.arrivals import MISSING, Judge, Verdict, judge_of
 from recopersona.events.identity.attributes import Joining
 from recopersona.events.identity.graph_key import GraphKey
@@ -32,10 +34,8 @@ from recopersona.events.identity.register import Found, Register, one_column, wi
 from recopersona.events.identity.state import Course, State
 from recopersona.kernels.identity import AGE, ANYBODY, NOBODY, SHARED, link_rows
 
-PAIR = ("kind_a", "value_a", "kind_b", "value_b")
-"""The columns of a table of links whose kinds stand in it."""
-
 _TALLY = ("rows", "rows of nobody", "late", "replays")
+_REFUSED = "rows refused by a gate"
 _FIXED = ("kinds", "priority", "blocked", "region")
 
 SHARED_NAME = " (shared)"
@@ -220,7 +220,9 @@ class IdentityGraph(LoggingIn, Joining, Presets):
 
     # -- learning ---------------------------------------------------------------------------
 
-    def update(self, events: Any, *, probability: str | None = None) -> Self:
+    def update(
+        self, events: Any, *, probability: str | None = None, gate: EventGate | None = None
+    ) -> Self:
         """Take links: every row links the identifiers in it.
 
         Parameters
@@ -232,6 +234,11 @@ class IdentityGraph(LoggingIn, Joining, Presets):
         probability : str, optional
             The column of a frame that says how probable each link is, from 0 to 1: such links
             count after all others, the most probable first, and make nobody ambiguous.
+
+        gate : EventGate, optional
+            Such as a `ConsentLedger`: rows that it refuses for ``"storage"`` never come in, and so
+            nobody who was erased. It is asked by what the graph would keep, of an e-mail its hash.
+            The graph does not remember it.
 
         Returns
         -------
@@ -250,18 +257,24 @@ class IdentityGraph(LoggingIn, Joining, Presets):
             self._begin()
             if isinstance(events, Event):
                 who = {"user_id": events.user_id, "anonymous_id": events.anonymous_id}
-                self._update_one(who, events.timestamp, events.event_id)
+                self._update_one(who, events.timestamp, events.event_id, gate)
             elif isinstance(events, Mapping):
-                self._update_one(events, events.get("timestamp"), events.get("event_id"))
+                self._update_one(events, events.get("timestamp"), events.get("event_id"), gate)
             elif is_events(events):
                 records = list(events)
                 if records:
-                    self._update_many(frame_of_events(records), probability)
+                    self._update_many(frame_of_events(records), probability, gate)
             else:
-                self._update_many(as_pandas(events), probability)
+                self._update_many(as_pandas(events), probability, gate)
         return self
 
-    def _update_many(self, frame: pd.DataFrame, probability: str | None) -> None:
+    def _update_many(
+        self, frame: pd.DataFrame, probability: str | None, gate: EventGate | None
+    ) -> None:
+        if gate is not None:
+            may = admitted_links(frame, self._judges, gate)
+            self._count_refused(len(frame) - len(may))
+            frame = frame.iloc[may]
         times = _times_of(frame)
         chances = None if probability is None else _probabilities(frame, probability)
         pairs = set(PAIR) <= set(frame.columns)
@@ -285,8 +298,14 @@ class IdentityGraph(LoggingIn, Joining, Presets):
             self.probable_.append(ProbableLinks.of(**columns, probability=chances[row]))
             self._overlay = None
 
-    def _update_one(self, who: Mapping[str, Any], timestamp: Any, event_id: Any) -> None:
-        time, event = _one_time(timestamp), self.register_.event(event_id)
+    def _update_one(
+        self, who: Mapping[str, Any], timestamp: Any, event_id: Any, gate: EventGate | None
+    ) -> None:
+        time = _one_time(timestamp)
+        if gate is not None and not admits_link(who, time, self._judges, gate):
+            self._count_refused(1)
+            return
+        event = self.register_.event(event_id)
         nodes: list[int] = []
         unfit: list[tuple[int, Verdict]] = []
         for kind, value in who.items():
@@ -314,6 +333,10 @@ class IdentityGraph(LoggingIn, Joining, Presets):
             time=np.full(n, time), event=np.full(n, event), row=np.full(n, row),
         )  # fmt: skip
         self._learn(links)
+
+    def _count_refused(self, n: int) -> None:
+        if n:
+            self.tally_[_REFUSED] = self.tally_.get(_REFUSED, 0) + n
 
     def _learn(self, links: Links) -> None:
         """Take links that came now: go on where they follow all others, else start again."""
@@ -442,6 +465,22 @@ class IdentityGraph(LoggingIn, Joining, Presets):
             counts["ambiguous"] = int((state.marks & SHARED != 0).sum())
             counts["profiles"] = len(np.unique(self._everybody()[0][state.parent >= 0]))
         return counts
+
+    def known_as(self, kind: str, value: Any) -> str | None:
+        """Return the name by which an identifier is kept, of an e-mail with its keyed hash.
+
+        None of what is no identifier; nobody has to be known for it.
+
+        Examples
+        --------
+        >>> IdentityGraph().known_as("user_id", 17.0)
+        'user_id:17'
+        """
+        with self._lock:
+            self._begin()
+            judge = self._judges.get(kind)
+            name = None if judge is None or value is None else judge(value)
+            return name if isinstance(name, str) else None
 
     def names_of(self, subject: str) -> list[str]:
         """Return every text by which somebody may be known: for whoever forgets or exports.
