@@ -112,8 +112,8 @@ class IdentityGraph(LoggingIn, Joining, Presets):
     itself called ``"kind:value (shared)"``, so that no name ever stands for two.
 
     Time: :math:`O(n \log n)` for n links that come late, amortized :math:`O(\alpha(n))` per link
-    in order. Memory: 25 bytes per link, 12 per merge, and per identifier 15 bytes, 8 more for
-    every four limited kinds that came, and its text in a dictionary (150-250 bytes); half as much
+    in order. Memory: 25 bytes per link, 12 per merge, and per identifier 18 bytes, 8 more for
+    every four limited kinds beyond four, and its text in a dictionary (150-250 bytes); half as much
     again while arrays grow.
 
     References
@@ -210,10 +210,10 @@ class IdentityGraph(LoggingIn, Joining, Presets):
     def _replay(self) -> None:
         """Take all links from the first to the last."""
         order = self._order(self.links_)
-        self.links_ = self.links_.take(order.rows)
+        self.links_ = order.links
         self._known: State = self._nobody()
         self._course: Course = Course()
-        self._course.append(*self._met().join(self.links_, order))
+        self._course.append(*self._met().join(order))
         self._last: int = int(self.links_.time_[-1]) if len(self.links_) else MISSING_TIME
         self._overlay: tuple[State, Course] | None = None
         self._membership: Membership | None = None
@@ -326,11 +326,10 @@ class IdentityGraph(LoggingIn, Joining, Presets):
             self.links_.append(links)
             self._replay()
             return
-        order = self._order(links, self._known.moments)
-        links = links.take(order.rows)
-        self.links_.append(links)
-        self._course.append(*self._met().join(links, order))
-        self._last = int(links.time_[-1])
+        order = self._order(links)
+        self.links_.append(order.links)
+        self._course.append(*self._met().join(order))
+        self._last = int(order.links.time_[-1])
         self._overlay = None
 
     # -- asking -----------------------------------------------------------------------------
@@ -566,10 +565,10 @@ class IdentityGraph(LoggingIn, Joining, Presets):
             return state, [(self.links_, self._course)]
         if self._overlay is None:
             state = state.copy()
-            order = self._order(self.probable_, state.moments)
-            self.probable_ = self.probable_.take(order.rows)
+            order = self._order(self.probable_)
+            self.probable_ = order.links
             course = Course()
-            course.append(*state.join(self.probable_, order))
+            course.append(*state.join(order))
             self._overlay = state, course
             self._membership = None
         state, course = self._overlay
@@ -581,9 +580,9 @@ class IdentityGraph(LoggingIn, Joining, Presets):
         state.grow(self.register_.kind_)
         return state
 
-    def _order(self, links: Links, first: int = 0) -> Order:
+    def _order(self, links: Links) -> Order:
         """Put links in the order in which they count."""
-        return in_order(links, self.register_.event_ranks, self.register_.node_ranks, first)
+        return in_order(links, self.register_.event_ranks, self.register_.node_ranks)
 
     def _names(self, state: State, whose: Array, standing: Array) -> Array:
         """Return the names of profiles: object (n,), None for `NOBODY`.
