@@ -89,7 +89,11 @@ from recopersona.events.consent.ledger import ConsentLedger as ConsentLedger
 from recopersona.events.consent.tcf import TcfConsent as TcfConsent
 from recopersona.events.consent.tcf import decode_tcf as decode_tcf
 from recopersona.events.hashing import event_hash as event_hash
+from recopersona.events.identity.agreement import match_records as match_records
+from recopersona.events.identity.customer_settings import customer_settings as customer_settings
 from recopersona.events.identity.graph import IdentityGraph as IdentityGraph
+from recopersona.events.identity.linking import LinkReport as LinkReport
+from recopersona.events.identity.linking import link_records as link_records
 from recopersona.events.identity.normalizers import normalize_address as normalize_address
 from recopersona.events.identity.normalizers import normalize_email as normalize_email
 from recopersona.events.identity.normalizers import normalize_name as normalize_name
@@ -97,6 +101,7 @@ from recopersona.events.identity.normalizers import normalize_phone as normalize
 from recopersona.events.identity.personal import PersonalReport as PersonalReport
 from recopersona.events.identity.personal import hash_personal as hash_personal
 from recopersona.events.identity.placeholders import PLACEHOLDERS as PLACEHOLDERS
+from recopersona.events.identity.splink_links import from_splink as from_splink
 from recopersona.events.page_behaviour import dwell as dwell
 from recopersona.events.page_behaviour import scroll_depth as scroll_depth
 from recopersona.events.page_behaviour import session_table as session_table

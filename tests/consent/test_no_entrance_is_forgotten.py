@@ -56,7 +56,8 @@ KEEPS_NOTHING = """
     FeatureTable.* Ranking.* Decision.* Lessons.of Dataset.from_matrix Dataset.behind
     Splitter.split Splitter.get_n_splits
     Stage.__call__ search_space choice real_range whole_range limit_threads save RuleSet.*
-    PositionBased.* World.* Pipeline.with_rules Schema.kind_of Seen.equals SessionKNN.preset regret
+    PositionBased.* World.* Stale.*
+    Pipeline.with_rules Schema.kind_of Seen.equals SessionKNN.preset regret
 """
 """They change what they are given and keep nothing of anybody, or hold what has passed."""
 

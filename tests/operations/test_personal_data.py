@@ -542,3 +542,16 @@ def test_a_file_that_fails_does_not_stop_what_is_old(shop, monkeypatch):
 def test_an_age_is_a_duration(shop):
     with pytest.raises(ParameterError, match="age must be a duration"):
         shop.data().retain(400)
+
+
+def test_features_forget_her_in_memory_and_on_disk(tmp_path):
+    log = her_log().dropna(subset="user_id").assign(event="view")
+    features = rp.Features([rp.Touches()]).fit(log)
+    rp.save(features, tmp_path / "features.rp")
+    data = rp.PersonalData(holders={"features": features}, models=[tmp_path / "features.rp"])
+    assert data.export("u-17")["saved"]
+    receipt = data.erase("u-17", at="2026-07-01")
+    assert receipt.verified
+    assert kinds(receipt) == [("features", "live", 1), ("features.rp", "saved", 1)]
+    assert all(one.stale == () for one in receipt.holders)
+    assert rp.find_traces(tmp_path, ["u-17"]) == []

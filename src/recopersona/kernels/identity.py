@@ -141,7 +141,7 @@ def join_profiles(
     lower     (n_links,) int32, the other; -1 for an identifier that came alone
     row       (n_links,) int32, the place of its row in cut
     room      (n_words,) uint64, every limit with the highest bit of its lane set
-    ones      (n_lanes,) uint8, 1 for a limit of 1
+    ones      (n_lanes,) uint8, 1 for a limit whose break shows two people: a limit of 1
     lanes     (n_lanes,) int32, the lanes from the highest priority to the lowest
     by_row    bool, whether a refusal ends its row
     codes     (n_rows, n_kinds) int32, the identifiers of each row by priority, -1 for none
@@ -180,6 +180,9 @@ def join_profiles(
                 nodes[other, AGE] = met << MARKS
         if by_row and cut[row[place]] != 0:
             outcome[place] = CUT
+            root, top = _root_of(nodes, one), _root_of(nodes, other)
+            if root != top and nodes[one, AGE] & SHARED == 0:
+                _refusal(nodes, counts, root, top, other, room, ones, lanes)  # of two people?
             continue
         if one == other:
             outcome[place] = SELF
@@ -268,10 +271,9 @@ def find_roots(roots, nodes):
     for node in range(n):
         if node + _AHEAD < n:
             fetch_ahead(nodes, max(nodes[node + _AHEAD, PARENT], 0))
-        root = np.int64(node)
-        while nodes[root, PARENT] >= 0 and nodes[root, PARENT] != root:
-            root = np.int64(nodes[root, PARENT])
-        roots[node] = root
+        roots[node] = node
+        while nodes[roots[node], PARENT] >= 0 and nodes[roots[node], PARENT] != roots[node]:
+            roots[node] = nodes[roots[node], PARENT]
 
 
 @kernel(written(i32), written(i32), written(i32), read(i32, 2))
@@ -326,7 +328,7 @@ def take_links(
     for place in range(n):
         if place + _AHEAD < n:
             fetch_ahead(packed, rows[place + _AHEAD])
-        link = np.int64(rows[place])
-        to_time[place] = moments[link, 0]
-        to_higher[place], to_lower[place] = packed[link, 2], packed[link, 3]
-        to_event[place], to_row[place] = packed[link, 4], packed[link, 5]
+        taken = np.int64(rows[place])
+        to_time[place] = moments[taken, 0]
+        to_higher[place], to_lower[place] = packed[taken, 2], packed[taken, 3]
+        to_event[place], to_row[place] = packed[taken, 4], packed[taken, 5]

@@ -15,6 +15,7 @@ SHORTEST_TEXT, SHORTEST_NUMBER = 4, 6
 """Characters below which bytes prove nothing: ``7`` is in every file."""
 
 _BLOCK = 1 << 20
+_MANY = 1_000
 _CONTEXT = 4  # bytes that a boundary may look back
 
 
@@ -109,7 +110,7 @@ class Needles:
         while True:
             held += block
             end = max(len(held) - margin, begin) if block else len(held)
-            for match in pattern.finditer(held, begin):
+            for match in pattern.finditer(held, begin) if self._may_be_in(held) else ():
                 if match.start() < end:
                     yield base + match.start(), self._written[match.group()]
             if not block:
@@ -117,6 +118,10 @@ class Needles:
             cut = max(end - _CONTEXT, 0)
             held, base, begin = held[cut:], base + cut, end - cut
             block = handle.read(_BLOCK)
+
+    def _may_be_in(self, held: bytes) -> bool:
+        """Look for each form alone, which is quicker than a pattern that looks behind itself."""
+        return len(self._written) > _MANY or any(form in held for form in self._written)
 
     def _found(self, pattern: re.Pattern[bytes], data: bytes) -> list[tuple[int, int]]:
         return [(match.start(), self._written[match.group()]) for match in pattern.finditer(data)]

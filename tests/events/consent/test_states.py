@@ -148,3 +148,16 @@ def test_many_records_one_by_one_are_what_a_table_of_them_is():
         one.admits({"user_id": user}, "ads", at) for user, at in sample.itertuples(index=False)
     ]
     assert one.records().equals(table.records())
+
+
+@given(records, records, records)
+def test_records_and_tables_in_turns_give_the_same_states(first, table, last):
+    ledger = ledger_of(first)
+    ledger.extend(table_of(table))
+    for name, purpose, state, day in last:
+        ledger.record(tuple(name.split(":")), purpose, state, START + day * DAY)
+    said = in_days(first + table + last)
+    for name in {name for name, *_ in said}:
+        for at in (None, START, START + 2 * DAY, START + 5 * DAY):
+            expected = naive.state_at(said, name, "ads", at)
+            assert ledger.state_at(tuple(name.split(":")), "ads", at) == expected

@@ -129,14 +129,16 @@ class State:
         find_roots(roots, self.nodes)
         return roots
 
-    def join(self, order: Order) -> tuple[Array, Array]:
+    def join(self, order: Order, proves: bool = True) -> tuple[Array, Array]:
         """Take links in their order; return what came of each, and the merges.
+
+        proves  whether one that is refused shows that an identifier is of two people
 
         Returns uint8 (n,) and int32 (n_merges, 3): link, kept and absorbed root.
         """
         if len(order.met):
             self.met = give_ages(self.nodes, order.met, self.met)
-        outcome, merged, _ = self._take(order.links, _NO_ONE, _NOTHING)
+        outcome, merged, _ = self._take(order.links, _NO_ONE, _NOTHING, proves)
         return outcome, merged
 
     def whose(self, codes: Array) -> tuple[Array, Array]:
@@ -158,8 +160,9 @@ class State:
         return self._take(links, codes, known)[2]
 
     def _take(
-        self, links: Links, codes: Array, known: Array
+        self, links: Links, codes: Array, known: Array, proves: bool = True
     ) -> tuple[Array, Array, tuple[Array, Array]]:
+        ones = self._ones if proves else np.zeros_like(self._ones)
         rows, cut = links.row_, _NO_ROWS
         if self.by_row and len(links):
             rows = rows - rows.min()
@@ -169,7 +172,7 @@ class State:
         whose, standing = np.empty(len(codes), np.int32), np.empty(len(codes), np.uint8)
         n, self.met = join_profiles(
             outcome, merged, whose, standing, self.nodes, self._counts, cut,
-            links.higher_, links.lower_, rows, self._room, self._ones, self._priority,
+            links.higher_, links.lower_, rows, self._room, ones, self._priority,
             self.by_row, codes, known, self.met,
         )  # fmt: skip
         return outcome, merged[:n], (whose, standing)

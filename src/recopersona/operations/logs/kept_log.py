@@ -16,6 +16,7 @@ from recopersona.events.files import find_files, what_lies_beside
 from recopersona.events.files.replacing import appearing_when_complete, sweep_unfinished
 from recopersona.events.files.source import kind_of
 from recopersona.events.schemas import Schema
+from recopersona.operations.logs.glance import surely_names_nobody
 from recopersona.operations.logs.parquet_pieces import ParquetPieces
 from recopersona.operations.logs.pieces import BROKEN, ROW, Piece, PieceFile
 from recopersona.operations.logs.text_pieces import CsvPieces, JsonPieces
@@ -122,6 +123,10 @@ class LogFile:
             If the file cannot be read or written, or somebody wrote to it meanwhile.
         """
         needles = person.needles
+        if self.is_text and surely_names_nobody(self.path, needles):
+            self._require_people()
+            sweep_unfinished(self.path)
+            return Removed()
 
         def judge(piece: Piece, said: Said) -> tuple[Mask, Removed]:
             hers, shared = said.of(person)
@@ -148,6 +153,9 @@ class LogFile:
     def rows_of(self, person: Person) -> list[dict[str, Any]]:
         """Return one person's rows as they are written."""
         found: list[dict[str, Any]] = []
+        if self.is_text and surely_names_nobody(self.path, person.needles):
+            self._require_people()
+            return found
         for piece, said in self._read(needs_people=True):
             hers, _ = said.of(person)
             if hers.any():
@@ -160,11 +168,20 @@ class LogFile:
         latest = max((int(said.times.max(initial=MISSING_TIME)) for _, said in read), default=None)
         return None if latest == MISSING_TIME else latest
 
+    @property
+    def is_text(self) -> bool:
+        """Whether rows are lines of text."""
+        return not isinstance(self.kind, ParquetPieces)
+
+    def _require_people(self) -> None:
+        """Refuse a log that names nobody, by its first rows."""
+        next(self._read(needs_people=True), None)
+
     def _read(self, needs_people: bool) -> Iterator[tuple[Piece, Said]]:
         names = self.kind.names()
         words = LogWords.of(names, self.schema, self.columns)
         for piece in self.kind.pieces():
-            said = words.read(piece.frame.reindex(columns=names))
+            said = words.read(piece.frame.reindex(columns=names), times=not needs_people)
             if needs_people and len(piece.frame) and not said.kinds:
                 raise ColumnError(_names_nobody(self.path, names))
             yield piece, said

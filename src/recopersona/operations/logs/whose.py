@@ -57,16 +57,30 @@ class LogWords:
         chosen = schema_named(schema) if is_told else fitting_schema(names)
         return cls(chosen, columns)
 
-    def read(self, frame: pd.DataFrame) -> Said:
-        """Read what a piece of the log says of people and of times."""
+    def read(self, frame: pd.DataFrame, *, times: bool = True) -> Said:
+        """Read what a piece of the log says of people and, if they are wanted, of times."""
         raw = frame.set_axis([str(name) for name in frame.columns], axis=1)
-        events = self._events(raw)
+        events = self._events(raw) if times or not self._is_plain else self._people(raw)
         rows = events.pop(_ROW).to_numpy(dtype=np.int64)
         for kind in (USER, *PEOPLE, *self.columns):
             theirs = self.columns.get(kind, kind)
             if theirs in raw.columns and (kind in self.columns or kind not in events.columns):
                 events[kind] = raw[theirs].take(rows).set_axis(events.index)
         return Said(events, rows, len(frame))
+
+    @property
+    def _is_plain(self) -> bool:
+        """Whether who somebody is stands in a column as it is: then nothing else need be read."""
+        schema = self.schema
+        return schema is None or (schema.rows is None and schema.derive is None)
+
+    def _people(self, raw: pd.DataFrame) -> pd.DataFrame:
+        own = {} if self.schema is None else self.schema.columns
+        columns = {_ROW: pd.Series(np.arange(len(raw)), index=raw.index)}
+        for kind in (USER, *PEOPLE):
+            if (theirs := self.columns.get(kind, own.get(kind, kind))) in raw.columns:
+                columns[kind] = raw[theirs]
+        return pd.DataFrame(columns)
 
     def _events(self, raw: pd.DataFrame) -> pd.DataFrame:
         numbered = raw.assign(**{_ROW: np.arange(len(raw))})

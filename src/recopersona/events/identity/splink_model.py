@@ -1,0 +1,260 @@
+"""Splink's model of records: learned from the records alone, and pairs scored by it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from recopersona.data.types import Array
+from recopersona.errors import MissingExtraError
+from recopersona.events.identity.customer_settings import RECORD
+from recopersona.kernels.blocks import thread_count
+
+FLOOR = 0.001
+"""Probability: what is less likely is not kept of the pairs scored."""
+
+_SAMPLE = 500
+_MOST_TRAINING_PAIRS = 200_000
+_FEWEST_TRAINING_PAIRS = 30
+_PASSES = (("given", "surname"), ("birth_date",), ("national_id",), ("email",), ("phone",))
+_MORE_PASSES = (("postcode",), ("street",), ("surname", "city"), ("surname",), ("full_name",))
+_LEAST_SHARE = 1e-3
+_DIGITS = 6
+_ROUNDS = 200
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Pairs of records that match with some probability, sorted by their rows.
+
+    first, second  int64 (n_pairs,), rows, the smaller first
+    weight         float64 (n_pairs,), log2 of how much likelier the values are for one person
+    """
+
+    first: Array
+    second: Array
+    weight: Array
+
+    def probability(self, prior: float) -> Array:
+        """Return how probable it is that each pair is one person."""
+        odds = self.weight + np.log2(prior / (1.0 - prior))
+        chances: Array = 1.0 / (1.0 + np.exp2(-odds))
+        return chances
+
+    def and_more(self, other: Pairs) -> Pairs:
+        """Return these and others, sorted."""
+        first, second = np.append(self.first, other.first), np.append(self.second, other.second)
+        order = np.lexsort((second, first))
+        return Pairs(first[order], second[order], np.append(self.weight, other.weight)[order])
+
+
+class SplinkModel:
+    """Comparisons with what each of their levels says, and the records they are learned from.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Canonical values, object columns.
+    settings : dict
+        Splink's, see `customer_settings.settings_for`.
+    random : numpy Generator
+        Draws the records whose pairs tell how often strangers agree.
+    """
+
+    def __init__(
+        self, table: pd.DataFrame, settings: Mapping[str, Any], random: np.random.Generator
+    ) -> None:
+        self.table = table
+        self.passes: list[str] = []
+        self._settings = dict(settings)
+        self._random = random
+
+    def learn(self, strangers: Array, prior: float) -> None:
+        """Learn how often strangers agree from some rows, and how often one person's records do.
+
+        strangers  int64 (n,), rows that are hardly ever of one person
+        prior      the share of all pairs that are one person
+        """
+        settings = self._settings | {"probability_two_random_records_match": prior}
+        with _quiet():
+            settings = self._with_u(settings, strangers)
+            settings = self._with_m(settings)
+        self._settings = settings
+
+    def scored(self, first: Array, second: Array, prior: float) -> Pairs:
+        """Score pairs of rows, and keep those of some probability."""
+        settings = self._settings | {"probability_two_random_records_match": prior}
+        with _quiet():
+            api, linker = _linker(self.table, settings)
+            keys = {"match_key": ["0"] * len(first), "join_key_l": first, "join_key_r": second}
+            blocked = api.register(_arrow(pd.DataFrame(keys)))
+            linker.table_management.register_blocked_pairs_for_predict(blocked)
+            scores = linker.inference.predict(
+                threshold_match_probability=FLOOR, warning_mode="never"
+            )
+            found = scores.as_pyarrow_table().to_pandas()
+        found = found.sort_values([f"{RECORD}_l", f"{RECORD}_r"])
+        # Sums in several threads differ in their last digits, which decide nothing here.
+        weight = found["match_weight"].to_numpy(np.float64) - np.log2(prior / (1.0 - prior))
+        first, second = (found[f"{RECORD}_{side}"].to_numpy(np.int64) for side in "lr")
+        return Pairs(first, second, np.round(weight, _DIGITS))
+
+    def _with_u(self, settings: dict[str, Any], strangers: Array) -> dict[str, Any]:
+        """Add how often strangers agree to each level (Splink's u)."""
+        size = min(_SAMPLE, len(strangers))
+        rows = np.sort(self._random.choice(strangers, size, replace=False))
+        _, linker = _linker(self.table.iloc[rows], settings)
+        linker.training.estimate_u_using_random_sampling(
+            max_pairs=size * size, seed=1, min_count_per_level=None, num_chunks=1
+        )
+        learned: dict[str, Any] = linker.misc.save_model_to_json()
+        for comparison in learned["comparisons"]:
+            values = self.table[comparison["output_column_name"]].iloc[strangers]
+            _complete_u(_levels(comparison), _share_of_equal_pairs(values), size * (size - 1) / 2)
+        return settings | {"comparisons": learned["comparisons"]}
+
+    def _with_m(self, settings: dict[str, Any]) -> dict[str, Any]:
+        """Add how often the records of one person agree (Splink's m), by EM."""
+        from splink import block_on
+
+        _, linker = _linker(self.table, settings)
+        self.passes = []
+        for names, n_pairs in self._training_passes():
+            try:
+                linker.training.estimate_parameters_using_expectation_maximisation(
+                    block_on(*names),
+                    estimate_without_term_frequencies=True,
+                    max_pairs=_MOST_TRAINING_PAIRS if n_pairs > _MOST_TRAINING_PAIRS else None,
+                )
+            except ValueError:  # Splink refuses a share that EM has brought down to nothing
+                continue
+            self.passes.append(" + ".join(names))
+        learned: dict[str, Any] = linker.misc.save_model_to_json()
+        for comparison in learned["comparisons"]:
+            _complete_m(_levels(comparison))
+        return settings | {"comparisons": learned["comparisons"]}
+
+    def _training_passes(self) -> Iterator[tuple[tuple[str, ...], int]]:
+        """Yield columns whose equal pairs are one person often enough to learn from."""
+        found = 0
+        for names in (*_PASSES, *_MORE_PASSES):
+            if names in _MORE_PASSES and found >= 2:
+                return
+            if not all(name in self.table for name in names) or len(self.table.columns) < 2:
+                continue
+            whole = self.table[list(names)].dropna()
+            sizes = whole.groupby(list(names)).size().to_numpy()
+            n_pairs = int((sizes * (sizes - 1) // 2).sum())
+            if n_pairs >= _FEWEST_TRAINING_PAIRS:
+                found += 1
+                yield names, n_pairs
+
+
+def settled_prior(pairs: Pairs, prior: float, n_all_pairs: float) -> float:
+    """Return the share of matches that the scores themselves speak for.
+
+    EM for one unknown: the mean probability of all pairs, of which those not given have none.
+    """
+    smallest, largest = 1.0 / n_all_pairs, 0.5
+    for _ in range(_ROUNDS):
+        before = prior
+        prior = float(pairs.probability(prior).sum()) / n_all_pairs
+        prior = min(max(prior, smallest), largest)
+        if abs(prior - before) < 1e-9 * before:
+            break
+    return prior
+
+
+def _levels(comparison: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the levels that have probabilities, equal first, different last."""
+    levels: list[dict[str, Any]] = comparison["comparison_levels"]
+    return [level for level in levels if not level.get("is_null_level")]
+
+
+def _share_of_equal_pairs(values: pd.Series) -> float:
+    """Return how often strangers have an equal value: counted, as a sample may find none."""
+    counts = values.value_counts().to_numpy(np.float64)
+    n = counts.sum()
+    equal, pairs = (counts * (counts - 1)).sum(), n * (n - 1)
+    return float((equal + 1.0) / (pairs + 2.0))
+
+
+def _complete_u(levels: list[dict[str, Any]], equal: float, n_pairs: float) -> None:
+    """Put the counted share in the first level, and a small one where the sample had none."""
+    levels[0]["u_probability"] = equal
+    for level in levels[1:]:
+        level["u_probability"] = max(_number(level.get("u_probability"), 0.0), 0.5 / n_pairs)
+    _to_one(levels, "u_probability")
+
+
+def _complete_m(levels: list[dict[str, Any]]) -> None:
+    """Give levels of which EM saw nothing a usual share, and none of them next to nothing."""
+    between = 0.15 / max(len(levels) - 2, 1)
+    usual = [0.8, *[between] * (len(levels) - 2), 0.05]
+    for level, share in zip(levels, usual, strict=True):
+        level["m_probability"] = max(_number(level.get("m_probability"), share), _LEAST_SHARE)
+    _to_one(levels, "m_probability")
+
+
+def _to_one(levels: list[dict[str, Any]], name: str) -> None:
+    total = sum(level[name] for level in levels)
+    for level in levels:
+        level[name] = float(f"{level[name] / total:.{_DIGITS}g}")
+
+
+def _number(value: Any, otherwise: float) -> float:
+    return float(value) if isinstance(value, (int, float)) and value > 0 else otherwise
+
+
+def _linker(table: pd.DataFrame, settings: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Make a linker on a database of its own, in memory."""
+    import duckdb
+    from splink import DuckDBAPI, Linker
+
+    connection = duckdb.connect()
+    connection.execute(f"SET threads = {thread_count()}")
+    connection.execute("SET enable_progress_bar = false")
+    api = DuckDBAPI(connection)
+    rows = table.astype("str")
+    rows.insert(0, RECORD, np.asarray(table.index, dtype=np.int64))
+    return api, Linker(api.register(_arrow(rows)), dict(settings), log_level=None)
+
+
+def _arrow(frame: pd.DataFrame) -> Any:
+    import pyarrow as pa
+
+    return pa.Table.from_pandas(frame, preserve_index=False)
+
+
+def require_splink(asker: str) -> None:
+    """Check that Splink and what it needs are there.
+
+    Raises
+    ------
+    MissingExtraError
+        Without ``recopersona[linkage]``.
+    """
+    try:
+        import duckdb  # noqa: F401
+        import pyarrow  # noqa: F401
+        import splink  # noqa: F401
+    except ImportError as error:
+        raise MissingExtraError(asker, "linkage") from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Splink from printing what it has not learned: the model is completed here."""
+    logger = logging.getLogger("splink")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
