@@ -427,7 +427,7 @@ def test_who_is_no_person_is_refused(shop, subject, words):
     ({"models": 7}, "models must be a list of paths, got a int"),
     ({"logs": [7]}, "logs must be a list of paths, got a int in it"),
     ({"searched": {"a": 1}}, "searched must be a list of paths, got a dict"),
-    ({"identity": 1}, "identity must be what a IdentityGraph is, got a int"),
+    ({"identity": 1}, "identity must be what an IdentityGraph is, got an int"),
     ({"consent": "x"}, "consent must be what a ConsentLedger is, got a str"),
     ({"refit_within": "soon"}, "refit_within must be a duration"),
     ({"key": "short"}, "PersonalData: the key must have at least 16 bytes"),
@@ -555,3 +555,30 @@ def test_features_forget_her_in_memory_and_on_disk(tmp_path):
     assert kinds(receipt) == [("features", "live", 1), ("features.rp", "saved", 1)]
     assert all(one.stale == () for one in receipt.holders)
     assert rp.find_traces(tmp_path, ["u-17"]) == []
+
+
+class Forgetful:
+    """Forgets, and can no longer say what it holds."""
+
+    def __init__(self):
+        self.forgot = False
+
+    def forget(self, ids):
+        self.forgot = True
+        return 1
+
+    def held_of(self, ids):
+        if self.forgot:
+            raise TypeError("no state of u-17 is left")
+        return {"users": ids}
+
+
+def test_whoever_cannot_say_what_is_left_leaves_a_receipt_that_is_not_verified():
+    receipt = rp.PersonalData(holders={"other": Forgetful()}).erase("u-17")
+    assert receipt.status == "complete"
+    assert receipt.found == ("TypeError: no state of … is left",)
+
+
+def test_a_line_end_within_an_id_makes_no_other_person_of_it():
+    personal = rp.PersonalData(key=b"k" * 16)
+    assert personal.reference(["a", "b"]) != personal.reference("a\nuser_id:b")
