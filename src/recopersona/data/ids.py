@@ -196,8 +196,14 @@ class IdMap:
                 frozen(identifier) if index is None else index
                 for identifier, index in zip(plain, found, strict=True)
             ]
-        for place in [place for place, index in enumerate(found) if index is None]:
-            found[place] = self._append_new(plain[place])
+        fresh = [place for place, index in enumerate(found) if index is None]
+        if fresh:
+            new = [plain[place] for place in fresh]
+            places = range(len(self), len(self) + len(new))
+            self._added += new
+            self._added_index.update(zip(new, places, strict=True))
+            for place, index in zip(fresh, places, strict=True):
+                found[place] = index
         return np.array(found, np.int32)[codes]
 
     def _append_new(self, identifier: Id) -> int:
