@@ -15,7 +15,7 @@ from recopersona.errors import DataError, ParameterError, hint, shown
 
 KINDS = (
     *("user_id", "customer_id", "loyalty_card", "email", "phone"),
-    *("anonymous_id", "device_id", "cookie", "household_id", "ramp_id"),
+    *("anonymous_id", "device_id", "cookie", "household_id", "ramp_id", "linked_person"),
 )
 """The columns that are taken for identifiers wherever they come."""
 
@@ -151,9 +151,13 @@ def _mapping(given: Any, what: str) -> Mapping[str, Any]:
         return {}
     if not isinstance(given, Mapping):
         raise ParameterError(
-            f"IdentityGraph: {what} must be a mapping from kinds, got {shown(given)}."
+            f"IdentityGraph: {what} must be a mapping from kinds, such as {_EXAMPLES[what]}, "
+            f"got {shown(given)}."
         )
     return given
+
+
+_EXAMPLES = {"limits": "{'user_id': 1}", "blocked": "{'email': ['qa@shop.example']}"}
 
 
 def _words(given: Any, what: str) -> tuple[str, ...]:
