@@ -31,7 +31,7 @@ from recopersona.events.consent.lines import (
     tombstone_line,
     with_lines,
 )
-from recopersona.events.consent.profiles import Profiles, called, stands_for
+from recopersona.events.consent.profiles import Profiles, called, require_profiles, stands_for
 from recopersona.events.consent.purposes import Purposes, own_purposes
 from recopersona.events.consent.signals import category_states, google_states, us_states
 from recopersona.events.consent.subjects import (
@@ -80,7 +80,7 @@ class ConsentLedger(Part, EventGate):
     Raises
     ------
     ParameterError
-        If ``unknown`` is not said, or a purpose is no word.
+        If ``unknown`` is not said, a purpose is no word, or ``identity`` knows nobody.
 
     Notes
     -----
@@ -122,6 +122,7 @@ class ConsentLedger(Part, EventGate):
         check_parameters(self)
         self.entries_ = Entries()
         self.all_purposes_ = [*PURPOSES, *self.purposes]
+        require_profiles(identity)
         self.of_profiles_ = identity is not None
         self._identity = identity
         self._prepare()
@@ -160,6 +161,7 @@ class ConsentLedger(Part, EventGate):
 
     @identity.setter
     def identity(self, identity: Profiles | None) -> None:
+        require_profiles(identity)
         self._identity, self._identity_is_lost = identity, False
         self.of_profiles_ = identity is not None
 
@@ -422,6 +424,8 @@ class ConsentLedger(Part, EventGate):
         ------
         ParameterError
             If there is no such purpose.
+        ColumnError
+            If no column says whose the rows are.
         DataError
             If ids cannot be hashed.
         """
