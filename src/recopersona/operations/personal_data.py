@@ -293,12 +293,18 @@ class PersonalData:
             return Person(given)
         known: dict[str, list[Id]] = {kind: list(own) for kind, own in given.items()}
         names: dict[Id, None] = {}
+        lent: list[Id] = []
         for name in self._profiles(given):
             names[name] = None
             names.update(dict.fromkeys(self._graph.names_of(name)))
-            for kind, value in self._members(name):
+            members = self._members(name)
+            for kind, value in members:
                 known.setdefault(kind, []).append(value)
-        return Person(known, names)
+            if all(name != f"{kind}:{value}" for kind, value in members):
+                lent.append(name)
+        if lent:  # such a name was given of the profile, and never means the device
+            known[USER] = [one for one in known.get(USER, ()) if one not in lent]
+        return Person(known, names, lent)
 
     def _profiles(self, given: Mapping[str, list[Id]]) -> list[str]:
         """Return the names of profiles that identifiers, or names of profiles, belong to."""
