@@ -82,7 +82,14 @@ class EventGate(ABC):
         """
 
     def kept(self, rows: Any, purpose: str = "personalization") -> Any:
-        """Return the rows that may be used: of a frame as such a frame, of records as a list."""
+        """Return the rows that may be used: of a frame as such a frame, of records as a list.
+
+        Parameters
+        ----------
+        rows : dataframe, `Event`, or iterable of `Event`
+        purpose : str
+            One of `PURPOSES`, or of the gate's own.
+        """
         if isinstance(rows, Event) or is_events(rows):
             records = [rows] if isinstance(rows, Event) else list(rows)
             mask = self._counted(frame_of_events(records), purpose) if records else ()
@@ -92,7 +99,7 @@ class EventGate(ABC):
         return rows if mask.all() else like(frame[mask], rows)
 
     def lets(self, who: Mapping[str, Id | None], purpose: str, at: int | None = None) -> bool:
-        """Ask `admits`, and count the answer.
+        """Ask `admits`, whose parameters these are, and count the answer.
 
         Raises
         ------

@@ -211,6 +211,15 @@ class PersonalData:
         ------
         DataError
             If nobody is named, or something cannot be read: half an answer would be a wrong one.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from recopersona.models.popularity import Popularity
+        >>> home = Popularity().fit(pd.DataFrame({"user_id": ["u-17"], "item_id": ["tea"]}))
+        >>> told = PersonalData(holders={"home": home}).export("u-17")
+        >>> told["identifiers"], list(told["live"])
+        ({'user_id': ['u-17']}, ['home'])
         """
         person = self._person(subject)
         failed: list[HolderReceipt] = []
