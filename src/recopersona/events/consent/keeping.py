@@ -39,12 +39,15 @@ class Keeping(Part):
         Each record is on disk before `record` returns. Several processes may keep one journal:
         whoever records reads first what the others wrote; `refresh` reads it without recording. A
         line that a crash cut short, and whatever else cannot be read, is counted
-        (``"journal: unreadable line"``). Erasure writes the file anew.
+        (``"journal: unreadable line"``); so are records of somebody erased, which an old copy may
+        hold (``"journal: record of somebody erased"``), and a journal that lost lines
+        (``"journal: shorter than before"``). Erasure writes the file anew.
 
         Parameters
         ----------
         path : path
-            A file of JSON lines, made where there is none; ``path.lock`` lies beside it.
+            A file of JSON lines, made where there is none; ``path.lock`` lies beside it. A link is
+            the file that it means.
 
         Returns
         -------
@@ -54,8 +57,10 @@ class Keeping(Part):
         ------
         DataError
             If the ledger has records of its own, and the file has some, too.
+        ParameterError
+            If it is no path.
         ArtifactError
-            If the file cannot be used.
+            If the file cannot be used; later, if it is gone or emptied.
 
         Examples
         --------
@@ -114,6 +119,8 @@ class Keeping(Part):
     def _catch_up(self) -> None:
         assert self._journal is not None  # noqa: S101
         news = self._journal.news()
+        if news.shorter:
+            self._count("journal: shorter than before", 1)
         self._apply(news.lines, Entries() if news.anew else self.entries_)
 
     def _publish(self, lines: list[Line]) -> None:

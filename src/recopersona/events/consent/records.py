@@ -27,6 +27,9 @@ def records_frame(entries: Entries, rows: Array, purposes: Purposes) -> pd.DataF
             if (row[GRANTED] | row[DENIED]) & bit:
                 state = "denied" if row[DENIED] & bit else "granted"
                 found.append((kind, value, purpose, state, row[AT], sources[row[SOURCE]]))
-    frame = pd.DataFrame(found, columns=_COLUMNS)
+    try:
+        frame = pd.DataFrame(found, columns=_COLUMNS)
+    except UnicodeEncodeError:  # half a character, which Arrow does not hold
+        frame = pd.DataFrame(found, columns=_COLUMNS, dtype=object)
     times = from_ms(frame["timestamp"].to_numpy(np.int64))
     return frame.assign(timestamp=times, source=frame["source"].astype(object))

@@ -48,8 +48,8 @@ class IdentityGraph(Learning, LoggingIn, Joining, Erasing, Presets):
         kinds follow in alphabetical order.
     kinds : list of kinds, optional
         The columns that are identifiers; by default ``user_id customer_id loyalty_card email
-        phone anonymous_id device_id cookie household_id ramp_id``. Kinds named in other
-        parameters come in addition.
+        phone anonymous_id device_id cookie household_id ramp_id``, and the ``linked_person`` of
+        `from_splink`. Kinds named in other parameters come in addition.
     blocked : mapping from kind to list, optional
         Values that are no identifiers: texts, integers, and patterns that a whole value must fit,
         compiled or written ``"^...$"``. For every kind, nothing but zeros and dashes, ``-1``,

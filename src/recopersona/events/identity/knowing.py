@@ -87,7 +87,7 @@ class Knowing(Part):
         for name, kind in (("links_", Links), ("probable_", ProbableLinks), ("unfit_", Unfit)):
             if type(getattr(self, name)) is not kind:
                 raise DataError(f"{name} must be a table of {kind.__name__}.")
-        if not are_counts(self.tally_) or set(self.tally_) != set(_TALLY):
+        if not are_counts(self.tally_) or not set(_TALLY) <= set(self.tally_):
             raise DataError("tally must hold counts by name.")
         if not isinstance(self.key_mark_, str):
             raise DataError("the mark of a key must be text.")
@@ -123,7 +123,7 @@ class Knowing(Part):
             order = self._order(self.probable_, state.moments)
             self.probable_ = self.probable_.take(order.rows)
             course = Course()
-            course.append(*state.join(self.probable_, order))
+            course.append(*state.join(self.probable_, order, proves=False))
             self._overlay = state, course
             self._membership = None
         state, course = self._overlay

@@ -39,7 +39,7 @@ class Learning(Knowing):
             holds one link a row.
         probability : str, optional
             The column of a frame that says how probable each link is, from 0 to 1: such links
-            count after all others, the most probable first.
+            count after all others, the most probable first, and make nobody ambiguous.
 
         Returns
         -------
