@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from recopersona.base.holdings import as_json
+from recopersona.events.called import kind_of
 from recopersona.events.consent.entries import Entries
 from recopersona.events.consent.keeping import Keeping, said_at
 from recopersona.events.consent.lines import lines_of, tombstone_line
 from recopersona.events.consent.records import records_frame
-from recopersona.events.consent.subjects import identifiers_of, kind_of, names_of, own_names
+from recopersona.events.consent.subjects import identifiers_of, names_of, own_names
 from recopersona.events.consent.tombstones import ALWAYS, fresh_salt, hashed
 
 
@@ -116,11 +118,7 @@ class Erasing(Keeping):
         names = self._whose.names_of_many(user_ids, kind)
         with self._lock:
             frame = records_frame(self.entries_, self.entries_.records_of(names), self._purposes)
-        if frame.empty:
-            return {}
-        frame["timestamp"] = [time.isoformat() for time in frame["timestamp"]]
-        frame["source"] = frame["source"].astype(object).where(frame["source"].notna(), None)
-        return {"records": frame.to_dict("records")}
+        return {} if frame.empty else {"records": as_json(frame.to_dict("records"))}
 
     def _without(self, names: list[str]) -> Entries:
         """Return the entries without some identifiers, and with their tombstones."""

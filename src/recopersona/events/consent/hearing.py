@@ -7,11 +7,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from recopersona.errors import DataError, ParameterError, shown
+from recopersona.events.called import KINDS
 from recopersona.events.consent.bulk import Batch, read_batch
 from recopersona.events.consent.keeping import Keeping, said_at
 from recopersona.events.consent.lines import batch_lines, record_line
 from recopersona.events.consent.signals import category_states, google_states, us_states
-from recopersona.events.consent.subjects import USUAL_KINDS, names_of
+from recopersona.events.consent.subjects import names_of
 from recopersona.events.consent.tcf import decode_tcf
 
 
@@ -96,7 +97,7 @@ class Hearing(Keeping):
         ... }))
         Counter({'no subject': 1, 'unknown purpose': 1})
         """
-        every_kind = dict.fromkeys((*USUAL_KINDS, *self.entries_.kinds_, *kinds))
+        every_kind = dict.fromkeys((*KINDS, *self.entries_.kinds_, *kinds))
         with self._writing():
             is_erased = self._is_erased if self.entries_.tombstones_ else None
             batch = read_batch(consents, self._purposes.bits, every_kind, is_erased)

@@ -14,6 +14,7 @@ from recopersona.data.columns import as_pandas
 from recopersona.data.gate import PURPOSES, EventGate
 from recopersona.data.types import Id, Mask
 from recopersona.errors import DataError, ParameterError
+from recopersona.events.called import KINDS
 from recopersona.events.consent.entries import Entries
 from recopersona.events.consent.erasing import Erasing
 from recopersona.events.consent.hearing import Hearing
@@ -22,7 +23,7 @@ from recopersona.events.consent.keeping import said_at
 from recopersona.events.consent.profiles import Profiles, stands_for
 from recopersona.events.consent.purposes import Purposes, own_purposes
 from recopersona.events.consent.records import records_frame
-from recopersona.events.consent.subjects import USUAL_KINDS, own_names
+from recopersona.events.consent.subjects import own_names
 from recopersona.events.consent.timelines import STATES
 from recopersona.events.consent.tombstones import ALWAYS, NEVER
 from recopersona.events.consent.verdicts import REASONS, Rows, verdict_on, verdicts_on
@@ -267,5 +268,5 @@ class ConsentLedger(Hearing, Erasing, EventGate):
         entries = self.entries_
         known: tuple[str, ...] = ("user_id", "anonymous_id")
         if self.identity is not None:
-            known = (*USUAL_KINDS, *(getattr(self.identity, "kinds", None) or ()))
+            known = (*KINDS, *(getattr(self.identity, "kinds", None) or ()))
         return dict.fromkeys((*known, *entries.kinds_, *entries.tombstones_.kinds_))

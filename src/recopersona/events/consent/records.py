@@ -9,6 +9,7 @@ import pandas as pd
 
 from recopersona.data.times import from_ms
 from recopersona.data.types import Array
+from recopersona.events.called import parted
 from recopersona.events.consent.entries import AT, DENIED, GRANTED, SOURCE, WHO, Entries
 from recopersona.events.consent.purposes import Purposes
 
@@ -22,7 +23,7 @@ def records_frame(entries: Entries, rows: Array, purposes: Purposes) -> pd.DataF
     sources = [*entries.sources_, None]
     found: list[tuple[Any, ...]] = []
     for row in log.tolist():
-        kind, _, value = names[row[WHO]].partition(":")
+        kind, value = parted(names[row[WHO]])
         for purpose, bit in purposes.bits.items():
             if (row[GRANTED] | row[DENIED]) & bit:
                 state = "denied" if row[DENIED] & bit else "granted"
