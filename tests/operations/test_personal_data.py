@@ -555,3 +555,30 @@ def test_features_forget_her_in_memory_and_on_disk(tmp_path):
     assert kinds(receipt) == [("features", "live", 1), ("features.rp", "saved", 1)]
     assert all(one.stale == () for one in receipt.holders)
     assert rp.find_traces(tmp_path, ["u-17"]) == []
+
+
+class Forgetful:
+    """Forgets, and can no longer say what it holds."""
+
+    def __init__(self):
+        self.forgot = False
+
+    def forget(self, ids):
+        self.forgot = True
+        return 1
+
+    def held_of(self, ids):
+        if self.forgot:
+            raise TypeError("no state of u-17 is left")
+        return {"users": ids}
+
+
+def test_whoever_cannot_say_what_is_left_leaves_a_receipt_that_is_not_verified():
+    receipt = rp.PersonalData(holders={"other": Forgetful()}).erase("u-17")
+    assert receipt.status == "complete"
+    assert receipt.found == ("TypeError: no state of … is left",)
+
+
+def test_a_line_end_within_an_id_makes_no_other_person_of_it():
+    personal = rp.PersonalData(key=b"k" * 16)
+    assert personal.reference(["a", "b"]) != personal.reference("a\nuser_id:b")

@@ -92,13 +92,40 @@ class EventGate(ABC):
         return rows if mask.all() else like(frame[mask], rows)
 
     def lets(self, who: Mapping[str, Id | None], purpose: str, at: int | None = None) -> bool:
-        """Ask `admits`, and count the answer."""
+        """Ask `admits`, and count the answer.
+
+        Raises
+        ------
+        DataError
+            If the answer is no truth value.
+        """
         may = self.admits(who, purpose, at)
+        if not isinstance(may, (bool, np.bool_)):
+            raise DataError(
+                f"{type(self).__name__}.admits must answer True or False, got a "
+                f"{type(may).__name__}."
+            )
         self.counts[f"{purpose}: {'admitted' if may else 'refused'}"] += 1
-        return may
+        return bool(may)
+
+    def asked(self, rows: pd.DataFrame, purpose: str) -> Mask:
+        """Ask `admitted`, and refuse an answer that is no truth value for each row.
+
+        Raises
+        ------
+        DataError
+            If it is something else: a gate that is in error must let nobody in.
+        """
+        mask = np.asarray(self.admitted(rows, purpose))
+        if mask.shape != (len(rows),) or (len(rows) and mask.dtype != np.bool_):
+            raise DataError(
+                f"{type(self).__name__}.admitted must answer True or False for each of "
+                f"{len(rows)} rows, got {mask.dtype} of shape {mask.shape}."
+            )
+        return mask.astype(np.bool_, copy=False)
 
     def _counted(self, frame: pd.DataFrame, purpose: str) -> Mask:
-        mask = np.asarray(self.admitted(frame, purpose), np.bool_)
+        mask = self.asked(frame, purpose)
         n_admitted = int(mask.sum())
         if n_admitted:
             self.counts[f"{purpose}: admitted"] += n_admitted

@@ -12,6 +12,9 @@ KINDS = (
 )
 """The columns that are taken for identifiers wherever they come."""
 
+PERSONAL_KINDS = ("email", "phone", "name", "address")
+"""Kinds whose values say who somebody is to anybody who reads them: they enter as keyed hashes."""
+
 SHARED_NAME = " (shared)"
 """Behind the name of an ambiguous identifier that a person's profile is called by already."""
 

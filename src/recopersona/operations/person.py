@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -87,7 +88,7 @@ class Person:
 
     def reference(self, secret: Secret) -> str:
         """Return a word for her that nobody without the secret can tell back."""
-        return secret.hash("\n".join(sorted(self.known)))
+        return secret.hash(json.dumps(sorted(self.known)))
 
 
 def _devices(identifiers: Mapping[str, list[Id]]) -> list[Id]:

@@ -178,6 +178,8 @@ class PersonalData:
                 left = left_of(person, holders, self._places.searched)
             except RecopersonaError as problem:  # what cannot be looked into is not verified
                 left = [str(problem)]
+            except Exception as problem:  # noqa: BLE001 - whatever fails, the receipt tells
+                left = [f"{type(problem).__name__}: {problem}"]
         return ErasureReceipt(
             subject=self.reference(subject),
             at=as_text(asked.at),

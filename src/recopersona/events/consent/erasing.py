@@ -10,7 +10,7 @@ from recopersona.events.consent.entries import Entries
 from recopersona.events.consent.keeping import Keeping, said_at
 from recopersona.events.consent.lines import lines_of, tombstone_line
 from recopersona.events.consent.records import records_frame
-from recopersona.events.consent.subjects import identifiers_of, names_of, own_names
+from recopersona.events.consent.subjects import identifiers_of, names_of
 from recopersona.events.consent.tombstones import ALWAYS, fresh_salt, hashed
 
 
@@ -63,7 +63,7 @@ class Erasing(Keeping):
         return bool(tombstones) and any(
             tombstones.until(name) == ALWAYS
             for one, value in identifiers_of(subject, kind)
-            for name in own_names(one, value)
+            for name in self._whose.called(one, value)
         )
 
     def welcome_back(self, subject: Any, at: Any, kind: str = "user_id") -> None:

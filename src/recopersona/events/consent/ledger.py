@@ -23,7 +23,6 @@ from recopersona.events.consent.keeping import said_at
 from recopersona.events.consent.profiles import Profiles, stands_for
 from recopersona.events.consent.purposes import Purposes, own_purposes
 from recopersona.events.consent.records import records_frame
-from recopersona.events.consent.subjects import own_names
 from recopersona.events.consent.timelines import STATES
 from recopersona.events.consent.tombstones import ALWAYS, NEVER
 from recopersona.events.consent.verdicts import REASONS, Rows, verdict_on, verdicts_on
@@ -197,8 +196,9 @@ class ConsentLedger(Hearing, Erasing, EventGate):
             If ids cannot be hashed.
         """
         bit, frame = self._purposes.bit_of(purpose), as_pandas(rows)
-        members = None if self._whose.profiles() is None else self._whose.stands_for
-        of_rows = Rows.of(frame, self.entries_, self._kinds(), bit, members)
+        whose = self._whose
+        members = None if whose.profiles() is None else whose.stands_for
+        of_rows = Rows.of(frame, self.entries_, self._kinds(), bit, members, whose.called)
         verdicts = verdicts_on(of_rows, self.unknown == "granted")
         counted = np.bincount(verdicts, minlength=len(REASONS)).tolist()
         for reason, n in zip(REASONS[1:], counted[1:], strict=True):
@@ -234,7 +234,8 @@ class ConsentLedger(Hearing, Erasing, EventGate):
                 before, after = entries.states(place, bit, at)
                 then, now = max(then, before), max(now, after)
             if entries.tombstones_:
-                until = max(until, *map(entries.tombstones_.until, own_names(kind, value)))
+                names = self._whose.called(kind, value)
+                until = max(until, *map(entries.tombstones_.until, names))
         erased = until == ALWAYS or (at is not None and at < until)
         verdict = verdict_on(then, now, nobody, erased, self.unknown == "granted")
         if verdict:

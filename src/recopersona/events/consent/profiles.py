@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any, Protocol
 
 from recopersona.errors import DataError
+from recopersona.events.called import PERSONAL_KINDS, may_name_a_profile, parted
 from recopersona.events.consent.subjects import name_of, own_names
 from recopersona.events.identifiers import bare
 
@@ -25,15 +26,25 @@ def stands_for(profiles: Profiles | None, kind: str, value: Any) -> tuple[str, .
 
     A profile's name stands for the profile, any of its identifiers does, too.
     """
-    own = own_names(kind, value)
+    own = called_by(profiles, kind, value)
     if profiles is None or not own:
         return own
-    members = _members(profiles, bare(value)) if len(own) > 1 else ()
+    members = _members(profiles, bare(value)) if may_name_a_profile(parted(own[0])[1]) else ()
     if not members:
         profile = _profile_of(profiles, kind, value)
-        members = () if profile is None else _members(profiles, profile)
+        members = _members(profiles, own[0] if profile is None else profile)
     names = (name_of(*pair) for pair in members)
     return tuple(dict.fromkeys([*own, *(name for name in names if name is not None)]))
+
+
+def called_by(profiles: Profiles | None, kind: str, value: Any) -> tuple[str, ...]:
+    """Return the names that a value is itself; of an e-mail, the keyed hash that a graph keeps."""
+    own = own_names(kind, value)
+    known_as = getattr(profiles, "known_as", None)
+    if own and known_as is not None and kind in PERSONAL_KINDS:
+        name = known_as(kind, value)
+        return own if name is None else (*own, name)
+    return own
 
 
 def _members(profiles: Profiles, name: str) -> tuple[tuple[str, Any], ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from recopersona.errors import DataError
-from recopersona.events.consent.profiles import Profiles, stands_for
+from recopersona.events.consent.profiles import Profiles, called_by, stands_for
 from recopersona.events.consent.subjects import identifiers_of, many_subjects
 
 
@@ -37,6 +37,10 @@ class Whose:
                 "ledger.identity = graph, or to None if it shall do without."
             )
         return self.identity
+
+    def called(self, kind: str, value: Any) -> tuple[str, ...]:
+        """Return the names that an identifier is itself, however it is written."""
+        return called_by(self.identity, kind, value)
 
     def stands_for(self, kind: str, value: Any) -> tuple[str, ...]:
         """Return the names of all identifiers that one stands for, itself first."""

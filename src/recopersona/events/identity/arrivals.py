@@ -17,12 +17,12 @@ import pandas as pd
 from recopersona.data.ids import is_missing
 from recopersona.data.types import Array
 from recopersona.errors import ParameterError
-from recopersona.events.called import called
+from recopersona.events.called import PERSONAL_KINDS, called
 from recopersona.events.distinct import Distinct
 from recopersona.events.identifiers import LARGEST_EXACT, LONGEST_ID, bare
 from recopersona.events.identity.graph_key import GraphKey
 from recopersona.events.identity.kinds import Kinds
-from recopersona.events.identity.normalizers import PERSONAL_KINDS, Normalizer, normalizer_of
+from recopersona.events.identity.normalizers import Normalizer, normalizer_of
 from recopersona.events.identity.placeholders import PLACEHOLDERS, placeholders_of
 
 MISSING, BLOCKED, UNFIT = -1, 0, 1

@@ -77,6 +77,23 @@ class Asking(Knowing):
             names = self.register_.names_.ids if self.__sklearn_is_fitted__() else ()
             return [parted(names[node]) for node in self._member_nodes(profile)]
 
+    def known_as(self, kind: str, value: Any) -> str | None:
+        """Return the name by which an identifier is kept, of an e-mail with its keyed hash.
+
+        None of what is no identifier; nobody has to be known for it.
+
+        Examples
+        --------
+        >>> from recopersona.events.identity.graph import IdentityGraph
+        >>> IdentityGraph().known_as("user_id", 17.0)
+        'user_id:17'
+        """
+        with self._lock:
+            self._begin()
+            judge = self._judges.get(kind)
+            name = None if judge is None or value is None else judge(value)
+            return name if isinstance(name, str) else None
+
     def names_of(self, subject: str) -> list[str]:
         """Return every text by which somebody may be known: for whoever forgets or exports.
 

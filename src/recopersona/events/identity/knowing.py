@@ -14,7 +14,7 @@ from recopersona.data.times import MISSING_TIME
 from recopersona.data.types import Array
 from recopersona.errors import DataError, ParameterError, shown
 from recopersona.events.called import SHARED_NAME
-from recopersona.events.identity.arrivals import Judge, judge_of
+from recopersona.events.identity.arrivals import REASONS, Judge, judge_of
 from recopersona.events.identity.graph_key import GraphKey
 from recopersona.events.identity.kinds import Kinds
 from recopersona.events.identity.links import ALONE, Links, ProbableLinks, Unfit
@@ -25,6 +25,7 @@ from recopersona.events.identity.state import Course, State
 from recopersona.kernels.identity import AGE, ANYBODY, NOBODY
 
 _TALLY = ("rows", "rows of nobody", "late", "replays")
+_MOST_ROWS = 2**31
 
 
 class Knowing(Part):
@@ -93,6 +94,11 @@ class Knowing(Part):
             _require_codes(links.higher_, 0, len(register), "higher")
             _require_codes(links.lower_, ALONE, len(register), "lower")
             _require_codes(links.event_, UNKNOWN, len(register.events_), "event")
+            _require_codes(links.row_, 0, min(self.tally_["rows"], _MOST_ROWS), "row")
+        chances = self.probable_.probability_
+        if not ((chances >= 0) & (chances <= 1)).all():
+            raise DataError("probability must lie from 0 to 1.")
+        _require_codes(self.unfit_.reason_, 0, len(REASONS), "reason")
         _require_codes(self.unfit_.kind_, 0, len(kinds.names), "kind")
         _require_codes(self.unfit_.value_, UNKNOWN, len(register.texts_), "value")
         _require_codes(self.unfit_.node_, UNKNOWN, len(register), "node")

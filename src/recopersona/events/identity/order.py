@@ -6,6 +6,7 @@ It does not depend on the order in which they came, so neither do the profiles.
 from __future__ import annotations
 
 from collections.abc import Callable
+from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -73,7 +74,7 @@ def in_order(links: Links, events: Ranks, identifiers: Ranks, first: int = 0) ->
 
 
 def event_ranks(ids: Array, codes: Array) -> Array:
-    """Return the ranks of event ids: none, then numbers by size, then texts.
+    """Return the ranks of event ids: none, then numbers by size, then texts, then all else.
 
     A text of digits is a number, so that ``"9"`` comes before ``"10"`` wherever it was read from.
 
@@ -113,7 +114,7 @@ def _event_key(value: Any) -> tuple[int, Any]:
         return (1, int(value)) if value.isdecimal() and value.isascii() and len(value) < 20 else (
             2, value
         )  # fmt: skip
-    return 1, value
+    return (1, value) if isinstance(value, Real) else (3, repr(value))
 
 
 def _by_time(links: Links) -> tuple[Array, Mask]:

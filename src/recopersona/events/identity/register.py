@@ -14,9 +14,8 @@ from recopersona.data.growing import with_room
 from recopersona.data.ids import UNKNOWN, IdMap, is_missing
 from recopersona.data.types import Array, Indices
 from recopersona.errors import ColumnError, DataError, hint
-from recopersona.events.called import called
+from recopersona.events.called import PERSONAL_KINDS, called
 from recopersona.events.identity.arrivals import MISSING, Judge, Verdict, values_in
-from recopersona.events.identity.normalizers import PERSONAL_KINDS
 from recopersona.events.identity.order import event_ranks, ranks_of
 
 
