@@ -427,7 +427,7 @@ def test_who_is_no_person_is_refused(shop, subject, words):
     ({"models": 7}, "models must be a list of paths, got a int"),
     ({"logs": [7]}, "logs must be a list of paths, got a int in it"),
     ({"searched": {"a": 1}}, "searched must be a list of paths, got a dict"),
-    ({"identity": 1}, "identity must be what a IdentityGraph is, got a int"),
+    ({"identity": 1}, "identity must be what an IdentityGraph is, got an int"),
     ({"consent": "x"}, "consent must be what a ConsentLedger is, got a str"),
     ({"refit_within": "soon"}, "refit_within must be a duration"),
     ({"key": "short"}, "PersonalData: the key must have at least 16 bytes"),

@@ -14,7 +14,7 @@ from recopersona.data.columns import as_pandas, like
 from recopersona.data.event import Event
 from recopersona.data.intake import frame_of_events, is_events
 from recopersona.data.types import Id, Mask
-from recopersona.errors import DataError
+from recopersona.errors import DataError, with_article
 
 PURPOSES = ("storage", "analytics", "personalization", "ads", "sale_or_share")
 """What data of a person may be used for; who keeps a ledger may name more."""
@@ -143,9 +143,13 @@ def require_gate(gate: Any) -> None:
         If it is no `EventGate`.
     """
     if not isinstance(gate, EventGate):
+        got = (
+            f"the class {gate.__name__}"
+            if isinstance(gate, type)
+            else with_article(type(gate).__name__)
+        )
         raise DataError(
-            "a gate must be an EventGate, such as rp.ConsentLedger(unknown='denied'), "
-            f"got a {type(gate).__name__}."
+            f"a gate must be an EventGate, such as rp.ConsentLedger(unknown='denied'), got {got}."
         )
 
 

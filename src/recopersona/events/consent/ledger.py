@@ -62,7 +62,7 @@ class ConsentLedger(Hearing, Erasing, EventGate):
     Raises
     ------
     ParameterError
-        If ``unknown`` is not said, or a purpose is no word.
+        If ``unknown`` is not said, a purpose is no word, or ``identity`` knows nobody.
 
     Notes
     -----
@@ -192,6 +192,8 @@ class ConsentLedger(Hearing, Erasing, EventGate):
         ------
         ParameterError
             If there is no such purpose.
+        ColumnError
+            If no column says whose the rows are.
         DataError
             If ids cannot be hashed.
         """

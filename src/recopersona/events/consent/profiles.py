@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Protocol
 
-from recopersona.errors import DataError
+from recopersona.errors import DataError, ParameterError, with_article
 from recopersona.events.called import PERSONAL_KINDS, may_name_a_profile, parted
 from recopersona.events.consent.subjects import name_of, own_names
 from recopersona.events.identifiers import bare
@@ -19,6 +19,22 @@ class Profiles(Protocol):
 
     def profile_of(self, **identifiers: Any) -> str | None:
         """Return the name of the profile that identifiers belong to."""
+
+
+def require_profiles(identity: Any) -> None:
+    """Refuse what cannot tell who is who.
+
+    Raises
+    ------
+    ParameterError
+        If it is neither None nor like an `IdentityGraph`.
+    """
+    asked = (getattr(identity, name, None) for name in ("members", "profile_of"))
+    if identity is not None and not all(map(callable, asked)):
+        raise ParameterError(
+            "ConsentLedger: identity must be what an IdentityGraph is, got "
+            f"{with_article(type(identity).__name__)}."
+        )
 
 
 def stands_for(profiles: Profiles | None, kind: str, value: Any) -> tuple[str, ...]:

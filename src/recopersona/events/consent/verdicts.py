@@ -11,6 +11,7 @@ import pandas as pd
 from recopersona.data.columns import require_columns
 from recopersona.data.times import MISSING_TIME
 from recopersona.data.types import Array, Mask
+from recopersona.errors import ColumnError, hint
 from recopersona.events.clocks import read_clock
 from recopersona.events.consent.entries import Entries
 from recopersona.events.consent.timelines import DENIED, UNKNOWN
@@ -71,6 +72,11 @@ class Rows(NamedTuple):
             at = np.ascontiguousarray(read_clock(frame["timestamp"]).milliseconds)
         columns = [kind for kind in kinds if kind in frame.columns]
         require_columns(frame[:0], columns)
+        if n and not columns:
+            raise ColumnError(
+                "events need a column that says whose they are, such as 'user_id'"
+                f"{hint('user_id', map(str, frame.columns), 'theirs are')}"
+            )
         for kind in columns:
             rows._ask(_Column.of(kind, frame[kind], entries, members, called), entries, at, bit)
         return rows

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from recopersona.errors import DataError
-from recopersona.events.consent.profiles import Profiles, called_by, stands_for
+from recopersona.events.consent.profiles import Profiles, called_by, require_profiles, stands_for
 from recopersona.events.consent.subjects import identifiers_of, many_subjects
 
 
@@ -18,9 +18,15 @@ class Whose:
         Who is who; None where each identifier stands for itself.
     is_lost : bool
         Whether there was an identity, which no file holds: then nobody can be told.
+
+    Raises
+    ------
+    ParameterError
+        If it cannot tell who is who.
     """
 
     def __init__(self, identity: Profiles | None, is_lost: bool = False) -> None:
+        require_profiles(identity)
         self.identity, self.is_lost = identity, is_lost
 
     def profiles(self) -> Profiles | None:

@@ -128,9 +128,13 @@ def _mapping(given: Any, what: str) -> Mapping[str, Any]:
         return {}
     if not isinstance(given, Mapping):
         raise ParameterError(
-            f"IdentityGraph: {what} must be a mapping from kinds, got {shown(given)}."
+            f"IdentityGraph: {what} must be a mapping from kinds, such as {_EXAMPLES[what]}, "
+            f"got {shown(given)}."
         )
     return given
+
+
+_EXAMPLES = {"limits": "{'user_id': 1}", "blocked": "{'email': ['qa@shop.example']}"}
 
 
 def _words(given: Any, what: str) -> tuple[str, ...]:
