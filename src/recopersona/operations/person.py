@@ -9,6 +9,7 @@ from typing import Any
 
 from recopersona.data.types import Id
 from recopersona.errors import DataError
+from recopersona.events.called import called
 from recopersona.events.identifiers import is_no_id
 from recopersona.events.secret import Secret
 from recopersona.operations.needles import Needles, plain_text
@@ -76,7 +77,7 @@ class Person:
     def known(self) -> list[str]:
         """Every identifier as a graph of identities names it: ``"kind:value"``."""
         own = [
-            f"{kind}:{plain_text(v)}" for kind, values in self.identifiers.items() for v in values
+            called(kind, plain_text(v)) for kind, values in self.identifiers.items() for v in values
         ]
         return list(dict.fromkeys([*own, *map(str, self._own_names)]))
 

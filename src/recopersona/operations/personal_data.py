@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from recopersona.base.holdings import as_json
 from recopersona.data.times import as_text, duration_ms, moment_ms
 from recopersona.data.types import Id
 from recopersona.errors import DataError, RecopersonaError
 from recopersona.events.secret import Secret
-from recopersona.operations.export import as_told
 from recopersona.operations.holders import (
     Erasing,
     Holder,
@@ -235,7 +235,7 @@ class PersonalData:
                 told[holder.kind] = held
             else:
                 told.setdefault(_SHELVES[holder.kind], {})[holder.name] = held
-        ready: dict[str, Any] = as_told(told)
+        ready: dict[str, Any] = as_json(told)
         return ready
 
     # -- letting go --------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from typing import IO, Any, cast
 import numpy as np
 
 from recopersona.errors import DataError, RecopersonaError
+from recopersona.events.called import KINDS
 from recopersona.events.files.parquet_file import opened_parquet
 from recopersona.events.files.replacing import unfinished_beside
 from recopersona.operations.needles import Needles
@@ -222,14 +223,7 @@ def _is_text(kind: Any) -> bool:
 
 def _holds_ids(name: str) -> bool:
     """Tell whether a column or an attribute holds ids of people, by its name."""
-    return name in ("user_id", "users_") or name in PEOPLE
-
-
-PEOPLE = (
-    "anonymous_id", "email", "phone", "device_id", "cookie", "loyalty_card", "customer_id",
-    "household_id", "ramp_id",
-)  # fmt: skip
-"""Columns that say who somebody is, beside ``user_id``."""
+    return name == "users_" or name in KINDS
 
 
 # Saved models -------------------------------------------------------------------------------------

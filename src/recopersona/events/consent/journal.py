@@ -20,6 +20,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from recopersona.base.folders import flush_folder
 from recopersona.errors import ArtifactError, ParameterError, shown
 
 try:
@@ -147,19 +148,11 @@ class Journal:
                 file.flush()
                 os.fsync(file.fileno())
             fresh.replace(self.path)
-            self._flush_folder()
+            flush_folder(self.path.resolve().parent)
             self.pass_over()
         except OSError as problem:
             fresh.unlink(missing_ok=True)
             raise self._unusable(problem) from problem
-
-    def _flush_folder(self) -> None:
-        """Have the new name on disk, too."""
-        handle = os.open(self.path.resolve().parent, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
     def _unusable(self, problem: OSError) -> ArtifactError:
         return ArtifactError(f"the journal {self.path} cannot be used: {problem}.")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from recopersona.errors import DataError
+from recopersona.events.called import parted
 from recopersona.events.consent.bulk import Batch
 from recopersona.events.consent.entries import AT, DENIED, GRANTED, SOURCE, WHO, Entries
 from recopersona.events.consent.purposes import Purposes
@@ -125,7 +126,7 @@ def _record(line: Any, bits: Mapping[str, int]) -> _Record:
     name, at, source = line["who"], line["at"], line.get("source")
     if not isinstance(name, str):
         raise DataError("the name of an identifier is text.")
-    kind, _, value = name.partition(":")
+    kind, value = parted(name)
     checked_kind(kind)
     if not value or type(at) is not int or abs(at) >= _MOST:
         raise DataError("a record needs an identifier and a moment.")

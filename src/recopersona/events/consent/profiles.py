@@ -6,10 +6,9 @@ from collections.abc import Iterable
 from typing import Any, Protocol
 
 from recopersona.errors import DataError, ParameterError, with_article
+from recopersona.events.called import PERSONAL_KINDS, may_name_a_profile, parted
 from recopersona.events.consent.subjects import name_of, own_names
 from recopersona.events.identifiers import bare
-
-_PERSONAL = ("email", "phone", "name", "address")
 
 
 class Profiles(Protocol):
@@ -43,10 +42,10 @@ def stands_for(profiles: Profiles | None, kind: str, value: Any) -> tuple[str, .
 
     A profile's name stands for the profile, any of its identifiers does, too.
     """
-    own = called(profiles, kind, value)
+    own = called_by(profiles, kind, value)
     if profiles is None or not own:
         return own
-    members = _members(profiles, bare(value)) if ":" in own[0][len(kind) + 1 :] else ()
+    members = _members(profiles, bare(value)) if may_name_a_profile(parted(own[0])[1]) else ()
     if not members:
         profile = _profile_of(profiles, kind, value)
         members = _members(profiles, own[0] if profile is None else profile)
@@ -54,11 +53,11 @@ def stands_for(profiles: Profiles | None, kind: str, value: Any) -> tuple[str, .
     return tuple(dict.fromkeys([*own, *(name for name in names if name is not None)]))
 
 
-def called(profiles: Profiles | None, kind: str, value: Any) -> tuple[str, ...]:
+def called_by(profiles: Profiles | None, kind: str, value: Any) -> tuple[str, ...]:
     """Return the names that a value is itself; of an e-mail, the keyed hash that a graph keeps."""
     own = own_names(kind, value)
     known_as = getattr(profiles, "known_as", None)
-    if own and known_as is not None and kind in _PERSONAL:
+    if own and known_as is not None and kind in PERSONAL_KINDS:
         name = known_as(kind, value)
         return own if name is None else (*own, name)
     return own

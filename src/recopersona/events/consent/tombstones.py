@@ -11,7 +11,7 @@ from typing import Any
 from recopersona.base.parameters import generator
 from recopersona.base.part import Part
 from recopersona.errors import DataError
-from recopersona.events.consent.subjects import kind_of
+from recopersona.events.called import kind_of
 
 ALWAYS = 2**63 - 1
 """The end of an erasure that nobody lifted."""

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from recopersona.base.folders import flush_folder
 from recopersona.errors import DataError
 
 try:
@@ -35,7 +36,7 @@ def appearing_when_complete(target: Path) -> Iterator[Path]:
             if target.exists():
                 _keep_rights(target, unfinished)
             unfinished.replace(target)
-        _flush(target.parent)
+        flush_folder(target.parent)
     except OSError as problem:
         raise DataError(f"{target} cannot be written: {problem}.") from None
     finally:
@@ -112,13 +113,3 @@ def _keep_rights(before: Path, after: Path) -> None:
     after.chmod(told.st_mode & 0o7777)
     with suppress(OSError, AttributeError):  # only the owner of all files may give them away
         os.chown(after, told.st_uid, told.st_gid)
-
-
-def _flush(folder: Path) -> None:
-    if os.name == "nt":  # Windows opens no folders
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

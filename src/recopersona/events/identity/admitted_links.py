@@ -12,8 +12,8 @@ from recopersona.data.gate import EventGate, require_gate
 from recopersona.data.times import MISSING_TIME
 from recopersona.data.types import Array, Id
 from recopersona.events.admission import admitted_places
+from recopersona.events.called import PERSONAL_KINDS
 from recopersona.events.identity.arrivals import Judge, values_in
-from recopersona.events.identity.normalizers import PERSONAL_KINDS
 from recopersona.events.identity.register import one_column, with_none
 
 PAIR = ("kind_a", "value_a", "kind_b", "value_b")

@@ -18,11 +18,12 @@ import pandas as pd
 from recopersona.data.ids import is_missing
 from recopersona.data.types import Array
 from recopersona.errors import ParameterError
+from recopersona.events.called import PERSONAL_KINDS, called
 from recopersona.events.distinct import Distinct
 from recopersona.events.identifiers import LARGEST_EXACT, LONGEST_ID, bare
 from recopersona.events.identity.graph_key import GraphKey
-from recopersona.events.identity.kinds import LONGEST_WORD, Kinds, name_of
-from recopersona.events.identity.normalizers import PERSONAL_KINDS, Normalizer, normalizer_of
+from recopersona.events.identity.kinds import LONGEST_WORD, Kinds
+from recopersona.events.identity.normalizers import Normalizer, normalizer_of
 from recopersona.events.identity.placeholders import PLACEHOLDERS, placeholders_of
 
 MISSING, BLOCKED, UNFIT = -1, 0, 1
@@ -62,7 +63,7 @@ def judge_of(kind: str, kinds: Kinds, key: GraphKey | None, region: str | None) 
     if kind in PERSONAL_KINDS:
         return _judge_of_personal(kind, kinds, key, region)
 
-    start = name_of(kind, "")
+    start = called(kind, "")
     is_plain = _PLAIN_TEXT if kind not in kinds.blocked else _NO_TEXT
 
     def judge(value: Any) -> str | Verdict:
@@ -73,7 +74,7 @@ def judge_of(kind: str, kinds: Kinds, key: GraphKey | None, region: str | None) 
             return _NOTHING if is_missing(value) else Verdict(UNFIT, _type_of(value))
         if kinds.blocks(kind, text):
             return Verdict(BLOCKED, text)
-        return name_of(kind, text)
+        return called(kind, text)
 
     return judge
 
@@ -98,7 +99,7 @@ def _judge_of_personal(kind: str, kinds: Kinds, key: GraphKey | None, region: st
             return Verdict(UNFIT)
         if canonical in known or kinds.blocks(kind, canonical):
             return Verdict(BLOCKED)
-        return name_of(kind, secret.hash(canonical))
+        return called(kind, secret.hash(canonical))
 
     return judge
 

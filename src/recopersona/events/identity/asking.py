@@ -10,7 +10,7 @@ import pandas as pd
 
 from recopersona.data.types import Array
 from recopersona.errors import DataError
-from recopersona.events.identity.kinds import parted
+from recopersona.events.called import called, parted
 from recopersona.events.identity.knowing import Knowing
 from recopersona.events.identity.links import Links
 from recopersona.events.identity.logs import merges_frame, profiles_frame, refusals_frame
@@ -112,7 +112,7 @@ class Asking(Knowing):
                 members = self.members(subject)
             except DataError:
                 return [subject]
-            names = [f"{kind}:{value}" for kind, value in members]
+            names = [called(kind, value) for kind, value in members]
             bare = [value for kind, value in members if kind in ("user_id", "anonymous_id")]
             return list(dict.fromkeys([*names, *bare, subject]))
 

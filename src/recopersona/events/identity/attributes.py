@@ -14,7 +14,7 @@ from recopersona.data.gate import EventGate
 from recopersona.data.times import to_ms
 from recopersona.data.types import Mask
 from recopersona.errors import DataError
-from recopersona.events.identity.kinds import parted
+from recopersona.events.called import parted
 from recopersona.events.identity.resolving import Resolving
 from recopersona.kernels.identity import ANYBODY
 

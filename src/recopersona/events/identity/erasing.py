@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from recopersona.base.holdings import as_json
 from recopersona.data.ids import UNKNOWN
 from recopersona.data.times import MISSING_TIME, moment_ms
 from recopersona.errors import DataError, shown
+from recopersona.events.called import called
 from recopersona.events.identity.asking import Asking
 from recopersona.events.identity.links import Links
 
@@ -149,7 +151,7 @@ class Erasing(Asking):
             if isinstance(subject, tuple) and len(subject) == 2 and self.__sklearn_is_fitted__():
                 kind, value = subject
                 judge = self._judges.get(kind)
-                name = f"{kind}:{value}"
+                name = called(kind, value)
                 if judge is not None and name not in self.register_.names_:
                     judged = judge(value)
                     name = judged if isinstance(judged, str) else ""
@@ -166,15 +168,9 @@ def _n_naming(links: Links, nodes: set[int]) -> int:
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return rows as JSON has them: times in ISO form, None where there is nothing."""
-    rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
-    return [{str(name): _plain(value) for name, value in row.items()} for row in rows]
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, pd.Timestamp):
-        return value.isoformat()
-    return value.item() if isinstance(value, np.generic) else value
+    """Return rows as JSON has them."""
+    rows: list[dict[str, Any]] = as_json(frame.to_dict("records"))
+    return rows
 
 
 def _name_column(frame: pd.DataFrame, end: str) -> pd.Series:

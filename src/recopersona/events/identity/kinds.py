@@ -12,12 +12,7 @@ import numpy as np
 
 from recopersona.data.types import Array
 from recopersona.errors import DataError, ParameterError, hint, shown
-
-KINDS = (
-    *("user_id", "customer_id", "loyalty_card", "email", "phone"),
-    *("anonymous_id", "device_id", "cookie", "household_id", "ramp_id", "linked_person"),
-)
-"""The columns that are taken for identifiers wherever they come."""
+from recopersona.events.called import KINDS, may_name_a_profile
 
 HIGHEST = ("user_id", "email")
 """What proves most, unless `priority` says otherwise."""
@@ -28,7 +23,6 @@ BLOCKED = ("^[0-]*$", "-1", "null", "anonymous", "undefined", "none", "nan", "n/
 LARGEST_LIMIT = 32_767
 _MOST_KINDS = 200
 _USUAL_LIMIT = 5
-_SEPARATOR = ":"
 _WORDS = frozenset(word for word in BLOCKED if not word.startswith("^"))
 _DIGITS_OF_NOBODY = "0-"
 
@@ -107,23 +101,6 @@ class Kinds:
         return own is not None and any(pattern.fullmatch(text) for pattern in own)
 
 
-def name_of(kind: str, value: str) -> str:
-    """Return what an identifier is called: its kind and its value."""
-    return f"{kind}{_SEPARATOR}{value}"
-
-
-def parted(name: str) -> tuple[str, str]:
-    """Return the kind and the value of an identifier by its name.
-
-    Examples
-    --------
-    >>> parted("cookie:a:b")
-    ('cookie', 'a:b')
-    """
-    kind, _, value = name.partition(_SEPARATOR)
-    return kind, value
-
-
 def written_out(blocked: Any) -> Any:
     """Return what is blocked with every compiled pattern as text, which a file can hold."""
     if not isinstance(blocked, Mapping):
@@ -178,7 +155,7 @@ def _is_list(given: Any) -> bool:
 
 
 def _require_kind(name: Any) -> None:
-    if not isinstance(name, str) or not name or _SEPARATOR in name:
+    if not isinstance(name, str) or not name or may_name_a_profile(name):
         raise ParameterError(
             f"IdentityGraph: a kind must be a word without a colon, got {shown(name)}."
         )

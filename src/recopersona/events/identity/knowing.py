@@ -13,6 +13,7 @@ from recopersona.data.ids import UNKNOWN
 from recopersona.data.times import MISSING_TIME
 from recopersona.data.types import Array
 from recopersona.errors import DataError, ParameterError, shown
+from recopersona.events.called import SHARED_NAME
 from recopersona.events.identity.arrivals import REASONS, Judge, judge_of
 from recopersona.events.identity.graph_key import GraphKey
 from recopersona.events.identity.kinds import Kinds
@@ -25,9 +26,6 @@ from recopersona.kernels.identity import AGE, ANYBODY, NOBODY
 
 _TALLY = ("rows", "rows of nobody", "late", "replays")
 _MOST_ROWS = 2**31
-
-SHARED_NAME = " (shared)"
-"""Behind the name of an ambiguous identifier that a person's profile is called by already."""
 
 
 class Knowing(Part):

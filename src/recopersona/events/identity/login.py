@@ -15,6 +15,7 @@ from recopersona.data.query import Query
 from recopersona.data.times import MISSING_TIME, moment_ms
 from recopersona.data.types import Array, Id
 from recopersona.errors import DataError, ParameterError, shown
+from recopersona.events.called import kind_of
 from recopersona.events.identity.asking import Asking
 from recopersona.events.identity.resolving import Resolving
 from recopersona.kernels.identity import SHARED
@@ -139,7 +140,7 @@ class LoggingIn(Resolving, Asking):
     def _kinds_of(self, profile: str) -> Counter[int]:
         """Count the identifiers of a profile by kind."""
         if self.register_.names_.index(profile) == UNKNOWN:
-            return Counter([self._kinds.codes[profile.partition(":")[0]]])
+            return Counter([self._kinds.codes[kind_of(profile)]])
         return Counter(self.register_.kind_[self._member_nodes(profile)].tolist())
 
     def _within_limits(self, counts: Counter[int]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Self
 
 from recopersona.base.part import Part
-from recopersona.events.identity.kinds import KINDS
+from recopersona.events.called import KINDS
 
 
 class Presets(Part):
