@@ -1,4 +1,7 @@
-"""The gate that every event passes on its way in or out, and everybody who is to be known."""
+"""The gate that every event passes on its way in or out, and everybody who is to be known.
+
+It is a port, and stands below `Dataset`, which carries it from the reader to the model.
+"""
 
 from __future__ import annotations
 
@@ -82,7 +85,14 @@ class EventGate(ABC):
         """
 
     def kept(self, rows: Any, purpose: str = "personalization") -> Any:
-        """Return the rows that may be used: of a frame as such a frame, of records as a list."""
+        """Return the rows that may be used: of a frame as such a frame, of records as a list.
+
+        Parameters
+        ----------
+        rows : dataframe, `Event`, or iterable of `Event`
+        purpose : str
+            One of `PURPOSES`, or of the gate's own.
+        """
         if isinstance(rows, Event) or is_events(rows):
             records = [rows] if isinstance(rows, Event) else list(rows)
             mask = self._counted(frame_of_events(records), purpose) if records else ()
@@ -92,7 +102,7 @@ class EventGate(ABC):
         return rows if mask.all() else like(frame[mask], rows)
 
     def lets(self, who: Mapping[str, Id | None], purpose: str, at: int | None = None) -> bool:
-        """Ask `admits`, and count the answer.
+        """Ask `admits`, whose parameters these are, and count the answer.
 
         Raises
         ------
@@ -108,30 +118,31 @@ class EventGate(ABC):
         self.counts[f"{purpose}: {'admitted' if may else 'refused'}"] += 1
         return bool(may)
 
-    def asked(self, rows: pd.DataFrame, purpose: str) -> Mask:
-        """Ask `admitted`, and refuse an answer that is no truth value for each row.
-
-        Raises
-        ------
-        DataError
-            If it is something else: a gate that is in error must let nobody in.
-        """
-        mask = np.asarray(self.admitted(rows, purpose))
-        if mask.shape != (len(rows),) or (len(rows) and mask.dtype != np.bool_):
-            raise DataError(
-                f"{type(self).__name__}.admitted must answer True or False for each of "
-                f"{len(rows)} rows, got {mask.dtype} of shape {mask.shape}."
-            )
-        return mask.astype(np.bool_, copy=False)
-
     def _counted(self, frame: pd.DataFrame, purpose: str) -> Mask:
-        mask = self.asked(frame, purpose)
+        mask = answer_of(self, frame, purpose)
         n_admitted = int(mask.sum())
         if n_admitted:
             self.counts[f"{purpose}: admitted"] += n_admitted
         if n_admitted < len(mask):
             self.counts[f"{purpose}: refused"] += len(mask) - n_admitted
         return mask
+
+
+def answer_of(gate: EventGate, rows: pd.DataFrame, purpose: str) -> Mask:
+    """Ask a gate which rows it admits.
+
+    Raises
+    ------
+    DataError
+        If the answer is no truth value for each row: a gate in error must let nobody in.
+    """
+    mask = np.asarray(gate.admitted(rows, purpose))
+    if mask.shape != (len(rows),) or (len(rows) and mask.dtype != np.bool_):
+        raise DataError(
+            f"{type(gate).__name__}.admitted must answer True or False for each of "
+            f"{len(rows)} rows, got {mask.dtype} of shape {mask.shape}."
+        )
+    return mask.astype(np.bool_, copy=False)
 
 
 def require_gate(gate: Any) -> None:

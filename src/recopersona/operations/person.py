@@ -28,11 +28,19 @@ class Person:
         Such as ``{"user_id": ["u-17"], "anonymous_id": ["c-9"]}``.
     names : iterable of ids
         Further words under which a model or a log may know her, such as names of profiles.
+    lent : iterable of ids
+        Those of the names that a device lent her which is not hers alone: where it is not the user
+        that is called so, it is the device.
     """
 
-    def __init__(self, identifiers: Mapping[str, Iterable[Id]], names: Iterable[Id] = ()) -> None:
+    def __init__(
+        self, identifiers: Mapping[str, Iterable[Id]], names: Iterable[Id] = (),
+        lent: Iterable[Id] = (),
+    ) -> None:  # fmt: skip
         self.identifiers = {kind: list(dict.fromkeys(own)) for kind, own in identifiers.items()}
         self.names = list(dict.fromkeys(names))
+        borrowed = set(lent)
+        self._own_names = [name for name in self.names if name not in borrowed]
         self._texts = {
             kind: frozenset(map(plain_text, own)) for kind, own in self.identifiers.items()
         }
@@ -71,7 +79,7 @@ class Person:
         own = [
             called(kind, plain_text(v)) for kind, values in self.identifiers.items() for v in values
         ]
-        return list(dict.fromkeys([*own, *map(str, self.names)]))
+        return list(dict.fromkeys([*own, *map(str, self._own_names)]))
 
     def masked(self, text: str) -> str:
         """Return a text in which no identifier is left, however short."""
@@ -84,7 +92,7 @@ class Person:
     def needles(self) -> Needles:
         """Everything of her that may be looked for in files."""
         own = [one for values in self.identifiers.values() for one in values]
-        return Needles([*own, *self.names])
+        return Needles([*own, *self._own_names])
 
     def reference(self, secret: Secret) -> str:
         """Return a word for her that nobody without the secret can tell back."""

@@ -90,3 +90,15 @@ def test_event_ids_of_any_type_have_an_order(odd):
     graph = rp.IdentityGraph().update(events)
     other = rp.IdentityGraph().update(events[2:]).update(events[:2])
     pd.testing.assert_frame_equal(graph.profiles(), other.profiles())
+
+
+def test_half_a_character_in_somebodys_id_stops_no_erasure(tmp_path):
+    graph = rp.IdentityGraph().update({"user_id": "\ud800", "cookie": "c1"})
+    graph.update({"user_id": "anna", "cookie": "c2"})
+    assert graph.forget(["user_id:anna"]) == 2
+    rp.save(graph, tmp_path / "graph.rp")
+    graph = rp.load(tmp_path / "graph.rp")
+    assert graph.members("user_id:\ud800") == [("user_id", "\ud800"), ("cookie", "c1")]
+    assert graph.forget_before("2026-01-01") == 0
+    assert graph.forget(["user_id:\ud800"]) == 2
+    assert graph.profiles().empty

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -160,7 +161,7 @@ class _Column(NamedTuple):
         ]
         until = None
         if entries.tombstones_:
-            until = _ends(entries, [called(kind, value) for value in values], named, subjects)
+            until = _ends(entries, partial(called, kind), values, named, subjects)
         return cls(distinct.codes, named, subjects, others, n_others, until)
 
 
@@ -172,11 +173,14 @@ def _places(entries: Entries, names: tuple[str, ...]) -> tuple[int, ...] | None:
     return (first, *(place for place in others if place >= 0))
 
 
-def _ends(entries: Entries, names: list[tuple[str, ...]], named: Mask, subjects: Array) -> Array:
+def _ends(
+    entries: Entries, called: Callable[[Any], tuple[str, ...]], values: list[Any], named: Mask,
+    subjects: Array,
+) -> Array:  # fmt: skip
     """Return until when each value's events are refused; int64 (n_values + 1,)."""
     tombstones = entries.tombstones_
     until = np.full(len(named), NEVER, np.int64)
     asked = named if tombstones.lifted else named & (subjects < 0)  # who is on record is not erased
     for place in np.flatnonzero(asked).tolist():
-        until[place] = max(map(tombstones.until, names[place]))
+        until[place] = max(map(tombstones.until, called(values[place])))
     return until

@@ -99,6 +99,13 @@ class Asking(Knowing):
 
         The name of the profile, those of the profiles that it absorbed, and the bare values of
         ``user_id`` and ``anonymous_id``. An unknown subject has its own name only.
+
+        Examples
+        --------
+        >>> from recopersona.events.identity.graph import IdentityGraph
+        >>> graph = IdentityGraph().update({"user_id": "anna", "cookie": "c1"})
+        >>> graph.names_of("cookie:c1")
+        ['user_id:anna', 'cookie:c1', 'anna']
         """
         with self._lock:
             try:

@@ -26,6 +26,9 @@ _USUAL_LIMIT = 5
 _WORDS = frozenset(word for word in BLOCKED if not word.startswith("^"))
 _DIGITS_OF_NOBODY = "0-"
 
+LONGEST_WORD = max(map(len, _WORDS))
+"""No longer text is blocked for every kind, but for zeros and dashes."""
+
 
 @dataclass(frozen=True, eq=False)
 class Kinds:

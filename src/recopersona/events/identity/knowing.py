@@ -109,10 +109,10 @@ class Knowing(Part):
     def _replay(self) -> None:
         """Take all links from the first to the last."""
         order = self._order(self.links_)
-        self.links_ = self.links_.take(order.rows)
+        self.links_ = order.links
         self._known: State = self._nobody()
         self._course: Course = Course()
-        self._course.append(*self._met().join(self.links_, order))
+        self._course.append(*self._met().join(order))
         self._last: int = int(self.links_.time_[-1]) if len(self.links_) else MISSING_TIME
         self._overlay: tuple[State, Course] | None = None
         self._membership: Membership | None = None
@@ -124,10 +124,10 @@ class Knowing(Part):
             return state, [(self.links_, self._course)]
         if self._overlay is None:
             state = state.copy()
-            order = self._order(self.probable_, state.moments)
-            self.probable_ = self.probable_.take(order.rows)
+            order = self._order(self.probable_)
+            self.probable_ = order.links
             course = Course()
-            course.append(*state.join(self.probable_, order, proves=False))
+            course.append(*state.join(order, proves=False))
             self._overlay = state, course
             self._membership = None
         state, course = self._overlay
@@ -145,9 +145,9 @@ class Knowing(Part):
         state.grow(self.register_.kind_)
         return state
 
-    def _order(self, links: Links, first: int = 0) -> Order:
+    def _order(self, links: Links) -> Order:
         """Put links in the order in which they count."""
-        return in_order(links, self.register_.event_ranks, self.register_.node_ranks, first)
+        return in_order(links, self.register_.event_ranks, self.register_.node_ranks)
 
     def _keep_used(self) -> None:
         """Drop identifiers, events and texts that nothing names any more, and number the rest."""

@@ -161,11 +161,10 @@ class Learning(Knowing):
             self.links_.append(links)
             self._replay()
             return
-        order = self._order(links, self._known.moments)
-        links = links.take(order.rows)
-        self.links_.append(links)
-        self._course.append(*self._met().join(links, order))
-        self._last = int(links.time_[-1])
+        order = self._order(links)
+        self.links_.append(order.links)
+        self._course.append(*self._met().join(order))
+        self._last = int(order.links.time_[-1])
         self._overlay = None
 
     def _pairs_of(self, frame: pd.DataFrame) -> Found:
