@@ -80,3 +80,11 @@ def test_probable_links_pass_the_gate_too(gate):
 def test_what_is_no_gate_is_refused():
     with pytest.raises(DataError, match="a gate must be an EventGate"):
         rp.IdentityGraph().update({"user_id": "anna"}, gate="ledger")
+
+
+def test_a_ledger_that_knows_no_identities_is_asked_by_hashes(gate):
+    gate.identity = None
+    graph = rp.IdentityGraph(key=KEY)
+    graph.update({"email": MAIL, "cookie": "new"}, gate=gate)
+    graph.update(links_of(email=[MAIL], cookie=["new"]), gate=gate)
+    assert (len(graph.profiles()), graph.counts_["rows refused by a gate"]) == (0, 2)
