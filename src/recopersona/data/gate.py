@@ -1,4 +1,7 @@
-"""The gate that every event passes on its way in or out, and everybody who is to be known."""
+"""The gate that every event passes on its way in or out, and everybody who is to be known.
+
+It is a port, and stands below `Dataset`, which carries it from the reader to the model.
+"""
 
 from __future__ import annotations
 
