@@ -47,7 +47,7 @@ def test_of_those_met_in_one_moment_the_higher_kind_is_older_whichever_link_come
         "user_id": ["anna", "anna", "anna", None, None],
         "cookie": [None, None, None, "c1", "c1"],
         "device_id": ["d1", "d2", "d3", None, "d3"],
-        "timestamp": pd.to_datetime(["2026-05-01", "2026-05-02", *["2026-05-03"] * 2, "2026-05-04"]),
+        "timestamp": pd.to_datetime([f"2026-05-0{day}" for day in (1, 2, 3, 3, 4)]),
     })  # fmt: skip
     graph = rp.IdentityGraph(limits={"device_id": 2}).update(log)
     assert graph.profile_of(device_id="d3") == "cookie:c1"
