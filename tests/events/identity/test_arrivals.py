@@ -1,9 +1,11 @@
 """Values as they come: what is an identifier at sight is what it would be after a close look."""
 
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import recopersona as rp
 from recopersona.events.identifiers import LONGEST_ID, bare
 from recopersona.events.identity.arrivals import BLOCKED, UNFIT, judge_of
 from recopersona.events.identity.kinds import BLOCKED as WORDS
@@ -38,3 +40,14 @@ def test_a_plain_text_is_judged_as_any_other(text, blocked):
 def test_a_long_text_may_be_blocked_too(text):
     kinds = Kinds.of(None, None, None, {"cookie": ["^x-test.*$"]}, "limits")
     assert judge_of("cookie", kinds, None, None)(text).reason == BLOCKED
+
+
+def test_of_those_met_in_one_moment_the_higher_kind_is_older_whichever_link_comes_first():
+    log = pd.DataFrame({
+        "user_id": ["anna", "anna", "anna", None, None],
+        "cookie": [None, None, None, "c1", "c1"],
+        "device_id": ["d1", "d2", "d3", None, "d3"],
+        "timestamp": pd.to_datetime([f"2026-05-0{day}" for day in (1, 2, 3, 3, 4)]),
+    })  # fmt: skip
+    graph = rp.IdentityGraph(limits={"device_id": 2}).update(log)
+    assert graph.profile_of(device_id="d3") == "cookie:c1"
