@@ -136,7 +136,7 @@ def join_profiles(
     seen_higher  (n_links,) int64, the age that higher gets if it is met here first
     seen_lower   (n_links,) int64
     room         (n_words,) uint64, every limit with the highest bit of its lane set
-    ones         (n_lanes,) uint8, 1 for a limit of 1
+    ones         (n_lanes,) uint8, 1 for a limit whose break shows two people: a limit of 1
     lanes        (n_lanes,) int32, the lanes from the highest priority to the lowest
     by_row       bool, whether a refusal ends its row
     codes        (n_rows, n_kinds) int32, the identifiers of each row by priority, -1 for none
@@ -166,6 +166,9 @@ def join_profiles(
             nodes[other, AGE] = seen_lower[place] << MARKS
         if by_row and cut[row[place]] != 0:
             outcome[place] = CUT
+            root, top = _root_of(nodes, one), _root_of(nodes, other)
+            if root != top and nodes[one, AGE] & SHARED == 0:
+                _refusal(nodes, root, top, other, room, ones, lanes)  # it may be of two people
             continue
         if one == other:
             outcome[place] = SELF

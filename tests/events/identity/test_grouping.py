@@ -73,6 +73,11 @@ def test_every_record_has_at_most_one_partner_and_the_sum_is_largest():
     assert assigned(first, second, chance, 0.3).tolist() == [False, True, True, False]
 
 
+def test_the_likelier_of_two_ways_to_pair_is_taken():
+    first, second, chance = arrays([(0, 5, 0.4), (0, 6, 0.9), (1, 5, 0.9), (1, 6, 0.4)])
+    assert assigned(first, second, chance, 0.3).tolist() == [False, True, True, False]
+
+
 def test_nothing_probable_is_assigned_to_nobody():
     first, second, chance = arrays([(0, 5, 0.1)])
     assert assigned(first, second, chance, 0.3).tolist() == [False]

@@ -162,6 +162,7 @@ def test_without_back_dating_a_row_is_of_whoever_was_known_then():
 def test_rows_long_before_the_login_stay_as_they_were():
     found = resolved(TABLET, back_dating="last_touch", look_back="15ms")
     assert found == [ANN, ANN, BEN, BEN, BEN]
+    assert resolved(TABLET, back_dating="last_touch", look_back="10ms") == found
     phone = [
         Row({"device_id": "phone"}, START),
         Row({"device_id": "phone"}, START + 90),

@@ -43,6 +43,12 @@ def test_links_make_profiles():
     assert profiles(graph) == [["u1", "u2"], ["u4", "u5"]]
 
 
+def test_a_graph_without_parameters_takes_the_links():
+    graph = rp.IdentityGraph().update(rp.from_splink(CLUSTERS), probability="probability")
+    assert graph.counts_["links"] == 4
+    assert graph.profile_of(customer_id="u1") == graph.profile_of(linked_person="customer_id:u1")
+
+
 def test_probable_links_yield_to_certain_ones():
     graph = rp.IdentityGraph(limits={"customer_id": 2, "linked_person": 1})
     graph.update(rp.from_splink(PAIRS), probability="probability")

@@ -602,12 +602,15 @@ class ConsentLedger(Part, EventGate):
         Each record is on disk before `record` returns. Several processes may keep one journal:
         whoever records reads first what the others wrote; `refresh` reads it without recording. A
         line that a crash cut short, and whatever else cannot be read, is counted
-        (``"journal: unreadable line"``). Erasure writes the file anew.
+        (``"journal: unreadable line"``); so are records of somebody erased, which an old copy may
+        hold (``"journal: record of somebody erased"``), and a journal that lost lines
+        (``"journal: shorter than before"``). Erasure writes the file anew.
 
         Parameters
         ----------
         path : path
-            A file of JSON lines, made where there is none; ``path.lock`` lies beside it.
+            A file of JSON lines, made where there is none; ``path.lock`` lies beside it. A link is
+            the file that it means.
 
         Returns
         -------
@@ -617,8 +620,10 @@ class ConsentLedger(Part, EventGate):
         ------
         DataError
             If the ledger has records of its own, and the file has some, too.
+        ParameterError
+            If it is no path.
         ArtifactError
-            If the file cannot be used.
+            If the file cannot be used; later, if it is gone or emptied.
 
         Examples
         --------
@@ -676,6 +681,8 @@ class ConsentLedger(Part, EventGate):
     def _catch_up(self) -> None:
         assert self._journal is not None  # noqa: S101
         news = self._journal.news()
+        if news.shorter:
+            self._count("journal: shorter than before", 1)
         self._apply(news.lines, Entries() if news.anew else self.entries_)
 
     def _publish(self, lines: list[Line]) -> None:
@@ -787,7 +794,11 @@ class ConsentLedger(Part, EventGate):
                 if (row[GRANTED] | row[DENIED]) & bit:
                     state = "denied" if row[DENIED] & bit else "granted"
                     found.append((kind, value, purpose, state, row[AT], sources[row[SOURCE]]))
-        frame = pd.DataFrame(found, columns=["kind", "subject", "purpose", *_LATER])
+        columns = ["kind", "subject", "purpose", *_LATER]
+        try:
+            frame = pd.DataFrame(found, columns=columns)
+        except UnicodeEncodeError:  # half a character, which Arrow does not hold
+            frame = pd.DataFrame(found, columns=columns, dtype=object)
         times = from_ms(frame["timestamp"].to_numpy(np.int64))
         return frame.assign(timestamp=times, source=frame["source"].astype(object))
 

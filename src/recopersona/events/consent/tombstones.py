@@ -64,6 +64,10 @@ class Tombstones(Part):
         ends = (hashes.get(hashed(name, salt), NEVER) for salt, hashes in self.until_.items())
         return max(ends, default=NEVER)
 
+    def erased(self, names: Iterable[str]) -> set[str]:
+        """Return those of some identifiers that were erased, and that nobody welcomed back."""
+        return {name for name in names if self.until(name) == ALWAYS}
+
     def with_hashes(
         self, salt: str, hashes: Iterable[str], kinds: Iterable[str], until: int = ALWAYS
     ) -> Tombstones:

@@ -15,7 +15,7 @@ from recopersona.errors import DataError, ParameterError, hint, shown
 
 KINDS = (
     *("user_id", "customer_id", "loyalty_card", "email", "phone"),
-    *("anonymous_id", "device_id", "cookie", "household_id", "ramp_id"),
+    *("anonymous_id", "device_id", "cookie", "household_id", "ramp_id", "linked_person"),
 )
 """The columns that are taken for identifiers wherever they come."""
 

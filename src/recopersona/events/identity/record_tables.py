@@ -94,7 +94,7 @@ def _ids_of(frame: pd.DataFrame, record: str | None) -> pd.Series:
         raise DataError(f"{record} must hold strings or integers.") from None
     if twice.any():
         raise DataError(
-            f"{shown(ids.tolist()[int(np.argmax(twice))])} is the {record!r} of more than one record; "
-            "leave record= out to call them by their rows."
+            f"{shown(ids.tolist()[int(np.argmax(twice))])} is the {record!r} of more than one "
+            "record; leave record= out to call them by their rows."
         )
     return ids

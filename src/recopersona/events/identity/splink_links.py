@@ -32,8 +32,8 @@ def from_splink(
     """Return links for an identity graph from what Splink, `link_records` or `match_records` found.
 
     Every record of a cluster is linked to one identifier of the kind ``linked_person``, named by
-    the cluster's first record, such as ``customer_id:17``. With a column ``probability`` the links count after every
-    deterministic one, the more probable first:
+    the cluster's first record, such as ``customer_id:17``. With a column ``probability`` the links
+    count after every deterministic one, the more probable first:
     ``graph.update(links, probability="probability")``; without one (`match_records`) they are
     deterministic: ``graph.update(links)``.
 

@@ -114,12 +114,14 @@ class State:
         ones = np.uint64(1) << (BITS * (lanes % LANES)).astype(np.uint64)
         self.nodes[before + limited, COUNTS + lanes // LANES] = ones.view(np.int64)
 
-    def join(self, links: Links, order: Order) -> tuple[Array, Array]:
+    def join(self, links: Links, order: Order, proves: bool = True) -> tuple[Array, Array]:
         """Take links that are in order; return what came of each, and the merges.
+
+        proves  whether one that is refused shows that an identifier is of two people
 
         Returns uint8 (n,) and int32 (n_merges, 3): link, kept and absorbed root.
         """
-        outcome, merged, _ = self._take(links, order, _NO_ONE, _NOTHING)
+        outcome, merged, _ = self._take(links, order, _NO_ONE, _NOTHING, proves)
         self.moments += order.moments
         return outcome, merged
 
@@ -146,8 +148,9 @@ class State:
         return self._take(links, order, codes, known)[2]
 
     def _take(
-        self, links: Links, order: Order, codes: Array, known: Array
+        self, links: Links, order: Order, codes: Array, known: Array, proves: bool = True
     ) -> tuple[Array, Array, tuple[Array, Array]]:
+        ones = self._ones if proves else np.zeros_like(self._ones)
         rows, cut = links.row_, _NO_ROWS
         if self.by_row and len(links):
             rows = rows - rows.min()
@@ -158,7 +161,7 @@ class State:
         n = join_profiles(
             outcome, merged, whose, standing, self.nodes, cut,
             links.higher_, links.lower_, rows, order.seen_higher, order.seen_lower,
-            self._room, self._ones, self._priority, self.by_row, codes, known,
+            self._room, ones, self._priority, self.by_row, codes, known,
         )  # fmt: skip
         return outcome, merged[:n], (whose, standing)
 
