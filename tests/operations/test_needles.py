@@ -98,5 +98,5 @@ def test_many_are_found_as_few_are(parts, alone):
     few, many = Needles(texts), Needles([*texts, *(f"nobody-{n}" for n in range(40))])
     assert len(few._written) <= needles_module._MANY < len(many._written)
     data = b"".join(parts)
-    found = [list(one.in_stream(io.BytesIO(data), alone=alone)) for one in (few, many)]
+    found = [one.in_bytes(data) if alone else one.inside_bytes(data) for one in (few, many)]
     assert found[0] == found[1]

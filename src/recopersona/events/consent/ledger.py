@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from os import PathLike
 from typing import Any, Self
 
@@ -30,7 +31,7 @@ from recopersona.events.consent.lines import (
     tombstone_line,
     with_lines,
 )
-from recopersona.events.consent.profiles import Profiles, stands_for
+from recopersona.events.consent.profiles import Profiles, all_stand_for, stands_for
 from recopersona.events.consent.purposes import Purposes, own_purposes
 from recopersona.events.consent.signals import category_states, google_states, us_states
 from recopersona.events.consent.subjects import (
@@ -426,7 +427,8 @@ class ConsentLedger(Part, EventGate):
             If ids cannot be hashed.
         """
         bit, frame = self._purposes.bit_of(purpose), as_pandas(rows)
-        members = None if self._profiles() is None else self._stands_for
+        profiles = self._profiles()
+        members = None if profiles is None else partial(all_stand_for, profiles)
         of_rows = Rows.of(frame, self.entries_, self._kinds(), bit, members)
         verdicts = verdicts_on(of_rows, self.unknown == "granted")
         counted = np.bincount(verdicts, minlength=len(REASONS)).tolist()
