@@ -4,13 +4,15 @@ import csv
 
 
 def starts_of(data, words, whole):
-    """Where one of some words begins; where whole, no digit may be before or behind it."""
+    """Where one of some words begins; whole as in `mark_words`."""
     found = set()
     for word in words:
         for start in range(len(data) - len(word) + 1):
             end = start + len(word)
-            around = data[max(start - 1, 0) : start] + data[end : end + 1]
-            if data[start:end] == word and not (whole and any(48 <= byte <= 57 for byte in around)):
+            before, behind = data[max(start - 1, 0) : start], data[end : end + 1]
+            if data[start:end] != word or (whole == 2 and before.isdigit()):
+                continue
+            if not (whole and behind.isalnum()):
                 found.add(start)
     return found
 

@@ -27,7 +27,9 @@ def is_passed_over(file, needles):
 @pytest.mark.parametrize(("name", "content", "passed"), [
     ("a.csv", b"user_id,item_id\nu-18,tea\n", True),
     ("a.csv", b"user_id,item_id\nu-17,tea\n", False),
-    ("a.csv", b"user_id,item_id\nu-18,au-170\n", False),
+    ("a.csv", b"user_id,item_id\nu-18,au-170\n", True),
+    ("a.csv", b"user_id,item_id\nu-18,au-17\n", False),
+    ("a.jsonl", b'{"user_id": "\\u3000u-17\\n"}\n', False),
     ("a.csv", b'user_id,item_id\n"u-"17,tea\n', False),
     ("a.csv", b'user_id,item_id\n"x\ny",1\n', False),
     ("a.csv", b'user_id,item_id\nx,"say ""hi"", she said"\n"y",1\n', True),
@@ -59,7 +61,7 @@ def test_of_what_may_be_written_in_several_ways_every_row_is_read(tmp_path, iden
     assert suspects_in(tmp_path / "a.jsonl", Needles([identifier])) is None
 
 
-@pytest.mark.parametrize("content", [b"xx\nxxxxu-17xxxx", b"xxxxxxxxx\nx\nu-17\n"])
+@pytest.mark.parametrize("content", [b"xx\nxxxxu-17,xxx", b"xxxxxxxxx\nx\nu-17\n"])
 def test_an_identifier_across_two_blocks_is_seen(tmp_path, monkeypatch, content):
     monkeypatch.setattr(suspects, "_BLOCK", 3)
     (tmp_path / "a.csv").write_bytes(content)

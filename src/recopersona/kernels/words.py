@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from recopersona.kernels.compiling import flag, i64, inner, kernel, read, u8, u64, written
+from recopersona.kernels.compiling import i64, inner, kernel, read, u8, u64, written
 
 FACTOR, SPREAD = np.uint64(0x100000001B3), np.uint64(0x9E3779B97F4A7C15)
 _NONE, _ONE, _BITS = np.uint64(0), np.uint64(1), 64
 QUOTE, COMMA, LINE_FEED, RETURN = 34, 44, 10, 13
-ZERO, NINE = 48, 57
+ZERO, NINE, LETTER_A, LETTER_Z = 48, 57, 97, 122
+SMALL = np.uint8(32)  # the bit of small letters
 
 
 @inner
@@ -47,7 +48,7 @@ def put_words(table, data, length, n_bits):
         table[slot] = value
 
 
-@kernel(written(u8), read(u8), read(u64), i64, i64, flag)
+@kernel(written(u8), read(u8), read(u64), i64, i64, i64)
 def mark_words(marks, data, table, length, n_bits, whole):
     """Mark where a word of some length may begin.
 
@@ -56,7 +57,7 @@ def mark_words(marks, data, table, length, n_bits, whole):
     table   (2 ** n_bits,) uint64, see `put_words`
     length  int64, bytes of a word, from 1 on
     n_bits  int64
-    whole   bool, only where no digit is before or behind it
+    whole   int64, 0 anywhere, 1 where no letter or digit is behind it, 2 and no digit before
     """
     if length < 1:
         return
@@ -78,10 +79,11 @@ def mark_words(marks, data, table, length, n_bits, whole):
             slot = (slot + 1) & last
         if table[slot] == _NONE:
             continue
-        if whole:
-            if start > 0 and ZERO <= data[start - 1] <= NINE:
-                continue
-            if end + 1 < len(data) and ZERO <= data[end + 1] <= NINE:
+        if whole == 2 and start > 0 and ZERO <= data[start - 1] <= NINE:
+            continue
+        if whole > 0 and end + 1 < len(data):
+            behind = data[end + 1]
+            if ZERO <= behind <= NINE or LETTER_A <= (behind | SMALL) <= LETTER_Z:
                 continue
         marks[start] = 1
 

@@ -16,7 +16,7 @@ SHORTEST_TEXT, SHORTEST_NUMBER = 4, 6
 """Characters below which bytes prove nothing: ``7`` is in every file."""
 
 _BLOCK = 1 << 20
-_MANY = 64
+_MANY, _LONG = 64, 1 << 12
 _CONTEXT = 4  # bytes that a boundary may look back
 
 
@@ -121,13 +121,16 @@ class Needles:
             block = handle.read(_BLOCK)
 
     def _walked(self, held: bytes, begin: int, *, alone: bool) -> Iterator[tuple[int, int]]:
-        """Say where which of them stands; a pattern of many forms is slow, and not made."""
-        if len(self._written) > _MANY:
-            yield from self._one_by_one(held, begin, alone)
-        elif any(form in held for form in self._written):  # quicker than a pattern that looks back
+        """Say where which of them stands; over many forms, or much, a pattern is slow."""
+        few = len(self._written) <= _MANY
+        if few and not any(form in held for form in self._written):
+            return  # quicker than a pattern that looks behind itself
+        if few and len(held) <= _LONG:
             pattern = self._alone if alone else self._within
             for match in pattern.finditer(held, begin) if pattern is not None else ():
                 yield match.start(), self._written[match.group()]
+        else:
+            yield from self._one_by_one(held, begin, alone)
 
     def _one_by_one(self, held: bytes, begin: int, alone: bool) -> Iterator[tuple[int, int]]:
         """Look closely where the sieve says that some form may be; of several, at the longest."""

@@ -19,29 +19,30 @@ class Sieve:
     ----------
     words : iterable of bytes
         Of at least one byte.
-    whole_numbers : bool
-        Whether a word of digits is looked for only where no more digits are around it.
+    whole : bool
+        Whether a word is looked for only where no letter or digit is behind it and, where it is of
+        digits, no digit before it.
 
     Examples
     --------
-    >>> Sieve([b"u-17", b"7"], whole_numbers=True).places(b"u-17, 17, 7")
-    array([ 0, 10])
+    >>> Sieve([b"u-17", b"7"], whole=True).places(b"u-17, u-170, 17, 7")
+    array([ 0, 17])
     """
 
-    def __init__(self, words: Iterable[bytes], *, whole_numbers: bool = False) -> None:
-        by_form: dict[tuple[int, bool], set[bytes]] = {}
+    def __init__(self, words: Iterable[bytes], *, whole: bool = False) -> None:
+        by_form: dict[tuple[int, int], set[bytes]] = {}
         for word in words:
             start = word[:_LONGEST]
-            form = len(start), whole_numbers and word.isdigit() and start == word
-            by_form.setdefault(form, set()).add(start)
+            around = 0 if not whole or start != word else 2 if word.isdigit() else 1
+            by_form.setdefault((len(start), around), set()).add(start)
         self._tables = {form: _table(starts, form[0]) for form, starts in by_form.items()}
 
     def places(self, data: bytes) -> Array:
         """Return the places where words may begin, ascending, int64."""
         read = np.frombuffer(data, np.uint8)
         marks = np.zeros(len(read), np.uint8)
-        for (length, whole), (table, n_bits) in self._tables.items():
-            mark_words(marks, read, table, length, n_bits, whole)
+        for (length, around), (table, n_bits) in self._tables.items():
+            mark_words(marks, read, table, length, n_bits, around)
         places: Array = np.flatnonzero(marks)
         return places
 

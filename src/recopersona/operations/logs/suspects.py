@@ -47,8 +47,8 @@ class Suspects:
         self._numbers = np.array([int(text) for text in sought if _NUMBER.fullmatch(text)])
         words = {form for text in sought for form in as_written(text)}
         escape = b"\\u" if len(self._numbers) else b"\\u00"
-        self._in_lines = Sieve([*words, escape], whole_numbers=True)
-        self._in_texts = Sieve([*words, escape])
+        self._in_lines = Sieve(words, whole=True), Sieve([escape])
+        self._in_texts = (Sieve([*words, escape]),)
 
     @classmethod
     def of(cls, needles: Needles) -> Suspects | None:
@@ -59,15 +59,15 @@ class Suspects:
         return None
 
     def places(self, data: bytes, *, lines: bool = True) -> Array:
-        """Return where something suspect begins, ascending; in lines a number ends where it ends.
+        """Return where something suspect begins, ascending; in lines a word ends where it ends.
 
-        Texts one behind the other have nothing between them: the next may begin with a digit.
+        Texts one behind the other have nothing between them: the next may begin with any letter.
         """
-        places = (self._in_lines if lines else self._in_texts).places(data)
+        found = [one.places(data) for one in (self._in_lines if lines else self._in_texts)]
         if len(self._numbers):
             exponents = [match.end() - 1 for match in _EXPONENT.finditer(data)]
-            places = np.union1d(places, np.array(exponents, np.int64))
-        return places
+            found.append(np.array(exponents, np.int64))
+        return np.unique(np.concatenate(found))
 
     def among_numbers(self, numbers: Array) -> Mask:
         """Tell the suspects among numbers."""
