@@ -36,7 +36,7 @@ from recopersona.base.codec import Reader, Writer
 from recopersona.base.part import Part
 from recopersona.data.gate import EventGate
 from recopersona.data.types import Array
-from recopersona.errors import ArtifactError, NotFittedError, RecopersonaError
+from recopersona.errors import ArtifactError, NotFittedError, RecopersonaError, with_article
 
 try:
     import fcntl
@@ -198,7 +198,9 @@ def remove_leftovers(path: str | PathLike[str]) -> int:
 
 def _behind(gate: EventGate, model: Any) -> Any:
     if not hasattr(model, "behind"):
-        raise ArtifactError(f"a {type(model).__name__} learns from nobody, so it needs no gate.")
+        raise ArtifactError(
+            f"{with_article(type(model).__name__)} learns from nobody, so it needs no gate."
+        )
     return model.behind(gate)
 
 

@@ -111,7 +111,7 @@ class Gated(Part):
         if not self.gated_ or not user_ids:
             return True
         rows = pd.DataFrame({"user_id": user_ids})
-        return self._gate is not None and bool(self._gate.admitted(rows, _PURPOSE).all())
+        return self._gate is not None and bool(self._gate.asked(rows, _PURPOSE).all())
 
 
 def impersonal(query: Query, why: str) -> Query:

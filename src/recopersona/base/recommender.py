@@ -190,7 +190,9 @@ class Recommender(Lister):
         name, shop = type(self).__name__, as_dataset(dataset, gate)
         asked = asked_to_watch(validation, patience, name)
         if not len(shop.interactions):
-            raise DataError(f"{name}.fit needs at least one interaction, got none.")
+            raise DataError(
+                f"{name}.fit needs at least one interaction, got none{_why_none(shop)}."
+            )
         self._unfit()
         try:
             self._begin(shop)
@@ -494,6 +496,13 @@ def as_dataset(dataset: Any, gate: EventGate | None = None) -> Dataset:
     if gate is None or (dataset.cleared and gate is dataset.gate):
         return dataset
     return _cleared(dataset.behind(gate))
+
+
+def _why_none(dataset: Dataset) -> str:
+    """Say that a gate refused all that there was, where one did."""
+    n = dataset.counts.get("refused_events", 0)
+    events = "1 event" if n == 1 else f"{n:,} events"
+    return f": its gate refused {events}, and gate.counts says why" if n else ""
 
 
 def _cleared(dataset: Dataset) -> Dataset:

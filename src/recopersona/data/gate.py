@@ -14,7 +14,7 @@ from recopersona.data.columns import as_pandas, like
 from recopersona.data.event import Event
 from recopersona.data.intake import frame_of_events, is_events
 from recopersona.data.types import Id, Mask
-from recopersona.errors import DataError
+from recopersona.errors import DataError, with_article
 
 PURPOSES = ("storage", "analytics", "personalization", "ads", "sale_or_share")
 """What data of a person may be used for; who keeps a ledger may name more."""
@@ -82,7 +82,14 @@ class EventGate(ABC):
         """
 
     def kept(self, rows: Any, purpose: str = "personalization") -> Any:
-        """Return the rows that may be used: of a frame as such a frame, of records as a list."""
+        """Return the rows that may be used: of a frame as such a frame, of records as a list.
+
+        Parameters
+        ----------
+        rows : dataframe, `Event`, or iterable of `Event`
+        purpose : str
+            One of `PURPOSES`, or of the gate's own.
+        """
         if isinstance(rows, Event) or is_events(rows):
             records = [rows] if isinstance(rows, Event) else list(rows)
             mask = self._counted(frame_of_events(records), purpose) if records else ()
@@ -92,13 +99,40 @@ class EventGate(ABC):
         return rows if mask.all() else like(frame[mask], rows)
 
     def lets(self, who: Mapping[str, Id | None], purpose: str, at: int | None = None) -> bool:
-        """Ask `admits`, and count the answer."""
+        """Ask `admits`, whose parameters these are, and count the answer.
+
+        Raises
+        ------
+        DataError
+            If the answer is no truth value.
+        """
         may = self.admits(who, purpose, at)
+        if not isinstance(may, (bool, np.bool_)):
+            raise DataError(
+                f"{type(self).__name__}.admits must answer True or False, got a "
+                f"{type(may).__name__}."
+            )
         self.counts[f"{purpose}: {'admitted' if may else 'refused'}"] += 1
-        return may
+        return bool(may)
+
+    def asked(self, rows: pd.DataFrame, purpose: str) -> Mask:
+        """Ask `admitted`, and refuse an answer that is no truth value for each row.
+
+        Raises
+        ------
+        DataError
+            If it is something else: a gate that is in error must let nobody in.
+        """
+        mask = np.asarray(self.admitted(rows, purpose))
+        if mask.shape != (len(rows),) or (len(rows) and mask.dtype != np.bool_):
+            raise DataError(
+                f"{type(self).__name__}.admitted must answer True or False for each of "
+                f"{len(rows)} rows, got {mask.dtype} of shape {mask.shape}."
+            )
+        return mask.astype(np.bool_, copy=False)
 
     def _counted(self, frame: pd.DataFrame, purpose: str) -> Mask:
-        mask = np.asarray(self.admitted(frame, purpose), np.bool_)
+        mask = self.asked(frame, purpose)
         n_admitted = int(mask.sum())
         if n_admitted:
             self.counts[f"{purpose}: admitted"] += n_admitted
@@ -116,9 +150,13 @@ def require_gate(gate: Any) -> None:
         If it is no `EventGate`.
     """
     if not isinstance(gate, EventGate):
+        got = (
+            f"the class {gate.__name__}"
+            if isinstance(gate, type)
+            else with_article(type(gate).__name__)
+        )
         raise DataError(
-            "a gate must be an EventGate, such as rp.ConsentLedger(unknown='denied'), "
-            f"got a {type(gate).__name__}."
+            f"a gate must be an EventGate, such as rp.ConsentLedger(unknown='denied'), got {got}."
         )
 
 

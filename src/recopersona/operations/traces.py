@@ -15,14 +15,17 @@ from typing import IO, Any, cast
 
 import numpy as np
 
-from recopersona.errors import DataError
+from recopersona.errors import DataError, RecopersonaError
 from recopersona.events.files.parquet_file import opened_parquet
 from recopersona.events.files.replacing import unfinished_beside
 from recopersona.operations.needles import Needles
 
 _MANIFEST = "manifest.json"
 _GLOB = re.compile(r"[*?\[]")
-_DAMAGE = (OSError, EOFError, zlib.error, zipfile.BadZipFile)
+_DAMAGE = (
+    *(OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError),  # such as a locked archive
+    *(ValueError, TypeError, LookupError, AttributeError),  # a manifest that says nonsense
+)
 
 
 @dataclass(frozen=True)
@@ -122,6 +125,8 @@ def _files_at(path: Path) -> list[Path]:
 def _in_file(file: Path, needles: Needles) -> Iterator[Trace]:
     try:
         yield from _by_kind(file, needles)
+    except RecopersonaError:
+        raise
     except _DAMAGE as problem:
         raise DataError(f"{file} must be readable to be looked into, got: {problem}.") from None
 

@@ -31,7 +31,13 @@ from recopersona.events.consent.lines import (
     tombstone_line,
     with_lines,
 )
-from recopersona.events.consent.profiles import Profiles, all_stand_for, stands_for
+from recopersona.events.consent.profiles import (
+    Profiles,
+    all_stand_for,
+    called,
+    require_profiles,
+    stands_for,
+)
 from recopersona.events.consent.purposes import Purposes, own_purposes
 from recopersona.events.consent.signals import category_states, google_states, us_states
 from recopersona.events.consent.subjects import (
@@ -40,7 +46,6 @@ from recopersona.events.consent.subjects import (
     kind_of,
     many_subjects,
     names_of,
-    own_names,
 )
 from recopersona.events.consent.tcf import decode_tcf
 from recopersona.events.consent.timelines import STATES
@@ -81,7 +86,7 @@ class ConsentLedger(Part, EventGate):
     Raises
     ------
     ParameterError
-        If ``unknown`` is not said, or a purpose is no word.
+        If ``unknown`` is not said, a purpose is no word, or ``identity`` knows nobody.
 
     Notes
     -----
@@ -123,6 +128,7 @@ class ConsentLedger(Part, EventGate):
         check_parameters(self)
         self.entries_ = Entries()
         self.all_purposes_ = [*PURPOSES, *self.purposes]
+        require_profiles(identity)
         self.of_profiles_ = identity is not None
         self._identity = identity
         self._prepare()
@@ -161,6 +167,7 @@ class ConsentLedger(Part, EventGate):
 
     @identity.setter
     def identity(self, identity: Profiles | None) -> None:
+        require_profiles(identity)
         self._identity, self._identity_is_lost = identity, False
         self.of_profiles_ = identity is not None
 
@@ -423,13 +430,17 @@ class ConsentLedger(Part, EventGate):
         ------
         ParameterError
             If there is no such purpose.
+        ColumnError
+            If no column says whose the rows are.
         DataError
             If ids cannot be hashed.
         """
         bit, frame = self._purposes.bit_of(purpose), as_pandas(rows)
         profiles = self._profiles()
         members = None if profiles is None else partial(all_stand_for, profiles)
-        of_rows = Rows.of(frame, self.entries_, self._kinds(), bit, members)
+        of_rows = Rows.of(
+            frame, self.entries_, self._kinds(), bit, members, partial(called, profiles)
+        )
         verdicts = verdicts_on(of_rows, self.unknown == "granted")
         counted = np.bincount(verdicts, minlength=len(REASONS)).tolist()
         for reason, n in zip(REASONS[1:], counted[1:], strict=True):
@@ -461,7 +472,8 @@ class ConsentLedger(Part, EventGate):
                 before, after = entries.states(place, bit, at)
                 then, now = max(then, before), max(now, after)
             if entries.tombstones_:
-                until = max(until, *map(entries.tombstones_.until, own_names(kind, value)))
+                names = called(profiles, kind, value)
+                until = max(until, *map(entries.tombstones_.until, names))
         erased = until == ALWAYS or (at is not None and at < until)
         verdict = verdict_on(then, now, nobody, erased, self.unknown == "granted")
         if verdict:
@@ -537,7 +549,7 @@ class ConsentLedger(Part, EventGate):
         return bool(tombstones) and any(
             tombstones.until(name) == ALWAYS
             for one, value in identifiers_of(subject, kind)
-            for name in own_names(one, value)
+            for name in called(self._identity, one, value)
         )
 
     def welcome_back(self, subject: Any, at: Any, kind: str = "user_id") -> None:

@@ -43,6 +43,25 @@ def appearing_when_complete(target: Path) -> Iterator[Path]:
             unfinished.unlink(missing_ok=True)
 
 
+@contextmanager
+def alone_in_replacing(target: Path) -> Iterator[None]:
+    """Wait for whoever is about to put another file in the target's place, and keep others out.
+
+    Two that take out rows at once would else each put back what the other took out.
+    """
+    while _LOCKS:
+        handle = os.open(target, os.O_RDONLY)
+        try:
+            with suppress(OSError):  # a file system that knows no locks
+                fcntl.flock(handle, fcntl.LOCK_EX)
+            if os.path.samestat(os.fstat(handle), target.stat()):  # else it was replaced meanwhile
+                yield
+                return
+        finally:
+            os.close(handle)
+    yield
+
+
 def unfinished_beside(target: Path) -> list[Path]:
     """Return the unfinished files of a target that lie beside it."""
     name = re.compile(rf"\.{re.escape(target.name)}\.[0-9a-f]{{32}}\.tmp")

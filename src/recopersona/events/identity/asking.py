@@ -17,7 +17,6 @@ from recopersona.events.identity.kinds import parted
 from recopersona.events.identity.knowing import SHARED_NAME, Knowing
 from recopersona.events.identity.links import Links
 from recopersona.events.identity.logs import merges_frame, profiles_frame, refusals_frame
-from recopersona.events.identity.membership import roots_of
 from recopersona.events.identity.state import Course, State
 from recopersona.kernels.identity import AGE, ANYBODY, LENT, SHARED
 
@@ -99,7 +98,7 @@ class Asking(Knowing):
                 return [()] * len(values)
             state, _ = self._now()
             nodes, alone = self._whose_values(kind, values, state)
-            roots = roots_of(state)
+            roots = _roots_of(state)
             lists = _by_root(self.register_.names_.ids, state, roots, roots[nodes[nodes >= 0]])
             names = self.register_.names_.ids
             return [
@@ -129,11 +128,35 @@ class Asking(Knowing):
             nodes[rest], alone[rest] = whose, standing == ANYBODY
         return nodes, alone
 
+    def known_as(self, kind: str, value: Any) -> str | None:
+        """Return the name by which an identifier is kept, of an e-mail with its keyed hash.
+
+        None of what is no identifier; nobody has to be known for it.
+
+        Examples
+        --------
+        >>> from recopersona.events.identity.graph import IdentityGraph
+        >>> IdentityGraph().known_as("user_id", 17.0)
+        'user_id:17'
+        """
+        with self._lock:
+            self._begin()
+            judge = self._judges.get(kind)
+            name = None if judge is None or value is None else judge(value)
+            return name if isinstance(name, str) else None
+
     def names_of(self, subject: str) -> list[str]:
         """Return every text by which somebody may be known: for whoever forgets or exports.
 
         The name of the profile, those of the profiles that it absorbed, and the bare values of
         ``user_id`` and ``anonymous_id``. An unknown subject has its own name only.
+
+        Examples
+        --------
+        >>> from recopersona.events.identity.graph import IdentityGraph
+        >>> graph = IdentityGraph().update({"user_id": "anna", "cookie": "c1"})
+        >>> graph.names_of("cookie:c1")
+        ['user_id:anna', 'cookie:c1', 'anna']
         """
         with self._lock:
             try:
@@ -224,3 +247,14 @@ def _by_root(names: Array, state: State, roots: Array, asked: Array) -> dict[int
     for root, start, end in zip(roots[order[first]].tolist(), first.tolist(), ends, strict=True):
         lists[root] = tuple(found[start:end])
     return lists
+
+
+def _roots_of(state: State) -> Array:
+    """Return the root of every identifier, int32 (n,), its own for one never met."""
+    nodes = np.arange(len(state), dtype=np.int32)
+    roots = np.where(state.parent < 0, nodes, state.parent)
+    while True:
+        above = roots[roots]
+        if (above == roots).all():
+            return roots
+        roots = above

@@ -28,11 +28,24 @@ class Erasing(Asking):
         ----------
         subjects : iterable of str, or of pairs of kind and value
             A text is the name of a profile, or of any identifier in it, and removes all its
-            members; a pair removes one identifier. Unknown ones are no error.
+            members; a pair removes one identifier. Unknown ones are no error: of those, 0 is
+            the answer. A bare id such as ``"anna"`` is no name; write ``("user_id", "anna")``.
 
         Returns
         -------
         int, how many identifiers were removed
+
+        Raises
+        ------
+        DataError
+            If it is no list.
+
+        Examples
+        --------
+        >>> from recopersona.events.identity.graph import IdentityGraph
+        >>> graph = IdentityGraph().update({"user_id": "anna", "cookie": "c1"})
+        >>> graph.forget(["user_id:anna"]), graph.forget(["user_id:anna"])
+        (2, 0)
         """
         with self._lock:
             gone = np.array(sorted(self._nodes_of(subjects)), np.int64)
@@ -89,7 +102,26 @@ class Erasing(Asking):
             return n_old
 
     def held_of(self, subjects: Iterable[Any]) -> dict[str, Any]:
-        """Return everything held of some subjects as JSON has it, by profile; {} if nothing."""
+        """Return everything held of some subjects as JSON has it, by profile; {} if nothing.
+
+        Parameters
+        ----------
+        subjects : iterable of str, or of pairs of kind and value
+            As in `forget`.
+
+        Raises
+        ------
+        DataError
+            If it is no list.
+
+        Examples
+        --------
+        >>> from recopersona.events.identity.graph import IdentityGraph
+        >>> graph = IdentityGraph().update({"user_id": "anna", "cookie": "c1"})
+        >>> held = graph.held_of([("cookie", "c1")])
+        >>> list(held), held["user_id:anna"]["links"]
+        (['user_id:anna'], 1)
+        """
         with self._lock:
             held: dict[str, Any] = {}
             nodes = self._nodes_of(subjects)

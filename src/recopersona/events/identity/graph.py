@@ -88,8 +88,8 @@ class IdentityGraph(Learning, LoggingIn, Joining, Erasing, Presets):
     itself called ``"kind:value (shared)"``, so that no name ever stands for two.
 
     Time: :math:`O(n \log n)` for n links that come late, amortized :math:`O(\alpha(n))` per link
-    in order. Memory: 25 bytes per link, 12 per merge, and per identifier 15 bytes, 8 more for
-    every four limited kinds that came, and its text in a dictionary (150-250 bytes); half as much
+    in order. Memory: 25 bytes per link, 12 per merge, and per identifier 18 bytes, 8 more for
+    every four limited kinds beyond four, and its text in a dictionary (150-250 bytes); half as much
     again while arrays grow.
 
     References

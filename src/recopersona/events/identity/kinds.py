@@ -32,6 +32,9 @@ _SEPARATOR = ":"
 _WORDS = frozenset(word for word in BLOCKED if not word.startswith("^"))
 _DIGITS_OF_NOBODY = "0-"
 
+LONGEST_WORD = max(map(len, _WORDS))
+"""No longer text is blocked for every kind, but for zeros and dashes."""
+
 
 @dataclass(frozen=True, eq=False)
 class Kinds:
@@ -151,9 +154,13 @@ def _mapping(given: Any, what: str) -> Mapping[str, Any]:
         return {}
     if not isinstance(given, Mapping):
         raise ParameterError(
-            f"IdentityGraph: {what} must be a mapping from kinds, got {shown(given)}."
+            f"IdentityGraph: {what} must be a mapping from kinds, such as {_EXAMPLES[what]}, "
+            f"got {shown(given)}."
         )
     return given
+
+
+_EXAMPLES = {"limits": "{'user_id': 1}", "blocked": "{'email': ['qa@shop.example']}"}
 
 
 def _words(given: Any, what: str) -> tuple[str, ...]:

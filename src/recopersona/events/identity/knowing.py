@@ -13,7 +13,7 @@ from recopersona.data.ids import UNKNOWN
 from recopersona.data.times import MISSING_TIME
 from recopersona.data.types import Array
 from recopersona.errors import DataError, ParameterError, shown
-from recopersona.events.identity.arrivals import Judge, judge_of
+from recopersona.events.identity.arrivals import REASONS, Judge, judge_of
 from recopersona.events.identity.graph_key import GraphKey
 from recopersona.events.identity.kinds import Kinds
 from recopersona.events.identity.links import ALONE, Links, ProbableLinks, Unfit
@@ -24,6 +24,7 @@ from recopersona.events.identity.state import Course, State
 from recopersona.kernels.identity import AGE, ANYBODY, NOBODY
 
 _TALLY = ("rows", "rows of nobody", "late", "replays")
+_MOST_ROWS = 2**31
 
 SHARED_NAME = " (shared)"
 """Behind the name of an ambiguous identifier that a person's profile is called by already."""
@@ -95,6 +96,11 @@ class Knowing(Part):
             _require_codes(links.higher_, 0, len(register), "higher")
             _require_codes(links.lower_, ALONE, len(register), "lower")
             _require_codes(links.event_, UNKNOWN, len(register.events_), "event")
+            _require_codes(links.row_, 0, min(self.tally_["rows"], _MOST_ROWS), "row")
+        chances = self.probable_.probability_
+        if not ((chances >= 0) & (chances <= 1)).all():
+            raise DataError("probability must lie from 0 to 1.")
+        _require_codes(self.unfit_.reason_, 0, len(REASONS), "reason")
         _require_codes(self.unfit_.kind_, 0, len(kinds.names), "kind")
         _require_codes(self.unfit_.value_, UNKNOWN, len(register.texts_), "value")
         _require_codes(self.unfit_.node_, UNKNOWN, len(register), "node")
@@ -105,10 +111,10 @@ class Knowing(Part):
     def _replay(self) -> None:
         """Take all links from the first to the last."""
         order = self._order(self.links_)
-        self.links_ = self.links_.take(order.rows)
+        self.links_ = order.links
         self._known: State = self._nobody()
         self._course: Course = Course()
-        self._course.append(*self._met().join(self.links_, order))
+        self._course.append(*self._met().join(order))
         self._last: int = int(self.links_.time_[-1]) if len(self.links_) else MISSING_TIME
         self._overlay: tuple[State, Course] | None = None
         self._membership: Membership | None = None
@@ -120,10 +126,10 @@ class Knowing(Part):
             return state, [(self.links_, self._course)]
         if self._overlay is None:
             state = state.copy()
-            order = self._order(self.probable_, state.moments)
-            self.probable_ = self.probable_.take(order.rows)
+            order = self._order(self.probable_)
+            self.probable_ = order.links
             course = Course()
-            course.append(*state.join(self.probable_, order, proves=False))
+            course.append(*state.join(order, proves=False))
             self._overlay = state, course
             self._membership = None
         state, course = self._overlay
@@ -141,9 +147,9 @@ class Knowing(Part):
         state.grow(self.register_.kind_)
         return state
 
-    def _order(self, links: Links, first: int = 0) -> Order:
+    def _order(self, links: Links) -> Order:
         """Put links in the order in which they count."""
-        return in_order(links, self.register_.event_ranks, self.register_.node_ranks, first)
+        return in_order(links, self.register_.event_ranks, self.register_.node_ranks)
 
     def _keep_used(self) -> None:
         """Drop identifiers, events and texts that nothing names any more, and number the rest."""

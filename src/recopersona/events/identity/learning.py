@@ -10,25 +10,28 @@ import pandas as pd
 
 from recopersona.data.columns import as_pandas, numbers
 from recopersona.data.event import Event
+from recopersona.data.gate import EventGate
 from recopersona.data.ids import UNKNOWN
 from recopersona.data.intake import frame_of_events, is_events
 from recopersona.data.times import MISSING_TIME, integer_to_ms, to_ms
 from recopersona.data.types import Array
 from recopersona.errors import DataError
+from recopersona.events.identity.admitted_links import PAIR, admits_link, admitted_links
 from recopersona.events.identity.arrivals import MISSING, Verdict
 from recopersona.events.identity.knowing import Knowing
 from recopersona.events.identity.links import ALONE, Links, ProbableLinks, Unfit
 from recopersona.events.identity.register import Found, one_column
 from recopersona.kernels.identity import link_rows
 
-PAIR = ("kind_a", "value_a", "kind_b", "value_b")
-"""The columns of a table of links whose kinds stand in it."""
+_REFUSED = "rows refused by a gate"
 
 
 class Learning(Knowing):
     """The part of an `IdentityGraph` that takes links."""
 
-    def update(self, events: Any, *, probability: str | None = None) -> Self:
+    def update(
+        self, events: Any, *, probability: str | None = None, gate: EventGate | None = None
+    ) -> Self:
         """Take links: every row links the identifiers in it.
 
         Parameters
@@ -40,6 +43,10 @@ class Learning(Knowing):
         probability : str, optional
             The column of a frame that says how probable each link is, from 0 to 1: such links
             count after all others, the most probable first, and make nobody ambiguous.
+        gate : EventGate, optional
+            Such as a `ConsentLedger`: rows that it refuses for ``"storage"`` never come in, and so
+            nobody who was erased. It is asked by what the graph would keep, of an e-mail its hash.
+            The graph does not remember it.
 
         Returns
         -------
@@ -58,18 +65,24 @@ class Learning(Knowing):
             self._begin()
             if isinstance(events, Event):
                 who = {"user_id": events.user_id, "anonymous_id": events.anonymous_id}
-                self._update_one(who, events.timestamp, events.event_id)
+                self._update_one(who, events.timestamp, events.event_id, gate)
             elif isinstance(events, Mapping):
-                self._update_one(events, events.get("timestamp"), events.get("event_id"))
+                self._update_one(events, events.get("timestamp"), events.get("event_id"), gate)
             elif is_events(events):
                 records = list(events)
                 if records:
-                    self._update_many(frame_of_events(records), probability)
+                    self._update_many(frame_of_events(records), probability, gate)
             else:
-                self._update_many(as_pandas(events), probability)
+                self._update_many(as_pandas(events), probability, gate)
         return self
 
-    def _update_many(self, frame: pd.DataFrame, probability: str | None) -> None:
+    def _update_many(
+        self, frame: pd.DataFrame, probability: str | None, gate: EventGate | None
+    ) -> None:
+        if gate is not None:
+            may = admitted_links(frame, self._judges, gate)
+            self._count_refused(len(frame) - len(may))
+            frame = frame.iloc[may]
         times = _times_of(frame)
         chances = None if probability is None else _probabilities(frame, probability)
         pairs = set(PAIR) <= set(frame.columns)
@@ -97,8 +110,14 @@ class Learning(Knowing):
             self.probable_.append(ProbableLinks.of(**columns, probability=chances[row]))
             self._overlay = None
 
-    def _update_one(self, who: Mapping[str, Any], timestamp: Any, event_id: Any) -> None:
-        time, event = _one_time(timestamp), self.register_.event(event_id)
+    def _update_one(
+        self, who: Mapping[str, Any], timestamp: Any, event_id: Any, gate: EventGate | None
+    ) -> None:
+        time = _one_time(timestamp)
+        if gate is not None and not admits_link(who, time, self._judges, gate):
+            self._count_refused(1)
+            return
+        event = self.register_.event(event_id)
         nodes: list[int] = []
         unfit: list[tuple[int, Verdict]] = []
         for kind, value in who.items():
@@ -127,6 +146,10 @@ class Learning(Knowing):
         )  # fmt: skip
         self._learn(links)
 
+    def _count_refused(self, n: int) -> None:
+        if n:
+            self.tally_[_REFUSED] = self.tally_.get(_REFUSED, 0) + n
+
     def _learn(self, links: Links) -> None:
         """Take links that came now: go on where they follow all others, else start again."""
         if not len(links):
@@ -138,11 +161,10 @@ class Learning(Knowing):
             self.links_.append(links)
             self._replay()
             return
-        order = self._order(links, self._known.moments)
-        links = links.take(order.rows)
-        self.links_.append(links)
-        self._course.append(*self._met().join(links, order))
-        self._last = int(links.time_[-1])
+        order = self._order(links)
+        self.links_.append(order.links)
+        self._course.append(*self._met().join(order))
+        self._last = int(order.links.time_[-1])
         self._overlay = None
 
     def _pairs_of(self, frame: pd.DataFrame) -> Found:

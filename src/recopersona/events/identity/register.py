@@ -132,7 +132,8 @@ class Register(Part):
         """Return the numbers of texts that name somebody known, -1 for all others."""
         start = name_of(kind, "")
         # What is registered of a personal kind is a hash, and nobody's own value.
-        if kind in PERSONAL_KINDS or not all(type(value) is str for value in values):
+        known = len(self.names_) > 0 and kind not in PERSONAL_KINDS
+        if not known or not all(type(value) is str for value in values):
             return np.full(len(values), UNKNOWN, np.int32)
         return self.names_.indices(np.array([start + value for value in values], dtype=object))
 

@@ -22,8 +22,6 @@ from recopersona.errors import DataError, ParameterError
 from recopersona.events.identity.kinds import Kinds
 from recopersona.events.identity.knowing import Knowing
 from recopersona.events.identity.links import Links
-from recopersona.events.identity.membership import roots_of
-from recopersona.events.identity.order import Order
 from recopersona.events.identity.register import Register
 from recopersona.events.identity.state import State
 from recopersona.kernels.identity import ANYBODY, NOBODY, SOMEBODY
@@ -241,7 +239,7 @@ class Resolving(Knowing):
         answer = self._then(asked, then)
         since = np.append(self._people_since(), np.full(len(asked.strangers) + 1, NEVER))
         person = (answer.standing == SOMEBODY) & (since[answer.whose] <= then)
-        answer.whose[person] = roots_of(state)[answer.whose[person]]
+        answer.whose[person] = state.roots()[answer.whose[person]]
         return answer
 
     def _by_touch(self, asked: Asked, first: bool, window: int | None) -> Answer:
@@ -261,12 +259,12 @@ class Resolving(Knowing):
 
     def _then(self, asked: Asked, moments: Array) -> Answer:
         """Answer by what was known at the moment of each row: one walk over links and rows."""
-        links, age = self.links_, np.append(self._met().age, 0)  # alone reads the last
-        order = Order(np.empty(0, np.int32), age[links.higher_], age[links.lower_], 0)
+        links = self.links_
         turns, times = order_of(moments)
         known = np.searchsorted(links.time_, times, side="right")
         state = _with_room(self._nobody(), len(asked.strangers))
-        found = Answer(*state.whose_in_time(links, order, asked.codes[turns], known))
+        state.take_ages(self._met())
+        found = Answer(*state.whose_in_time(links, asked.codes[turns], known))
         answer = Answer(np.empty_like(found.whose), np.empty_like(found.standing))
         answer.put(turns, found)
         return answer

@@ -13,7 +13,11 @@ from recopersona.data.times import MISSING_TIME
 from recopersona.data.types import Mask
 from recopersona.errors import ColumnError, DataError
 from recopersona.events.files import find_files, what_lies_beside
-from recopersona.events.files.replacing import appearing_when_complete, sweep_unfinished
+from recopersona.events.files.replacing import (
+    alone_in_replacing,
+    appearing_when_complete,
+    sweep_unfinished,
+)
 from recopersona.events.files.source import kind_of
 from recopersona.events.schemas import Schema
 from recopersona.operations.logs.parquet_pieces import ParquetPieces
@@ -186,6 +190,10 @@ class LogFile:
             yield piece, said
 
     def _rewrite(self, judge: Any, needs_people: bool, suspects: Suspects | None = None) -> Removed:
+        with alone_in_replacing(self.path):
+            return self._rewrite_alone(judge, needs_people, suspects)
+
+    def _rewrite_alone(self, judge: Any, needs_people: bool, suspects: Suspects | None) -> Removed:
         """Write the file anew without what a judge lets go; nothing is written before a first."""
         sweep_unfinished(self.path)
         before, total = _state(self.path), Removed()
