@@ -194,7 +194,7 @@ def _in_column(name: str, column: Any, needles: Needles) -> Iterator[tuple[int, 
             if which is not None:
                 yield row, which
         return
-    if not (types.is_integer(kind) and _holds_ids(name)) and not _is_text(kind):
+    if not (types.is_integer(kind) and _holds_ids(name)) and not is_text(kind):
         return
     encoded = column if types.is_dictionary(kind) else column.dictionary_encode()
     words = [_which(word, name, needles) for word in encoded.dictionary.to_pylist()]
@@ -213,7 +213,8 @@ def _which(word: Any, name: str, needles: Needles) -> Any:
     return needles.in_text(word) if isinstance(word, str) else None
 
 
-def _is_text(kind: Any) -> bool:
+def is_text(kind: Any) -> bool:
+    """Tell whether values of a type of Arrow's are texts or bytes."""
     from pyarrow import types
 
     value = kind.value_type if types.is_dictionary(kind) else kind

@@ -199,7 +199,7 @@ class ConsentLedger(Hearing, Erasing, EventGate):
         """
         bit, frame = self._purposes.bit_of(purpose), as_pandas(rows)
         whose = self._whose
-        members = None if whose.profiles() is None else whose.stands_for
+        members = None if whose.profiles() is None else whose.all_stand_for
         of_rows = Rows.of(frame, self.entries_, self._kinds(), bit, members, whose.called)
         verdicts = verdicts_on(of_rows, self.unknown == "granted")
         counted = np.bincount(verdicts, minlength=len(REASONS)).tolist()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
 from recopersona.errors import DataError, ParameterError, with_article
@@ -51,6 +51,18 @@ def stands_for(profiles: Profiles | None, kind: str, value: Any) -> tuple[str, .
         members = _members(profiles, own[0] if profile is None else profile)
     names = (name_of(*pair) for pair in members)
     return tuple(dict.fromkeys([*own, *(name for name in names if name is not None)]))
+
+
+def all_stand_for(profiles: Profiles, kind: str, values: Sequence[Any]) -> list[tuple[str, ...]]:
+    """Return what `stands_for` does for each of many values; a graph is asked once for all."""
+    together = getattr(profiles, "together", None)
+    if together is None or kind in PERSONAL_KINDS:
+        return [stands_for(profiles, kind, value) for value in values]
+    owns = [own_names(kind, value) for value in values]
+    return [
+        (*own, *members) if own else ()
+        for own, members in zip(owns, together(kind, values), strict=True)
+    ]
 
 
 def called_by(profiles: Profiles | None, kind: str, value: Any) -> tuple[str, ...]:

@@ -24,8 +24,11 @@ REASONS = ("admitted", "erased", "nobody", "denied", "unknown", "withdrawn since
 
 _ERASED, _NOBODY, _DENIED, _UNKNOWN, _WITHDRAWN = range(1, len(REASONS))
 
-Members = Callable[[str, Any], tuple[str, ...]]
-"""From a kind and a value to the names of all identifiers that the value stands for."""
+Called = Callable[[str, Any], tuple[str, ...]]
+"""From a kind and a value to the names that the value is itself."""
+
+Members = Callable[[str, list[Any]], list[tuple[str, ...]]]
+"""From a kind and values to the names of all identifiers that each value stands for."""
 
 
 def verdict_on(then: int, now: int, nobody: bool, erased: bool, unknown_allows: bool) -> int:
@@ -56,7 +59,7 @@ class Rows(NamedTuple):
     @classmethod
     def of(
         cls, frame: pd.DataFrame, entries: Entries, kinds: Iterable[str], bit: int,
-        members: Members | None, called: Members,
+        members: Members | None, called: Called,
     ) -> Rows:  # fmt: skip
         """Ask the entries about every row of a table.
 
@@ -143,14 +146,14 @@ class _Column(NamedTuple):
     @classmethod
     def of(
         cls, kind: str, column: pd.Series, entries: Entries, members: Members | None,
-        called: Members,
+        called: Called,
     ) -> _Column:  # fmt: skip
         distinct = Distinct.of(column)
         values = distinct.values
         if members is None:
             lists = [entries.places_of(kind, value) for value in values]
         else:
-            lists = [_places(entries, members(kind, value)) for value in values]
+            lists = [_places(entries, names) for names in members(kind, values)]
         named = np.array([*(listed is not None for listed in lists), False], np.bool_)
         subjects = np.array([*(listed[0] if listed else -1 for listed in lists), -1], np.int64)
         more = [listed[1:] if listed else () for listed in lists]
@@ -169,8 +172,9 @@ def _places(entries: Entries, names: tuple[str, ...]) -> tuple[int, ...] | None:
     """Return the places of names, the first one's and those that are known; None for no names."""
     if not names:
         return None
-    first, *others = map(entries.place, names)
-    return (first, *(place for place in others if place >= 0))
+    first = entries.place(names[0])
+    others = {entries.place(name) for name in names[1:]}
+    return (first, *sorted(others - {first, -1}))
 
 
 def _ends(

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from recopersona.errors import DataError
-from recopersona.events.consent.profiles import Profiles, called_by, require_profiles, stands_for
+from recopersona.events.consent.profiles import (
+    Profiles,
+    all_stand_for,
+    called_by,
+    require_profiles,
+    stands_for,
+)
 from recopersona.events.consent.subjects import identifiers_of, many_subjects
 
 
@@ -51,6 +58,13 @@ class Whose:
     def stands_for(self, kind: str, value: Any) -> tuple[str, ...]:
         """Return the names of all identifiers that one stands for, itself first."""
         return stands_for(self.profiles(), kind, value)
+
+    def all_stand_for(self, kind: str, values: Sequence[Any]) -> list[tuple[str, ...]]:
+        """Return what `stands_for` does for each of many values."""
+        profiles = self.profiles()
+        if profiles is None:
+            return [self.called(kind, value) for value in values]
+        return all_stand_for(profiles, kind, values)
 
     def names_of(self, subject: Any, kind: str) -> list[str]:
         """Return the names of all identifiers that a subject stands for."""
