@@ -118,12 +118,12 @@ def _answer(whose, standing, nodes, codes, question):
 
 @kernel(
     written(u8), written(i32, 2), written(i32), written(u8), written(i32, 2), written(i64, 2),
-    written(u8), read(i32), read(i32), read(i32), read(u64), read(u8), read(i32), flag,
-    read(i32, 2), read(i64), i64,
+    written(u8), read(i32), read(i32), read(i32), read(u64), read(u8), read(i32),
+    read(i32, 2), read(i64), flag, i64,
 )  # fmt: skip
 def join_profiles(
     outcome, merged, whose, standing, nodes, counts, cut, higher, lower, row, room, ones, lanes,
-    by_row, codes, known, met,
+    codes, known, by_row, met,
 ):  # fmt: skip
     """Take links in their order, and say on the way whose rows are.
 
@@ -143,9 +143,9 @@ def join_profiles(
     room      (n_words,) uint64, every limit with the highest bit of its lane set
     ones      (n_lanes,) uint8, 1 for a limit whose break shows two people: a limit of 1
     lanes     (n_lanes,) int32, the lanes from the highest priority to the lowest
-    by_row    bool, whether a refusal ends its row
     codes     (n_rows, n_kinds) int32, the identifiers of each row by priority, -1 for none
     known     (n_rows,) int64, ascending: by how many links each row is to be judged
+    by_row    bool, whether a refusal ends its row
     met       int64, how many ages were given: whoever is met first, and has none, gets the next
 
     Returns how many merged, and how many ages are given by now.

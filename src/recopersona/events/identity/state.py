@@ -173,7 +173,7 @@ class State:
         n, self.met = join_profiles(
             outcome, merged, whose, standing, self.nodes, self._counts, cut,
             links.higher_, links.lower_, rows, self._room, ones, self._priority,
-            self.by_row, codes, known, self.met,
+            codes, known, self.by_row, self.met,
         )  # fmt: skip
         return outcome, merged[:n], (whose, standing)
 
