@@ -35,12 +35,12 @@ def test_records_with_mistakes_are_found_and_strangers_are_not(found):
     clusters = linked["cluster"].to_numpy()
     assert (clusters[: N * 2 // 3] == clusters[N:]).mean() > 0.95
     assert len(set(clusters[:N])) >= N - 1
-    assert linked.columns.tolist() == ["record", "cluster", "probability"]
+    assert linked.columns.tolist() == ["row", "cluster", "probability"]
 
 
 def test_a_record_alone_has_no_probability(found):
     linked, _ = found
-    sizes = linked.groupby("cluster")["record"].transform("size")
+    sizes = linked.groupby("cluster")["row"].transform("size")
     assert linked["probability"][sizes == 1].isna().all()
     assert linked["probability"][sizes > 1].between(0.3, 1.0).all()
 

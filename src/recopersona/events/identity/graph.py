@@ -21,7 +21,7 @@ from recopersona.errors import DataError, ParameterError, shown
 from recopersona.events.identity.arrivals import MISSING, Judge, Verdict, judge_of
 from recopersona.events.identity.attributes import Joining
 from recopersona.events.identity.graph_key import GraphKey
-from recopersona.events.identity.kinds import Kinds, parted, written_out
+from recopersona.events.identity.kinds import PERSON, Kinds, parted, written_out
 from recopersona.events.identity.links import ALONE, Links, ProbableLinks, Unfit
 from recopersona.events.identity.login import LoggingIn
 from recopersona.events.identity.logs import merges_frame, profiles_frame, refusals_frame
@@ -66,14 +66,15 @@ class IdentityGraph(LoggingIn, Joining, Presets):
     ----------
     limits : mapping from kind to int from 1 to 32767, or None, optional
         How many identifiers of a kind one profile may hold; None for any number. What is not
-        named may come once (``user_id``) or five times (every other kind).
+        named may come once (``user_id``), any number of times (``linked_person``) or five times
+        (every other kind).
     priority : list of kinds, optional
         What proves most, the highest first; by default ``user_id``, then ``email``. All other
-        kinds follow in alphabetical order.
+        kinds follow in alphabetical order, and ``linked_person`` at the end.
     kinds : list of kinds, optional
         The columns that are identifiers; by default ``user_id customer_id loyalty_card email
         phone anonymous_id device_id cookie household_id ramp_id``. Kinds named in other
-        parameters come in addition.
+        parameters come in addition, and ``linked_person``, which `from_splink` makes.
     blocked : mapping from kind to list, optional
         Values that are no identifiers: texts, integers, and patterns that a whole value must fit,
         compiled or written ``"^...$"``. For every kind, nothing but zeros and dashes, ``-1``,
@@ -231,7 +232,8 @@ class IdentityGraph(LoggingIn, Joining, Presets):
             holds one link a row.
         probability : str, optional
             The column of a frame that says how probable each link is, from 0 to 1: such links
-            count after all others, the most probable first.
+            count after all others, the most probable first. In a frame of `from_splink`, which
+            has ``linked_person``, it is the column ``probability`` without being named.
 
         Returns
         -------
@@ -263,6 +265,8 @@ class IdentityGraph(LoggingIn, Joining, Presets):
 
     def _update_many(self, frame: pd.DataFrame, probability: str | None) -> None:
         times = _times_of(frame)
+        if probability is None and {PERSON, "probability"} <= set(frame.columns):
+            probability = "probability"
         chances = None if probability is None else _probabilities(frame, probability)
         pairs = set(PAIR) <= set(frame.columns)
         found = self._pairs_of(frame) if pairs else self._find(frame, register=True)

@@ -17,13 +17,13 @@ from recopersona.events.identity.agreement import agreeing
 from recopersona.events.identity.candidates import candidate_pairs
 from recopersona.events.identity.customer_settings import settings_for
 from recopersona.events.identity.grouping import assigned, averaged, connected
+from recopersona.events.identity.households import Shares
 from recopersona.events.identity.record_fields import Records
 from recopersona.events.identity.record_tables import Tables
 from recopersona.events.identity.splink_model import (
     Pairs,
     SplinkModel,
     require_splink,
-    settled_prior,
 )
 
 MOST_PER_RULE = 8
@@ -85,7 +85,7 @@ def link_records(
     others : dataframe, optional
         A second table: only records across the two are then told to be one person.
     record : str, optional
-        The column of the records' ids; without it they are called by their row, from 0.
+        The column of the records' ids. Without it the answer has ``row``, from 0, for ``record``.
     columns : mapping from str to str, optional
         What a column says, where its name does not tell, such as ``{"surname": "Achternaam"}``.
     ignore : iterable of str
@@ -162,14 +162,14 @@ def _linked(
         alone = np.full(n, np.nan)
         return tables.answer(np.arange(n), alone), _report(records, rules, (), 0.0, one_to_one)
     model = SplinkModel(records.table, settings_for(records), random)
-    pairs, prior = _scored(model, records, first, second)
+    pairs, prior, shares = _scored(model, records, first, second)
     if tables.sizes[1]:
-        one_to_one = _is_one_to_one(tables, pairs, prior) if one_to_one is None else one_to_one
+        one_to_one = _is_one_to_one(tables, pairs, shares) if one_to_one is None else one_to_one
     if tables.sizes[1] and one_to_one:
-        clusters, best = _assigned(tables, pairs, prior, threshold)
+        clusters, best = _assigned(tables, pairs, shares, threshold)
     else:
-        clusters, best = _grouped(model, n, pairs, prior, threshold)
-    went_by = _report(records, rules, tuple(model.passes), prior, one_to_one, len(first))
+        clusters, best = _grouped(model, n, pairs, prior, shares, threshold)
+    went_by = _report(records, rules, tuple(model.passes), shares.person, one_to_one, len(first))
     return tables.answer(clusters, best), went_by
 
 
@@ -189,8 +189,8 @@ def _report(
 
 def _scored(
     model: SplinkModel, records: Records, first: Array, second: Array
-) -> tuple[Pairs, float]:
-    """Learn, score, and see from the scores how many pairs are one person.
+) -> tuple[Pairs, float, Shares]:
+    """Learn, score, and see from the scores how many pairs are one person, and how many relatives.
 
     Strangers are drawn from records of which none agrees with another in strong things: every
     pair of one person among them would make agreement look usual.
@@ -201,7 +201,7 @@ def _scored(
     prior = min(max(_n_pairs(groups), 1.0) / n_all, 0.5)
     model.learn(np.unique(groups), prior)
     pairs = model.scored(first, second, prior)
-    return pairs, settled_prior(pairs, prior, n_all)
+    return pairs, prior, pairs.settled(Shares.of(prior), n_all)
 
 
 def _n_pairs(groups: Array) -> float:
@@ -210,15 +210,15 @@ def _n_pairs(groups: Array) -> float:
 
 
 def _grouped(
-    model: SplinkModel, n: int, pairs: Pairs, prior: float, threshold: float
+    model: SplinkModel, n: int, pairs: Pairs, prior: float, shares: Shares, threshold: float
 ) -> tuple[Array, Array]:
     """Group records, looking also at the pairs that groups near each other make."""
-    chances = pairs.probability(prior)
+    chances = pairs.probability(shares)
     groups = averaged(n, pairs.first, pairs.second, chances, max(threshold, 0.5))
     first, second = _crossing(groups, pairs, chances)
     if len(first):
         pairs = pairs.and_more(model.scored(first, second, prior))
-        chances = pairs.probability(prior)
+        chances = pairs.probability(shares)
     groups = averaged(n, pairs.first, pairs.second, chances, threshold)
     return groups, _best(groups, pairs, chances)
 
@@ -256,9 +256,9 @@ def _best(groups: Array, pairs: Pairs, chances: Array) -> Array:
     return np.where(best < 0, np.nan, best)
 
 
-def _is_one_to_one(tables: Tables, pairs: Pairs, prior: float) -> bool:
+def _is_one_to_one(tables: Tables, pairs: Pairs, shares: Shares) -> bool:
     """Tell whether one of two tables by itself has hardly two records of one person."""
-    n_first, chances = tables.sizes[0], pairs.probability(prior)
+    n_first, chances = tables.sizes[0], pairs.probability(shares)
     within = [
         chances[pairs.second < n_first].sum() / max(n_first, 1),
         chances[pairs.first >= n_first].sum() / max(tables.sizes[1], 1),
@@ -266,10 +266,12 @@ def _is_one_to_one(tables: Tables, pairs: Pairs, prior: float) -> bool:
     return bool(max(within) < _HARDLY_ANY)
 
 
-def _assigned(tables: Tables, pairs: Pairs, prior: float, threshold: float) -> tuple[Array, Array]:
-    n_first, chances = tables.sizes[0], pairs.probability(prior)
+def _assigned(
+    tables: Tables, pairs: Pairs, shares: Shares, threshold: float
+) -> tuple[Array, Array]:
+    n_first, chances = tables.sizes[0], pairs.probability(shares)
     across = (pairs.first < n_first) & (pairs.second >= n_first)
-    pairs = Pairs(pairs.first[across], pairs.second[across], pairs.weight[across])
+    pairs = pairs.take(across)
     kept = assigned(pairs.first, pairs.second, chances[across], threshold)
     groups = connected(len(tables.records), pairs.first[kept], pairs.second[kept])
     return groups, _best(groups, pairs, chances[across])

@@ -14,6 +14,7 @@ import pandas as pd
 from recopersona.data.types import Array
 from recopersona.errors import MissingExtraError
 from recopersona.events.identity.customer_settings import RECORD
+from recopersona.events.identity.households import Shares, weights_in_sql
 from recopersona.kernels.blocks import thread_count
 
 FLOOR = 0.001
@@ -26,7 +27,10 @@ _PASSES = (("given", "surname"), ("birth_date",), ("national_id",), ("email",), 
 _MORE_PASSES = (("postcode",), ("street",), ("surname", "city"), ("surname",), ("full_name",))
 _LEAST_SHARE = 1e-3
 _DIGITS = 6
-_ROUNDS = 200
+_MOST_DIFFERENT = 0.3
+
+Pass = tuple[tuple[str, ...], int]
+"""Columns, and how many pairs of records are equal in them."""
 
 
 @dataclass(frozen=True)
@@ -34,24 +38,34 @@ class Pairs:
     """Pairs of records that match with some probability, sorted by their rows.
 
     first, second  int64 (n_pairs,), rows, the smaller first
-    weight         float64 (n_pairs,), log2 of how much likelier the values are for one person
+    weight         float64 (n_pairs,), log2 of how much likelier the values are for one person than
+                   for two strangers
+    people         float64 (n_pairs, 3), the same for two people of a household, see `households`
     """
 
     first: Array
     second: Array
     weight: Array
+    people: Array
 
-    def probability(self, prior: float) -> Array:
+    def probability(self, shares: Shares) -> Array:
         """Return how probable it is that each pair is one person."""
-        odds = self.weight + np.log2(prior / (1.0 - prior))
-        chances: Array = 1.0 / (1.0 + np.exp2(-odds))
-        return chances
+        return shares.probabilities(self.weight, self.people)[0]
+
+    def settled(self, shares: Shares, n_all_pairs: float) -> Shares:
+        """Return the shares of one person and two people that these pairs speak for."""
+        return shares.settled(self.weight, self.people, n_all_pairs)
+
+    def take(self, rows: Array) -> Pairs:
+        """Return some of the pairs."""
+        return Pairs(self.first[rows], self.second[rows], self.weight[rows], self.people[rows])
 
     def and_more(self, other: Pairs) -> Pairs:
         """Return these and others, sorted."""
         first, second = np.append(self.first, other.first), np.append(self.second, other.second)
-        order = np.lexsort((second, first))
-        return Pairs(first[order], second[order], np.append(self.weight, other.weight)[order])
+        weight = np.append(self.weight, other.weight)
+        people = np.concatenate((self.people, other.people))
+        return Pairs(first, second, weight, people).take(np.lexsort((second, first)))
 
 
 class SplinkModel:
@@ -72,6 +86,7 @@ class SplinkModel:
     ) -> None:
         self.table = table
         self.passes: list[str] = []
+        self._trained: dict[str, Any] = {}
         self._settings = dict(settings)
         self._random = random
 
@@ -89,7 +104,10 @@ class SplinkModel:
 
     def scored(self, first: Array, second: Array, prior: float) -> Pairs:
         """Score pairs of rows, and keep those of some probability."""
-        settings = self._settings | {"probability_two_random_records_match": prior}
+        settings = self._settings | {
+            "probability_two_random_records_match": prior,
+            "retain_intermediate_calculation_columns": True,
+        }
         with _quiet():
             api, linker = _linker(self.table, settings)
             keys = {"match_key": ["0"] * len(first), "join_key_l": first, "join_key_r": second}
@@ -98,12 +116,18 @@ class SplinkModel:
             scores = linker.inference.predict(
                 threshold_match_probability=FLOOR, warning_mode="never"
             )
-            found = scores.as_pyarrow_table().to_pandas()
-        found = found.sort_values([f"{RECORD}_l", f"{RECORD}_r"])
+            weights = weights_in_sql(self.table.columns)
+            listed = ", ".join(f'{weight} AS "{kind}"' for kind, weight in weights.items())
+            answer = linker.misc.query_sql(
+                f"SELECT {RECORD}_l, {RECORD}_r, match_weight, {listed} FROM {scores.physical_name} "
+                f"ORDER BY {RECORD}_l, {RECORD}_r"
+            )
+            found = answer.as_pyarrow_table().to_pandas()
         # Sums in several threads differ in their last digits, which decide nothing here.
         weight = found["match_weight"].to_numpy(np.float64) - np.log2(prior / (1.0 - prior))
         first, second = (found[f"{RECORD}_{side}"].to_numpy(np.int64) for side in "lr")
-        return Pairs(first, second, np.round(weight, _DIGITS))
+        people = found[list(weights)].to_numpy(np.float64)
+        return Pairs(first, second, np.round(weight, _DIGITS), np.round(people, _DIGITS))
 
     def _with_u(self, settings: dict[str, Any], strangers: Array) -> dict[str, Any]:
         """Add how often strangers agree to each level (Splink's u)."""
@@ -121,26 +145,37 @@ class SplinkModel:
 
     def _with_m(self, settings: dict[str, Any]) -> dict[str, Any]:
         """Add how often the records of one person agree (Splink's m), by EM."""
+        passes = list(self._training_passes())
+        while (failed := self._train(settings, passes)) is not None:
+            passes.remove(failed)
+        learned: dict[str, Any] = self._trained
+        for comparison in learned["comparisons"]:
+            _complete_m(_levels(comparison))
+        self.passes = [" + ".join(names) for names, _ in passes]
+        return settings | {"comparisons": learned["comparisons"]}
+
+    def _train(self, settings: dict[str, Any], passes: list[Pass]) -> Pass | None:
+        """Run passes of EM; return the one that fails, after which the linker is of no more use.
+
+        Splink refuses a share that EM has brought down to nothing, and forgets the comparisons
+        that the pass had put aside.
+        """
         from splink import block_on
 
         _, linker = _linker(self.table, settings)
-        self.passes = []
-        for names, n_pairs in self._training_passes():
+        for names, n_pairs in passes:
             try:
                 linker.training.estimate_parameters_using_expectation_maximisation(
                     block_on(*names),
                     estimate_without_term_frequencies=True,
                     max_pairs=_MOST_TRAINING_PAIRS if n_pairs > _MOST_TRAINING_PAIRS else None,
                 )
-            except ValueError:  # Splink refuses a share that EM has brought down to nothing
-                continue
-            self.passes.append(" + ".join(names))
-        learned: dict[str, Any] = linker.misc.save_model_to_json()
-        for comparison in learned["comparisons"]:
-            _complete_m(_levels(comparison))
-        return settings | {"comparisons": learned["comparisons"]}
+            except ValueError:
+                return names, n_pairs
+        self._trained = linker.misc.save_model_to_json()
+        return None
 
-    def _training_passes(self) -> Iterator[tuple[tuple[str, ...], int]]:
+    def _training_passes(self) -> Iterator[Pass]:
         """Yield columns whose equal pairs are one person often enough to learn from."""
         found = 0
         for names in (*_PASSES, *_MORE_PASSES):
@@ -154,21 +189,6 @@ class SplinkModel:
             if n_pairs >= _FEWEST_TRAINING_PAIRS:
                 found += 1
                 yield names, n_pairs
-
-
-def settled_prior(pairs: Pairs, prior: float, n_all_pairs: float) -> float:
-    """Return the share of matches that the scores themselves speak for.
-
-    EM for one unknown: the mean probability of all pairs, of which those not given have none.
-    """
-    smallest, largest = 1.0 / n_all_pairs, 0.5
-    for _ in range(_ROUNDS):
-        before = prior
-        prior = float(pairs.probability(prior).sum()) / n_all_pairs
-        prior = min(max(prior, smallest), largest)
-        if abs(prior - before) < 1e-9 * before:
-            break
-    return prior
 
 
 def _levels(comparison: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -194,9 +214,16 @@ def _complete_u(levels: list[dict[str, Any]], equal: float, n_pairs: float) -> N
 
 
 def _complete_m(levels: list[dict[str, Any]]) -> None:
-    """Give levels of which EM saw nothing a usual share, and none of them next to nothing."""
+    """Give levels of which EM saw nothing a usual share, and none of them next to nothing.
+
+    Where most values are said to be different, EM has learned something else than one person, such
+    as families: all levels have usual shares then.
+    """
     between = 0.15 / max(len(levels) - 2, 1)
     usual = [0.8, *[between] * (len(levels) - 2), 0.05]
+    if _number(levels[-1].get("m_probability"), 0.0) > _MOST_DIFFERENT:
+        for level in levels:
+            level["m_probability"] = None
     for level, share in zip(levels, usual, strict=True):
         level["m_probability"] = max(_number(level.get("m_probability"), share), _LEAST_SHARE)
     _to_one(levels, "m_probability")
