@@ -118,7 +118,7 @@ def agreeing(
         rows = whole.index.to_numpy(np.int64)
         group = whole.groupby(list(names), sort=False).ngroup().to_numpy()
         if families and "national_id" not in names:
-            group = _members(group, [table[name].loc[rows] for name in _OWN if name in table])
+            group = _members(group, [table[name].iloc[rows] for name in _OWN if name in table])
         _, first, group = np.unique(group, return_index=True, return_inverse=True)
         ones.append(rows[first][group])
         others.append(rows)
@@ -141,7 +141,9 @@ def _members(group: Array, own: list[pd.Series]) -> Array:
         if values.name == "given":
             longest = several.groupby("group")["value"].agg(lambda names: max(names, key=len))
             whole = several["group"].map(longest)
-            same = [long.startswith(name) for long, name in zip(whole, several["value"], strict=True)]
+            same = [
+                long.startswith(name) for long, name in zip(whole, several["value"], strict=True)
+            ]
             at_odds = several["group"][~np.array(same, np.bool_)].unique()
         else:
             at_odds = several["group"].unique()

@@ -33,6 +33,7 @@ _FEWEST, _MOST = 200_000, 2_000_000
 _WORTH_A_LOOK = 0.2
 _LARGEST_CROSSING = 4_000
 _HARDLY_ANY = 0.01
+_LESSONS = 4
 
 
 @dataclass(frozen=True)
@@ -133,7 +134,7 @@ def link_records(
     >>> people = pd.DataFrame(names, columns=["First name", "Last name"])
     >>> people["dob"] = [f"19{50 + row}-0{1 + row % 9}-{10 + row % 19}" for row in range(40)]
     >>> people["email"] = people["First name"] + "." + people["Last name"] + "@tea.shop"
-    >>> people.loc[40] = ["Anne", "Berg", "1950-01-01", "ann.berg@tea.shop"]
+    >>> people.loc[40] = ["Ann", "Berg", "1950-01-11", "ann.berg@tea.shop"]
     >>> link_records(people)["cluster"].iloc[[0, 1, 2, 40]].tolist()
     [0, 1, 2, 0]
     """
@@ -201,7 +202,11 @@ def _scored(
     prior = min(max(_n_pairs(groups), 1.0) / n_all, 0.5)
     model.learn(np.unique(groups), prior)
     pairs = model.scored(first, second, prior)
-    return pairs, prior, pairs.settled(Shares.of(prior), n_all)
+    shares = Shares.of(prior, pairs.people.shape[1])
+    for _ in range(_LESSONS):
+        shares = pairs.settled(shares, n_all)
+        pairs = model.learn_again(pairs, shares)
+    return pairs, prior, pairs.settled(shares, n_all)
 
 
 def _n_pairs(groups: Array) -> float:

@@ -68,8 +68,8 @@ def from_splink(
     Notes
     -----
     The limits of the graph hold for these links as for all others: a person with 20 records of the
-    kind ``customer_id`` needs ``limits={"customer_id": None}``; with the usual limit the graph takes
-    the five most probable, and refuses the rest with that reason.
+    kind ``customer_id`` needs ``limits={"customer_id": None}``; with the usual limit the graph
+    takes the five most probable, and refuses the rest with that reason.
 
     Examples
     --------
@@ -79,7 +79,8 @@ def from_splink(
       customer_id  linked_person  probability
     0           a  customer_id:a          0.9
     1           c  customer_id:a          0.9
-    >>> rp.IdentityGraph().update(from_splink(found)).members("customer_id:a")
+    >>> from recopersona import IdentityGraph
+    >>> IdentityGraph().update(from_splink(found)).members("customer_id:a")
     [('customer_id', 'a'), ('customer_id', 'c'), ('linked_person', 'customer_id:a')]
     """
     if not isinstance(threshold, (int, float)) or not 0 <= threshold <= 1:

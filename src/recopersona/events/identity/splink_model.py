@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,20 +16,23 @@ import pandas as pd
 from recopersona.data.types import Array
 from recopersona.errors import MissingExtraError
 from recopersona.events.identity.customer_settings import RECORD
-from recopersona.events.identity.households import Shares, weights_in_sql
+from recopersona.events.identity.households import Shares, weights_of_people
 from recopersona.kernels.blocks import thread_count
 
 FLOOR = 0.001
 """Probability: what is less likely is not kept of the pairs scored."""
 
 _SAMPLE = 500
+_AT_ONCE = 1_000_000
 _MOST_TRAINING_PAIRS = 200_000
 _FEWEST_TRAINING_PAIRS = 30
 _PASSES = (("given", "surname"), ("birth_date",), ("national_id",), ("email",), ("phone",))
 _MORE_PASSES = (("postcode",), ("street",), ("surname", "city"), ("surname",), ("full_name",))
 _LEAST_SHARE = 1e-3
-_DIGITS = 6
+_DIGITS = 4
 _MOST_DIFFERENT = 0.3
+_PAIRS_BELIEVED = 30.0
+_LEAST_OF_FAMILIES = 0.05
 
 Pass = tuple[tuple[str, ...], int]
 """Columns, and how many pairs of records are equal in them."""
@@ -38,15 +43,29 @@ class Pairs:
     """Pairs of records that match with some probability, sorted by their rows.
 
     first, second  int64 (n_pairs,), rows, the smaller first
-    weight         float64 (n_pairs,), log2 of how much likelier the values are for one person than
-                   for two strangers
-    people         float64 (n_pairs, 3), the same for two people of a household, see `households`
+    names          tuple of str, the fields compared
+    weights        float32 (n_pairs, n_fields), log2 of how much likelier a field looks like that
+                   for one person than for two strangers
+    levels         int8 (n_pairs, n_fields), which level of likeness: 0 different, -1 missing
     """
 
     first: Array
     second: Array
-    weight: Array
-    people: Array
+    names: tuple[str, ...]
+    weights: Array
+    levels: Array
+
+    @cached_property
+    def weight(self) -> Array:
+        """The sum of all weights, float64 (n_pairs,)."""
+        # Sums in several threads differ in their last digits, which decide nothing here.
+        return np.round(self.weights.sum(axis=1, dtype=np.float64), _DIGITS)
+
+    @cached_property
+    def people(self) -> Array:
+        """The weights for two people of a household, float64 (n_pairs, n_kinds)."""
+        people: Array = np.round(weights_of_people(self.weights, self.names), _DIGITS)
+        return people
 
     def probability(self, shares: Shares) -> Array:
         """Return how probable it is that each pair is one person."""
@@ -58,14 +77,16 @@ class Pairs:
 
     def take(self, rows: Array) -> Pairs:
         """Return some of the pairs."""
-        return Pairs(self.first[rows], self.second[rows], self.weight[rows], self.people[rows])
+        arrays = (self.weights[rows], self.levels[rows])
+        return Pairs(self.first[rows], self.second[rows], self.names, *arrays)
 
     def and_more(self, other: Pairs) -> Pairs:
         """Return these and others, sorted."""
         first, second = np.append(self.first, other.first), np.append(self.second, other.second)
-        weight = np.append(self.weight, other.weight)
-        people = np.concatenate((self.people, other.people))
-        return Pairs(first, second, weight, people).take(np.lexsort((second, first)))
+        weights = np.concatenate((self.weights, other.weights))
+        levels = np.concatenate((self.levels, other.levels))
+        together = Pairs(first, second, self.names, weights, levels)
+        return together.take(np.lexsort((second, first)))
 
 
 class SplinkModel:
@@ -103,10 +124,20 @@ class SplinkModel:
         self._settings = settings
 
     def scored(self, first: Array, second: Array, prior: float) -> Pairs:
-        """Score pairs of rows, and keep those of some probability."""
+        """Score pairs of rows, and keep those of some probability; sorted if the pairs are."""
+        parts = [
+            self._scored(first[start : start + _AT_ONCE], second[start : start + _AT_ONCE], prior)
+            for start in range(0, len(first), _AT_ONCE)
+        ]
+        arrays = zip(*((p.first, p.second, p.weights, p.levels) for p in parts), strict=True)
+        one, other, weights, levels = map(np.concatenate, arrays)
+        return Pairs(one, other, tuple(self.table.columns), weights, levels)
+
+    def _scored(self, first: Array, second: Array, prior: float) -> Pairs:
         settings = self._settings | {
             "probability_two_random_records_match": prior,
             "retain_intermediate_calculation_columns": True,
+            "retain_matching_columns": True,  # else Splink does not say the levels
         }
         with _quiet():
             api, linker = _linker(self.table, settings)
@@ -116,18 +147,50 @@ class SplinkModel:
             scores = linker.inference.predict(
                 threshold_match_probability=FLOOR, warning_mode="never"
             )
-            weights = weights_in_sql(self.table.columns)
-            listed = ", ".join(f'{weight} AS "{kind}"' for kind, weight in weights.items())
+            names = tuple(self.table.columns)
+            listed = [f'"mw_{name}" + "mw_tf_adj_{name}" AS "w_{name}"' for name in names]
+            listed += [f'"gamma_{name}"::TINYINT AS "l_{name}"' for name in names]
+            wanted = f"{RECORD}_l, {RECORD}_r, {', '.join(listed)}"
             answer = linker.misc.query_sql(
-                f"SELECT {RECORD}_l, {RECORD}_r, match_weight, {listed} FROM {scores.physical_name} "
+                f"SELECT {wanted} FROM {scores.physical_name} "  # noqa: S608 - names are our own
                 f"ORDER BY {RECORD}_l, {RECORD}_r"
             )
             found = answer.as_pyarrow_table().to_pandas()
-        # Sums in several threads differ in their last digits, which decide nothing here.
-        weight = found["match_weight"].to_numpy(np.float64) - np.log2(prior / (1.0 - prior))
         first, second = (found[f"{RECORD}_{side}"].to_numpy(np.int64) for side in "lr")
-        people = found[list(weights)].to_numpy(np.float64)
-        return Pairs(first, second, np.round(weight, _DIGITS), np.round(people, _DIGITS))
+        weights = found[[f"w_{name}" for name in names]].to_numpy(np.float32)
+        levels = found[[f"l_{name}" for name in names]].to_numpy(np.int8)
+        return Pairs(first, second, names, weights, levels)
+
+    def learn_again(self, pairs: Pairs, shares: Shares) -> Pairs:
+        """Learn how one person's records agree from pairs by their probability of being one.
+
+        Splink knows one person and strangers; what it took for one person may have been a family.
+        Where families are nearly all there is, nothing is to be learned of one person.
+
+        Returns
+        -------
+        the pairs, by what was learned
+        """
+        chances, people = shares.probabilities(pairs.weight, pairs.people)
+        if chances.sum() < max(_FEWEST_TRAINING_PAIRS, _LEAST_OF_FAMILIES * people.sum()):
+            return pairs
+        weights = pairs.weights.copy()
+        comparisons = deepcopy(self._settings["comparisons"])
+        for field, comparison in enumerate(comparisons):
+            levels = _levels(comparison)[::-1]  # different first, which is level 0
+            found = pairs.levels[:, field]
+            there = found >= 0
+            seen = np.bincount(found[there], chances[there], minlength=len(levels))
+            before = np.array([level["m_probability"] for level in levels])
+            share = (seen + _PAIRS_BELIEVED * before) / (seen.sum() + _PAIRS_BELIEVED)
+            share[0] = min(share[0], _MOST_DIFFERENT)
+            for level, value in zip(levels, share, strict=True):
+                level["m_probability"] = max(float(value), _LEAST_SHARE)
+            _to_one(levels, "m_probability")
+            after = np.array([level["m_probability"] for level in levels])
+            weights[there, field] += np.log2(after / before)[found[there]].astype(np.float32)
+        self._settings = self._settings | {"comparisons": comparisons}
+        return replace(pairs, weights=weights)
 
     def _with_u(self, settings: dict[str, Any], strangers: Array) -> dict[str, Any]:
         """Add how often strangers agree to each level (Splink's u)."""
@@ -232,7 +295,7 @@ def _complete_m(levels: list[dict[str, Any]]) -> None:
 def _to_one(levels: list[dict[str, Any]], name: str) -> None:
     total = sum(level[name] for level in levels)
     for level in levels:
-        level[name] = float(f"{level[name] / total:.{_DIGITS}g}")
+        level[name] = float(f"{level[name] / total:.6g}")
 
 
 def _number(value: Any, otherwise: float) -> float:
