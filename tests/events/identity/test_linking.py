@@ -119,7 +119,7 @@ def families() -> pd.DataFrame:
     a["phone"] = [f"0731{row:07}" for row in range(200)]
     for member in (1, 2, 3):
         a.loc[member::4, [*shared, "phone"]] = a.loc[::4, [*shared, "phone"]].to_numpy()
-    a.loc[3::4, "dob"] = a.loc[2::4, "dob"].to_numpy()
+    a.loc[3::40, "dob"] = a.loc[2::40, "dob"].to_numpy()
     names = np.random.default_rng(5).permuted(np.tile(GIVEN, (50, 1)), axis=1)[:, :4]
     a["given_name"] = names.ravel()
     return a.drop(columns=["email", "cluster"])

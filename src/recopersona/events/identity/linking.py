@@ -79,6 +79,11 @@ def link_records(
     compared where it shares something rare, and groups are joined as long as their pairs match
     with a mean probability of at least ``threshold``.
 
+    Besides one person and two strangers, pairs are weighed as two people of a household: relatives,
+    twins, and namesakes such as father and son, who share address, telephone and surname. How many
+    there are of each is learned, too. Where twins, or people of one name in one household, are
+    nearly as frequent as records of one person, they cannot be told apart for certain.
+
     Parameters
     ----------
     records : dataframe

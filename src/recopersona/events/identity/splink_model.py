@@ -59,7 +59,8 @@ class Pairs:
     def weight(self) -> Array:
         """The sum of all weights, float64 (n_pairs,)."""
         # Sums in several threads differ in their last digits, which decide nothing here.
-        return np.round(self.weights.sum(axis=1, dtype=np.float64), _DIGITS)
+        weight: Array = np.round(self.weights.sum(axis=1, dtype=np.float64), _DIGITS)
+        return weight
 
     @cached_property
     def people(self) -> Array:
