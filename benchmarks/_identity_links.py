@@ -23,48 +23,85 @@ _ROUNDS = 5
 
 
 def links_speed(quick: bool) -> dict:
-    """Time 3 million links of 4 million identifiers, alternating with scipy; the medians."""
+    """Time links of people and their devices, and links of anybody, alternating with scipy."""
     n_users, n_devices = (100_000, 300_000) if quick else (1_000_000, 3_000_000)
     users, devices, times = device_links(n_users, n_devices)
-    links = Links.of(
-        higher=users, lower=devices, time=times, event=np.full(len(users), ALONE),
-        row=np.arange(len(users)),
-    )  # fmt: skip
     kinds = np.repeat(np.array([0, 1], np.int16), [n_users, n_devices])
-    spent = {name: [] for name in ("order", "join", "edges", "matrix")}
+    n = n_users + n_devices
+    anybody = np.random.default_rng(7).integers(0, n, (2, n), dtype=np.int32)
+    devices_of = _beside_scipy(_links(users, devices, times), kinds, (1, 5))
+    # Without limits, so that profiles are the connected components.
+    closure = _beside_scipy(_links(*anybody, np.arange(n)), np.zeros(n, np.int16), (0,))
+    assert closure["profiles"] == closure["components"], "profiles are no connected components"
+    return {
+        **devices_of,
+        **{f"anybody_{name}": figure for name, figure in closure.items()},
+        "edges_per_s": devices_of["links"] / devices_of["kernel_s"],
+        **_from_frame(users, devices, times),
+    }
+
+
+def _links(higher: np.ndarray, lower: np.ndarray, times: np.ndarray) -> Links:
+    return Links.of(
+        higher=higher, lower=lower, time=times, event=np.full(len(higher), ALONE),
+        row=np.arange(len(higher)),
+    )  # fmt: skip
+
+
+def _beside_scipy(links: Links, kinds: np.ndarray, limits: tuple[int, ...]) -> dict:
+    """Return medians of alternating rounds: from the same edges to what each makes of them.
+
+    `join` takes links in order; `whole` goes from edges in order to the profile of everybody, as
+    scipy does; `edges` is scipy with the matrix that it needs, `matrix` with that made before.
+    """
+    spent = {name: [] for name in ("order", "join", "whole", "edges", "matrix")}
+    n, one, other = len(kinds), links.higher_, links.lower_
+    ones = np.ones(len(links))  # scipy would make floats of anything else
     for _ in range(_ROUNDS + 1):  # the first warms up
         with _timed(spent["order"]):
             order = in_order(links, _no_ranks, np.asarray)
-            ordered = links.take(order.rows)
-        state = State(np.array([1, 5], np.int32), by_row=False)
-        state.grow(kinds)
-        with _timed(spent["join"]):
-            outcome, merged = state.join(ordered, order)
-        ones, shape = np.ones(len(users), np.bool_), (n_users + n_devices,) * 2
+        with _timed(spent["whole"]):
+            state = State(np.array(limits, np.int32), by_row=False)
+            state.grow(kinds)
+            with _timed(spent["join"]):
+                outcome, merged = state.join(order)
+            roots = state.roots()
         with _timed(spent["edges"]):
-            matrix = sparse.coo_array((ones, (users, devices)), shape=shape)
-            connected_components(matrix, directed=False)
+            matrix = sparse.coo_array((ones, (one, other)), shape=(n, n))
+            n_components, _ = connected_components(matrix, directed=False)
         matrix = matrix.tocsr()
         with _timed(spent["matrix"]):
             connected_components(matrix, directed=False)
-    order, join, edges, matrix = (np.median(times[1:], axis=0) for times in spent.values())
+    order, join, whole, edges, matrix = (np.median(times[1:], axis=0) for times in spent.values())
     return {
-        "links": len(users),
-        "identifiers": n_users + n_devices,
+        "links": len(links),
+        "identifiers": n,
         "order_s": order[0],
         "join_s": join[0],
+        "whole_s": whole[0],
         "kernel_s": order[0] + join[0],
         "kernel_cpu_s": order[1] + join[1],
-        "edges_per_s": len(users) / (order[0] + join[0]),
         "scipy_s": edges[0],
         "scipy_csr_s": matrix[0],
-        "ratio_scipy": edges[0] / join[0],
-        "ratio_scipy_cpu": edges[1] / join[1],
-        "ratio_scipy_csr": matrix[0] / join[0],
-        "ratio_scipy_with_order": edges[0] / (order[0] + join[0]),
+        **_ratios(edges, matrix, join, whole, order),
         "merges": len(merged),
         "refused": int((outcome > 1).sum()),
-        **_from_frame(users, devices, times),
+        "profiles": int((roots == np.arange(n)).sum()),
+        "components": int(n_components),
+    }
+
+
+def _ratios(edges, matrix, join, whole, order) -> dict:
+    ratios = {
+        "ratio_scipy": edges / join,
+        "ratio_scipy_whole": edges / whole,
+        "ratio_scipy_csr": matrix / join,
+        "ratio_scipy_with_order": edges / (order + join),
+    }
+    return {
+        f"{name}{unit}": ratio[place]
+        for name, ratio in ratios.items()
+        for place, unit in enumerate(("", "_cpu"))
     }
 
 

@@ -42,3 +42,14 @@ def test_the_example_of_erasing_a_person_runs():
     assert done.returncode == 0, done.stderr[-2_000:]
     assert "the erasure is complete, verified: True" in done.stdout
     assert "traces of her after: 0" in done.stdout
+
+
+def test_the_example_of_one_person_runs():
+    done = subprocess.run(
+        [sys.executable, "-W", "error", str(EXAMPLES / "one_person.py")],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2_000:]
+    assert "97% have one profile" in done.stdout
+    assert "only tablets are of several people: True" in done.stdout
+    assert "the model knows her: False" in done.stdout

@@ -119,10 +119,23 @@ def shown(value: object) -> str:
         written = repr(value)
     except (ValueError, RecursionError):  # thousands of digits, or of brackets
         return f"a {type(value).__name__} beyond writing"
+    if "\n" in written:  # a table, which no sentence can hold
+        return with_article(type(value).__name__)
     return written if len(written) <= _MOST_SHOWN else f"{written[:_MOST_SHOWN]}…"
 
 
 _MOST_SHOWN = 100
+
+
+def with_article(word: str) -> str:
+    """Put "a" or "an" before the name of a type.
+
+    Examples
+    --------
+    >>> with_article("DataFrame"), with_article("IdentityGraph")
+    ('a DataFrame', 'an IdentityGraph')
+    """
+    return f"{'an' if word[:1] in 'AEIOaeio' else 'a'} {word}"
 
 
 def nearest(word: object, choices: Iterable[object]) -> str | None:

@@ -53,6 +53,19 @@ def test_a_model_behind_a_gate_is_the_model_of_those_who_are_admitted():
     assert arrays_of(ALS(factors=4).fit(EVENTS)) != expected
 
 
+def test_a_fit_that_the_gate_left_nothing_to_says_so():
+    nobody = Bars(*EVENTS["user_id"].unique())
+    words = rf"got none: its gate refused {len(EVENTS):,} events, and gate\.counts says why"
+    for entrance in (EVENTS, Dataset.from_frames(EVENTS)):
+        with pytest.raises(DataError, match=words):
+            Popularity().fit(entrance, gate=nobody)
+
+
+def test_a_class_is_no_gate():
+    with pytest.raises(DataError, match=r"must be an EventGate.*got the class Bars\."):
+        Popularity().fit(EVENTS, gate=Bars)
+
+
 def test_whoever_withdraws_between_reading_and_fitting_is_left_out():
     gate = Bars()
     shop = Dataset.from_frames(EVENTS, gate=gate)

@@ -21,7 +21,7 @@ from scipy import sparse
 from sklearn.feature_extraction.text import HashingVectorizer, TfidfVectorizer
 
 import recopersona as rp
-from recopersona.base import artifact, codec
+from recopersona.base import codec, folders
 from recopersona.base.part import Part
 from recopersona.errors import ArtifactError, ParameterError
 
@@ -980,7 +980,7 @@ def together(seconds, *tasks):
 
 @pytest.mark.parametrize("locks", [True, False], ids=["locks", "no locks"])
 def test_who_reads_while_others_save_gets_a_whole_model(locks, tmp_path, monkeypatch):
-    monkeypatch.setattr(artifact, "_LOCKS", locks)
+    monkeypatch.setattr(folders, "_LOCKS", locks)
     models = [Shelf(given=np.full(99, k)).fit(shop()) for k in range(2)]
     models[0].save(tmp_path / "model")
 
@@ -1050,7 +1050,7 @@ def test_a_reader_that_is_always_late_gives_up_in_words(originals, tmp_path, mon
         model.save(tmp_path / "model")
         return read(self, tree)
 
-    monkeypatch.setattr(artifact, "_LOCKS", False)
+    monkeypatch.setattr(folders, "_LOCKS", False)
     monkeypatch.setattr(codec.Reader, "decode", late)
     with pytest.raises(ArtifactError, match="was saved anew each time it was read; load it again"):
         rp.load(tmp_path / "model")

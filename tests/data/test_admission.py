@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recopersona import Dataset, Event, EventGate
+from recopersona import Dataset, Event, EventGate, Popularity
 from recopersona.data.admission import through
+from recopersona.errors import DataError
 
 
 class Bars(EventGate):
@@ -135,3 +136,51 @@ def test_the_gate_counts_what_it_lets_through():
 @pytest.mark.parametrize("given", [EVENTS, EVENTS.iloc[:0]])
 def test_where_all_is_admitted_nothing_is_copied(given):
     assert Bars().kept(given) is given
+
+
+class Answers(EventGate):
+    """A gate that answers whatever a test gives it."""
+
+    def __init__(self, answer):
+        self.answer = answer
+
+    def admitted(self, rows, purpose):
+        return self.answer
+
+    def admits(self, who, purpose, at=None):
+        return self.answer
+
+
+WRONG = [
+    None, True, "no", [], np.ones(5, np.bool_), np.ones((6, 1), np.bool_), [1] * 6,
+    np.full(6, np.nan), ["False"] * 6, [None] * 6, pd.Series([True] * 5 + [None]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("answer", WRONG, ids=repr)
+def test_a_gate_in_error_lets_nobody_in(answer):
+    for enter in (
+        lambda: Answers(answer).kept(EVENTS),
+        lambda: Dataset.from_frames(EVENTS, gate=Answers(answer)),
+        lambda: Popularity().fit(EVENTS, gate=Answers(answer)),
+        lambda: Popularity().fit(Dataset.from_frames(EVENTS), gate=Answers(answer)),
+    ):
+        with pytest.raises(
+            DataError, match=r"Answers\.admitted must answer True or False for each"
+        ):
+            enter()
+
+
+@pytest.mark.parametrize("answer", [None, 1, "no", np.nan, np.ones(1, np.bool_)], ids=repr)
+def test_a_gate_that_answers_neither_yes_nor_no_is_refused(answer):
+    with pytest.raises(DataError, match=r"Answers\.admits must answer True or False, got a"):
+        Answers(answer).lets({"user_id": "anna"}, "ads")
+    model = Popularity().fit(EVENTS).behind(Answers(answer))
+    with pytest.raises(DataError, match=r"Answers\.admits must answer"):
+        model.recommend("anna")
+
+
+@pytest.mark.parametrize("answer", [[True] * 6, np.ones(6, np.bool_), pd.Series([True] * 6)])
+def test_a_gate_may_answer_with_any_list_of_truth_values(answer):
+    assert Answers(answer).kept(EVENTS) is EVENTS
+    assert Answers(()).kept(EVENTS[:0]).empty

@@ -229,3 +229,9 @@ def test_a_restored_map_keeps_its_blanks():
 
 def test_a_map_says_what_it_holds():
     assert repr(IdMap(range(5))) == "IdMap(5 ids: 0, 1, 2, …)"
+
+
+def test_half_a_character_is_an_id_in_a_list_too():
+    ids = IdMap(["\ud800", "anna"])
+    assert ids.extend(["ben", "\ud800"]).tolist() == [2, 0]
+    assert ids.indices(["anna", "\udfff"] * 99).tolist() == [1, -1] * 99

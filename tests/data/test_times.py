@@ -198,3 +198,11 @@ def test_a_page_of_text_is_refused_at_once(text):
 def test_what_no_text_can_be_is_refused_as_a_time(value):
     with pytest.raises(DataError, match="must hold times"):
         to_ms(pd.Series([value, "2026/01/31"], dtype=object))
+
+
+@pytest.mark.parametrize("text", ["1a" * 500_000, "a" * 10**6, " " * 10**6 + "2026-01-01"])
+def test_a_long_text_is_no_moment_and_takes_no_time(text):
+    start = time.perf_counter()
+    with pytest.raises(DataError, match="must be a moment"):
+        moment_ms(text)
+    assert time.perf_counter() - start < 1

@@ -144,7 +144,7 @@ def test_a_second_fit_forgets_the_first(customers):
 def test_what_cannot_be_imputed_is_said(customers):
     with pytest.raises(NotFittedError, match=r"call ProfileImputer\.fit first"):
         rp.ProfileImputer().transform(customers)
-    with pytest.raises(ColumnError, match="need a column 'agee'; did you mean 'age'"):
+    with pytest.raises(ColumnError, match="needs a column 'agee'; did you mean 'age'"):
         rp.impute(customers, columns=["agee"])
     with pytest.raises(ParameterError, match="columns must be a list of names, got 'age'"):
         rp.impute(customers, columns="age")
@@ -271,7 +271,7 @@ def test_the_report_is_logged_without_being_asked_for(caplog):
 def test_what_cannot_be_inferred_is_said():
     table, truth, _ = shoppers()
     for error, words, changed in (
-        (ColumnError, "need a column 'like'; did you mean 'likes'", {"attribute": "like"}),
+        (ColumnError, "needs a column 'like'; did you mean 'likes'", {"attribute": "like"}),
         (ParameterError, "min_confidence must be a finite number", {"min_confidence": 2}),
         (ParameterError, "held_out must be a finite number", {"held_out": 0}),
         (ParameterError, "model must be a classifier with predict_proba", {"model": "forest"}),

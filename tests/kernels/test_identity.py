@@ -14,8 +14,8 @@ from recopersona.kernels.identity import (
     LIMIT,
     MERGED,
     SELF,
-    date_links,
     link_rows,
+    take_links,
 )
 from tests.naive import profiles as naive
 
@@ -35,12 +35,11 @@ questions = st.lists(
 )
 
 
-def table_of(drawn, ages):
+def order_of(drawn, ages):
     higher, lower, row = np.array(drawn, np.int32).reshape(-1, 3).T
     nothing = np.zeros(len(drawn), np.int64)
     table = Links.of(higher=higher, lower=lower, time=nothing, event=nothing, row=row)
-    order = Order(np.arange(len(drawn), dtype=np.int32), ages[higher], ages[lower], 1)
-    return table, order
+    return Order(table, np.argsort(ages).astype(np.int32))
 
 
 def state_of(kinds, limits, by_row):
@@ -55,9 +54,9 @@ def in_words(state, outcomes):
 
 @given(links, kinds, limits, st.booleans(), st.permutations(range(N_NODES)), questions)
 def test_links_and_questions_agree_with_their_twin(drawn, kinds, limits, by_row, ages, asked):
-    table, order = table_of(drawn, np.array(ages, np.int64))
+    order = order_of(drawn, np.array(ages, np.int64))
     state = state_of(kinds, limits, by_row)
-    outcome, merged = state.join(table, order)
+    outcome, merged = state.join(order)
     told = [
         (one, other, row, ages[one], ages[other] if other >= 0 else None)
         for one, other, row in drawn
@@ -70,7 +69,9 @@ def test_links_and_questions_agree_with_their_twin(drawn, kinds, limits, by_row,
     asked = sorted(asked, key=lambda one: one[0])
     codes = np.array([nodes for _, nodes in asked], np.int32).reshape(-1, 3)
     known = np.array([min(n, len(drawn)) for n, _ in asked], np.int64)
-    whose, standing = state_of(kinds, limits, by_row).whose_in_time(table, order, codes, known)
+    nobody = state_of(kinds, limits, by_row)
+    nobody.take_ages(state)
+    whose, standing = nobody.whose_in_time(order.links, codes, known)
     for place, (n, nodes) in enumerate(asked):
         then = naive.join(told[:n], kinds, limits, by_row, range(N_KINDS))
         assert (whose[place], STANDING[standing[place]]) == then.whose(nodes)
@@ -83,9 +84,9 @@ def test_links_and_questions_agree_with_their_twin(drawn, kinds, limits, by_row,
 def test_links_taken_in_two_parts_are_as_those_taken_at_once(drawn, kinds, limits, cut):
     ages = np.arange(N_NODES)
     whole, parts = state_of(kinds, limits, False), state_of(kinds, limits, False)
-    expected, _ = whole.join(*table_of(drawn, ages))
-    first, _ = parts.join(*table_of(drawn[:cut], ages))
-    rest, _ = parts.join(*table_of(drawn[cut:], ages))
+    expected, _ = whole.join(order_of(drawn, ages))
+    first, _ = parts.join(order_of(drawn[:cut], ages))
+    rest, _ = parts.join(order_of(drawn[cut:], ages))
     assert np.concatenate((first, rest)).tolist() == expected.tolist()
     assert (parts.parent >= 0).tolist() == (whole.parent >= 0).tolist()
     assert parts.marks.tolist() == whole.marks.tolist()
@@ -94,8 +95,8 @@ def test_links_taken_in_two_parts_are_as_those_taken_at_once(drawn, kinds, limit
 def test_a_profile_may_hold_as_many_as_a_lane_can_count():
     n = 32_769
     state = state_of([0] * n, [32_767], False)
-    table, order = table_of([(0, node, 0) for node in range(1, n)], np.arange(n))
-    outcome, merged = state.join(table, order)
+    order = order_of([(0, node, 0) for node in range(1, n)], np.arange(n))
+    outcome, merged = state.join(order)
     assert len(merged) == 32_766
     assert np.flatnonzero(outcome == LIMIT).tolist() == [32_766, 32_767]
 
@@ -113,16 +114,36 @@ def test_rows_link_the_best_identifier_with_every_other(rows):
     assert list(zip(*(part[:n_links].tolist() for part in written), strict=True)) == expected
 
 
-@given(st.lists(st.tuples(st.booleans(), st.integers(0, 9), st.integers(0, 9)), max_size=12))
-def test_identifiers_are_as_old_as_their_moment_and_their_rank_in_it(drawn):
-    fresh, higher, lower = np.array(drawn, np.int64).reshape(-1, 3).T.copy()
-    fresh[:1] = 1
-    ages = np.empty((2, len(fresh)), np.int64)
-    n = date_links(*ages, fresh.astype(np.uint8), higher, lower, 5)
-    moments = np.cumsum(fresh) + 4
-    assert n == fresh.sum()
-    assert (ages >> 32).tolist() == [moments.tolist()] * 2
-    assert (ages & 0xFFFFFFFF).tolist() == [higher.tolist(), lower.tolist()]
-    none = np.empty(0, np.int64)
-    date_links(*ages, fresh.astype(np.uint8), none, none, 5)
-    assert (ages & 0xFFFFFFFF).tolist() == [[0] * len(fresh), list(range(1, len(fresh) + 1))]
+@given(links, kinds, limits)
+def test_whoever_is_met_first_is_the_oldest_and_the_higher_before_the_lower(drawn, kinds, limits):
+    told = state_of(kinds, limits, False)
+    told.join(order_of(drawn, np.arange(N_NODES))._replace(met=np.empty(0, np.int32)))
+    met = list(dict.fromkeys(node for one, other, _ in drawn for node in (one, other) if node >= 0))
+    assert np.argsort(told.age, kind="stable")[N_NODES - len(met) :].tolist() == met
+    assert told.age[met].tolist() == list(range(1, len(met) + 1))
+    assert told.met == len(met)
+
+
+@given(links, kinds, limits, st.permutations(range(N_NODES)))
+def test_every_root_is_the_oldest_of_its_profile(drawn, kinds, limits, ages):
+    state = state_of(kinds, limits, False)
+    _, merged = state.join(order_of(drawn, np.array(ages)))
+    members = {node: {node} for node in range(N_NODES)}
+    for _, kept, absorbed in merged.tolist():
+        members[kept] |= members.pop(absorbed)
+    expected = {node: root for root, nodes in members.items() for node in nodes}
+    assert state.roots().tolist() == [expected[node] for node in range(N_NODES)]
+    assert all(root == min(nodes, key=ages.__getitem__) for root, nodes in members.items())
+
+
+@given(st.integers(0, 40), st.randoms(use_true_random=False))
+def test_links_in_another_order_are_the_same_links(n, random):
+    columns = [np.array([random.randrange(-1, 9) for _ in range(n)], np.int32) for _ in range(4)]
+    times = np.array([random.randrange(-(2**62), 2**62) for _ in range(n)], np.int64)
+    rows = np.array([random.randrange(n) for _ in range(2 * n)], np.int32)
+    taken = [np.empty(len(rows), kind) for kind in [np.int32] * 2 + [np.int64] + [np.int32] * 2]
+    packed = np.empty((n, 6), np.int32)
+    given_in = [*columns[:2], times, *columns[2:]]
+    take_links(*taken, packed, packed.view(np.int64), rows, *given_in)
+    for before, after in zip(given_in, taken, strict=True):
+        assert after.tolist() == before[rows].tolist()

@@ -14,7 +14,7 @@ What the words leave open is decided here so:
 * An ambiguous identifier may be the oldest of a person's profile, and so its name. Rows that know
   nothing else are then called ``"kind:value (shared)"``, which is never the name of a person.
 * With on_refusal="row" links have their turns as otherwise; once one of a row was refused, all
-  later ones of that row are.
+  later ones of that row are. They still make ambiguous what is of two people.
 * A time counts up to itself: a row knows the links of its own millisecond.
 """
 
@@ -131,6 +131,7 @@ class Graph:
         for row, a, b in sorted(links, key=self.turn):
             if any(row is one for one in cut):
                 self.refuse(row, a, b, "below a refusal")
+                self.mark_shared(row, a, b)
             elif not self.link(row, a, b) and self.on_refusal == "row":
                 cut.append(row)
 
@@ -164,11 +165,18 @@ class Graph:
         over = self.over_limit(self.profile[a] | self.profile[b])
         if over:
             self.refuse(row, a, b, f"limit of {over[0]}: {self.limit(over[0])}")
-            if any(self.limit(kind) == 1 for kind in over):
-                self.ambiguous.add(b)
+            self.mark_shared(row, a, b)
             return False
         self.merge(row, a, b)
         return True
+
+    def mark_shared(self, row, a, b):
+        """Make an identifier ambiguous that is now known, not guessed, of two people."""
+        if row.probability is not None:
+            return
+        over = self.over_limit(self.profile[a] | self.profile[b])
+        if a not in self.ambiguous and any(self.limit(kind) == 1 for kind in over):
+            self.ambiguous.add(b)
 
     def over_limit(self, members):
         """Return the kinds of which there are too many, the highest priority first."""

@@ -33,6 +33,8 @@ class World:
         if other < 0:
             return "known"
         if self.by_row and row in self.cut:
+            if other >= 0 and one not in self.shared:
+                self.mark(other, self.over(self.profile[one] | self.profile[other]))
             return "cut"
         if one == other:
             return "self"
@@ -42,12 +44,10 @@ class World:
             self.cut.add(row)
             return "ambiguous"
         joint = self.profile[one] | self.profile[other]
-        held = {kind: sum(self.kinds[node] == kind for node in joint) for kind in self.priority}
-        over = [kind for kind in self.priority if 0 < self.limits[kind] < held[kind]]
+        over = self.over(joint)
         if over:
             self.cut.add(row)
-            if any(self.limits[kind] == 1 for kind in over):
-                self.shared.add(other)
+            self.mark(other, over)
             return over[0]
         kept, absorbed = sorted([self.root(one), self.root(other)], key=self.age.get)
         self.merges.append((len(self.outcomes), kept, absorbed))
@@ -55,6 +55,16 @@ class World:
         for node in joint:
             self.profile[node] = joint
         return "merged"
+
+    def over(self, joint):
+        """Return the kinds of which there are too many, the highest priority first."""
+        held = {kind: sum(self.kinds[node] == kind for node in joint) for kind in self.priority}
+        return [kind for kind in self.priority if 0 < self.limits[kind] < held[kind]]
+
+    def mark(self, node, over):
+        """Make an identifier ambiguous that is of two people."""
+        if any(self.limits[kind] == 1 for kind in over):
+            self.shared.add(node)
 
     def root(self, node):
         return min(self.profile[node], key=self.age.get) if node in self.profile else node

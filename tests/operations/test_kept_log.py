@@ -1,11 +1,13 @@
 """Rows of one person leave a log; everything else keeps the bytes that it had."""
 
+import fcntl
 import gzip
 import json
 import stat
 import subprocess
 import sys
 import textwrap
+import threading
 
 import numpy as np
 import pandas as pd
@@ -330,10 +332,10 @@ def test_who_writes_meanwhile_loses_nothing(tmp_path, monkeypatch):
     file = written(tmp_path / "a.csv", b"user_id,item_id\nu-17,tea\n")
     read, n_reads = LogFile._read, []
 
-    def read_while_somebody_writes(self, needs_people):
+    def read_while_somebody_writes(self, needs_people, suspects=None):
         n_reads.append(1)
-        yield from read(self, needs_people)
-        if len(n_reads) == 2:
+        yield from read(self, needs_people, suspects)
+        if len(n_reads) == 3:  # its people, the first row of hers, and then all to write them
             with self.path.open("ab") as log:
                 log.write(b"u-18,late\n")
 
@@ -342,6 +344,20 @@ def test_who_writes_meanwhile_loses_nothing(tmp_path, monkeypatch):
         file.remove(ANNA)
     assert file.path.read_bytes() == b"user_id,item_id\nu-17,tea\nu-18,late\n"
     assert names_in(tmp_path) == ["a.csv"]
+
+
+def test_two_that_take_out_rows_at_once_put_nobody_back(tmp_path):
+    file = written(tmp_path / "a.csv", b"user_id,item_id\nu-17,tea\nu-18,tea\nu-19,tea\n")
+    with file.path.open("rb") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)  # somebody else takes out u-18
+        mine = threading.Thread(target=file.remove, args=[ANNA])
+        mine.start()
+        mine.join(0.3)
+        assert mine.is_alive()
+        (tmp_path / "b").write_bytes(file.path.read_bytes().replace(b"u-18,tea\n", b""))
+        (tmp_path / "b").replace(file.path)
+    mine.join()
+    assert file.path.read_bytes() == b"user_id,item_id\nu-19,tea\n"
 
 
 def test_a_killed_process_leaves_the_old_file_and_the_next_one_sweeps(tmp_path):

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recopersona.operations import needles as needles_module
 from recopersona.operations.needles import Needles, plain_text, stands_out
 
 
@@ -81,3 +82,21 @@ def test_numbers_and_their_digits_are_one_text():
     assert {plain_text(one) for one in (7, 7.0, "7", " 7")} == {"7"}
     assert stands_out("1234567")
     assert not stands_out("undefined")
+
+
+PARTS = [part.encode() for part in ("u-17", "u-170", "-", "zoë1", ".", "x", "\\u00eb")]
+
+
+@given(
+    st.lists(
+        st.sampled_from([*PARTS, "u-17".encode("utf-16-le"), b"zo", b"1", b"\0"]), max_size=12
+    ),
+    st.booleans(),
+)
+def test_many_are_found_as_few_are(parts, alone):
+    texts = ["u-17", "u-170", "zoë1", "x-u-17"]
+    few, many = Needles(texts), Needles([*texts, *(f"nobody-{n}" for n in range(40))])
+    assert len(few._written) <= needles_module._MANY < len(many._written)
+    data = b"".join(parts)
+    found = [one.in_bytes(data) if alone else one.inside_bytes(data) for one in (few, many)]
+    assert found[0] == found[1]

@@ -427,7 +427,7 @@ def test_who_is_no_person_is_refused(shop, subject, words):
     ({"models": 7}, "models must be a list of paths, got a int"),
     ({"logs": [7]}, "logs must be a list of paths, got a int in it"),
     ({"searched": {"a": 1}}, "searched must be a list of paths, got a dict"),
-    ({"identity": 1}, "identity must be what a IdentityGraph is, got a int"),
+    ({"identity": 1}, "identity must be what an IdentityGraph is, got an int"),
     ({"consent": "x"}, "consent must be what a ConsentLedger is, got a str"),
     ({"refit_within": "soon"}, "refit_within must be a duration"),
     ({"key": "short"}, "PersonalData: the key must have at least 16 bytes"),
@@ -555,3 +555,58 @@ def test_features_forget_her_in_memory_and_on_disk(tmp_path):
     assert kinds(receipt) == [("features", "live", 1), ("features.rp", "saved", 1)]
     assert all(one.stale == () for one in receipt.holders)
     assert rp.find_traces(tmp_path, ["u-17"]) == []
+
+
+class Forgetful:
+    """Forgets, and can no longer say what it holds."""
+
+    def __init__(self):
+        self.forgot = False
+
+    def forget(self, ids):
+        self.forgot = True
+        return 1
+
+    def held_of(self, ids):
+        if self.forgot:
+            raise TypeError("no state of u-17 is left")
+        return {"users": ids}
+
+
+def test_whoever_cannot_say_what_is_left_leaves_a_receipt_that_is_not_verified():
+    receipt = rp.PersonalData(holders={"other": Forgetful()}).erase("u-17")
+    assert receipt.status == "complete"
+    assert receipt.found == ("TypeError: no state of … is left",)
+
+
+def test_a_line_end_within_an_id_makes_no_other_person_of_it():
+    personal = rp.PersonalData(key=b"k" * 16)
+    assert personal.reference(["a", "b"]) != personal.reference("a\nuser_id:b")
+
+
+@pytest.mark.parametrize("asked", ["a", "anonymous_id:tab"])
+def test_whose_profile_a_shared_device_named_goes_and_the_other_person_stays(tmp_path, asked):
+    rows = [(None, "tab"), ("a", "tab"), ("b", "tab"), ("a", "ph-a"), (None, "ph-a"), ("b", "ph-b")]
+    log = pd.DataFrame(rows, columns=["user_id", "anonymous_id"])
+    log["item_id"], log["timestamp"] = "tea", pd.date_range("2026-05-01", periods=6, tz="UTC")
+    log.to_csv(tmp_path / "log.csv", index=False)
+    graph = rp.IdentityGraph().update(log)
+    assert graph.profile_of(user_id="a") == "anonymous_id:tab"
+    home = rp.Popularity().fit(graph.resolve(log))
+    others = home.held_of(["user_id:b", "anonymous_id:tab (shared)"])
+    rp.save(home, tmp_path / "home.rp")
+    rp.save(graph, tmp_path / "graph.rp")
+    ledger = rp.ConsentLedger(unknown="granted", identity=graph)
+    personal = rp.PersonalData(
+        holders={"home": home}, models=[tmp_path / "*.rp"], logs=[tmp_path / "*.csv"],
+        identity=graph, consent=ledger, searched=[tmp_path],
+    )  # fmt: skip
+    receipt = personal.erase(asked, at="2026-07-01")
+    assert (receipt.status, receipt.found, receipt.verified) == ("complete", (), True)
+    assert home.held_of(["user_id:b", "anonymous_id:tab (shared)"]) == others
+    assert home.held_of(["anonymous_id:tab"]) == {}
+    assert ("user_id", "b") in graph.members("anonymous_id:tab")
+    assert ledger.admits({"user_id": "b", "anonymous_id": "tab"}, "storage")
+    assert not ledger.admits({"anonymous_id": "ph-a"}, "storage")
+    left = pd.read_csv(tmp_path / "log.csv")
+    assert left["anonymous_id"].tolist() == ["tab", "tab", "ph-b"]

@@ -131,3 +131,29 @@ def test_a_broken_archive_is_one_sentence(tmp_path):
     (tmp_path / "a.gz").write_bytes(b"\x1f\x8b" + b"broken")
     with pytest.raises(DataError, match=r"a.gz must be readable to be looked into"):
         find_traces(tmp_path, ["u-17"])
+
+
+@pytest.mark.parametrize(
+    "model",
+    ['{"$": "texts"}', '{"$": "texts", "data": 5, "bounds": []}', '{"$": "dict", "pairs": 5}',
+     '{"$": "dict", "pairs": [[1]]}', '{"$": "IdMap"}', '{"$": "IdMap", "ids": null}',
+     '{"$": "IdMap", "ids": {"$": "array", "file": 7}}', "[" * 900 + "]" * 900],
+)  # fmt: skip
+def test_a_manifest_that_says_nonsense_is_an_error_of_ours(tmp_path, model):
+    manifest = f'{{"format": 1, "arrays": "arrays-1", "files": [], "model": {model}}}'
+    (tmp_path / "manifest.json").write_text(manifest)
+    try:
+        assert find_traces(tmp_path, ["u-17"]) == []
+    except DataError as problem:
+        assert "must be readable to be looked into" in str(problem)  # noqa: PT017
+
+
+def test_a_locked_archive_is_an_error_of_ours(tmp_path):
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+        archive.writestr("inside.txt", "u-17 was here")
+    data = bytearray((tmp_path / "all.zip").read_bytes())
+    data[6] |= 1  # encrypted, says the head of the member
+    data[data.index(b"PK\x01\x02") + 8] |= 1
+    (tmp_path / "all.zip").write_bytes(data)
+    with pytest.raises(DataError, match=r"must be readable to be looked into, got: .*encrypted"):
+        find_traces(tmp_path, ["u-17"])

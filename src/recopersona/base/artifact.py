@@ -20,7 +20,6 @@ import json
 import os
 import re
 import shutil
-import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
@@ -33,17 +32,11 @@ from typing import Any
 import numpy as np
 
 from recopersona.base.codec import Reader, Writer
+from recopersona.base.folders import alone_in, flush_folder, locked
 from recopersona.base.part import Part
 from recopersona.data.gate import EventGate
 from recopersona.data.types import Array
-from recopersona.errors import ArtifactError, NotFittedError, RecopersonaError
-
-try:
-    import fcntl
-
-    _LOCKS = True
-except ImportError:  # Windows locks no directories
-    _LOCKS = False
+from recopersona.errors import ArtifactError, NotFittedError, RecopersonaError, with_article
 
 FORMAT = 1
 """Raised when an older reader could misread what is written."""
@@ -104,7 +97,7 @@ def save(model: Part, path: str | PathLike[str]) -> None:
         _require_ours(target)
         arrays, text = _encoded(model)
         target.mkdir(parents=True, exist_ok=True)
-        with _alone(target):
+        with alone_in(target):
             _write(target, type(model).__name__, arrays, text)
     except OSError as problem:
         raise ArtifactError(f"{target} cannot be written: {problem}.") from problem
@@ -165,7 +158,7 @@ def load(
 @contextmanager
 def alone_with(path: str | PathLike[str]) -> Iterator[None]:
     """Keep others from saving into a folder, for who loads, changes and saves what is in it."""
-    with _alone(Path(path)):
+    with alone_in(Path(path)):
         yield
 
 
@@ -187,7 +180,7 @@ def remove_leftovers(path: str | PathLike[str]) -> int:
     some keeps them.
     """
     folder, n_removed = Path(path), 0
-    with _alone(folder):
+    with alone_in(folder):
         now = _named_arrays(folder)
         for entry in list(folder.iterdir()):
             if _is_part(entry.name) and entry.name != now:
@@ -198,7 +191,9 @@ def remove_leftovers(path: str | PathLike[str]) -> int:
 
 def _behind(gate: EventGate, model: Any) -> Any:
     if not hasattr(model, "behind"):
-        raise ArtifactError(f"a {type(model).__name__} learns from nobody, so it needs no gate.")
+        raise ArtifactError(
+            f"{with_article(type(model).__name__)} learns from nobody, so it needs no gate."
+        )
     return model.behind(gate)
 
 
@@ -244,7 +239,7 @@ def _read(
 ) -> Part:
     arrays = _ArrayFiles(folder / manifest["arrays"], manifest["files"], mmap, verify)
     try:
-        with _locked(folder / manifest["arrays"], shared=True):
+        with locked(folder / manifest["arrays"], shared=True):
             model = Reader(arrays.read, functions).decode(manifest["model"])
     except ArtifactError:
         raise
@@ -284,78 +279,17 @@ class _ArrayFiles:
         return mapped.view(np.ndarray) if self._mmap else np.array(mapped)
 
 
-class _Saving(threading.local):
-    """The folders that this thread is writing into."""
-
-    def __init__(self) -> None:
-        self.folders: set[Path] = set()
-
-
-_saving = _Saving()
-
-
-@contextmanager
-def _alone(target: Path) -> Iterator[None]:
-    """Wait until nobody else writes; who saves while saving cannot wait for itself."""
-    folder = target.resolve()
-    if folder in _saving.folders:
-        yield
-        return
-    _saving.folders.add(folder)
-    try:
-        with _locked(folder):
-            yield
-    finally:
-        _saving.folders.remove(folder)
-
-
-@contextmanager
-def _locked(folder: Path, *, shared: bool = False, wait: bool = True) -> Iterator[bool]:
-    """Hold a folder's lock, which needs no file in it; say if somebody else has it.
-
-    Where folders cannot be locked, or this one is gone, nobody waits for anybody.
-    """
-    handle = _opened(folder)
-    if handle is None:
-        yield True
-        return
-    try:
-        yield _lock(handle, shared, wait)
-    finally:
-        with suppress(OSError):
-            fcntl.flock(handle, fcntl.LOCK_UN)  # closing would not do: a fork holds it too
-        os.close(handle)
-
-
-def _opened(folder: Path) -> int | None:
-    try:
-        return os.open(folder, os.O_RDONLY) if _LOCKS else None
-    except OSError:
-        return None
-
-
-def _lock(handle: int, shared: bool, wait: bool) -> bool:
-    kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
-    try:
-        fcntl.flock(handle, kind if wait else kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:  # a file system that knows no locks
-        return True
-    return True
-
-
 def _write_arrays(arrays: list[Array], target: Path, token: str) -> list[dict[str, Any]]:
     temporary = target / f".tmp-{os.getpid()}-{token}"
     temporary.mkdir()
     try:
         files = [_write_array(temporary / f"{n}.npy", array) for n, array in enumerate(arrays)]
-        _flush_directory(temporary)
+        flush_folder(temporary)
         temporary.rename(target / token)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
-    _flush_directory(target)
+    flush_folder(target)
     return files
 
 
@@ -383,17 +317,7 @@ def _replace_text(path: Path, text: str) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    _flush_directory(path.parent)
-
-
-def _flush_directory(folder: Path) -> None:
-    if os.name == "nt":  # Windows opens no directories
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    flush_folder(path.parent)
 
 
 def _sha256(path: Path) -> str:
@@ -449,7 +373,7 @@ def _remove(entry: Path) -> None:
     if not entry.is_dir():
         entry.unlink()
         return
-    with _locked(entry, wait=False) as free:
+    with locked(entry, wait=False) as free:
         if free:
             shutil.rmtree(entry)
 

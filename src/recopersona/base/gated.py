@@ -10,7 +10,7 @@ import pandas as pd
 
 from recopersona.base.part import Part
 from recopersona.data.event import Event
-from recopersona.data.gate import EventGate, require_gate
+from recopersona.data.gate import EventGate, answer_of, require_gate
 from recopersona.data.intake import time_of
 from recopersona.data.query import Query
 from recopersona.data.times import MISSING_TIME
@@ -111,7 +111,7 @@ class Gated(Part):
         if not self.gated_ or not user_ids:
             return True
         rows = pd.DataFrame({"user_id": user_ids})
-        return self._gate is not None and bool(self._gate.admitted(rows, _PURPOSE).all())
+        return self._gate is not None and bool(answer_of(self._gate, rows, _PURPOSE).all())
 
 
 def impersonal(query: Query, why: str) -> Query:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from recopersona.data.decision import Decision
 from recopersona.data.event import EVENT_TYPES
@@ -17,12 +20,16 @@ from recopersona.data.times import as_text
 
 
 def as_json(value: Any) -> Any:
-    """Return a value as JSON has it: what it has no form for becomes text, and NaN becomes None.
+    """Return a value as JSON has it: times in ISO 8601, UTC; NaN is None, bytes are hexadecimal.
+
+    What JSON has no form for becomes text; a set becomes a sorted list.
 
     Examples
     --------
     >>> as_json({1: np.float32(0.5), "sizes": ("s", "m"), "nothing": np.array([np.nan])})
     {'1': 0.5, 'sizes': ['s', 'm'], 'nothing': [None]}
+    >>> as_json(pd.Timestamp("2026-07-01 12:00", tz="Europe/Berlin"))
+    '2026-07-01T10:00:00+00:00'
     """
     if isinstance(value, (np.ndarray, np.generic)):
         value = value.tolist()
@@ -32,9 +39,27 @@ def as_json(value: Any) -> Any:
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
         return {str(key): as_json(part) for key, part in value.items()}
-    if isinstance(value, (list, tuple, set, frozenset)):
+    if isinstance(value, (list, tuple)):
         return [as_json(part) for part in value]
-    return str(value)
+    if isinstance(value, (set, frozenset)):
+        return sorted(map(as_json, value), key=str)
+    return _other(value)
+
+
+def _other(value: Any) -> Any:
+    if value is pd.NaT or value is pd.NA:
+        return None
+    if isinstance(value, datetime):
+        moment = pd.Timestamp(value)
+        utc = moment.tz_localize("UTC") if moment.tz is None else moment.tz_convert("UTC")
+        return utc.isoformat()
+    if isinstance(value, (date, time)):
+        return value.isoformat()
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, (bytes, bytearray)):
+        return value.hex()
+    return float(value) if isinstance(value, Decimal) else str(value)
 
 
 def past_of(past: History, user: int, items: IdMap) -> dict[str, Any]:
@@ -50,8 +75,8 @@ def past_of(past: History, user: int, items: IdMap) -> dict[str, Any]:
             for item, said, weight in pairs
         ],
         "recent": [
-            {"item_id": as_json(item), "event": EVENT_TYPES[code], "timestamp": as_text(time)}
-            for item, code, time in events
+            {"item_id": as_json(item), "event": EVENT_TYPES[code], "timestamp": as_text(at)}
+            for item, code, at in events
         ],
     }
 

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from recopersona.base.acquainted import Acquainted
-from recopersona.base.forgetting import Stale
+from recopersona.base.forgetful import Forgetful
 from recopersona.base.lists import Best, Excluded, UserQueries, with_barred
 from recopersona.data.dataset import Dataset
 from recopersona.data.event import VIEW
@@ -30,7 +29,7 @@ FALLBACK = "fallback: popularity"
 _SCORES_PER_BLOCK = 1 << 22  # 16 MB of float32 per block, whatever the catalogue
 
 
-class Lister(Acquainted):
+class Lister(Forgetful):
     """Makes lists of scores for the verbs of a `Recommender`, by users, items and the past."""
 
     repeats: bool = False
@@ -60,7 +59,6 @@ class Lister(Acquainted):
         self._acquaint(dataset)
         self.n_fitted_items_ = len(self.items_)
         self.passes_: list[dict[str, float]] = []
-        self.stale_: Stale | None = None
         rows = dataset.interactions
         weight = rows.decayed_weight(dataset.half_life, dataset.end)
         totals = np.bincount(rows.items, weight, minlength=len(self.items_))

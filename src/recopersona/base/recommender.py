@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from os import PathLike
 from typing import Any, ClassVar, Self
@@ -10,14 +10,15 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import pandas as pd
 
-from recopersona.base.forgetting import REFIT_WITHIN, Gone, require_stale, without_rows
-from recopersona.base.holdings import as_json, past_of
+from recopersona.base.forgetting import Gone, require_stale, without_rows
+from recopersona.base.holdings import as_json
 from recopersona.base.listing import FALLBACK as FALLBACK  # part of the words of a model
 from recopersona.base.listing import NO_OPINION as NO_OPINION
 from recopersona.base.listing import Lister
 from recopersona.base.parameters import check, check_parameters, optional, switch, whole
 from recopersona.base.part import is_learned
 from recopersona.base.quality import HeldOut, held_out_ndcg, require_known_users
+from recopersona.base.several import listed
 from recopersona.base.watching import (
     Validation,
     Watch,
@@ -106,18 +107,15 @@ class Recommender(Lister):
     """What all users taught together, and nobody can be taken out of; None: all that is its own."""
 
     def _forget_users(self, users: Indices) -> None:
-        """Blank what was learned about single users, beyond what the base keeps."""
         for name in self._user_tables:
             setattr(self, name, without_rows(getattr(self, name), users))
 
     def _unlearn(self, gone: Gone) -> Iterable[str]:
-        """Take back what some users taught, whose past is gone; name what cannot be taken back."""
         if self._taught_by_all is not None:
             return self._taught_by_all
         return [name for name in vars(self) if is_learned(name) and name not in _OF_THE_BASE]
 
     def _held_of(self, user: int) -> dict[str, Any]:
-        """Return what is held of one user besides her past, as JSON has it."""
         tables = {name: getattr(self, name) for name in self._user_tables}
         return {name: as_json(rows[user]) for name, rows in tables.items() if user < len(rows)}
 
@@ -190,7 +188,9 @@ class Recommender(Lister):
         name, shop = type(self).__name__, as_dataset(dataset, gate)
         asked = asked_to_watch(validation, patience, name)
         if not len(shop.interactions):
-            raise DataError(f"{name}.fit needs at least one interaction, got none.")
+            raise DataError(
+                f"{name}.fit needs at least one interaction, got none{_why_none(shop)}."
+            )
         self._unfit()
         try:
             self._begin(shop)
@@ -368,86 +368,6 @@ class Recommender(Lister):
         self.users_.extend(frame_ids(self._admitted(frame), "user_id"))
         return self
 
-    def forget(
-        self, user_ids: Iterable[Id], *, at: Any = None, refit_within: Any = REFIT_WITHIN
-    ) -> int:
-        """Drop what is held of single users at once; return how many were known.
-
-        What they taught is taken back where it can be, exactly: sums and counts are those of a
-        model that never heard of them. What else they taught stays until the next ``fit`` without
-        them, and ``stale_`` names it, and by when that fit is due; once it is overdue, the
-        ``effects`` of every ranking say so.
-
-        Parameters
-        ----------
-        user_ids : iterable of ids
-            Unknown ones are fine.
-        at : datetime, str or int, optional
-            Now; by default the latest moment that the model has heard of.
-        refit_within : duration
-            How much later the next ``fit`` is due.
-
-        Raises
-        ------
-        DataError, ParameterError
-            If it is one id and no list, or no moment, or no duration.
-
-        Examples
-        --------
-        >>> from recopersona.models.popularity import Popularity
-        >>> events = pd.DataFrame({"user_id": [1, 2, 3], "item_id": ["tea", "tea", "salt"]})
-        >>> model = Popularity().fit(events)
-        >>> model.forget([1, 2]), model.recommend("a stranger").item_ids, model.stale_
-        (2, ['salt', 'tea'], None)
-        """
-        self._check_fitted()
-        wanted = listed(user_ids, "forget")
-        users = np.unique(self.users_.indices(wanted))
-        users = users[users != UNKNOWN]
-        gone = Gone.of(users, self.past_, self._latest_moment() if at is None else at, refit_within)
-        if len(users):
-            self._forget_users(users)
-            self.past_.forget(users.tolist())
-            self._take_back(gone)
-        return self.users_.forget(wanted)
-
-    def held_of(self, user_ids: Iterable[Id]) -> dict[str, Any]:
-        """Return everything that is held of single users, ready for JSON.
-
-        Parameters
-        ----------
-        user_ids : iterable of ids
-
-        Returns
-        -------
-        dict
-            ``model``, and ``users``: of each who is known her ``user_id``, ``past`` (items, kinds
-            of events, weights), ``recent`` events with times (ISO 8601, UTC), and what else there
-            is. Empty where nobody is known.
-
-        Examples
-        --------
-        >>> from recopersona.models.popularity import Popularity
-        >>> log = pd.DataFrame({"user_id": [1], "item_id": ["tea"], "timestamp": "2026-01-01"})
-        >>> model = Popularity().fit(log)
-        >>> model.held_of([1])["users"][0]["recent"]
-        [{'item_id': 'tea', 'event': 'view', 'timestamp': '2026-01-01T00:00:00Z'}]
-        >>> model.held_of(["a stranger"])
-        {}
-        """
-        self._check_fitted()
-        known = {one: self.users_.index(one) for one in listed(user_ids, "held_of")}
-        told = [
-            {
-                "user_id": as_json(identifier),
-                **past_of(self.past_, user, self.items_),
-                **self._held_of(user),
-            }
-            for identifier, user in known.items()
-            if user != UNKNOWN
-        ]
-        return {"model": type(self).__name__, "users": told} if told else {}
-
     def save(self, path: str | PathLike[str]) -> None:
         """Write the fitted model into a directory; see `recopersona.save`."""
         from recopersona.base.artifact import save
@@ -466,18 +386,11 @@ class Recommender(Lister):
         return self._watching.passes(n, publish)
 
     def _take_back(self, gone: Gone) -> list[str]:
-        """Take back what some users taught, whose past is gone; remember what is left, name it."""
         items = gone.items[gone.items < len(self.fallback_)]
         totals = self.fallback_.copy()
         totals[items] = self.past_.totals(items)
         self.fallback_ = totals
-        left = list(self._unlearn(gone))
-        self.stale_ = gone.left_in(self.stale_, left)
-        return left
-
-    def _latest_moment(self) -> int | None:
-        """Return how late it is, as far as anybody has told."""
-        return self.end_
+        return super()._take_back(gone)
 
     def _tell(self, **values: float) -> None:
         """Tell what the present pass came to, such as ``loss=0.3``, for ``history_``."""
@@ -494,6 +407,13 @@ def as_dataset(dataset: Any, gate: EventGate | None = None) -> Dataset:
     if gate is None or (dataset.cleared and gate is dataset.gate):
         return dataset
     return _cleared(dataset.behind(gate))
+
+
+def _why_none(dataset: Dataset) -> str:
+    """Say that a gate refused all that there was, where one did."""
+    n = dataset.counts.get("refused_events", 0)
+    events = "1 event" if n == 1 else f"{n:,} events"
+    return f": its gate refused {events}, and gate.counts says why" if n else ""
 
 
 def _cleared(dataset: Dataset) -> Dataset:
@@ -527,22 +447,6 @@ def require_array(
     if not fits:
         got = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else type(array)
         raise DataError(f"{name} must be {np.dtype(dtype)} {shape}, got {got}.")
-
-
-def listed(ids: Any, verb: str) -> list[Any]:
-    """Return several ids or queries as a list.
-
-    Raises
-    ------
-    DataError
-        If it is one id, a frame, or nothing that can be walked.
-    """
-    if isinstance(ids, pd.DataFrame):
-        raise DataError(f"{verb} needs a list of ids, got a frame; pass frame['user_id'].")
-    one = isinstance(ids, (str, bytes, Query, Mapping)) or not isinstance(ids, Iterable)
-    if one:
-        raise DataError(f"{verb} needs a list of ids, got {ids!r}; write [{ids!r}].")
-    return list(ids)
 
 
 _OF_THE_BASE = frozenset({

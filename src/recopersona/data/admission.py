@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from recopersona.data.feature_table import FeatureTable
-from recopersona.data.gate import EventGate
+from recopersona.data.gate import EventGate, answer_of
 from recopersona.data.ids import IdMap
 from recopersona.data.times import from_ms
 from recopersona.data.types import Indices, Mask
@@ -54,7 +54,7 @@ def through(gate: EventGate, shop: Dataset) -> Dataset:
 
 def admitted_table(gate: EventGate, table: FeatureTable) -> FeatureTable:
     """Return the rows of the customers that may be known."""
-    may = gate.admitted(pd.DataFrame({"user_id": table.ids.ids}), "personalization")
+    may = answer_of(gate, pd.DataFrame({"user_id": table.ids.ids}), "personalization")
     return (
         table if may.all() else _taken(table, np.flatnonzero(may).astype(np.int32), int(may.sum()))
     )
@@ -65,12 +65,12 @@ def _admitted_rows(gate: EventGate, shop: Dataset) -> Mask:
     frame = pd.DataFrame(columns)
     if shop.log.timestamp is not None:
         frame["timestamp"] = from_ms(shop.log.timestamp)
-    return np.array(gate.admitted(frame, "personalization"), np.bool_)
+    return answer_of(gate, frame, "personalization").copy()
 
 
 def _admitted_users(gate: EventGate, shop: Dataset) -> Mask:
     frame = pd.DataFrame({"user_id": _index(shop.users)})
-    return np.array(gate.admitted(frame, "personalization"), np.bool_)
+    return answer_of(gate, frame, "personalization").copy()
 
 
 def _index(ids: IdMap) -> pd.Index:

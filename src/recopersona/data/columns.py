@@ -101,14 +101,15 @@ def require_columns(frame: pd.DataFrame, names: Iterable[str], what: str = "even
         If a required column has rows but not one value.
     """
     present = [str(name) for name in frame.columns]
+    need, have = ("needs", "has") if what == "the table" else ("need", "have")
     for name in names:
         if name not in present:
             raise ColumnError(
-                f"{what} need a column {name!r}{hint(name, present, 'its columns are')}"
+                f"{what} {need} a column {name!r}{hint(name, present, 'its columns are')}"
             )
         if present.count(name) > 1:
             raise ColumnError(
-                f"{what} have {present.count(name)} columns named {name!r}; keep one."
+                f"{what} {have} {present.count(name)} columns named {name!r}; keep one."
             )
         if len(frame) and frame[name].isna().all():
             raise DataError(f"{what}: the column {name!r} holds no value at all.")

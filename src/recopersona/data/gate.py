@@ -1,4 +1,7 @@
-"""The gate that every event passes on its way in or out, and everybody who is to be known."""
+"""The gate that every event passes on its way in or out, and everybody who is to be known.
+
+It is a port, and stands below `Dataset`, which carries it from the reader to the model.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from recopersona.data.columns import as_pandas, like
 from recopersona.data.event import Event
 from recopersona.data.intake import frame_of_events, is_events
 from recopersona.data.types import Id, Mask
-from recopersona.errors import DataError
+from recopersona.errors import DataError, with_article
 
 PURPOSES = ("storage", "analytics", "personalization", "ads", "sale_or_share")
 """What data of a person may be used for; who keeps a ledger may name more."""
@@ -82,7 +85,14 @@ class EventGate(ABC):
         """
 
     def kept(self, rows: Any, purpose: str = "personalization") -> Any:
-        """Return the rows that may be used: of a frame as such a frame, of records as a list."""
+        """Return the rows that may be used: of a frame as such a frame, of records as a list.
+
+        Parameters
+        ----------
+        rows : dataframe, `Event`, or iterable of `Event`
+        purpose : str
+            One of `PURPOSES`, or of the gate's own.
+        """
         if isinstance(rows, Event) or is_events(rows):
             records = [rows] if isinstance(rows, Event) else list(rows)
             mask = self._counted(frame_of_events(records), purpose) if records else ()
@@ -92,19 +102,47 @@ class EventGate(ABC):
         return rows if mask.all() else like(frame[mask], rows)
 
     def lets(self, who: Mapping[str, Id | None], purpose: str, at: int | None = None) -> bool:
-        """Ask `admits`, and count the answer."""
+        """Ask `admits`, whose parameters these are, and count the answer.
+
+        Raises
+        ------
+        DataError
+            If the answer is no truth value.
+        """
         may = self.admits(who, purpose, at)
+        if not isinstance(may, (bool, np.bool_)):
+            raise DataError(
+                f"{type(self).__name__}.admits must answer True or False, got a "
+                f"{type(may).__name__}."
+            )
         self.counts[f"{purpose}: {'admitted' if may else 'refused'}"] += 1
-        return may
+        return bool(may)
 
     def _counted(self, frame: pd.DataFrame, purpose: str) -> Mask:
-        mask = np.asarray(self.admitted(frame, purpose), np.bool_)
+        mask = answer_of(self, frame, purpose)
         n_admitted = int(mask.sum())
         if n_admitted:
             self.counts[f"{purpose}: admitted"] += n_admitted
         if n_admitted < len(mask):
             self.counts[f"{purpose}: refused"] += len(mask) - n_admitted
         return mask
+
+
+def answer_of(gate: EventGate, rows: pd.DataFrame, purpose: str) -> Mask:
+    """Ask a gate which rows it admits.
+
+    Raises
+    ------
+    DataError
+        If the answer is no truth value for each row: a gate in error must let nobody in.
+    """
+    mask = np.asarray(gate.admitted(rows, purpose))
+    if mask.shape != (len(rows),) or (len(rows) and mask.dtype != np.bool_):
+        raise DataError(
+            f"{type(gate).__name__}.admitted must answer True or False for each of "
+            f"{len(rows)} rows, got {mask.dtype} of shape {mask.shape}."
+        )
+    return mask.astype(np.bool_, copy=False)
 
 
 def require_gate(gate: Any) -> None:
@@ -116,9 +154,13 @@ def require_gate(gate: Any) -> None:
         If it is no `EventGate`.
     """
     if not isinstance(gate, EventGate):
+        got = (
+            f"the class {gate.__name__}"
+            if isinstance(gate, type)
+            else with_article(type(gate).__name__)
+        )
         raise DataError(
-            "a gate must be an EventGate, such as rp.ConsentLedger(unknown='denied'), "
-            f"got a {type(gate).__name__}."
+            f"a gate must be an EventGate, such as rp.ConsentLedger(unknown='denied'), got {got}."
         )
 
 

@@ -196,8 +196,14 @@ class IdMap:
                 frozen(identifier) if index is None else index
                 for identifier, index in zip(plain, found, strict=True)
             ]
-        for place in [place for place, index in enumerate(found) if index is None]:
-            found[place] = self._append_new(plain[place])
+        fresh = [place for place, index in enumerate(found) if index is None]
+        if fresh:
+            new = [plain[place] for place in fresh]
+            places = range(len(self), len(self) + len(new))
+            self._added += new
+            self._added_index.update(zip(new, places, strict=True))
+            for place, index in zip(fresh, places, strict=True):
+                found[place] = index
         return np.array(found, np.int32)[codes]
 
     def _append_new(self, identifier: Id) -> int:
@@ -328,6 +334,8 @@ def _factorize(values: Any) -> tuple[Indices, Any]:
     """Return int32 codes (-1 where missing) and the distinct values in order of appearance."""
     is_column = isinstance(values, (pd.Series, np.ndarray)) and not _is_scalar(values)
     column = values if is_column else _column(values)
+    if column.dtype == object:  # an index would be made of a column, which takes no half character
+        column = np.asarray(column)
     try:
         codes, distinct = pd.factorize(column)
     except TypeError:
@@ -341,7 +349,10 @@ def _factorize(values: Any) -> tuple[Indices, Any]:
 
 def _column(values: Any) -> pd.Series:
     listed = list(_many(values))
-    return pd.Series(listed, dtype=None if listed else object)
+    try:
+        return pd.Series(listed, dtype=None if listed else object)
+    except UnicodeEncodeError:  # half a character, which Arrow does not hold
+        return pd.Series(listed, dtype=object)
 
 
 def _many(values: Any) -> Iterable[Any]:

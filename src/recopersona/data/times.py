@@ -124,7 +124,8 @@ def moment_ms(value: Any, name: str = "now") -> int:
         if abs(int(value)) >= 2**62:
             raise DataError(f"{name} must be milliseconds since 1970, got {shown(value)}.")
         return int(value)
-    if isinstance(value, (datetime, np.datetime64, str)):
+    is_short = not isinstance(value, str) or len(value) <= LONGEST_TIME  # else reading takes long
+    if isinstance(value, (datetime, np.datetime64, str)) and is_short:
         try:
             moment = pd.Timestamp(value)
         except ValueError as problem:

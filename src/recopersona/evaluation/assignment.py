@@ -12,7 +12,7 @@ import pandas as pd
 from scipy.stats import chi2
 
 from recopersona.base.parameters import check, real, whole
-from recopersona.base.recommender import listed
+from recopersona.base.several import listed
 from recopersona.data.columns import as_pandas, factorized, numbers, require_columns
 from recopersona.data.ids import as_ids
 from recopersona.data.types import Array, Id, Values

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from recopersona.base.parameters import check, whole
-from recopersona.base.recommender import listed
+from recopersona.base.several import listed
 from recopersona.data.columns import as_pandas, factorized, numbers, require_columns
 from recopersona.data.ranking import Ranking
 from recopersona.data.types import Array, Id, Values

@@ -14,7 +14,7 @@ import pandas as pd
 
 from recopersona.base.holdings import as_json
 from recopersona.base.parameters import check, whole
-from recopersona.base.recommender import listed
+from recopersona.base.several import listed
 from recopersona.data.columns import as_pandas, like, require_columns
 from recopersona.data.event import Event
 from recopersona.data.gate import EventGate, require_gate

@@ -17,7 +17,8 @@ from recopersona.base.gated import Gated
 from recopersona.base.holdings import as_json
 from recopersona.base.nested import Nested, are_parts, named
 from recopersona.base.parameters import Bound, check_parameters, duration, optional, param
-from recopersona.base.recommender import as_dataset, listed
+from recopersona.base.recommender import as_dataset
+from recopersona.base.several import listed
 from recopersona.data.columns import as_pandas
 from recopersona.data.dataset import Dataset
 from recopersona.data.event import EVENT_COLUMNS, Event

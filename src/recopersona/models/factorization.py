@@ -21,8 +21,9 @@ from recopersona.base.parameters import (
     whole,
 )
 from recopersona.base.quality import require_known_users
-from recopersona.base.recommender import as_dataset, listed, require_array
+from recopersona.base.recommender import as_dataset, require_array
 from recopersona.base.searching import real_range, whole_range
+from recopersona.base.several import listed
 from recopersona.base.watching import Validation, Watch
 from recopersona.data.dataset import Dataset
 from recopersona.data.event import RETURN

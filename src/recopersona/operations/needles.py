@@ -10,12 +10,13 @@ from typing import IO, Any
 from urllib.parse import quote
 
 from recopersona.events.identifiers import bare, is_no_id, text_of
+from recopersona.operations.sieve import Sieve
 
 SHORTEST_TEXT, SHORTEST_NUMBER = 4, 6
 """Characters below which bytes prove nothing: ``7`` is in every file."""
 
 _BLOCK = 1 << 20
-_MANY = 1_000
+_MANY, _LONG = 64, 1 << 12
 _CONTEXT = 4  # bytes that a boundary may look back
 
 
@@ -67,6 +68,7 @@ class Needles:
     def __init__(self, identifiers: Iterable[Any]) -> None:
         self.texts = list(dict.fromkeys(map(plain_text, identifiers)))
         self._which = {text: which for which, text in enumerate(self.texts)}
+        self._patterns: dict[int, re.Pattern[bytes] | None] = {}
 
     def __repr__(self) -> str:
         return f"Needles({len(self.texts)} identifiers)"
@@ -94,37 +96,69 @@ class Needles:
 
     def in_bytes(self, data: bytes) -> list[tuple[int, int]]:
         """Return where which of them stands alone in some bytes."""
-        return [] if self._alone is None else self._found(self._alone, data)
+        return list(self._walked(data, 0, alone=True))
 
     def inside_bytes(self, data: bytes) -> list[tuple[int, int]]:
         """Return where which of them is, even within a longer word: for texts without gaps."""
-        return [] if self._within is None else self._found(self._within, data)
+        return list(self._walked(data, 0, alone=False))
 
     def in_stream(self, handle: IO[bytes], *, alone: bool = True) -> Iterator[tuple[int, int]]:
         """Walk through a file by blocks, and say where which of them stands."""
-        pattern = self._alone if alone else self._within
-        if pattern is None:
+        if not self._written:
             return
         margin = max(map(len, self._written)) + _CONTEXT
         held, base, begin, block = b"", 0, 0, handle.read(_BLOCK)
         while True:
             held += block
             end = max(len(held) - margin, begin) if block else len(held)
-            for match in pattern.finditer(held, begin) if self._may_be_in(held) else ():
-                if match.start() < end:
-                    yield base + match.start(), self._written[match.group()]
+            for start, which in self._walked(held, begin, alone=alone):
+                if start < end:
+                    yield base + start, which
             if not block:
                 return
             cut = max(end - _CONTEXT, 0)
             held, base, begin = held[cut:], base + cut, end - cut
             block = handle.read(_BLOCK)
 
-    def _may_be_in(self, held: bytes) -> bool:
-        """Look for each form alone, which is quicker than a pattern that looks behind itself."""
-        return len(self._written) > _MANY or any(form in held for form in self._written)
+    def _walked(self, held: bytes, begin: int, *, alone: bool) -> Iterator[tuple[int, int]]:
+        """Say where which of them stands; over many forms, or much, a pattern is slow."""
+        few = len(self._written) <= _MANY
+        if few and not any(form in held for form in self._written):
+            return  # quicker than a pattern that looks behind itself
+        if few and len(held) <= _LONG:
+            pattern = self._alone if alone else self._within
+            for match in pattern.finditer(held, begin) if pattern is not None else ():
+                yield match.start(), self._written[match.group()]
+        else:
+            yield from self._one_by_one(held, begin, alone)
 
-    def _found(self, pattern: re.Pattern[bytes], data: bytes) -> list[tuple[int, int]]:
-        return [(match.start(), self._written[match.group()]) for match in pattern.finditer(data)]
+    def _one_by_one(self, held: bytes, begin: int, alone: bool) -> Iterator[tuple[int, int]]:
+        """Look closely where the sieve says that some form may be; of several, at the longest."""
+        for start in self._sieve.places(held).tolist():
+            if start < begin:
+                continue  # before what is asked about, or within the one before
+            for length in self._lengths:
+                form = held[start : start + length]
+                if form in self._written and (not alone or self._stands_alone(form, held, start)):
+                    yield start, self._written[form]
+                    begin = start + length
+                    break
+
+    def _stands_alone(self, form: bytes, held: bytes, start: int) -> bool:
+        which = self._written[form]
+        if which not in self._patterns:
+            self._patterns[which] = Needles([self.texts[which]])._alone
+        pattern = self._patterns[which]
+        match = pattern.match(held, start) if pattern is not None else None
+        return match is not None and match.group() == form
+
+    @cached_property
+    def _sieve(self) -> Sieve:
+        return Sieve(self._written)
+
+    @cached_property
+    def _lengths(self) -> list[int]:
+        return sorted(set(map(len, self._written)), reverse=True)
 
     @cached_property
     def _written(self) -> dict[bytes, int]:
@@ -133,7 +167,7 @@ class Needles:
             form: which
             for text, which in self._which.items()
             if stands_out(text)
-            for form in (*_narrow(text), *_wide(text))
+            for form in (*as_written(text), *_wide(text))
         }
 
     @cached_property
@@ -142,7 +176,7 @@ class Needles:
         if not outstanding:
             return None
         kinds = [rb"(?<![0-9A-Za-z\x80-\xff])(?:%b)(?![0-9A-Za-z\x80-\xff])" % _any(
-            form for text in outstanding for form in _narrow(text)
+            form for text in outstanding for form in as_written(text)
         )]  # fmt: skip
         for encoding, before, after in _WIDE_BOUNDS:
             forms = _any(text.encode(encoding, "surrogatepass") for text in outstanding)
@@ -161,7 +195,7 @@ _WIDE_BOUNDS = (
 )
 
 
-def _narrow(text: str) -> set[bytes]:
+def as_written(text: str) -> set[bytes]:
     """Write a text in UTF-8, escaped as JSON and as addresses do it."""
     escaped = json.dumps(text)[1:-1]
     upper = re.sub(r"\\u[0-9a-f]{4}", lambda found: "\\u" + found[0][2:].upper(), escaped)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from recopersona.data.types import Id
 from recopersona.errors import DataError
+from recopersona.events.called import called
 from recopersona.events.identifiers import is_no_id
 from recopersona.events.secret import Secret
 from recopersona.operations.needles import Needles, plain_text
@@ -26,11 +28,19 @@ class Person:
         Such as ``{"user_id": ["u-17"], "anonymous_id": ["c-9"]}``.
     names : iterable of ids
         Further words under which a model or a log may know her, such as names of profiles.
+    lent : iterable of ids
+        Those of the names that a device lent her which is not hers alone: where it is not the user
+        that is called so, it is the device.
     """
 
-    def __init__(self, identifiers: Mapping[str, Iterable[Id]], names: Iterable[Id] = ()) -> None:
+    def __init__(
+        self, identifiers: Mapping[str, Iterable[Id]], names: Iterable[Id] = (),
+        lent: Iterable[Id] = (),
+    ) -> None:  # fmt: skip
         self.identifiers = {kind: list(dict.fromkeys(own)) for kind, own in identifiers.items()}
         self.names = list(dict.fromkeys(names))
+        borrowed = set(lent)
+        self._own_names = [name for name in self.names if name not in borrowed]
         self._texts = {
             kind: frozenset(map(plain_text, own)) for kind, own in self.identifiers.items()
         }
@@ -67,9 +77,9 @@ class Person:
     def known(self) -> list[str]:
         """Every identifier as a graph of identities names it: ``"kind:value"``."""
         own = [
-            f"{kind}:{plain_text(v)}" for kind, values in self.identifiers.items() for v in values
+            called(kind, plain_text(v)) for kind, values in self.identifiers.items() for v in values
         ]
-        return list(dict.fromkeys([*own, *map(str, self.names)]))
+        return list(dict.fromkeys([*own, *map(str, self._own_names)]))
 
     def masked(self, text: str) -> str:
         """Return a text in which no identifier is left, however short."""
@@ -82,11 +92,11 @@ class Person:
     def needles(self) -> Needles:
         """Everything of her that may be looked for in files."""
         own = [one for values in self.identifiers.values() for one in values]
-        return Needles([*own, *self.names])
+        return Needles([*own, *self._own_names])
 
     def reference(self, secret: Secret) -> str:
         """Return a word for her that nobody without the secret can tell back."""
-        return secret.hash("\n".join(sorted(self.known)))
+        return secret.hash(json.dumps(sorted(self.known)))
 
 
 def _devices(identifiers: Mapping[str, list[Id]]) -> list[Id]:

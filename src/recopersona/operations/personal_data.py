@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from recopersona.base.holdings import as_json
 from recopersona.data.times import as_text, duration_ms, moment_ms
 from recopersona.data.types import Id
 from recopersona.errors import DataError, RecopersonaError
 from recopersona.events.secret import Secret
-from recopersona.operations.export import as_told
 from recopersona.operations.holders import (
     Erasing,
     Holder,
@@ -178,6 +178,8 @@ class PersonalData:
                 left = left_of(person, holders, self._places.searched)
             except RecopersonaError as problem:  # what cannot be looked into is not verified
                 left = [str(problem)]
+            except Exception as problem:  # noqa: BLE001 - whatever fails, the receipt tells
+                left = [f"{type(problem).__name__}: {problem}"]
         return ErasureReceipt(
             subject=self.reference(subject),
             at=as_text(asked.at),
@@ -209,6 +211,15 @@ class PersonalData:
         ------
         DataError
             If nobody is named, or something cannot be read: half an answer would be a wrong one.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from recopersona.models.popularity import Popularity
+        >>> home = Popularity().fit(pd.DataFrame({"user_id": ["u-17"], "item_id": ["tea"]}))
+        >>> told = PersonalData(holders={"home": home}).export("u-17")
+        >>> told["identifiers"], list(told["live"])
+        ({'user_id': ['u-17']}, ['home'])
         """
         person = self._person(subject)
         failed: list[HolderReceipt] = []
@@ -224,7 +235,7 @@ class PersonalData:
                 told[holder.kind] = held
             else:
                 told.setdefault(_SHELVES[holder.kind], {})[holder.name] = held
-        ready: dict[str, Any] = as_told(told)
+        ready: dict[str, Any] = as_json(told)
         return ready
 
     # -- letting go --------------------------------------------------------------------------
@@ -282,12 +293,18 @@ class PersonalData:
             return Person(given)
         known: dict[str, list[Id]] = {kind: list(own) for kind, own in given.items()}
         names: dict[Id, None] = {}
+        lent: list[Id] = []
         for name in self._profiles(given):
             names[name] = None
             names.update(dict.fromkeys(self._graph.names_of(name)))
-            for kind, value in self._members(name):
+            members = self._members(name)
+            for kind, value in members:
                 known.setdefault(kind, []).append(value)
-        return Person(known, names)
+            if all(name != f"{kind}:{value}" for kind, value in members):
+                lent.append(name)
+        if lent:  # such a name was given of the profile, and never means the device
+            known[USER] = [one for one in known.get(USER, ()) if one not in lent]
+        return Person(known, names, lent)
 
     def _profiles(self, given: Mapping[str, list[Id]]) -> list[str]:
         """Return the names of profiles that identifiers, or names of profiles, belong to."""

@@ -9,7 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from recopersona.base.artifact import class_of
-from recopersona.errors import ArtifactError, DataError, ParameterError, RecopersonaError
+from recopersona.errors import (
+    ArtifactError,
+    DataError,
+    ParameterError,
+    RecopersonaError,
+    with_article,
+)
 from recopersona.operations.holders import (
     ConsentHolder,
     Holder,
@@ -79,7 +85,7 @@ def the_ledger(consent: Any) -> list[Holder]:
     """Return the ledger as a holder, if there is one."""
     if consent is None:
         return []
-    _require(consent, "consent", "ConsentLedger", "forget")
+    _require(consent, "consent", "ConsentLedger", "forget", "is_erased")
     return [ConsentHolder(consent)]
 
 
@@ -94,7 +100,8 @@ def the_graph(identity: Any) -> list[Holder]:
 def _require(given: Any, name: str, kind: str, *methods: str) -> None:
     if not all(callable(getattr(given, method, None)) for method in methods):
         raise ParameterError(
-            f"PersonalData: {name} must be what a {kind} is, got a {type(given).__name__}."
+            f"PersonalData: {name} must be what {with_article(kind)} is, got "
+            f"{with_article(type(given).__name__)}."
         )
 
 

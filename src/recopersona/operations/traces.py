@@ -15,14 +15,18 @@ from typing import IO, Any, cast
 
 import numpy as np
 
-from recopersona.errors import DataError
+from recopersona.errors import DataError, RecopersonaError
+from recopersona.events.called import KINDS
 from recopersona.events.files.parquet_file import opened_parquet
 from recopersona.events.files.replacing import unfinished_beside
 from recopersona.operations.needles import Needles
 
 _MANIFEST = "manifest.json"
 _GLOB = re.compile(r"[*?\[]")
-_DAMAGE = (OSError, EOFError, zlib.error, zipfile.BadZipFile)
+_DAMAGE = (
+    *(OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError),  # such as a locked archive
+    *(ValueError, TypeError, LookupError, AttributeError),  # a manifest that says nonsense
+)
 
 
 @dataclass(frozen=True)
@@ -122,6 +126,8 @@ def _files_at(path: Path) -> list[Path]:
 def _in_file(file: Path, needles: Needles) -> Iterator[Trace]:
     try:
         yield from _by_kind(file, needles)
+    except RecopersonaError:
+        raise
     except _DAMAGE as problem:
         raise DataError(f"{file} must be readable to be looked into, got: {problem}.") from None
 
@@ -188,7 +194,7 @@ def _in_column(name: str, column: Any, needles: Needles) -> Iterator[tuple[int, 
             if which is not None:
                 yield row, which
         return
-    if not (types.is_integer(kind) and _holds_ids(name)) and not _is_text(kind):
+    if not (types.is_integer(kind) and _holds_ids(name)) and not is_text(kind):
         return
     encoded = column if types.is_dictionary(kind) else column.dictionary_encode()
     words = [_which(word, name, needles) for word in encoded.dictionary.to_pylist()]
@@ -207,7 +213,8 @@ def _which(word: Any, name: str, needles: Needles) -> Any:
     return needles.in_text(word) if isinstance(word, str) else None
 
 
-def _is_text(kind: Any) -> bool:
+def is_text(kind: Any) -> bool:
+    """Tell whether values of a type of Arrow's are texts or bytes."""
     from pyarrow import types
 
     value = kind.value_type if types.is_dictionary(kind) else kind
@@ -217,14 +224,7 @@ def _is_text(kind: Any) -> bool:
 
 def _holds_ids(name: str) -> bool:
     """Tell whether a column or an attribute holds ids of people, by its name."""
-    return name in ("user_id", "users_") or name in PEOPLE
-
-
-PEOPLE = (
-    "anonymous_id", "email", "phone", "device_id", "cookie", "loyalty_card", "customer_id",
-    "household_id", "ramp_id",
-)  # fmt: skip
-"""Columns that say who somebody is, beside ``user_id``."""
+    return name == "users_" or name in KINDS
 
 
 # Saved models -------------------------------------------------------------------------------------

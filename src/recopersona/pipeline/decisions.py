@@ -18,7 +18,7 @@ from recopersona.base.forgetting import REFIT_WITHIN, Gone
 from recopersona.base.holdings import decision_held
 from recopersona.base.own_lock import OwnLock
 from recopersona.base.parameters import are_counts, check, optional, whole
-from recopersona.base.recommender import listed
+from recopersona.base.several import listed
 from recopersona.data.decision import Decision
 from recopersona.data.event import seen_bits
 from recopersona.data.gate import EventGate
@@ -496,9 +496,6 @@ class Deciding(Described, Composite):
     def _taught_by_outcomes(self) -> list[str]:
         """Name the parts that learn what came of decisions."""
         return []
-
-    def _take_back(self, gone: Gone) -> list[str]:
-        return list(dict.fromkeys(super()._take_back(gone)))
 
     def _check_learned(self) -> None:
         super()._check_learned()

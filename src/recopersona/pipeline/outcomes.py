@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from recopersona.base.recommender import listed
+from recopersona.base.several import listed
 from recopersona.data.decision import Decision
 from recopersona.data.event import EVENT_CODES, event_code
 from recopersona.data.times import MISSING_TIME

@@ -12,7 +12,7 @@ from sklearn.base import clone
 
 from recopersona.base.online import OnlineRecommender
 from recopersona.base.parameters import Bound, check, optional, param, real, switch
-from recopersona.base.recommender import listed
+from recopersona.base.several import listed
 from recopersona.data.dataset import Dataset
 from recopersona.data.feature_table import NumberColumn
 from recopersona.data.gate import EventGate

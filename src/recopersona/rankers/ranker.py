@@ -24,8 +24,9 @@ from recopersona.base.parameters import (
     switch,
     whole,
 )
-from recopersona.base.recommender import as_dataset, listed
+from recopersona.base.recommender import as_dataset
 from recopersona.base.searching import is_number
+from recopersona.base.several import listed
 from recopersona.data.dataset import Dataset
 from recopersona.data.event import event_bits, seen_bits
 from recopersona.data.gate import EventGate

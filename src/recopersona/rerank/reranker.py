@@ -7,26 +7,25 @@ from typing import Any, Self
 
 import numpy as np
 
-from recopersona.base.acquainted import Acquainted
-from recopersona.base.forgetting import REFIT_WITHIN, Gone, Stale, require_stale
-from recopersona.base.holdings import as_json, past_of
+from recopersona.base.forgetful import Forgetful
+from recopersona.base.forgetting import Gone, require_stale
 from recopersona.base.parameters import check, check_parameters, optional, switch, whole
-from recopersona.base.recommender import as_dataset, listed, require_array
+from recopersona.base.recommender import as_dataset, require_array
 from recopersona.data.dataset import Dataset
 from recopersona.data.event import EVENT_TYPES
 from recopersona.data.feature_table import FeatureTable
 from recopersona.data.gate import EventGate
 from recopersona.data.history import History
-from recopersona.data.ids import UNKNOWN, IdMap
+from recopersona.data.ids import IdMap
 from recopersona.data.interactions import Interactions
 from recopersona.data.query import Query
 from recopersona.data.ranking import Ranking
-from recopersona.data.types import Id, Indices
+from recopersona.data.types import Indices
 from recopersona.errors import DataError
 from recopersona.rerank.vectors import ItemVectors
 
 
-class Reranker(Acquainted):
+class Reranker(Forgetful):
     """A stage that knows the shop, and orders a ranking anew.
 
     A subclass writes two methods:
@@ -60,6 +59,8 @@ class Reranker(Acquainted):
     >>> Backwards().fit(log)(Query("cleo"), ranking).item_ids
     ['salt', 'tea']
     """
+
+    _role = "reranker"
 
     # -- what a subclass writes --------------------------------------------------------------
 
@@ -105,7 +106,6 @@ class Reranker(Acquainted):
         try:
             self._acquaint(shop)
             self.item_features_ = shop.item_features.copy(self.items_)
-            self.stale_: Stale | None = None
             self._fit(shop)
         except BaseException:
             self._unfit()
@@ -123,61 +123,13 @@ class Reranker(Acquainted):
         query = self._asked(query)
         return self._rerank(query, ranking) if len(ranking) > 1 else ranking
 
-    def forget(
-        self, user_ids: Iterable[Id], *, at: Any = None, refit_within: Any = REFIT_WITHIN
-    ) -> int:
-        """Drop what is held of single users; return how many were known.
-
-        As `Recommender.forget`: what they taught and cannot be taken back is named in ``stale_``.
-        A reranker of a pipeline is told by `Pipeline.forget`.
-        """
-        self._check_fitted()
-        wanted = listed(user_ids, "forget")
-        users = np.unique(self.users_.indices(wanted))
-        users = users[users != UNKNOWN]
-        gone = Gone.of(users, self.past_, self.end_ if at is None else at, refit_within)
-        if len(users):
-            self._forget_users(users)
-            self.past_.forget(users.tolist())
-            self._take_back(gone)
-        return self.users_.forget(wanted)
-
-    def held_of(self, user_ids: Iterable[Id]) -> dict[str, Any]:
-        """Return everything that is held of single users, ready for JSON.
-
-        As `Recommender.held_of`. Within a pipeline its tables are the pipeline's own.
-        """
-        self._check_fitted()
-        known = {one: self.users_.index(one) for one in listed(user_ids, "held_of")}
-        told = [
-            {
-                "user_id": as_json(identifier),
-                **past_of(self.past_, user, self.items_),
-                **self._held_of(user),
-            }
-            for identifier, user in known.items()
-            if user != UNKNOWN
-        ]
-        return {"reranker": type(self).__name__, "users": told} if told else {}
-
-    def _held_of(self, user: int) -> dict[str, Any]:
-        """Return what is held of one user besides her past, as JSON has it."""
-        return {}
-
     def _unlearn(self, gone: Gone) -> Iterable[str]:
-        """Take back what some users taught, whose past is gone; name what cannot be taken back."""
         vectors = vars(self).get("item_vectors_")
         if isinstance(vectors, ItemVectors) and vectors.are_taught:
             yield "item_vectors_"
         for part in self._parts:
             name = type(part).__name__.lower()
             yield from (f"{name}.{left}" for left in part._take_back(gone))
-
-    def _take_back(self, gone: Gone) -> list[str]:
-        """Take back what some users taught, whose past is gone; remember what is left, name it."""
-        left = list(dict.fromkeys(self._unlearn(gone)))
-        self.stale_ = gone.left_in(self.stale_, left)
-        return left
 
     # -- as part of a pipeline ---------------------------------------------------------------
 

@@ -224,8 +224,31 @@ def test_tables_of_other_makes_and_empty_ones_are_read(ledger):
     assert ledger.state_at("a", "ads") == "granted"
     assert ledger.admitted(pl.DataFrame({"user_id": ["a", "b"]}), "ads").tolist() == [True, False]
     assert ledger.admitted(pd.DataFrame({"user_id": []}), "ads").tolist() == []
-    assert ledger.admitted(pd.DataFrame({"item_id": ["tea"]}), "ads").tolist() == [False]
+    assert ledger.admitted(pd.DataFrame({"user_id": [None]}), "ads").tolist() == [False]
     assert ledger.counts["ads: nobody"] == 1
+
+
+@pytest.mark.parametrize("unknown", ["granted", "denied"])
+def test_rows_that_say_of_nobody_whose_they_are_are_no_strangers(unknown):
+    ledger = rp.ConsentLedger(unknown=unknown)
+    ledger.record("anna", "ads", "denied", AT)
+    log = pd.DataFrame({"userid": ["anna"], "item_id": ["tea"]})
+    with pytest.raises(ColumnError, match=r"such as 'user_id'; did you mean 'userid'\?"):
+        ledger.kept(log, "ads")
+    assert ledger.kept(log[["item_id"]][:0], "ads").empty
+
+
+def test_an_identity_that_knows_nobody_is_refused_at_once():
+    with pytest.raises(ParameterError, match="what an IdentityGraph is, got a DataFrame"):
+        rp.ConsentLedger(unknown="denied", identity=pd.DataFrame())
+    ledger = rp.ConsentLedger(unknown="denied")
+    with pytest.raises(ParameterError, match="what an IdentityGraph is, got a str"):
+        ledger.identity = "graph.rp"
+
+
+def test_an_unknown_purpose_says_how_to_have_one_more(ledger):
+    with pytest.raises(ParameterError, match=r"ConsentLedger\(purposes=\[\.\.\.\]\) names more"):
+        ledger.allows("anna", "third_party")
 
 
 def test_a_table_without_its_columns_is_refused(ledger):

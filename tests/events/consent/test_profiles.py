@@ -179,3 +179,27 @@ def test_merged_profiles_take_the_most_restrictive_state(said, person, unknown, 
     frame = pd.DataFrame(rows, columns=list(KINDS)).assign(timestamp=start + day)
     assert ledger.admitted(frame, "ads").tolist() == expected
     assert [ledger.admits(row, "ads", start + day) for row in rows] == expected
+
+
+KEY = "correct horse battery staple"
+MAIL = pd.DataFrame({"email": ["anna@tea.example", "ben@tea.example"]})
+
+
+def test_a_hashed_e_mail_alone_stands_for_its_person():
+    graph = rp.IdentityGraph(key=KEY).update(MAIL.assign(user_id=["anna", "ben"]))
+    ledger = rp.ConsentLedger(unknown="granted", identity=graph)
+    ledger.record("anna", "ads", "denied", AT)
+    hashed = rp.hash_personal(MAIL, KEY)
+    assert ledger.admitted(hashed, "ads").tolist() == [False, True]
+    assert not ledger.admits({"email": hashed["email"][0]}, "ads")
+
+
+def test_an_erased_e_mail_is_refused_as_it_is_and_hashed():
+    graph = rp.IdentityGraph(key=KEY).update(MAIL.assign(user_id=["anna", "ben"]))
+    ledger = rp.ConsentLedger(unknown="granted", identity=graph)
+    ledger.forget(["anna"])
+    graph.forget(["user_id:anna"])
+    for late in (MAIL, rp.hash_personal(MAIL, KEY)):
+        assert ledger.admitted(late, "storage").tolist() == [False, True]
+        assert [ledger.admits({"email": one}, "storage") for one in late["email"]] == [False, True]
+        assert [ledger.is_erased(one, "email") for one in late["email"]] == [True, False]

@@ -157,7 +157,7 @@ def test_a_ledger_decides_by_the_consent_of_the_person(graph):
 
 
 def test_bad_tables_are_refused_in_words(graph):
-    with pytest.raises(ColumnError, match="the table need a column 'ramp_id'"):
+    with pytest.raises(ColumnError, match="the table needs a column 'ramp_id'"):
         graph.attributes(pd.DataFrame({"x": [1]}), "ramp_id")
     with pytest.raises(DataError, match="no kind of identifier 'ramp'; did you mean 'ramp_id'"):
         graph.attributes(bought(), "ramp")

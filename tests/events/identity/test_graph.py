@@ -216,6 +216,14 @@ def test_probable_links_count_after_all_others_the_most_probable_first():
     assert graph.counts_["replays"] == 0
 
 
+def test_a_refused_probable_link_takes_nothing_from_anybody():
+    sure = pd.DataFrame({"user_id": ["ann", "ben"], "cookie": ["c1", "c2"]})
+    perhaps = pd.DataFrame({"user_id": ["ben"], "cookie": ["c1"], "p": [0.9]})
+    graph = rp.IdentityGraph().update(sure).update(perhaps, probability="p")
+    assert graph.refusals()["reason"].tolist() == ["limit of user_id: 1"]
+    assert (graph.profile_of(cookie="c1"), graph.counts_["ambiguous"]) == ("user_id:ann", 0)
+
+
 def test_who_is_forgotten_was_never_there():
     log = random_log(np.random.default_rng(3), 80)
     whole = rp.IdentityGraph().update(log)
@@ -235,6 +243,15 @@ def test_a_saved_graph_goes_on_as_it_was(tmp_path):
     assert_alike(again, graph)
     assert_alike(again.update(log[60:]), graph.update(log[60:]))
     assert again.counts_ == graph.counts_
+
+
+def test_a_graph_that_resolved_and_joined_is_saved_and_loaded(tmp_path):
+    log = pd.DataFrame({"user_id": ["ann"], "cookie": ["c1"]})
+    graph = rp.IdentityGraph().update(log)
+    graph.resolve(log)
+    graph.attributes(pd.DataFrame({"cookie": ["c1"], "band": ["30-39"]}), "cookie")
+    rp.save(graph, tmp_path / "graph.rp")
+    assert rp.load(tmp_path / "graph.rp").counts_ == graph.counts_
 
 
 def test_one_event_in_order_goes_on_without_a_replay():

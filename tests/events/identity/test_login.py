@@ -187,6 +187,8 @@ def test_bad_questions_are_refused_in_words(graph):
         graph.query({"user": "30"})
     with pytest.raises(DataError, match="past must be a fitted model or pipeline, got 'model'"):
         graph.query(LOGIN, past="model")
+    with pytest.raises(DataError, match=r"fitted model or pipeline, got a DataFrame\."):
+        graph.query(LOGIN, past=pd.DataFrame({"user_id": ["30"]}))
     with pytest.raises(NotFittedError, match="has learned nothing yet"):
         graph.query(LOGIN, past=rp.ItemKNN())
     with pytest.raises(ParameterError, match="user_id belongs into ids"):

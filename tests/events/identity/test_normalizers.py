@@ -159,6 +159,8 @@ def test_what_is_no_phone_has_its_reason(reason, value):
 def test_a_region_is_two_capital_letters():
     with pytest.raises(ParameterError, match=r"region must be two capital letters .* got 'UK'"):
         rp.normalize_phone("1", region="UK")
+    with pytest.raises(ParameterError, match=r"got 'Germany'\.$"):  # and no list of 250 others
+        rp.normalize_phone("1", region="Germany")
     with pytest.raises(ParameterError, match="got 'de'; did you mean 'DE'"):
         rp.normalize_phone("1", region="de")
 

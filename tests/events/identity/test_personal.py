@@ -181,7 +181,7 @@ def test_what_cannot_be_made_ready_is_said():
     table = pd.DataFrame({"mail": ["zoe@tea.example"]})
     with pytest.raises(ColumnError, match="no column 'email', 'phone', 'name' or 'address'"):
         rp.hash_personal(table, KEY)
-    with pytest.raises(ColumnError, match="need a column 'mial'; did you mean 'mail'"):
+    with pytest.raises(ColumnError, match="needs a column 'mial'; did you mean 'mail'"):
         rp.hash_personal(table, KEY, {"email": "mial"})
     with pytest.raises(ParameterError, match="'emial' is no personal kind; did you mean 'email'"):
         rp.hash_personal(table, KEY, {"emial": "mail"})

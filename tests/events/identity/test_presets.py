@@ -34,6 +34,22 @@ def test_segment_drops_what_ranks_below_a_refused_identifier():
     assert segment.refusals()["reason"].tolist() == ["limit of user_id: 1", "below a refusal"]
 
 
+def test_segment_gives_nobody_a_device_that_was_below_the_refusal_of_a_second_person():
+    log = pd.DataFrame(
+        {
+            "user_id": ["ann", "ben", None], "cookie": ["shop", "shop", "shop"],
+            "device_id": ["tablet"] * 3,
+            "timestamp": pd.date_range("2026-01-01", periods=3, tz="UTC"),
+        }
+    )  # fmt: skip
+    segment = rp.IdentityGraph.segment().update(log)
+    assert segment.refusals()["reason"].tolist() == ["limit of user_id: 1", "below a refusal"]
+    assert segment.resolve(log)["user_id"].tolist() == [
+        "user_id:ann", "user_id:ben", "cookie:shop",
+    ]  # fmt: skip
+    assert segment.profile_of(device_id="tablet") == "device_id:tablet"
+
+
 def test_segment_holds_five_of_every_other_kind():
     log = pd.DataFrame({"user_id": "ann", "cookie": [f"c{n}" for n in range(7)]})
     graph = rp.IdentityGraph.segment().update(log)

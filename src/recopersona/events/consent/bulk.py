@@ -13,8 +13,9 @@ from recopersona.data.columns import as_pandas, require_columns
 from recopersona.data.times import MISSING_TIME
 from recopersona.data.types import Array
 from recopersona.errors import ColumnError, DataError
+from recopersona.events.called import KINDS
 from recopersona.events.clocks import read_clock
-from recopersona.events.consent.subjects import USUAL_KINDS, checked_kind, is_raw, name_of
+from recopersona.events.consent.subjects import checked_kind, is_raw, name_of
 from recopersona.events.consent.tcf import decode_tcf
 from recopersona.events.distinct import Distinct
 from recopersona.events.identifiers import LONGEST_ID
@@ -86,7 +87,7 @@ def _people(frame: pd.DataFrame, kinds: Collection[str]) -> list[tuple[Array, li
     if not columns:
         raise ColumnError(
             "consents need a column that says whose they are: 'subject', "
-            f"{', '.join(map(repr, USUAL_KINDS))}; or name it: kinds=['customer_no']."
+            f"{', '.join(map(repr, KINDS))}; or name it: kinds=['customer_no']."
         )
     require_columns(frame[:0], columns, "consents")
     return [_named(_hashable(frame[kind]), [kind]) for kind in columns]

@@ -13,7 +13,8 @@ from recopersona.base.recommender import require_array
 from recopersona.data.growing import with_room
 from recopersona.data.types import Array
 from recopersona.errors import DataError
-from recopersona.events.consent.subjects import kind_of, own_names
+from recopersona.events.called import kind_of, parted
+from recopersona.events.consent.subjects import own_names
 from recopersona.events.consent.timelines import Line, Timelines
 from recopersona.events.consent.tombstones import Tombstones
 
@@ -54,7 +55,7 @@ class Entries(Part):
         self._source_places = {source: place for place, source in enumerate(self.sources_)}
         self._places: dict[str, dict[str, int]] = {}
         for place, name in enumerate(self.names_):
-            kind, _, text = name.partition(":")
+            kind, text = parted(name)
             self._places.setdefault(kind, {})[text] = place
         self._settle()
 
@@ -153,7 +154,7 @@ class Entries(Part):
 
     def _place_for(self, name: str) -> int:
         """Return the place of a name, giving it the next one if it is new."""
-        kind, _, text = name.partition(":")
+        kind, text = parted(name)
         places = self._places.get(kind)
         if places is None:
             places = self._places[kind] = {}
@@ -169,7 +170,7 @@ class Entries(Part):
 
     def place(self, name: str) -> int:
         """Return the place of a name, -1 where nothing is recorded of it."""
-        kind, _, text = name.partition(":")
+        kind, text = parted(name)
         places = self._places.get(kind)
         return -1 if places is None else places.get(text, -1)
 

@@ -3,8 +3,9 @@
 Several processes may write to one journal: whoever writes holds its lock, reads what others wrote
 since, and appends with a single write. A line that was cut short, by a crash or a full disk, is
 ended before anything follows it, so that it spoils no other. Erasure writes the journal anew and
-puts it in the old one's place in one step; each journal
-begins with a line of its own, by which whoever had read the old one notices.
+puts it in the old one's place in one step; each journal begins with a line of its own, by which
+whoever had read the old one notices. A link is the file that it means, so that all who keep one
+journal lock one file, and an erasure reaches it.
 """
 
 from __future__ import annotations
@@ -12,13 +13,15 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from recopersona.errors import ArtifactError
+from recopersona.base.folders import flush_folder
+from recopersona.errors import ArtifactError, ParameterError, shown
 
 try:
     import fcntl
@@ -36,10 +39,12 @@ class News(NamedTuple):
 
     lines    what each line says, None where it cannot be read
     anew     whether it is the whole journal, because another was put in its place
+    shorter  whether it has lost lines that were read before
     """
 
     lines: list[Any]
     anew: bool
+    shorter: bool = False
 
 
 class Journal:
@@ -52,7 +57,7 @@ class Journal:
     """
 
     def __init__(self, path: str | PathLike[str]) -> None:
-        self.path = Path(path)
+        self.path = _meant_by(path)
         self._read_to = 0
         self._head = b""  # of the file that was read; each has one of its own
 
@@ -76,7 +81,9 @@ class Journal:
         try:
             with self.path.open("rb") as file:
                 head = file.readline(_LONGEST_HEAD)
-                anew = self._is_another(head, os.fstat(file.fileno()).st_size)
+                self._require_journal(head)
+                shorter = head == self._head and os.fstat(file.fileno()).st_size < self._read_to
+                anew = shorter or self._head not in (b"", head)
                 start = 0 if anew else self._read_to
                 file.seek(start)
                 content = file.read()
@@ -91,11 +98,15 @@ class Journal:
         whole = content.rpartition(b"\n")[0]
         self._head, self._read_to = head, start + len(whole) + (b"\n" in content)
         said = [_said(line) for line in whole.split(b"\n") if line]
-        return News([one for one in said if not _is_head(one)], anew)
+        return News([one for one in said if not _is_head(one)], anew, shorter)
 
-    def _is_another(self, head: bytes, size: int) -> bool:
-        """Tell whether another file than the one that was read is in its place."""
-        return self._head != b"" and (head != self._head or size < self._read_to)
+    def _require_journal(self, head: bytes) -> None:
+        """Refuse a file without a first line of ours in the place of one that had it."""
+        if _is_head(_said(self._head)) and not _is_head(_said(head)):
+            raise ArtifactError(
+                f"the journal {self.path} was emptied, or another file is in its place; put it "
+                "back, or open another."
+            )
 
     def append(self, lines: Iterable[Any]) -> None:
         """Write lines, and have them on disk before returning; for whoever is `alone`."""
@@ -127,29 +138,35 @@ class Journal:
         """Put a journal of other lines in this one's place, in one step; for whoever is `alone`."""
         fresh = self.path.with_name(f"{self.path.name}.tmp")
         try:
-            handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            fresh.unlink(missing_ok=True)  # what a crash left, or a link that somebody laid
+            handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(handle, "wb") as file:
+                if self.path.exists():  # who may read it before may read it after
+                    fresh.chmod(stat.S_IMODE(self.path.stat().st_mode))
                 file.write(_fresh_head())
                 file.writelines(map(_line, lines))
                 file.flush()
                 os.fsync(file.fileno())
             fresh.replace(self.path)
-            self._flush_folder()
+            flush_folder(self.path.resolve().parent)
             self.pass_over()
         except OSError as problem:
             fresh.unlink(missing_ok=True)
             raise self._unusable(problem) from problem
 
-    def _flush_folder(self) -> None:
-        """Have the new name on disk, too."""
-        handle = os.open(self.path.resolve().parent, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-
     def _unusable(self, problem: OSError) -> ArtifactError:
         return ArtifactError(f"the journal {self.path} cannot be used: {problem}.")
+
+
+def _meant_by(path: Any) -> Path:
+    """Return the file that a path means, through all links."""
+    try:
+        found = Path(path).resolve() if path != "" else None
+    except (TypeError, ValueError, OSError, RuntimeError):  # no path, no text of one, or a ring
+        found = None
+    if found is None:
+        raise ParameterError(f"a journal needs the path of a file, got {shown(path)}.")
+    return found
 
 
 def _fresh_head() -> bytes:

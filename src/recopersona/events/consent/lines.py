@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from recopersona.errors import DataError
+from recopersona.events.called import parted
 from recopersona.events.consent.bulk import Batch
 from recopersona.events.consent.entries import AT, DENIED, GRANTED, SOURCE, WHO, Entries
 from recopersona.events.consent.purposes import Purposes
@@ -16,6 +17,7 @@ from recopersona.events.consent.subjects import checked_kind
 from recopersona.events.consent.tombstones import ALWAYS, Tombstones
 
 Line = dict[str, Any]
+_Record = tuple[str, int, int, int, str | None]
 _MOST = 2**62
 
 
@@ -74,12 +76,13 @@ def with_lines(
 ) -> tuple[Entries, Counter[str]]:
     """Return entries that know what lines say, and how many say what nobody can use."""
     odd: Counter[str] = Counter()
-    records: list[tuple[str, int, int, int, str | None]] = []
+    records: list[_Record] = []
     for line in lines:
         try:
             if "erased" in line:
                 tombstones = _with_tombstones(entries.tombstones_, line)
-                entries = entries.with_tombstones(tombstones)
+                names = entries.names_ if line["until"] == ALWAYS else ()
+                entries = entries.without(tombstones.erased(names), tombstones)
                 continue
             record = _record(line, purposes.bits)
         except (DataError, KeyError, TypeError, ValueError):
@@ -88,11 +91,20 @@ def with_lines(
         if len(line.get("granted", ())) + len(line.get("denied", ())) > _n_bits(record):
             odd["journal: unknown purpose"] += 1
         records.append(record)
+    if entries.tombstones_:
+        gone = entries.tombstones_.erased({record[0] for record in records})
+        stay = [record for record in records if record[0] not in gone]
+        if gone:
+            odd[_ERASED] = len(records) - len(stay)
+        records = stay
     _take(entries, records)
     return entries, odd
 
 
-def _take(entries: Entries, records: list[tuple[str, int, int, int, str | None]]) -> None:
+_ERASED = "journal: record of somebody erased"  # an old copy may still hold some
+
+
+def _take(entries: Entries, records: list[_Record]) -> None:
     if len(records) <= _FEW:
         for record in records:
             entries.add(*record)
@@ -110,11 +122,11 @@ def _take(entries: Entries, records: list[tuple[str, int, int, int, str | None]]
 _FEW = 16
 
 
-def _record(line: Any, bits: Mapping[str, int]) -> tuple[str, int, int, int, str | None]:
+def _record(line: Any, bits: Mapping[str, int]) -> _Record:
     name, at, source = line["who"], line["at"], line.get("source")
     if not isinstance(name, str):
         raise DataError("the name of an identifier is text.")
-    kind, _, value = name.partition(":")
+    kind, value = parted(name)
     checked_kind(kind)
     if not value or type(at) is not int or abs(at) >= _MOST:
         raise DataError("a record needs an identifier and a moment.")
@@ -125,7 +137,7 @@ def _record(line: Any, bits: Mapping[str, int]) -> tuple[str, int, int, int, str
     return name, at, granted, denied, source
 
 
-def _n_bits(record: tuple[str, int, int, int, str | None]) -> int:
+def _n_bits(record: _Record) -> int:
     return record[2].bit_count() + record[3].bit_count()
 
 

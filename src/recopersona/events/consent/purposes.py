@@ -42,7 +42,8 @@ class Purposes:
             return self.bits[purpose]
         except (KeyError, TypeError):
             raise ParameterError(
-                f"there is no purpose {shown(purpose)}{hint(purpose, self.names)}"
+                f"there is no purpose {shown(purpose)}{hint(purpose, self.names)} "
+                "ConsentLedger(purposes=[...]) names more."
             ) from None
 
     def bits_of(self, purposes: Any) -> int:

@@ -14,13 +14,8 @@ import numpy as np
 
 from recopersona.data.ids import is_missing
 from recopersona.errors import DataError, shown
+from recopersona.events.called import KINDS, SHARED_NAME, called, may_name_a_profile, parted
 from recopersona.events.identifiers import LONGEST_ID, NO_IDS, bare, text_of
-
-USUAL_KINDS = (
-    *("user_id", "anonymous_id", "customer_id", "loyalty_card", "email", "phone"),
-    *("device_id", "cookie", "household_id", "ramp_id"),
-)
-"""The kinds of identifiers that go by these names everywhere."""
 
 _KIND = re.compile(r"[^\W\d][\w.\-]*")
 _NO_IDS = frozenset(NO_IDS)
@@ -28,7 +23,6 @@ _RAW = {
     "email": re.compile(r"[^@]*@.*", re.DOTALL),
     "phone": re.compile(r"[\d\s+()./\-]{3,30}"),
 }  # what a keyed hash never looks like
-_SHARED_NAME = " (shared)"  # behind the name of the profile of a device that several people share
 
 
 def name_of(kind: str, value: Any) -> str | None:
@@ -44,7 +38,7 @@ def name_of(kind: str, value: Any) -> str | None:
             return None
         value = text_of(value.item() if isinstance(value, np.generic) else value)
     text = bare(value)
-    return None if text in _NO_IDS else f"{kind}:{text}"
+    return None if text in _NO_IDS else called(kind, text)
 
 
 def is_raw(name: str) -> bool:
@@ -55,7 +49,7 @@ def is_raw(name: str) -> bool:
     >>> is_raw("email:anna@example.org"), is_raw("phone:+49 30 123"), is_raw("user_id:a@b")
     (True, True, False)
     """
-    kind, _, text = name.partition(":")
+    kind, text = parted(name)
     pattern = _RAW.get(kind)
     return pattern is not None and bool(pattern.fullmatch(text))
 
@@ -103,7 +97,7 @@ def many_subjects(subjects: Any, kind: str = "user_id") -> list[Any]:
     """
     if isinstance(subjects, (str, bytes, Mapping)) or not isinstance(subjects, Iterable):
         return [subjects]
-    if isinstance(subjects, tuple) and len(subjects) == 2 and subjects[0] in (kind, *USUAL_KINDS):
+    if isinstance(subjects, tuple) and len(subjects) == 2 and subjects[0] in (kind, *KINDS):
         return [subjects]
     return list(subjects)
 
@@ -113,11 +107,6 @@ def checked_kind(kind: Any) -> str:
     if not (isinstance(kind, str) and _KIND.fullmatch(kind)):
         raise DataError(f"a kind of identifiers is a word such as 'user_id', got {shown(kind)}.")
     return kind
-
-
-def kind_of(name: str) -> str:
-    """Return the kind in an identifier's name."""
-    return name.partition(":")[0]
 
 
 def _required_name(kind: str, value: Any) -> str:
@@ -153,4 +142,4 @@ def own_names(kind: str, value: Any) -> tuple[str, ...]:
     if name is None:
         return ()
     text = name[len(kind) + 1 :]
-    return (name, text.removesuffix(_SHARED_NAME)) if ":" in text else (name,)
+    return (name, text.removesuffix(SHARED_NAME)) if may_name_a_profile(text) else (name,)

@@ -11,7 +11,7 @@ from typing import Any
 from recopersona.base.parameters import generator
 from recopersona.base.part import Part
 from recopersona.errors import DataError
-from recopersona.events.consent.subjects import kind_of
+from recopersona.events.called import kind_of
 
 ALWAYS = 2**63 - 1
 """The end of an erasure that nobody lifted."""
@@ -63,6 +63,10 @@ class Tombstones(Part):
         """Return the moment up to which an identifier's events are refused."""
         ends = (hashes.get(hashed(name, salt), NEVER) for salt, hashes in self.until_.items())
         return max(ends, default=NEVER)
+
+    def erased(self, names: Iterable[str]) -> set[str]:
+        """Return those of some identifiers that were erased, and that nobody welcomed back."""
+        return {name for name in names if self.until(name) == ALWAYS}
 
     def with_hashes(
         self, salt: str, hashes: Iterable[str], kinds: Iterable[str], until: int = ALWAYS

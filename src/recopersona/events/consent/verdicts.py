@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,9 +12,9 @@ import pandas as pd
 from recopersona.data.columns import require_columns
 from recopersona.data.times import MISSING_TIME
 from recopersona.data.types import Array, Mask
+from recopersona.errors import ColumnError, hint
 from recopersona.events.clocks import read_clock
 from recopersona.events.consent.entries import Entries
-from recopersona.events.consent.subjects import own_names
 from recopersona.events.consent.timelines import DENIED, UNKNOWN
 from recopersona.events.consent.tombstones import ALWAYS, NEVER
 from recopersona.events.distinct import Distinct
@@ -23,8 +24,11 @@ REASONS = ("admitted", "erased", "nobody", "denied", "unknown", "withdrawn since
 
 _ERASED, _NOBODY, _DENIED, _UNKNOWN, _WITHDRAWN = range(1, len(REASONS))
 
-Members = Callable[[str, Any], tuple[str, ...]]
-"""From a kind and a value to the names of all identifiers that the value stands for."""
+Called = Callable[[str, Any], tuple[str, ...]]
+"""From a kind and a value to the names that the value is itself."""
+
+Members = Callable[[str, list[Any]], list[tuple[str, ...]]]
+"""From a kind and values to the names of all identifiers that each value stands for."""
 
 
 def verdict_on(then: int, now: int, nobody: bool, erased: bool, unknown_allows: bool) -> int:
@@ -55,11 +59,12 @@ class Rows(NamedTuple):
     @classmethod
     def of(
         cls, frame: pd.DataFrame, entries: Entries, kinds: Iterable[str], bit: int,
-        members: Members | None,
+        members: Members | None, called: Called,
     ) -> Rows:  # fmt: skip
         """Ask the entries about every row of a table.
 
         members  who else stands for an identifier; None where each stands for itself
+        called   the names that an identifier is itself
         """
         n = len(frame)
         rows = cls(
@@ -71,8 +76,13 @@ class Rows(NamedTuple):
             at = np.ascontiguousarray(read_clock(frame["timestamp"]).milliseconds)
         columns = [kind for kind in kinds if kind in frame.columns]
         require_columns(frame[:0], columns)
+        if n and not columns:
+            raise ColumnError(
+                "events need a column that says whose they are, such as 'user_id'"
+                f"{hint('user_id', map(str, frame.columns), 'theirs are')}"
+            )
         for kind in columns:
-            rows._ask(_Column.of(kind, frame[kind], entries, members), entries, at, bit)
+            rows._ask(_Column.of(kind, frame[kind], entries, members, called), entries, at, bit)
         return rows
 
     def _ask(self, column: _Column, entries: Entries, at: Array, bit: int) -> None:
@@ -134,13 +144,16 @@ class _Column(NamedTuple):
     until: Array | None
 
     @classmethod
-    def of(cls, kind: str, column: pd.Series, entries: Entries, members: Members | None) -> _Column:
+    def of(
+        cls, kind: str, column: pd.Series, entries: Entries, members: Members | None,
+        called: Called,
+    ) -> _Column:  # fmt: skip
         distinct = Distinct.of(column)
         values = distinct.values
         if members is None:
             lists = [entries.places_of(kind, value) for value in values]
         else:
-            lists = [_places(entries, members(kind, value)) for value in values]
+            lists = [_places(entries, names) for names in members(kind, values)]
         named = np.array([*(listed is not None for listed in lists), False], np.bool_)
         subjects = np.array([*(listed[0] if listed else -1 for listed in lists), -1], np.int64)
         more = [listed[1:] if listed else () for listed in lists]
@@ -149,7 +162,9 @@ class _Column(NamedTuple):
             np.array([*(listed[n] if n < len(listed) else -1 for listed in more), -1], np.int64)
             for n in range(int(n_others.max()))
         ]
-        until = _ends(entries, kind, values, named, subjects) if entries.tombstones_ else None
+        until = None
+        if entries.tombstones_:
+            until = _ends(entries, partial(called, kind), values, named, subjects)
         return cls(distinct.codes, named, subjects, others, n_others, until)
 
 
@@ -157,15 +172,19 @@ def _places(entries: Entries, names: tuple[str, ...]) -> tuple[int, ...] | None:
     """Return the places of names, the first one's and those that are known; None for no names."""
     if not names:
         return None
-    first, *others = map(entries.place, names)
-    return (first, *(place for place in others if place >= 0))
+    first = entries.place(names[0])
+    others = {entries.place(name) for name in names[1:]}
+    return (first, *sorted(others - {first, -1}))
 
 
-def _ends(entries: Entries, kind: str, values: list[Any], named: Mask, subjects: Array) -> Array:
+def _ends(
+    entries: Entries, called: Callable[[Any], tuple[str, ...]], values: list[Any], named: Mask,
+    subjects: Array,
+) -> Array:  # fmt: skip
     """Return until when each value's events are refused; int64 (n_values + 1,)."""
     tombstones = entries.tombstones_
     until = np.full(len(named), NEVER, np.int64)
     asked = named if tombstones.lifted else named & (subjects < 0)  # who is on record is not erased
     for place in np.flatnonzero(asked).tolist():
-        until[place] = max(map(tombstones.until, own_names(kind, values[place])))
+        until[place] = max(map(tombstones.until, called(values[place])))
     return until

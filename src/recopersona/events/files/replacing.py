@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from recopersona.base.folders import flush_folder
 from recopersona.errors import DataError
 
 try:
@@ -35,12 +36,31 @@ def appearing_when_complete(target: Path) -> Iterator[Path]:
             if target.exists():
                 _keep_rights(target, unfinished)
             unfinished.replace(target)
-        _flush(target.parent)
+        flush_folder(target.parent)
     except OSError as problem:
         raise DataError(f"{target} cannot be written: {problem}.") from None
     finally:
         with suppress(OSError):
             unfinished.unlink(missing_ok=True)
+
+
+@contextmanager
+def alone_in_replacing(target: Path) -> Iterator[None]:
+    """Wait for whoever is about to put another file in the target's place, and keep others out.
+
+    Two that take out rows at once would else each put back what the other took out.
+    """
+    while _LOCKS:
+        handle = os.open(target, os.O_RDONLY)
+        try:
+            with suppress(OSError):  # a file system that knows no locks
+                fcntl.flock(handle, fcntl.LOCK_EX)
+            if os.path.samestat(os.fstat(handle), target.stat()):  # else it was replaced meanwhile
+                yield
+                return
+        finally:
+            os.close(handle)
+    yield
 
 
 def unfinished_beside(target: Path) -> list[Path]:
@@ -93,13 +113,3 @@ def _keep_rights(before: Path, after: Path) -> None:
     after.chmod(told.st_mode & 0o7777)
     with suppress(OSError, AttributeError):  # only the owner of all files may give them away
         os.chown(after, told.st_uid, told.st_gid)
-
-
-def _flush(folder: Path) -> None:
-    if os.name == "nt":  # Windows opens no folders
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

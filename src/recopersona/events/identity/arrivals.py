@@ -5,6 +5,7 @@ What cannot be an identifier is told apart by its reason; missing values are nei
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -17,11 +18,12 @@ import pandas as pd
 from recopersona.data.ids import is_missing
 from recopersona.data.types import Array
 from recopersona.errors import ParameterError
+from recopersona.events.called import PERSONAL_KINDS, called
 from recopersona.events.distinct import Distinct
 from recopersona.events.identifiers import LARGEST_EXACT, LONGEST_ID, bare
 from recopersona.events.identity.graph_key import GraphKey
-from recopersona.events.identity.kinds import Kinds, name_of
-from recopersona.events.identity.normalizers import PERSONAL_KINDS, Normalizer, normalizer_of
+from recopersona.events.identity.kinds import LONGEST_WORD, Kinds
+from recopersona.events.identity.normalizers import Normalizer, normalizer_of
 from recopersona.events.identity.placeholders import PLACEHOLDERS, placeholders_of
 
 MISSING, BLOCKED, UNFIT = -1, 0, 1
@@ -29,6 +31,10 @@ REASONS = ("blocked value", "not an identifier")
 """Why a value is no identifier, by its code."""
 
 _PLAIN = frozenset({"string", "integer", "empty"})
+
+# Most identifiers are longer than any word for nobody, and are kept as they come.
+_PLAIN_TEXT = re.compile(rf"(?![0-]*\Z)[!-~]{{{LONGEST_WORD + 1},{LONGEST_ID}}}").fullmatch
+_NO_TEXT = re.compile(r"(?!)").fullmatch
 
 
 @dataclass(frozen=True)
@@ -57,13 +63,18 @@ def judge_of(kind: str, kinds: Kinds, key: GraphKey | None, region: str | None) 
     if kind in PERSONAL_KINDS:
         return _judge_of_personal(kind, kinds, key, region)
 
+    start = called(kind, "")
+    is_plain = _PLAIN_TEXT if kind not in kinds.blocked else _NO_TEXT
+
     def judge(value: Any) -> str | Verdict:
+        if type(value) is str and is_plain(value):
+            return start + value
         text = _text(value)
         if text is None:
             return _NOTHING if is_missing(value) else Verdict(UNFIT, _type_of(value))
         if kinds.blocks(kind, text):
             return Verdict(BLOCKED, text)
-        return name_of(kind, text)
+        return called(kind, text)
 
     return judge
 
@@ -88,7 +99,7 @@ def _judge_of_personal(kind: str, kinds: Kinds, key: GraphKey | None, region: st
             return Verdict(UNFIT)
         if canonical in known or kinds.blocks(kind, canonical):
             return Verdict(BLOCKED)
-        return name_of(kind, secret.hash(canonical))
+        return called(kind, secret.hash(canonical))
 
     return judge
 

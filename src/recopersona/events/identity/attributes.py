@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,7 @@ from recopersona.data.gate import EventGate
 from recopersona.data.times import to_ms
 from recopersona.data.types import Mask
 from recopersona.errors import DataError
-from recopersona.events.identity.kinds import Kinds, parted
+from recopersona.events.called import parted
 from recopersona.events.identity.resolving import Resolving
 from recopersona.kernels.identity import ANYBODY
 
@@ -24,10 +24,6 @@ CONFLICTS = ("recent", "first")
 
 class Joining(Resolving):
     """The part of an `IdentityGraph` that joins tables from elsewhere to profiles."""
-
-    if TYPE_CHECKING:
-        _kinds: Kinds
-        joined_: dict[str, int]
 
     def attributes(
         self,

@@ -12,12 +12,7 @@ import numpy as np
 
 from recopersona.data.types import Array
 from recopersona.errors import DataError, ParameterError, hint, shown
-
-KINDS = (
-    *("user_id", "customer_id", "loyalty_card", "email", "phone"),
-    *("anonymous_id", "device_id", "cookie", "household_id", "ramp_id"),
-)
-"""The columns that are taken for identifiers wherever they come."""
+from recopersona.events.called import KINDS, may_name_a_profile
 
 PERSON = "linked_person"
 """What a person found by records is called: known to every graph, the lowest, without a limit."""
@@ -32,9 +27,11 @@ LARGEST_LIMIT = 32_767
 _MOST_KINDS = 200
 _USUAL_LIMIT = 5
 _LIMITS: Mapping[str, int | None] = {"user_id": 1, PERSON: None}
-_SEPARATOR = ":"
 _WORDS = frozenset(word for word in BLOCKED if not word.startswith("^"))
 _DIGITS_OF_NOBODY = "0-"
+
+LONGEST_WORD = max(map(len, _WORDS))
+"""No longer text is blocked for every kind, but for zeros and dashes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,23 +111,6 @@ def is_nobody(text: str) -> bool:
     return not text.strip(_DIGITS_OF_NOBODY) or text.lower() in _WORDS
 
 
-def name_of(kind: str, value: str) -> str:
-    """Return what an identifier is called: its kind and its value."""
-    return f"{kind}{_SEPARATOR}{value}"
-
-
-def parted(name: str) -> tuple[str, str]:
-    """Return the kind and the value of an identifier by its name.
-
-    Examples
-    --------
-    >>> parted("cookie:a:b")
-    ('cookie', 'a:b')
-    """
-    kind, _, value = name.partition(_SEPARATOR)
-    return kind, value
-
-
 def written_out(blocked: Any) -> Any:
     """Return what is blocked with every compiled pattern as text, which a file can hold."""
     if not isinstance(blocked, Mapping):
@@ -161,9 +141,13 @@ def _mapping(given: Any, what: str) -> Mapping[str, Any]:
         return {}
     if not isinstance(given, Mapping):
         raise ParameterError(
-            f"IdentityGraph: {what} must be a mapping from kinds, got {shown(given)}."
+            f"IdentityGraph: {what} must be a mapping from kinds, such as {_EXAMPLES[what]}, "
+            f"got {shown(given)}."
         )
     return given
+
+
+_EXAMPLES = {"limits": "{'user_id': 1}", "blocked": "{'email': ['qa@shop.example']}"}
 
 
 def _words(given: Any, what: str) -> tuple[str, ...]:
@@ -181,7 +165,7 @@ def _is_list(given: Any) -> bool:
 
 
 def _require_kind(name: Any) -> None:
-    if not isinstance(name, str) or not name or _SEPARATOR in name:
+    if not isinstance(name, str) or not name or may_name_a_profile(name):
         raise ParameterError(
             f"IdentityGraph: a kind must be a word without a colon, got {shown(name)}."
         )

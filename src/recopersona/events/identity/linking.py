@@ -40,14 +40,35 @@ _LESSONS = 4
 class LinkReport:
     """What `link_records` went by.
 
-    columns     what each column was taken for
-    left_out    columns not used, each with the reason
-    odd         how many values of a column were no text, number or date
-    rules       of each rule, how many pairs it gave, and how many it would have
-    compared    how many pairs were compared
-    learned_on  what the pairs had in common from which the likeness of records was learned
-    prior       the share of all pairs that are one person
-    one_to_one  whether each record was linked to at most one of the other table
+    Parameters
+    ----------
+    columns : dict from str to str
+        What each column was taken for.
+    left_out : dict from str to str
+        Columns not used, each with the reason.
+    odd : dict from str to int
+        How many values of a column were no text, number or date.
+    rules : dict from str to pair of int
+        Of each rule, how many pairs it gave, and how many it would have.
+    compared : int
+        How many pairs were compared.
+    learned_on : tuple of str
+        What the pairs had in common from which the likeness of records was learned.
+    prior : float from 0 to 1
+        The share of all pairs that are one person.
+    one_to_one : bool
+        Whether each record was linked to at most one of the other table.
+
+    Examples
+    --------
+    >>> people = pd.DataFrame([(given, surname, "tea")
+    ...                        for given in ("Ann", "Ben", "Carl", "Dora", "Emil")
+    ...                        for surname in ("Berg", "Dahl", "Falk", "Grau")],
+    ...                       columns=["First name", "Last name", "likes"])
+    >>> people.loc[20] = ["Anne", "Berg", "tea"]
+    >>> _, report = link_records(people, report=True)
+    >>> report.columns, report.left_out
+    ({'given': 'First name', 'surname': 'Last name'}, {'likes': 'one value or none'})
     """
 
     columns: dict[str, str]

@@ -11,6 +11,9 @@ from recopersona.base.recommender import require_array
 from recopersona.data.growing import with_room
 from recopersona.data.types import Array, Mask
 from recopersona.errors import DataError
+from recopersona.kernels.identity import take_links
+
+_MANY = 4096  # from here on columns are no longer near
 
 ALONE = -1
 """In place of the lower identifier: the higher one came alone."""
@@ -89,6 +92,19 @@ class Links(Table):
     time_: Array
     event_: Array
     row_: Array
+
+    def take(self, rows: Array | Mask) -> Self:
+        """Return some rows, in the order asked for."""
+        if type(self) is not Links or len(rows) < _MANY:
+            return super().take(rows)
+        rows = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows
+        taken = [np.empty(len(rows), kind) for kind in self._columns.values()]
+        packed = np.empty((len(self), 6), np.int32)
+        take_links(
+            *taken, packed, packed.view(np.int64), rows.astype(np.int32), self.higher_,
+            self.lower_, self.time_, self.event_, self.row_,
+        )  # fmt: skip
+        return self.of(**dict(zip(self._columns, taken, strict=True)))
 
 
 class ProbableLinks(Links):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -15,8 +15,8 @@ from recopersona.data.query import Query
 from recopersona.data.times import MISSING_TIME, moment_ms
 from recopersona.data.types import Array, Id
 from recopersona.errors import DataError, ParameterError, shown
-from recopersona.events.identity.arrivals import Judge
-from recopersona.events.identity.kinds import Kinds
+from recopersona.events.called import kind_of
+from recopersona.events.identity.asking import Asking
 from recopersona.events.identity.resolving import Resolving
 from recopersona.kernels.identity import SHARED
 
@@ -28,15 +28,8 @@ _INTEREST = np.array(
 )
 
 
-class LoggingIn(Resolving):
+class LoggingIn(Resolving, Asking):
     """The part of an `IdentityGraph` that asks models about somebody who has just logged in."""
-
-    if TYPE_CHECKING:
-        _judges: dict[str, Judge]
-        _kinds: Kinds
-
-        def _member_nodes(self, profile: str) -> list[int]: ...
-        def names_of(self, subject: str) -> list[str]: ...
 
     def query(self, ids: Any, session: Sequence[Id] = (), past: Any = None, **more: Any) -> Query:
         """Ask about a visitor by all identifiers that the request shows.
@@ -147,7 +140,7 @@ class LoggingIn(Resolving):
     def _kinds_of(self, profile: str) -> Counter[int]:
         """Count the identifiers of a profile by kind."""
         if self.register_.names_.index(profile) == UNKNOWN:
-            return Counter([self._kinds.codes[profile.partition(":")[0]]])
+            return Counter([self._kinds.codes[kind_of(profile)]])
         return Counter(self.register_.kind_[self._member_nodes(profile)].tolist())
 
     def _within_limits(self, counts: Counter[int]) -> bool:

@@ -7,8 +7,8 @@ import pandas as pd
 
 from recopersona.data.times import from_ms
 from recopersona.data.types import Array
+from recopersona.events.called import parted
 from recopersona.events.identity.arrivals import REASONS
-from recopersona.events.identity.kinds import parted
 from recopersona.events.identity.links import Links, Unfit
 from recopersona.events.identity.order import since_ever_first
 from recopersona.events.identity.register import Register, with_none

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from recopersona.data.types import Array
 from recopersona.events.identity.state import Course, State
 
 _FEW = 4_096
@@ -21,7 +20,7 @@ class Membership:
         whose, _ = state.whose(np.arange(len(state), dtype=np.int32).reshape(-1, 1))
         shared = (state.marks & 1) != 0
         if shared.any():  # they answer for themselves, and stand where they came to
-            whose = roots_of(state)
+            whose = state.roots()
         self._members = np.argsort(whose, kind="stable").astype(np.int32)
         self._starts = np.searchsorted(whose[self._members], np.arange(len(state) + 1))
         self._absorbed: dict[int, list[int]] = {}
@@ -50,14 +49,3 @@ class Membership:
             for _, kept, absorbed in course.merged[self._read[place] :].tolist():
                 self._absorbed.setdefault(kept, []).append(absorbed)
             self._read[place] = len(course.merged)
-
-
-def roots_of(state: State) -> Array:
-    """Return the root of every identifier, int32 (n,), its own for one never met."""
-    nodes = np.arange(len(state), dtype=np.int32)
-    roots = np.where(state.parent < 0, nodes, state.parent)
-    while True:
-        above = roots[roots]
-        if (above == roots).all():
-            return roots
-        roots = above

@@ -16,15 +16,13 @@ import pandas as pd
 
 from recopersona.data.ids import is_missing
 from recopersona.errors import DataError, ParameterError, hint, shown
+from recopersona.events.called import PERSONAL_KINDS
 from recopersona.events.distinct import Distinct
 from recopersona.events.identity.addresses import address_of
 from recopersona.events.identity.emails import email_of
 from recopersona.events.identity.people import name_of
 from recopersona.events.identity.phones import phone_reader
 from recopersona.events.identity.plain_texts import Unusable, text_in, whole_number
-
-PERSONAL_KINDS = ("email", "phone", "name", "address")
-"""Kinds of identifiers that say who somebody is to anybody who reads them."""
 
 Normalizer = Callable[[Any], str | Unusable | None]
 """From a value of any type to its canonical text, None where there is no value, or why not."""

@@ -6,6 +6,7 @@ It does not depend on the order in which they came, so neither do the profiles.
 from __future__ import annotations
 
 from collections.abc import Callable
+from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +14,6 @@ import numpy as np
 from recopersona.data.times import MISSING_TIME
 from recopersona.data.types import Array, Mask
 from recopersona.events.identity.links import Links, ProbableLinks
-from recopersona.kernels.identity import date_links
 from recopersona.kernels.ordering import order_of
 
 Ranks = Callable[[Array], Array]
@@ -21,21 +21,18 @@ Ranks = Callable[[Array], Array]
 
 
 class Order(NamedTuple):
-    """Links in their order, and the age of identifiers that are first met in them.
+    """Links in the order in which they count.
 
-    rows         int32 (n,), the links in order
-    seen_higher  int64 (n,), in that order: the age of the identifier of higher priority
-    seen_lower   int64 (n,), the age of the other
-    moments      how many different (time, event id) there are
+    links  those given
+    met    int32, identifiers in the order in which they are met, -1 among them for none; empty
+           where that is the order of the links, of each the higher one first
     """
 
-    rows: Array
-    seen_higher: Array
-    seen_lower: Array
-    moments: int
+    links: Links
+    met: Array
 
 
-def in_order(links: Links, events: Ranks, identifiers: Ranks, first: int = 0) -> Order:
+def in_order(links: Links, events: Ranks, identifiers: Ranks) -> Order:
     """Put links in order.
 
     Parameters
@@ -46,34 +43,40 @@ def in_order(links: Links, events: Ranks, identifiers: Ranks, first: int = 0) ->
         Ranks of event ids.
     identifiers : function
         Ranks of identifiers, by priority and value.
-    first : int
-        The number of the first moment.
     """
-    rows, same = _by_time(links)
-    n = len(rows)
-    fresh = ~same
-    higher = lower = np.empty(0, np.int64)
-    tied = _tied(same, links.row_[rows])
-    if tied.any():
-        places = np.flatnonzero(tied)
-        one = links.take(rows[places])
-        ranks = _ranks_of_both(identifiers, one.higher_, one.lower_)
-        runs = np.cumsum(fresh)[places]
-        event_ranks = events(one.event_)
-        within = np.lexsort((ranks[1], ranks[0], event_ranks, runs))
-        rows[places] = rows[places][within]
-        event, higher, lower = np.zeros((3, n), np.int64)
-        lower[:] = np.arange(1, n + 1)
-        event[places] = event_ranks[within]
-        higher[places], lower[places] = ranks[0][within], ranks[1][within]
-        fresh[1:] |= event[1:] != event[:-1]
-    seen_higher, seen_lower = np.empty(n, np.int64), np.empty(n, np.int64)
-    moments = date_links(seen_higher, seen_lower, fresh.view(np.uint8), higher, lower, first)
-    return Order(rows, seen_higher, seen_lower, moments)
+    links, same = _by_time(links)
+    tied = _tied(same, links.row_)
+    if not tied.any():
+        return Order(links, np.empty(0, np.int32))
+    places = np.flatnonzero(tied)
+    one = links.take(places)
+    ranks = _ranks_of_both(identifiers, one.higher_, one.lower_)
+    runs, event = np.cumsum(~same)[places], events(one.event_)
+    within = np.lexsort((ranks[1], ranks[0], event, runs))
+    rows = np.arange(len(links), dtype=np.int32)
+    rows[places] = places[within]
+    links = links.take(rows)
+    moment = (runs[within], event[within])
+    falls = np.any([part[1:] != part[:-1] for part in moment], axis=0)
+    moments = np.append(0, np.cumsum(falls))
+    return Order(links, _met(links, places, moments, np.column_stack(ranks)[within]))
+
+
+def _met(links: Links, places: Array, moments: Array, ranks: Array) -> Array:
+    """Say who is met when: of those of one moment it is the rank that says it, not the link.
+
+    places   (n,), the links that share their moment with those of other rows
+    moments  (n,), ascending
+    ranks    (n, 2), of either end
+    """
+    met = np.column_stack((links.higher_, links.lower_))
+    turn = np.lexsort((ranks.reshape(-1), np.repeat(moments, 2)))
+    met[places] = met[places].reshape(-1)[turn].reshape(-1, 2)
+    return met.reshape(-1)
 
 
 def event_ranks(ids: Array, codes: Array) -> Array:
-    """Return the ranks of event ids: none, then numbers by size, then texts.
+    """Return the ranks of event ids: none, then numbers by size, then texts, then all else.
 
     A text of digits is a number, so that ``"9"`` comes before ``"10"`` wherever it was read from.
 
@@ -113,24 +116,24 @@ def _event_key(value: Any) -> tuple[int, Any]:
         return (1, int(value)) if value.isdecimal() and value.isascii() and len(value) < 20 else (
             2, value
         )  # fmt: skip
-    return 1, value
+    return (1, value) if isinstance(value, Real) else (3, repr(value))
 
 
-def _by_time(links: Links) -> tuple[Array, Mask]:
+def _by_time(links: Links) -> tuple[Links, Mask]:
     """Return the links by time, and which of them have the time of the one before."""
     times = since_ever_first(links.time_)
     if isinstance(links, ProbableLinks):
         rows = np.lexsort((times, -links.probability_)).astype(np.int32)
-        falls = np.diff(links.probability_[rows]) != 0
-        differs = falls | (np.diff(times[rows]) != 0)
+        links, times = links.take(rows), times[rows]
+        differs = (np.diff(links.probability_) != 0) | (np.diff(times) != 0)
     elif (times[1:] >= times[:-1]).all():
-        rows, differs = np.arange(len(times), dtype=np.int32), times[1:] != times[:-1]
+        differs = times[1:] != times[:-1]
     else:
-        rows, ordered = order_of(times)
-        differs = ordered[1:] != ordered[:-1]
-    same = np.zeros(len(rows), np.bool_)
+        rows, times = order_of(times)
+        links, differs = links.take(rows), times[1:] != times[:-1]
+    same = np.zeros(len(links), np.bool_)
     np.logical_not(differs, out=same[1:])
-    return rows, same
+    return links, same
 
 
 def _tied(same: Mask, row: Array) -> Mask:

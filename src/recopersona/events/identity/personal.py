@@ -13,7 +13,8 @@ import pandas as pd
 from recopersona.data.columns import as_pandas, like, require_columns
 from recopersona.data.types import Array, Mask
 from recopersona.errors import ColumnError, ParameterError, hint, shown
-from recopersona.events.identity.normalizers import PERSONAL_KINDS, distinct_cells, normalizer_of
+from recopersona.events.called import PERSONAL_KINDS
+from recopersona.events.identity.normalizers import distinct_cells, normalizer_of
 from recopersona.events.identity.placeholders import PLACEHOLDERS, Placeholders, placeholders_of
 from recopersona.events.identity.plain_texts import Unusable
 from recopersona.events.secret import Secret

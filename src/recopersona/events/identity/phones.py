@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from recopersona.errors import MissingExtraError, ParameterError, hint, shown
+from recopersona.errors import MissingExtraError, ParameterError, did_you_mean, shown
 from recopersona.events.identity.plain_texts import Unusable, plain_text
 
 LONGEST = 250
@@ -31,7 +31,7 @@ def phone_reader(region: str | None) -> Any:
     if region is not None and region not in phonenumbers.SUPPORTED_REGIONS:
         raise ParameterError(
             f"region must be two capital letters such as 'DE', got {shown(region)}"
-            f"{hint(region, sorted(phonenumbers.SUPPORTED_REGIONS))}"
+            f"{did_you_mean(region, sorted(phonenumbers.SUPPORTED_REGIONS)) or '.'}"
         )
     return partial(_phone_of, phonenumbers, region)
 

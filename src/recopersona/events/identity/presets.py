@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Self
 
 from recopersona.base.part import Part
-from recopersona.events.identity.kinds import KINDS
+from recopersona.events.called import KINDS
 
 
 class Presets(Part):
@@ -29,9 +29,10 @@ class Presets(Part):
 
         * Limits hold for ever. Segment's may be "5 weekly" or "5 annually".
         * Segment goes on giving a shared device's anonymous events to the profile that it was
-          linked to first. Here a device that was refused for a second person is ambiguous, and its
-          anonymous events are of a profile of its own: ``resolve(..., back_dating="first_touch")``
-          gives them to the first person, as Segment does.
+          linked to first. Here a device that was refused for a second person is ambiguous, also
+          where it was dropped below the refusal of another identifier, and its anonymous events
+          are of a profile of its own: ``resolve(..., back_dating="first_touch")`` gives them to
+          the first person, as Segment does.
         * Segment takes events as they arrive. Here links count in the order of their time, so that
           late events make the same profiles as punctual ones.
 

@@ -14,9 +14,8 @@ from recopersona.data.growing import with_room
 from recopersona.data.ids import UNKNOWN, IdMap, is_missing
 from recopersona.data.types import Array, Indices
 from recopersona.errors import ColumnError, DataError, hint
+from recopersona.events.called import PERSONAL_KINDS, called
 from recopersona.events.identity.arrivals import MISSING, Judge, Verdict, values_in
-from recopersona.events.identity.kinds import name_of
-from recopersona.events.identity.normalizers import PERSONAL_KINDS
 from recopersona.events.identity.order import event_ranks, ranks_of
 
 
@@ -130,9 +129,10 @@ class Register(Part):
 
     def _at_sight(self, values: list[Any], kind: str) -> Indices:
         """Return the numbers of texts that name somebody known, -1 for all others."""
-        start = name_of(kind, "")
+        start = called(kind, "")
         # What is registered of a personal kind is a hash, and nobody's own value.
-        if kind in PERSONAL_KINDS or not all(type(value) is str for value in values):
+        known = len(self.names_) > 0 and kind not in PERSONAL_KINDS
+        if not known or not all(type(value) is str for value in values):
             return np.full(len(values), UNKNOWN, np.int32)
         return self.names_.indices(np.array([start + value for value in values], dtype=object))
 

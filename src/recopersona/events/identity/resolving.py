@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import copy
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import narwhals as nw
 import numpy as np
 import pandas as pd
 
 from recopersona.base.parameters import check, one_of
-from recopersona.base.part import Part
 from recopersona.data.columns import as_pandas, require_columns
 from recopersona.data.event import Event
 from recopersona.data.ids import UNKNOWN
@@ -22,11 +20,10 @@ from recopersona.data.times import MISSING_TIME, duration_ms, moment_ms, to_ms
 from recopersona.data.types import Array, Indices
 from recopersona.errors import DataError, ParameterError
 from recopersona.events.identity.kinds import Kinds
-from recopersona.events.identity.links import Links, ProbableLinks, Unfit
-from recopersona.events.identity.membership import roots_of
-from recopersona.events.identity.order import Order
-from recopersona.events.identity.register import Found, Register
-from recopersona.events.identity.state import Course, State
+from recopersona.events.identity.knowing import Knowing
+from recopersona.events.identity.links import Links
+from recopersona.events.identity.register import Register
+from recopersona.events.identity.state import State
 from recopersona.kernels.identity import ANYBODY, NOBODY, SOMEBODY
 from recopersona.kernels.ordering import order_of
 from recopersona.kernels.resolving import NEVER, follow_people
@@ -70,31 +67,8 @@ class Asked:
     times: Array
 
 
-class Resolving(Part):
+class Resolving(Knowing):
     """The part of an `IdentityGraph` that says whose rows are."""
-
-    if TYPE_CHECKING:
-        limits: Any
-        priority: Any
-        kinds: Any
-        blocked: Any
-        register_: Register
-        links_: Links
-        probable_: ProbableLinks
-        unfit_: Unfit
-        tally_: dict[str, int]
-        _course: Course
-        _known: State
-        _lock: AbstractContextManager[Any]
-
-        def _begin(self) -> None: ...
-        def _now(self) -> tuple[State, list[tuple[Links, Course]]]: ...
-        def _met(self) -> State: ...
-        def _nobody(self) -> State: ...
-        def _replay(self) -> None: ...
-        def _keep_used(self) -> None: ...
-        def _identifiers_of(self, frame: pd.DataFrame) -> Found: ...
-        def _names(self, state: State, whose: Array, standing: Array) -> Array: ...
 
     def resolve(
         self, events: Any, back_dating: str = "profile", look_back: str | timedelta | None = None
@@ -249,7 +223,7 @@ class Resolving(Part):
 
     def _asked(self, events: Any, times: bool) -> Asked:
         frame = _narrowed(events, [*self.register_.kinds_, "timestamp"])
-        found = self._identifiers_of(frame)
+        found = self.register_.find(frame, self._judges, register=False)
         kinds = [code for code, kind in enumerate(self.register_.kinds_) if kind in frame.columns]
         moments = _moments_of(frame) if times else np.empty(0, np.int64)
         return Asked(kinds, found.codes, found.names, moments)
@@ -265,7 +239,7 @@ class Resolving(Part):
         answer = self._then(asked, then)
         since = np.append(self._people_since(), np.full(len(asked.strangers) + 1, NEVER))
         person = (answer.standing == SOMEBODY) & (since[answer.whose] <= then)
-        answer.whose[person] = roots_of(state)[answer.whose[person]]
+        answer.whose[person] = state.roots()[answer.whose[person]]
         return answer
 
     def _by_touch(self, asked: Asked, first: bool, window: int | None) -> Answer:
@@ -285,12 +259,12 @@ class Resolving(Part):
 
     def _then(self, asked: Asked, moments: Array) -> Answer:
         """Answer by what was known at the moment of each row: one walk over links and rows."""
-        links, age = self.links_, np.append(self._met().age, 0)  # alone reads the last
-        order = Order(np.empty(0, np.int32), age[links.higher_], age[links.lower_], 0)
+        links = self.links_
         turns, times = order_of(moments)
         known = np.searchsorted(links.time_, times, side="right")
         state = _with_room(self._nobody(), len(asked.strangers))
-        found = Answer(*state.whose_in_time(links, order, asked.codes[turns], known))
+        state.take_ages(self._met())
+        found = Answer(*state.whose_in_time(links, asked.codes[turns], known))
         answer = Answer(np.empty_like(found.whose), np.empty_like(found.standing))
         answer.put(turns, found)
         return answer

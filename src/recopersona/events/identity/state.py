@@ -22,7 +22,10 @@ from recopersona.kernels.identity import (
     PARENT,
     SELF,
     SHARED,
+    find_roots,
+    give_ages,
     join_profiles,
+    seat_newcomers,
 )
 
 _NO_ROWS = np.zeros(1, np.uint8)
@@ -42,21 +45,21 @@ class State:
 
     Attributes
     ----------
-    nodes : int64 (n_nodes, 2 + n_words)
+    nodes : int32 (n_nodes, 2 + 2 * n_words)
         What `recopersona.kernels.identity` reads and writes: see `parent`, `age`, `marks`; then,
         at a root, how many identifiers of each limited kind its profile holds, 16 bits a kind.
     kinds : list of int
         The code of the kind that each lane of counts stands for.
-    moments : int
-        How many different times and event ids were met.
+    met : int
+        How many identifiers were given an age.
     """
 
     def __init__(self, limits: Array, by_row: bool) -> None:
         self.limits, self.by_row = limits, by_row
-        self.moments = 0
-        self.nodes = np.zeros((0, COUNTS + 1), np.int64)
+        self.met = 0
+        self.nodes = np.zeros((0, 2 * (COUNTS + 1)), np.int32)
         self.kinds: list[int] = []  # by lane
-        self._lane = np.full(len(limits), -1, np.int64)
+        self._lane = np.full(len(limits), -1, np.int32)
         self._read_limits()
 
     def __len__(self) -> int:
@@ -64,20 +67,25 @@ class State:
 
     @property
     def parent(self) -> Array:
-        """The way to the oldest identifier of a profile, int64 (n,); -1 for one never met."""
+        """The way to the oldest identifier of a profile, int32 (n,); -1 for one never met."""
         return self.nodes[:, PARENT]
 
     @property
     def age(self) -> Array:
-        """The order in which identifiers were first met, int64 (n,)."""
+        """The order in which identifiers were first met, int32 (n,); 0 for one never met."""
         ages: Array = self.nodes[:, AGE] >> MARKS
         return ages
 
     @property
     def marks(self) -> Array:
-        """`SHARED` and `LENT` of `recopersona.kernels.identity`, int64 (n,)."""
+        """`SHARED` and `LENT` of `recopersona.kernels.identity`, int32 (n,)."""
         marks: Array = self.nodes[:, AGE] & (SHARED | LENT)
         return marks
+
+    @property
+    def _counts(self) -> Array:
+        """The words of counts where they lie."""
+        return self.nodes.view(np.int64)
 
     def is_shared(self, node: int) -> bool:
         """Tell whether an identifier is ambiguous."""
@@ -107,20 +115,30 @@ class State:
         self._add_lanes(kinds)
         before = len(self)
         self.nodes = with_room(self.nodes, before + len(kinds))
-        self.nodes[before:, PARENT] = -1
-        lanes = self._lane[kinds]
-        limited = np.flatnonzero(lanes >= 0)
-        lanes = lanes[limited]
-        ones = np.uint64(1) << (BITS * (lanes % LANES)).astype(np.uint64)
-        self.nodes[before + limited, COUNTS + lanes // LANES] = ones.view(np.int64)
+        seat_newcomers(self.nodes[before:], self._counts[before:], kinds, self._lane)
 
-    def join(self, links: Links, order: Order) -> tuple[Array, Array]:
-        """Take links that are in order; return what came of each, and the merges.
+    def take_ages(self, other: State) -> None:
+        """Make identifiers that nobody met yet as old as another state knows them."""
+        known = min(len(self), len(other))
+        self.nodes[:known, AGE] = other.age[:known] << MARKS
+        self.met = other.met
+
+    def roots(self) -> Array:
+        """Return the root of every identifier, int32 (n,), its own for one never met."""
+        roots = np.empty(len(self), np.int32)
+        find_roots(roots, self.nodes)
+        return roots
+
+    def join(self, order: Order, proves: bool = True) -> tuple[Array, Array]:
+        """Take links in their order; return what came of each, and the merges.
+
+        proves  whether one that is refused shows that an identifier is of two people
 
         Returns uint8 (n,) and int32 (n_merges, 3): link, kept and absorbed root.
         """
-        outcome, merged, _ = self._take(links, order, _NO_ONE, _NOTHING)
-        self.moments += order.moments
+        if len(order.met):
+            self.met = give_ages(self.nodes, order.met, self.met)
+        outcome, merged, _ = self._take(order.links, _NO_ONE, _NOTHING, proves)
         return outcome, merged
 
     def whose(self, codes: Array) -> tuple[Array, Array]:
@@ -131,23 +149,20 @@ class State:
         Returns int32 (n,), the root of the profile or the ambiguous identifier or -1; and uint8
         (n,), `NOBODY`, `SOMEBODY` or `ANYBODY`.
         """
-        none = Links.empty()
-        order = Order(none.higher_, _NOTHING, _NOTHING, 0)
-        return self.whose_in_time(none, order, codes, np.zeros(len(codes), np.int64))
+        return self.whose_in_time(Links.empty(), codes, np.zeros(len(codes), np.int64))
 
-    def whose_in_time(
-        self, links: Links, order: Order, codes: Array, known: Array
-    ) -> tuple[Array, Array]:
+    def whose_in_time(self, links: Links, codes: Array, known: Array) -> tuple[Array, Array]:
         """Say whose rows are, each by the first so many of links that are in order; and go on.
 
         codes  int32 (n, n_kinds)
         known  int64 (n,), ascending
         """
-        return self._take(links, order, codes, known)[2]
+        return self._take(links, codes, known)[2]
 
     def _take(
-        self, links: Links, order: Order, codes: Array, known: Array
+        self, links: Links, codes: Array, known: Array, proves: bool = True
     ) -> tuple[Array, Array, tuple[Array, Array]]:
+        ones = self._ones if proves else np.zeros_like(self._ones)
         rows, cut = links.row_, _NO_ROWS
         if self.by_row and len(links):
             rows = rows - rows.min()
@@ -155,10 +170,10 @@ class State:
         outcome = np.empty(len(links), np.uint8)
         merged = np.empty((min(len(links), len(self)), 3), np.int32)
         whose, standing = np.empty(len(codes), np.int32), np.empty(len(codes), np.uint8)
-        n = join_profiles(
-            outcome, merged, whose, standing, self.nodes, cut,
-            links.higher_, links.lower_, rows, order.seen_higher, order.seen_lower,
-            self._room, self._ones, self._priority, self.by_row, codes, known,
+        n, self.met = join_profiles(
+            outcome, merged, whose, standing, self.nodes, self._counts, cut,
+            links.higher_, links.lower_, rows, self._room, ones, self._priority,
+            self.by_row, codes, known, self.met,
         )  # fmt: skip
         return outcome, merged[:n], (whose, standing)
 
@@ -172,14 +187,14 @@ class State:
             self._lane[kind] = len(self.kinds)
             self.kinds.append(kind)
         words = -(-len(self.kinds) // LANES)
-        more = COUNTS + words - self.nodes.shape[1]
+        more = 2 * (COUNTS + words) - self.nodes.shape[1]
         if more > 0:
-            self.nodes = np.hstack((self.nodes, np.zeros((len(self), more), np.int64)))
+            self.nodes = np.hstack((self.nodes, np.zeros((len(self), more), np.int32)))
         self._read_limits()
 
     def _read_limits(self) -> None:
         limits = [int(self.limits[kind]) for kind in self.kinds]
-        lanes = np.zeros((self.nodes.shape[1] - COUNTS, LANES), np.uint64)
+        lanes = np.zeros((self.nodes.shape[1] // 2 - COUNTS, LANES), np.uint64)
         lanes.reshape(-1)[: len(limits)] = limits
         shifts = (BITS * np.arange(LANES)).astype(np.uint64)
         self._room = FULL | np.bitwise_or.reduce(lanes << shifts, axis=1, dtype=np.uint64)

@@ -13,12 +13,16 @@ from recopersona.data.times import MISSING_TIME
 from recopersona.data.types import Mask
 from recopersona.errors import ColumnError, DataError
 from recopersona.events.files import find_files, what_lies_beside
-from recopersona.events.files.replacing import appearing_when_complete, sweep_unfinished
+from recopersona.events.files.replacing import (
+    alone_in_replacing,
+    appearing_when_complete,
+    sweep_unfinished,
+)
 from recopersona.events.files.source import kind_of
 from recopersona.events.schemas import Schema
-from recopersona.operations.logs.glance import surely_names_nobody
 from recopersona.operations.logs.parquet_pieces import ParquetPieces
 from recopersona.operations.logs.pieces import BROKEN, ROW, Piece, PieceFile
+from recopersona.operations.logs.suspects import Suspects
 from recopersona.operations.logs.text_pieces import CsvPieces, JsonPieces
 from recopersona.operations.logs.whose import LogWords, Said
 from recopersona.operations.needles import Needles
@@ -123,21 +127,23 @@ class LogFile:
             If the file cannot be read or written, or somebody wrote to it meanwhile.
         """
         needles = person.needles
-        if self.is_text and surely_names_nobody(self.path, needles):
+        suspects = self.kind.suspects(needles)
+        if suspects is not None:
             self._require_people()
-            sweep_unfinished(self.path)
-            return Removed()
+            if not self.kind.has_any(suspects):
+                sweep_unfinished(self.path)
+                return Removed()
 
         def judge(piece: Piece, said: Said) -> tuple[Mask, Removed]:
             hers, shared = said.of(person)
-            gone = _parts(piece, hers)
+            gone = piece.parts(hers)
             named = _named(piece, said, needles)
             n_shared = int(shared.sum())
             names = said.names_in(shared, person) if n_shared else frozenset()
             counts = Removed(int(hers.sum()), int((named & ~gone).sum()), n_shared, names=names)
             return gone | named, counts
 
-        return self._rewrite(judge, needs_people=True)
+        return self._rewrite(judge, needs_people=True, suspects=suspects)
 
     def remove_older(self, cutoff: int) -> Removed:
         """Take out the rows that happened before a moment, in milliseconds."""
@@ -146,17 +152,17 @@ class LogFile:
             times = said.times
             timeless = times == MISSING_TIME
             old = (times < cutoff) & ~timeless
-            return _parts(piece, old), Removed(int(old.sum()), timeless=int(timeless.sum()))
+            return piece.parts(old), Removed(int(old.sum()), timeless=int(timeless.sum()))
 
         return self._rewrite(judge, needs_people=False)
 
     def rows_of(self, person: Person) -> list[dict[str, Any]]:
         """Return one person's rows as they are written."""
         found: list[dict[str, Any]] = []
-        if self.is_text and surely_names_nobody(self.path, person.needles):
+        suspects = self.kind.suspects(person.needles)
+        if suspects is not None:
             self._require_people()
-            return found
-        for piece, said in self._read(needs_people=True):
+        for piece, said in self._read(needs_people=True, suspects=suspects):
             hers, _ = said.of(person)
             if hers.any():
                 found += piece.records(hers)
@@ -168,58 +174,59 @@ class LogFile:
         latest = max((int(said.times.max(initial=MISSING_TIME)) for _, said in read), default=None)
         return None if latest == MISSING_TIME else latest
 
-    @property
-    def is_text(self) -> bool:
-        """Whether rows are lines of text."""
-        return not isinstance(self.kind, ParquetPieces)
-
     def _require_people(self) -> None:
         """Refuse a log that names nobody, by its first rows."""
         next(self._read(needs_people=True), None)
 
-    def _read(self, needs_people: bool) -> Iterator[tuple[Piece, Said]]:
+    def _read(
+        self, needs_people: bool, suspects: Suspects | None = None
+    ) -> Iterator[tuple[Piece, Said]]:
         names = self.kind.names()
         words = LogWords.of(names, self.schema, self.columns)
-        for piece in self.kind.pieces():
+        for piece in self.kind.pieces(suspects):
             said = words.read(piece.frame.reindex(columns=names), times=not needs_people)
             if needs_people and len(piece.frame) and not said.kinds:
                 raise ColumnError(_names_nobody(self.path, names))
             yield piece, said
 
-    def _rewrite(self, judge: Any, needs_people: bool) -> Removed:
+    def _rewrite(self, judge: Any, needs_people: bool, suspects: Suspects | None = None) -> Removed:
+        with alone_in_replacing(self.path):
+            return self._rewrite_alone(judge, needs_people, suspects)
+
+    def _rewrite_alone(self, judge: Any, needs_people: bool, suspects: Suspects | None) -> Removed:
+        """Write the file anew without what a judge lets go; nothing is written before a first."""
         sweep_unfinished(self.path)
         before, total = _state(self.path), Removed()
-        touched = False
-        for piece, said in self._read(needs_people):
+        for piece, said in self._read(needs_people, suspects):
             gone, counts = judge(piece, said)
             total += counts
-            touched = touched or bool(gone.any())
-        if touched:
-            with (
-                appearing_when_complete(self.path) as unfinished,
-                self.kind.writer(unfinished) as write,
-            ):
-                for piece, said in self._read(needs_people):
-                    gone, _ = judge(piece, said)
-                    write(piece, ~gone)
-                if _state(self.path) != before:
-                    raise DataError(
-                        f"{self.path} was written to while rows were taken out; nothing was "
-                        "changed, call again when nobody writes to it."
-                    )
+            if gone.any():
+                return self._written_anew(judge, needs_people, suspects, before)
+        return total
+
+    def _written_anew(
+        self, judge: Any, needs_people: bool, suspects: Suspects | None, before: Any
+    ) -> Removed:
+        total = Removed()
+        with (
+            appearing_when_complete(self.path) as unfinished,
+            self.kind.writer(unfinished) as write,
+        ):
+            for piece, said in self._read(needs_people, suspects):
+                gone, counts = judge(piece, said)
+                total += counts
+                write(piece, ~gone)
+            if _state(self.path) != before:
+                raise DataError(
+                    f"{self.path} was written to while rows were taken out; nothing was "
+                    "changed, call again when nobody writes to it."
+                )
         return total
 
 
 def _names_nobody(path: Path, names: list[str]) -> str:
     example = f"KeptLog({path.name!r}, columns={{'user_id': {names[0]!r}}})"
     return f"{path} has no column that says whose its rows are; name it, such as {example}."
-
-
-def _parts(piece: Piece, rows: Mask) -> Mask:
-    """Tell the parts of a file by its rows."""
-    told = np.zeros(len(piece.kinds), np.bool_)
-    told[piece.kinds == ROW] = rows
-    return told
 
 
 def _named(piece: Piece, said: Said, needles: Needles) -> Mask:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,12 @@ import pandas as pd
 from recopersona.data.types import Array, Mask
 
 BESIDE, ROW, BROKEN = 0, 1, 2
-"""What a part of a file is: a header or a gap, a row that can be read, one that cannot."""
+"""What a part of a file is: a header, a gap or rows passed over, a row that can be read, one that
+cannot."""
+
+if TYPE_CHECKING:
+    from recopersona.operations.logs.suspects import Suspects
+    from recopersona.operations.needles import Needles
 
 ROWS_OF_A_PIECE = 20_000
 
@@ -35,10 +40,16 @@ class Piece:
     raw: Any
     said: list[dict[str, Any]] = field(default_factory=list)
 
+    def parts(self, rows: Mask) -> Mask:
+        """Tell the parts that some rows are."""
+        told = np.zeros(len(self.kinds), np.bool_)
+        told[self.kinds == ROW] = rows
+        return told
+
     def records(self, rows: Mask) -> list[dict[str, Any]]:
         """Return some rows as they were written, by name."""
         if not self.said:
-            picked: list[dict[str, Any]] = self.raw.filter(rows).to_pylist()
+            picked: list[dict[str, Any]] = self.raw.filter(self.parts(rows)).to_pylist()
             return picked
         return [self.said[row] for row in np.flatnonzero(rows).tolist()]
 
@@ -68,8 +79,16 @@ class PieceFile(ABC):
         """Return the columns of all rows."""
 
     @abstractmethod
-    def pieces(self) -> Iterator[Piece]:
-        """Read the file; memory is that of a piece."""
+    def suspects(self, needles: Needles) -> Suspects | None:
+        """Return what tells the rows that may name somebody; None where every row is to be read."""
+
+    @abstractmethod
+    def has_any(self, suspects: Suspects) -> bool:
+        """Tell whether any row is suspect."""
+
+    @abstractmethod
+    def pieces(self, suspects: Suspects | None = None) -> Iterator[Piece]:
+        """Read all rows, or suspects alone and pass over the rest; memory is that of a piece."""
 
     @abstractmethod
     def writer(self, unfinished: Path) -> AbstractContextManager[WritesPieces]:

@@ -6,15 +6,16 @@ import codecs
 import gzip
 import io
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import IO, Any, NamedTuple, cast
 
 import numpy as np
 import pandas as pd
 
+from recopersona.data.types import Array
 from recopersona.events.files.csv_file import examined
 from recopersona.events.files.csv_records import CsvRecord, csv_records
 from recopersona.events.files.finding import is_compressed, opened
@@ -29,6 +30,14 @@ from recopersona.operations.logs.pieces import (
     PieceFile,
     WritesPieces,
 )
+from recopersona.operations.logs.suspects import (
+    Suspects,
+    are_in,
+    blocks_of,
+    lines_of,
+    suspects_in,
+)
+from recopersona.operations.needles import Needles
 
 
 class _Part(NamedTuple):
@@ -40,13 +49,42 @@ class _Part(NamedTuple):
 class _TextPieces(PieceFile):
     """A file of lines."""
 
-    def pieces(self) -> Iterator[Piece]:
+    def suspects(self, needles: Needles) -> Suspects | None:
+        return suspects_in(self.file, needles)
+
+    def has_any(self, suspects: Suspects) -> bool:
+        return are_in(suspects, self.file)
+
+    def pieces(self, suspects: Suspects | None = None) -> Iterator[Piece]:
         with opened(self.file) as handle:
-            parts = self._parts(handle)
-            while some := list(islice(parts, ROWS_OF_A_PIECE)):
-                said = [part.said for part in some if part.said is not None]
-                kinds = np.array([part.kind for part in some], np.uint8)
-                yield Piece(self._frame(said), kinds, [part.raw for part in some], said)
+            if suspects is None:
+                parts = self._parts(handle)
+                while some := list(islice(parts, ROWS_OF_A_PIECE)):
+                    yield self._piece(some)
+            else:
+                yield from map(self._piece, self._passing_over(handle, suspects))
+
+    def _passing_over(self, handle: IO[bytes], suspects: Suspects) -> Iterator[list[_Part]]:
+        """Read the lines that are suspect, block by block; what lies between them is one part."""
+        read = self._reader()
+        for block in blocks_of(handle):
+            bounds = lines_of(block)
+            parts, done = [], 0
+            for line in self._first_lines(block, bounds, read):
+                parts.append(line)
+                done += len(line.raw)
+            for place in np.flatnonzero(suspects.among(block, bounds)).tolist():
+                start, end = bounds[place : place + 2].tolist()
+                if start >= done:
+                    parts += [_Part(BESIDE, block[done:start])] * (start > done)
+                    parts += [read(block[start:end])]
+                    done = end
+            yield [*parts, *[_Part(BESIDE, block[done:])] * (done < len(block))]
+
+    def _piece(self, parts: list[_Part]) -> Piece:
+        said = [part.said for part in parts if part.said is not None]
+        kinds = np.array([part.kind for part in parts], np.uint8)
+        return Piece(self._frame(said), kinds, [part.raw for part in parts], said)
 
     @contextmanager
     def writer(self, unfinished: Path) -> Iterator[WritesPieces]:
@@ -59,6 +97,16 @@ class _TextPieces(PieceFile):
 
     @abstractmethod
     def _parts(self, handle: IO[bytes]) -> Iterator[_Part]: ...
+
+    @abstractmethod
+    def _reader(self) -> Callable[[bytes], _Part]:
+        """Return what reads a line that is a row of its own."""
+
+    def _first_lines(
+        self, block: bytes, bounds: Array, read: Callable[[bytes], _Part]
+    ) -> Iterator[_Part]:
+        """Read what must be read before any row."""
+        return iter(())
 
     @abstractmethod
     def _frame(self, said: list[dict[str, Any]]) -> pd.DataFrame: ...
@@ -83,19 +131,24 @@ class JsonPieces(_TextPieces):
             return list(dict.fromkeys(name for row in said for name in row))
 
     def _parts(self, handle: IO[bytes]) -> Iterator[_Part]:
-        for line in handle:
-            if not line.strip():
-                yield _Part(BESIDE, line)
-                continue
-            try:
-                value = json_of(line)
-            except (ValueError, RecursionError):
-                value = None
-            yield _Part(ROW, line, value) if isinstance(value, dict) else _Part(BROKEN, line)
+        return map(_json_part, handle)
+
+    def _reader(self) -> Callable[[bytes], _Part]:
+        return _json_part
 
     def _frame(self, said: list[dict[str, Any]]) -> pd.DataFrame:
         kind = JsonLines(strict=False)
         return kind.frame([said], kind.traits(said), ())
+
+
+def _json_part(line: bytes) -> _Part:
+    if not line.strip():
+        return _Part(BESIDE, line)
+    try:
+        value = json_of(line)
+    except (ValueError, RecursionError):
+        value = None
+    return _Part(ROW, line, value) if isinstance(value, dict) else _Part(BROKEN, line)
 
 
 class CsvPieces(_TextPieces):
@@ -115,6 +168,24 @@ class CsvPieces(_TextPieces):
         for record in csv_records(_lines(handle, examined(self.file).encoding)):
             raw = b"".join(cast(_Line, line).raw for line in record.lines)
             yield self._part(record, raw)
+
+    def _reader(self) -> Callable[[bytes], _Part]:
+        self._names = []
+        encoding = examined(self.file).encoding
+
+        def read(raw: bytes) -> _Part:
+            (record,) = csv_records(iter([raw.decode(encoding, "replace")]))
+            return self._part(record, raw)
+
+        return read
+
+    def _first_lines(
+        self, block: bytes, bounds: Array, read: Callable[[bytes], _Part]
+    ) -> Iterator[_Part]:
+        for start, end in pairwise(bounds.tolist()):
+            if self._names:
+                return
+            yield read(block[start:end])
 
     def _part(self, record: CsvRecord, raw: bytes) -> _Part:
         cells = record.cells

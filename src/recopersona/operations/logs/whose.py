@@ -13,6 +13,7 @@ from recopersona.data.event import EVENT_COLUMNS
 from recopersona.data.times import MISSING_TIME
 from recopersona.data.types import Array, Mask
 from recopersona.errors import ColumnError, DataError, hint
+from recopersona.events.called import KINDS
 from recopersona.events.clocks import read_clock
 from recopersona.events.distinct import Distinct
 from recopersona.events.identifiers import is_no_id, text_of
@@ -20,7 +21,6 @@ from recopersona.events.reading import read_events
 from recopersona.events.schemas import Schema, fitting_schema, schema_named
 from recopersona.operations.needles import plain_text
 from recopersona.operations.person import USER, Person
-from recopersona.operations.traces import PEOPLE
 
 _ROW = "row of the log"  # no column of anybody's is called so
 
@@ -62,7 +62,7 @@ class LogWords:
         raw = frame.set_axis([str(name) for name in frame.columns], axis=1)
         events = self._events(raw) if times or not self._is_plain else self._people(raw)
         rows = events.pop(_ROW).to_numpy(dtype=np.int64)
-        for kind in (USER, *PEOPLE, *self.columns):
+        for kind in (*KINDS, *self.columns):
             theirs = self.columns.get(kind, kind)
             if theirs in raw.columns and (kind in self.columns or kind not in events.columns):
                 events[kind] = raw[theirs].take(rows).set_axis(events.index)
@@ -77,7 +77,7 @@ class LogWords:
     def _people(self, raw: pd.DataFrame) -> pd.DataFrame:
         own = {} if self.schema is None else self.schema.columns
         columns = {_ROW: pd.Series(np.arange(len(raw)), index=raw.index)}
-        for kind in (USER, *PEOPLE):
+        for kind in KINDS:
             if (theirs := self.columns.get(kind, own.get(kind, kind))) in raw.columns:
                 columns[kind] = raw[theirs]
         return pd.DataFrame(columns)
@@ -109,7 +109,7 @@ class Said:
     @property
     def kinds(self) -> list[str]:
         """The columns that say who somebody is."""
-        return [name for name in self.events.columns if name == USER or name in PEOPLE]
+        return [name for name in self.events.columns if name in KINDS]
 
     @property
     def unread(self) -> Mask:
