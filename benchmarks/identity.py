@@ -121,14 +121,14 @@ def measured(frames: list[pd.DataFrame]) -> dict[str, Any]:
     matched = rp.match_records(*asked, record="record")
     names = kinds(matched)
     kind = names if "source" in matched else names["record"]
-    graph = rp.IdentityGraph(limits=dict.fromkeys([*names.values(), "linked_person"]))
+    graph = rp.IdentityGraph(limits=dict.fromkeys(names.values()))
     graph.update(rp.from_splink(matched, kind))
     deterministic = figures(profiles(graph, matched), truth, sources)
     deterministic["seconds"] = time.perf_counter() - started
 
     started = time.perf_counter()
     linked, went_by = rp.link_records(*asked, record="record", report=True)
-    graph.update(rp.from_splink(linked, kind), probability="probability")
+    graph.update(rp.from_splink(linked, kind))
     row: dict[str, Any] = figures(profiles(graph, linked), truth, sources)
     row["seconds"] = time.perf_counter() - started
     row |= {

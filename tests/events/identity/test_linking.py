@@ -11,8 +11,8 @@ import pytest
 
 import recopersona as rp
 from recopersona.errors import ColumnError, DataError, MissingExtraError, ParameterError
-from recopersona.events.identity.splink_model import Pairs, settled_prior
-from tests.events.identity.customers import people, with_mistakes
+from recopersona.events.identity.households import Shares
+from tests.events.identity.customers import GIVEN, people, with_mistakes
 
 N = 150
 
@@ -35,12 +35,12 @@ def test_records_with_mistakes_are_found_and_strangers_are_not(found):
     clusters = linked["cluster"].to_numpy()
     assert (clusters[: N * 2 // 3] == clusters[N:]).mean() > 0.95
     assert len(set(clusters[:N])) >= N - 1
-    assert linked.columns.tolist() == ["record", "cluster", "probability"]
+    assert linked.columns.tolist() == ["row", "cluster", "probability"]
 
 
 def test_a_record_alone_has_no_probability(found):
     linked, _ = found
-    sizes = linked.groupby("cluster")["record"].transform("size")
+    sizes = linked.groupby("cluster")["row"].transform("size")
     assert linked["probability"][sizes == 1].isna().all()
     assert linked["probability"][sizes > 1].between(0.3, 1.0).all()
 
@@ -103,10 +103,40 @@ def test_equal_records_of_hundreds_are_found_without_training():
     assert len(set(clusters)) == 200
 
 
-def test_the_prior_is_what_the_scores_speak_for():
-    rows = np.arange(10)
-    pairs = Pairs(rows, rows + 10, np.r_[np.full(4, 60.0), np.full(6, -60.0)])
-    assert settled_prior(pairs, 0.5, 1_000.0) == pytest.approx(0.004)
+def test_the_shares_are_what_the_scores_speak_for():
+    weight = np.r_[np.full(4, 60.0), np.full(6, -60.0), np.full(8, 40.0)]
+    people = np.r_[np.full(4, 40.0), np.full(6, -60.0), np.full(8, 50.0)][:, None]
+    shares = Shares.of(0.1, 1).settled(weight, people, 1_000.0)
+    assert shares.person == pytest.approx(0.004, rel=0.02)
+    assert shares.people == pytest.approx([0.008], rel=0.02)
+
+
+@pytest.fixture(scope="module")
+def families() -> pd.DataFrame:
+    """Nobody twice: couples, children and twins of one address, telephone and surname."""
+    a = people(200)
+    shared = ["surname", "street", "house_number", "postcode", "city"]
+    a["phone"] = [f"0731{row:07}" for row in range(200)]
+    for member in (1, 2, 3):
+        a.loc[member::4, [*shared, "phone"]] = a.loc[::4, [*shared, "phone"]].to_numpy()
+    a.loc[3::40, "dob"] = a.loc[2::40, "dob"].to_numpy()
+    names = np.random.default_rng(5).permuted(np.tile(GIVEN, (50, 1)), axis=1)[:, :4]
+    a["given_name"] = names.ravel()
+    return a.drop(columns=["email", "cluster"])
+
+
+def test_families_and_twins_are_not_one_person(families):
+    assert rp.link_records(families)["cluster"].nunique() >= 198
+    assert rp.match_records(families)["cluster"].nunique() == 200
+
+
+def test_a_person_is_found_among_the_family(families):
+    again = with_mistakes(families.iloc[:100], 1)
+    again["given_name"] = families["given_name"].iloc[:100].to_numpy()
+    linked = rp.link_records(pd.concat([families, again], ignore_index=True))
+    clusters = linked["cluster"].to_numpy()
+    assert (clusters[:100] == clusters[200:]).mean() > 0.9
+    assert len(set(clusters[:200])) >= 190
 
 
 @pytest.mark.parametrize(

@@ -38,19 +38,29 @@ def test_pairs_are_made_clusters_of():
 
 
 def test_links_make_profiles():
-    graph = rp.IdentityGraph(limits={"customer_id": None, "linked_person": 1})
+    graph = rp.IdentityGraph(limits={"customer_id": None})
     graph.update(rp.from_splink(PAIRS), probability="probability")
     assert profiles(graph) == [["u1", "u2"], ["u4", "u5"]]
 
 
-def test_a_graph_without_parameters_takes_the_links():
-    graph = rp.IdentityGraph().update(rp.from_splink(CLUSTERS), probability="probability")
-    assert graph.counts_["links"] == 4
-    assert graph.profile_of(customer_id="u1") == graph.profile_of(linked_person="customer_id:u1")
+def test_a_graph_of_no_settings_takes_links_below_all_certain_ones():
+    graph = rp.IdentityGraph().update(rp.from_splink(PAIRS))
+    assert profiles(graph) == [["u1", "u2"], ["u4", "u5"]]
+    graph.update(pd.DataFrame({"user_id": ["a", "b"], "customer_id": ["u1", "u2"]}))
+    assert ["u1"] in profiles(graph)
+    assert graph.profile_of(customer_id="u1") == "user_id:a"
+    assert rp.IdentityGraph(kinds=["card"]).update(rp.from_splink(PAIRS, "card")).counts_["merges"]
+
+
+def test_more_records_than_a_person_may_have_are_refused_and_counted():
+    found = pd.DataFrame({"record": [f"u{n}" for n in range(9)], "cluster": 0, "probability": 0.9})
+    graph = rp.IdentityGraph().update(rp.from_splink(found))
+    assert max(map(len, profiles(graph))) == 5
+    assert graph.refusals()["reason"].tolist() == ["limit of customer_id: 5"] * 4
 
 
 def test_probable_links_yield_to_certain_ones():
-    graph = rp.IdentityGraph(limits={"customer_id": 2, "linked_person": 1})
+    graph = rp.IdentityGraph(limits={"customer_id": 2})
     graph.update(rp.from_splink(PAIRS), probability="probability")
     graph.update(pd.DataFrame({"customer_id": ["u1", "u9"], "cookie": ["c", "c"]}))
     assert ["u1", "u9"] in profiles(graph)
@@ -62,7 +72,7 @@ def test_exact_agreement_makes_certain_links():
     records = pd.DataFrame([same | {"id": "r1"}, same | {"id": "r2"}])
     links = rp.from_splink(rp.match_records(records, record="id"), "customer_id")
     assert links.columns.tolist() == ["customer_id", "linked_person"]
-    graph = rp.IdentityGraph(limits={"customer_id": None, "linked_person": 1}).update(links)
+    graph = rp.IdentityGraph(limits={"customer_id": None}).update(links)
     assert profiles(graph) == [["r1", "r2"]]
 
 
@@ -74,7 +84,7 @@ def test_two_sources_have_two_kinds():
     links = rp.from_splink(found, {"a": "customer_id", "b": "loyalty_card"})
     assert links["customer_id"].tolist()[0] == "7"
     assert links["loyalty_card"].tolist()[1] == "7"
-    graph = rp.IdentityGraph(limits={"linked_person": 1})
+    graph = rp.IdentityGraph()
     graph.update(links, probability="probability")
     assert graph.profile_of(customer_id="7") == graph.profile_of(loyalty_card="7")
 
@@ -97,6 +107,8 @@ def test_splinks_own_table_is_taken():
         (CLUSTERS.assign(unique_id=None), {}, DataError, "row 0 has no id"),
         (CLUSTERS.assign(cluster_id=None), {}, DataError, "row 0 has no cluster"),
         (CLUSTERS.assign(unique_id="u1"), {}, DataError, "'u1' is in two clusters"),
+        (CLUSTERS.assign(unique_id=range(5)), {}, DataError, "the id 0 is none"),
+        (CLUSTERS.rename(columns={"unique_id": "row"}), {}, ColumnError, "called by their rows"),
         (CLUSTERS.assign(probability=2.0), {}, DataError, "must be from 0 to 1"),
         (CLUSTERS, {"kind": "linked_person"}, ParameterError, "a kind must be a word"),
         (CLUSTERS, {"kind": 7}, ParameterError, "a kind must be a word"),

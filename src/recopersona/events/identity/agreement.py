@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from recopersona.data.columns import as_pandas, like
 from recopersona.data.types import Array
@@ -41,6 +42,11 @@ def match_records(
     Values are compared in canonical form: no accents, titles, blanks or capital letters, dates as
     digits, streets abbreviated alike. Nothing is guessed, and no extra is needed. What agrees with
     a third record agrees: the answer is closed.
+
+    Families have an address, a telephone, an e-mail and a surname in common, and twins a date of
+    birth: without a national id, records that have two given names or two dates of birth stay
+    apart, and so does one that has neither and could be of either. A given name that begins
+    another (``ann``, ``anne``, ``a``) is the same.
 
     Parameters
     ----------
@@ -92,11 +98,17 @@ def match_records(
             f"{_listed(combinations[:3])}; the records say only "
             f"{', '.join(tables.records.table.columns)}."
         )
-    return like(tables.answer(agreeing(tables.records, there)), records)
+    groups = agreeing(tables.records, there, families=on is None)
+    return like(tables.answer(groups), records)
 
 
-def agreeing(records: Records, combinations: Iterable[Sequence[str]] = STRONG) -> Array:
-    """Return the group of each record, int64 (n,), by its first: what a combination agrees in."""
+def agreeing(
+    records: Records, combinations: Iterable[Sequence[str]] = STRONG, *, families: bool = False
+) -> Array:
+    """Return the group of each record, int64 (n,), by its first: what a combination agrees in.
+
+    families  whether to keep those apart whose given names or dates of birth differ
+    """
     table = records.table
     ones, others = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     for names in combinations:
@@ -105,10 +117,41 @@ def agreeing(records: Records, combinations: Iterable[Sequence[str]] = STRONG) -
         whole = table[list(names)].dropna()
         rows = whole.index.to_numpy(np.int64)
         group = whole.groupby(list(names), sort=False).ngroup().to_numpy()
-        _, first = np.unique(group, return_index=True)
+        if families and "national_id" not in names:
+            group = _members(group, [table[name].iloc[rows] for name in _OWN if name in table])
+        _, first, group = np.unique(group, return_index=True, return_inverse=True)
         ones.append(rows[first][group])
         others.append(rows)
     return connected(len(table), np.concatenate(ones), np.concatenate(others))
+
+
+_OWN = ("given", "birth_date")
+
+
+def _members(group: Array, own: list[pd.Series]) -> Array:
+    """Split groups by what members of a family have of their own; int64 (n,), new numbers.
+
+    A group whose values do not contradict each other stays whole. In any other, equal values stay
+    together, and records without one are alone.
+    """
+    for values in own:
+        known = pd.DataFrame({"group": group, "value": values.to_numpy()}).dropna()
+        known = known.drop_duplicates()
+        several = known[known["group"].duplicated(keep=False)]
+        if values.name == "given":
+            longest = several.groupby("group")["value"].agg(lambda names: max(names, key=len))
+            whole = several["group"].map(longest)
+            same = [
+                long.startswith(name) for long, name in zip(whole, several["value"], strict=True)
+            ]
+            at_odds = several["group"][~np.array(same, np.bool_)].unique()
+        else:
+            at_odds = several["group"].unique()
+        code = np.where(np.isin(group, at_odds), pd.factorize(values)[0], 0).astype(np.int64)
+        alone = code < 0
+        code[alone] = int(code.max(initial=0)) + 1 + np.arange(int(alone.sum()))
+        group = pd.factorize(group * (int(code.max(initial=0)) + 1) + code)[0].astype(np.int64)
+    return group
 
 
 def _checked(on: Any) -> tuple[tuple[str, ...], ...]:

@@ -42,10 +42,11 @@ class IdentityGraph(Learning, LoggingIn, Joining, Erasing, Presets):
     ----------
     limits : mapping from kind to int from 1 to 32767, or None, optional
         How many identifiers of a kind one profile may hold; None for any number. What is not
-        named may come once (``user_id``) or five times (every other kind).
+        named may come once (``user_id``), any number of times (``linked_person``) or five times
+        (every other kind).
     priority : list of kinds, optional
         What proves most, the highest first; by default ``user_id``, then ``email``. All other
-        kinds follow in alphabetical order.
+        kinds follow in alphabetical order, and ``linked_person`` at the end.
     kinds : list of kinds, optional
         The columns that are identifiers; by default ``user_id customer_id loyalty_card email
         phone anonymous_id device_id cookie household_id ramp_id``, and the ``linked_person`` of

@@ -14,6 +14,9 @@ from recopersona.data.types import Array
 from recopersona.errors import DataError, ParameterError, hint, shown
 from recopersona.events.called import KINDS, may_name_a_profile
 
+PERSON = "linked_person"
+"""What a person found by records is called: known to every graph, the lowest, without a limit."""
+
 HIGHEST = ("user_id", "email")
 """What proves most, unless `priority` says otherwise."""
 
@@ -23,6 +26,7 @@ BLOCKED = ("^[0-]*$", "-1", "null", "anonymous", "undefined", "none", "nan", "n/
 LARGEST_LIMIT = 32_767
 _MOST_KINDS = 200
 _USUAL_LIMIT = 5
+_LIMITS: Mapping[str, int | None] = {"user_id": 1, PERSON: None}
 _WORDS = frozenset(word for word in BLOCKED if not word.startswith("^"))
 _DIGITS_OF_NOBODY = "0-"
 
@@ -62,12 +66,13 @@ class Kinds:
         limits, blocked = _mapping(limits, "limits"), _mapping(blocked, "blocked")
         highest = HIGHEST if priority is None else _words(priority, "priority")
         known = KINDS if kinds is None else _words(kinds, "kinds")
-        named = {*highest, *known, *limits, *blocked}
+        named = {*highest, *known, *limits, *blocked, PERSON}
         for name in named:
             _require_kind(name)
         if len(named) > _MOST_KINDS:
             raise ParameterError(f"kinds must be at most {_MOST_KINDS}, got {len(named)}.")
-        ordered = (*highest, *sorted(named.difference(highest)))
+        lowest = {PERSON}.difference(highest)
+        ordered = (*highest, *sorted(named.difference(highest, lowest)), *lowest)
         bounds = [_limit(limits, name) if policy == "limits" else 0 for name in ordered]
         patterns = {name: _patterns(name, values) for name, values in blocked.items()}
         return cls(ordered, np.array(bounds, np.int32), patterns)
@@ -95,10 +100,15 @@ class Kinds:
 
     def blocks(self, kind: str, text: str) -> bool:
         """Tell whether a text of a kind is no identifier."""
-        if not text.strip(_DIGITS_OF_NOBODY) or text.lower() in _WORDS:
+        if is_nobody(text):
             return True
         own = self.blocked.get(kind)
         return own is not None and any(pattern.fullmatch(text) for pattern in own)
+
+
+def is_nobody(text: str) -> bool:
+    """Tell whether a text is what programs write where they know nobody, of whatever kind."""
+    return not text.strip(_DIGITS_OF_NOBODY) or text.lower() in _WORDS
 
 
 def written_out(blocked: Any) -> Any:
@@ -162,7 +172,7 @@ def _require_kind(name: Any) -> None:
 
 
 def _limit(limits: Mapping[str, Any], name: str) -> int:
-    limit = limits.get(name, 1 if name == "user_id" else _USUAL_LIMIT)
+    limit = limits.get(name, _LIMITS.get(name, _USUAL_LIMIT))
     if limit is None:
         return 0
     whole = isinstance(limit, (int, np.integer)) and not isinstance(limit, bool)

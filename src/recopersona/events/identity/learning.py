@@ -18,6 +18,7 @@ from recopersona.data.types import Array
 from recopersona.errors import DataError
 from recopersona.events.identity.admitted_links import PAIR, admits_link, admitted_links
 from recopersona.events.identity.arrivals import MISSING, Verdict
+from recopersona.events.identity.kinds import PERSON
 from recopersona.events.identity.knowing import Knowing
 from recopersona.events.identity.links import ALONE, Links, ProbableLinks, Unfit
 from recopersona.events.identity.register import Found, one_column
@@ -84,6 +85,8 @@ class Learning(Knowing):
             self._count_refused(len(frame) - len(may))
             frame = frame.iloc[may]
         times = _times_of(frame)
+        if probability is None and {PERSON, "probability"} <= set(frame.columns):
+            probability = "probability"
         chances = None if probability is None else _probabilities(frame, probability)
         pairs = set(PAIR) <= set(frame.columns)
         found = (

@@ -17,13 +17,13 @@ from recopersona.events.identity.agreement import agreeing
 from recopersona.events.identity.candidates import candidate_pairs
 from recopersona.events.identity.customer_settings import settings_for
 from recopersona.events.identity.grouping import assigned, averaged, connected
+from recopersona.events.identity.households import Shares
 from recopersona.events.identity.record_fields import Records
 from recopersona.events.identity.record_tables import Tables
 from recopersona.events.identity.splink_model import (
     Pairs,
     SplinkModel,
     require_splink,
-    settled_prior,
 )
 
 MOST_PER_RULE = 8
@@ -33,6 +33,7 @@ _FEWEST, _MOST = 200_000, 2_000_000
 _WORTH_A_LOOK = 0.2
 _LARGEST_CROSSING = 4_000
 _HARDLY_ANY = 0.01
+_LESSONS = 4
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,11 @@ def link_records(
     compared where it shares something rare, and groups are joined as long as their pairs match
     with a mean probability of at least ``threshold``.
 
+    Besides one person and two strangers, pairs are weighed as two people of a household: relatives,
+    twins, and namesakes such as father and son, who share address, telephone and surname. How many
+    there are of each is learned, too. Where twins, or people of one name in one household, are
+    nearly as frequent as records of one person, they cannot be told apart for certain.
+
     Parameters
     ----------
     records : dataframe
@@ -106,7 +112,7 @@ def link_records(
     others : dataframe, optional
         A second table: only records across the two are then told to be one person.
     record : str, optional
-        The column of the records' ids; without it they are called by their row, from 0.
+        The column of the records' ids. Without it the answer has ``row``, from 0, for ``record``.
     columns : mapping from str to str, optional
         What a column says, where its name does not tell, such as ``{"surname": "Achternaam"}``.
     ignore : iterable of str
@@ -154,7 +160,7 @@ def link_records(
     >>> people = pd.DataFrame(names, columns=["First name", "Last name"])
     >>> people["dob"] = [f"19{50 + row}-0{1 + row % 9}-{10 + row % 19}" for row in range(40)]
     >>> people["email"] = people["First name"] + "." + people["Last name"] + "@tea.shop"
-    >>> people.loc[40] = ["Anne", "Berg", "1950-01-01", "ann.berg@tea.shop"]
+    >>> people.loc[40] = ["Ann", "Berg", "1950-01-11", "ann.berg@tea.shop"]
     >>> link_records(people)["cluster"].iloc[[0, 1, 2, 40]].tolist()
     [0, 1, 2, 0]
     """
@@ -183,14 +189,14 @@ def _linked(
         alone = np.full(n, np.nan)
         return tables.answer(np.arange(n), alone), _report(records, rules, (), 0.0, one_to_one)
     model = SplinkModel(records.table, settings_for(records), random)
-    pairs, prior = _scored(model, records, first, second)
+    pairs, prior, shares = _scored(model, records, first, second)
     if tables.sizes[1]:
-        one_to_one = _is_one_to_one(tables, pairs, prior) if one_to_one is None else one_to_one
+        one_to_one = _is_one_to_one(tables, pairs, shares) if one_to_one is None else one_to_one
     if tables.sizes[1] and one_to_one:
-        clusters, best = _assigned(tables, pairs, prior, threshold)
+        clusters, best = _assigned(tables, pairs, shares, threshold)
     else:
-        clusters, best = _grouped(model, n, pairs, prior, threshold)
-    went_by = _report(records, rules, tuple(model.passes), prior, one_to_one, len(first))
+        clusters, best = _grouped(model, n, pairs, prior, shares, threshold)
+    went_by = _report(records, rules, tuple(model.passes), shares.person, one_to_one, len(first))
     return tables.answer(clusters, best), went_by
 
 
@@ -210,8 +216,8 @@ def _report(
 
 def _scored(
     model: SplinkModel, records: Records, first: Array, second: Array
-) -> tuple[Pairs, float]:
-    """Learn, score, and see from the scores how many pairs are one person.
+) -> tuple[Pairs, float, Shares]:
+    """Learn, score, and see from the scores how many pairs are one person, and how many relatives.
 
     Strangers are drawn from records of which none agrees with another in strong things: every
     pair of one person among them would make agreement look usual.
@@ -222,7 +228,11 @@ def _scored(
     prior = min(max(_n_pairs(groups), 1.0) / n_all, 0.5)
     model.learn(np.unique(groups), prior)
     pairs = model.scored(first, second, prior)
-    return pairs, settled_prior(pairs, prior, n_all)
+    shares = Shares.of(prior, pairs.people.shape[1])
+    for _ in range(_LESSONS):
+        shares = pairs.settled(shares, n_all)
+        pairs = model.learn_again(pairs, shares)
+    return pairs, prior, pairs.settled(shares, n_all)
 
 
 def _n_pairs(groups: Array) -> float:
@@ -231,15 +241,15 @@ def _n_pairs(groups: Array) -> float:
 
 
 def _grouped(
-    model: SplinkModel, n: int, pairs: Pairs, prior: float, threshold: float
+    model: SplinkModel, n: int, pairs: Pairs, prior: float, shares: Shares, threshold: float
 ) -> tuple[Array, Array]:
     """Group records, looking also at the pairs that groups near each other make."""
-    chances = pairs.probability(prior)
+    chances = pairs.probability(shares)
     groups = averaged(n, pairs.first, pairs.second, chances, max(threshold, 0.5))
     first, second = _crossing(groups, pairs, chances)
     if len(first):
         pairs = pairs.and_more(model.scored(first, second, prior))
-        chances = pairs.probability(prior)
+        chances = pairs.probability(shares)
     groups = averaged(n, pairs.first, pairs.second, chances, threshold)
     return groups, _best(groups, pairs, chances)
 
@@ -277,9 +287,9 @@ def _best(groups: Array, pairs: Pairs, chances: Array) -> Array:
     return np.where(best < 0, np.nan, best)
 
 
-def _is_one_to_one(tables: Tables, pairs: Pairs, prior: float) -> bool:
+def _is_one_to_one(tables: Tables, pairs: Pairs, shares: Shares) -> bool:
     """Tell whether one of two tables by itself has hardly two records of one person."""
-    n_first, chances = tables.sizes[0], pairs.probability(prior)
+    n_first, chances = tables.sizes[0], pairs.probability(shares)
     within = [
         chances[pairs.second < n_first].sum() / max(n_first, 1),
         chances[pairs.first >= n_first].sum() / max(tables.sizes[1], 1),
@@ -287,10 +297,12 @@ def _is_one_to_one(tables: Tables, pairs: Pairs, prior: float) -> bool:
     return bool(max(within) < _HARDLY_ANY)
 
 
-def _assigned(tables: Tables, pairs: Pairs, prior: float, threshold: float) -> tuple[Array, Array]:
-    n_first, chances = tables.sizes[0], pairs.probability(prior)
+def _assigned(
+    tables: Tables, pairs: Pairs, shares: Shares, threshold: float
+) -> tuple[Array, Array]:
+    n_first, chances = tables.sizes[0], pairs.probability(shares)
     across = (pairs.first < n_first) & (pairs.second >= n_first)
-    pairs = Pairs(pairs.first[across], pairs.second[across], pairs.weight[across])
+    pairs = pairs.take(across)
     kept = assigned(pairs.first, pairs.second, chances[across], threshold)
     groups = connected(len(tables.records), pairs.first[kept], pairs.second[kept])
     return groups, _best(groups, pairs, chances[across])

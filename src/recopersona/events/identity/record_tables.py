@@ -14,6 +14,9 @@ from recopersona.events.identity.record_fields import Records, joined, records_o
 
 SOURCES = ("a", "b")
 
+ROW = "row"
+"""The column of what records are called of which no ids are given."""
+
 
 @dataclass(frozen=True, eq=False)
 class Tables:
@@ -21,11 +24,13 @@ class Tables:
 
     records  all of them
     ids      what the caller calls them, object (n,)
+    called   "record", or "row" where ids are rows
     sizes    how many rows each table has
     """
 
     records: Records
     ids: pd.Series
+    called: str
     sizes: tuple[int, int]
 
     @classmethod
@@ -62,12 +67,13 @@ class Tables:
         return cls(
             records,
             pd.concat(ids, ignore_index=True),
+            ROW if record is None else "record",
             (len(first), 0 if second is None else len(second)),
         )
 
     def answer(self, groups: Array, probability: Array | None = None) -> pd.DataFrame:
         """Return a row for every record: its id, its group by number, and how probable that is."""
-        linked = pd.DataFrame({"record": self.ids, "cluster": pd.factorize(groups)[0]})
+        linked = pd.DataFrame({self.called: self.ids, "cluster": pd.factorize(groups)[0]})
         linked["cluster"] = linked["cluster"].astype(np.int64)
         if self.sizes[1]:
             linked.insert(0, "source", np.repeat(SOURCES, self.sizes))

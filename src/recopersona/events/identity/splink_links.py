@@ -11,10 +11,10 @@ import pandas as pd
 from recopersona.data.columns import as_pandas, numbers
 from recopersona.data.types import Array
 from recopersona.errors import ColumnError, DataError, ParameterError, hint, shown
+from recopersona.events.identifiers import text_of
 from recopersona.events.identity.grouping import connected
-
-PERSON = "linked_person"
-"""The kind of identifier that stands for a cluster: all of its records are linked to it."""
+from recopersona.events.identity.kinds import PERSON, is_nobody
+from recopersona.events.identity.record_tables import ROW
 
 _IDS = ("unique_id", "record", "rec_id")
 _CLUSTERS = ("cluster_id", "cluster")
@@ -32,10 +32,9 @@ def from_splink(
     """Return links for an identity graph from what Splink, `link_records` or `match_records` found.
 
     Every record of a cluster is linked to one identifier of the kind ``linked_person``, named by
-    the cluster's first record, such as ``customer_id:17``. With a column ``probability`` the links
-    count after every deterministic one, the more probable first:
-    ``graph.update(links, probability="probability")``; without one (`match_records`) they are
-    deterministic: ``graph.update(links)``.
+    the cluster's first record, such as ``customer_id:17``; ``graph.update(links)`` takes them. With
+    a column ``probability`` they count after every deterministic link, the more probable first;
+    without one (`match_records`) they are deterministic.
 
     Parameters
     ----------
@@ -61,16 +60,16 @@ def from_splink(
     ColumnError
         If columns are missing.
     DataError
-        If ids are missing, probabilities are none, a record is in two clusters, or a source has no
-        kind.
+        If ids are missing or of a kind no graph takes (such as 0), probabilities are none, a record
+        is in two clusters, or a source has no kind.
     ParameterError
         If a kind is no word, or ``threshold`` is out of bounds.
 
     Notes
     -----
     The limits of the graph hold for these links as for all others: a person with 20 records of the
-    kind ``customer_id`` needs ``limits={"customer_id": None, "linked_person": 1}``. Records without
-    ids are called by their rows, and a graph takes no ``0`` for an identifier: give them ids.
+    kind ``customer_id`` needs ``limits={"customer_id": None}``; with the usual limit the graph
+    takes the five most probable, and refuses the rest with that reason.
 
     Examples
     --------
@@ -80,6 +79,9 @@ def from_splink(
       customer_id  linked_person  probability
     0           a  customer_id:a          0.9
     1           c  customer_id:a          0.9
+    >>> from recopersona import IdentityGraph
+    >>> IdentityGraph().update(from_splink(found)).members("customer_id:a")
+    [('customer_id', 'a'), ('customer_id', 'c'), ('linked_person', 'customer_id:a')]
     """
     if not isinstance(threshold, (int, float)) or not 0 <= threshold <= 1:
         raise ParameterError(f"from_splink: threshold must be from 0 to 1, got {threshold!r}.")
@@ -88,14 +90,30 @@ def from_splink(
     if pairs and not any(name in frame for name in _CLUSTERS):
         frame = _clusters_of(frame, record, float(threshold))
         record = "unique_id"
+    if record is None and ROW in frame.columns and not any(name in frame for name in _IDS):
+        raise ColumnError(
+            "from_splink: the records are called by their rows, which a graph would take for ids "
+            "of customers; name their ids, such as link_records(..., record='customer_id')."
+        )
     ids = frame[_named(frame, (record,) if record else _IDS, "the records' ids")]
     if ids.isna().any():
         raise DataError(f"the record in row {int(np.argmax(ids.isna()))} has no id.")
+    _require_somebody(ids)
     groups = frame[_named(frame, _CLUSTERS, "clusters")]
     if groups.isna().any():
         raise DataError(f"the record in row {int(np.argmax(groups.isna()))} has no cluster.")
     kinds = _kinds_of(frame, kind)
     return _links(frame, ids, groups, kinds)
+
+
+def _require_somebody(ids: pd.Series) -> None:
+    """Check that a graph takes the ids: it would drop a person with his record."""
+    for value in ids.tolist():
+        if is_nobody(text_of(value)):
+            raise DataError(
+                f"the id {shown(value)} is none for an identity graph, which takes it for a gap; "
+                "call the records otherwise, such as 'r' + ids.astype('str')."
+            )
 
 
 def _frame_of(clusters: Any) -> pd.DataFrame:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,19 +16,26 @@ import pandas as pd
 from recopersona.data.types import Array
 from recopersona.errors import MissingExtraError
 from recopersona.events.identity.customer_settings import RECORD
+from recopersona.events.identity.households import Shares, weights_of_people
 from recopersona.kernels.blocks import thread_count
 
 FLOOR = 0.001
 """Probability: what is less likely is not kept of the pairs scored."""
 
 _SAMPLE = 500
+_AT_ONCE = 1_000_000
 _MOST_TRAINING_PAIRS = 200_000
 _FEWEST_TRAINING_PAIRS = 30
 _PASSES = (("given", "surname"), ("birth_date",), ("national_id",), ("email",), ("phone",))
 _MORE_PASSES = (("postcode",), ("street",), ("surname", "city"), ("surname",), ("full_name",))
 _LEAST_SHARE = 1e-3
-_DIGITS = 6
-_ROUNDS = 200
+_DIGITS = 4
+_MOST_DIFFERENT = 0.3
+_PAIRS_BELIEVED = 30.0
+_LEAST_OF_FAMILIES = 0.05
+
+Pass = tuple[tuple[str, ...], int]
+"""Columns, and how many pairs of records are equal in them."""
 
 
 @dataclass(frozen=True)
@@ -34,24 +43,51 @@ class Pairs:
     """Pairs of records that match with some probability, sorted by their rows.
 
     first, second  int64 (n_pairs,), rows, the smaller first
-    weight         float64 (n_pairs,), log2 of how much likelier the values are for one person
+    names          tuple of str, the fields compared
+    weights        float32 (n_pairs, n_fields), log2 of how much likelier a field looks like that
+                   for one person than for two strangers
+    levels         int8 (n_pairs, n_fields), which level of likeness: 0 different, -1 missing
     """
 
     first: Array
     second: Array
-    weight: Array
+    names: tuple[str, ...]
+    weights: Array
+    levels: Array
 
-    def probability(self, prior: float) -> Array:
+    @cached_property
+    def weight(self) -> Array:
+        """The sum of all weights, float64 (n_pairs,)."""
+        # Sums in several threads differ in their last digits, which decide nothing here.
+        weight: Array = np.round(self.weights.sum(axis=1, dtype=np.float64), _DIGITS)
+        return weight
+
+    @cached_property
+    def people(self) -> Array:
+        """The weights for two people of a household, float64 (n_pairs, n_kinds)."""
+        people: Array = np.round(weights_of_people(self.weights, self.names), _DIGITS)
+        return people
+
+    def probability(self, shares: Shares) -> Array:
         """Return how probable it is that each pair is one person."""
-        odds = self.weight + np.log2(prior / (1.0 - prior))
-        chances: Array = 1.0 / (1.0 + np.exp2(-odds))
-        return chances
+        return shares.probabilities(self.weight, self.people)[0]
+
+    def settled(self, shares: Shares, n_all_pairs: float) -> Shares:
+        """Return the shares of one person and two people that these pairs speak for."""
+        return shares.settled(self.weight, self.people, n_all_pairs)
+
+    def take(self, rows: Array) -> Pairs:
+        """Return some of the pairs."""
+        arrays = (self.weights[rows], self.levels[rows])
+        return Pairs(self.first[rows], self.second[rows], self.names, *arrays)
 
     def and_more(self, other: Pairs) -> Pairs:
         """Return these and others, sorted."""
         first, second = np.append(self.first, other.first), np.append(self.second, other.second)
-        order = np.lexsort((second, first))
-        return Pairs(first[order], second[order], np.append(self.weight, other.weight)[order])
+        weights = np.concatenate((self.weights, other.weights))
+        levels = np.concatenate((self.levels, other.levels))
+        together = Pairs(first, second, self.names, weights, levels)
+        return together.take(np.lexsort((second, first)))
 
 
 class SplinkModel:
@@ -72,6 +108,7 @@ class SplinkModel:
     ) -> None:
         self.table = table
         self.passes: list[str] = []
+        self._trained: dict[str, Any] = {}
         self._settings = dict(settings)
         self._random = random
 
@@ -88,8 +125,21 @@ class SplinkModel:
         self._settings = settings
 
     def scored(self, first: Array, second: Array, prior: float) -> Pairs:
-        """Score pairs of rows, and keep those of some probability."""
-        settings = self._settings | {"probability_two_random_records_match": prior}
+        """Score pairs of rows, and keep those of some probability; sorted if the pairs are."""
+        parts = [
+            self._scored(first[start : start + _AT_ONCE], second[start : start + _AT_ONCE], prior)
+            for start in range(0, len(first), _AT_ONCE)
+        ]
+        arrays = zip(*((p.first, p.second, p.weights, p.levels) for p in parts), strict=True)
+        one, other, weights, levels = map(np.concatenate, arrays)
+        return Pairs(one, other, tuple(self.table.columns), weights, levels)
+
+    def _scored(self, first: Array, second: Array, prior: float) -> Pairs:
+        settings = self._settings | {
+            "probability_two_random_records_match": prior,
+            "retain_intermediate_calculation_columns": True,
+            "retain_matching_columns": True,  # else Splink does not say the levels
+        }
         with _quiet():
             api, linker = _linker(self.table, settings)
             keys = {"match_key": ["0"] * len(first), "join_key_l": first, "join_key_r": second}
@@ -98,12 +148,50 @@ class SplinkModel:
             scores = linker.inference.predict(
                 threshold_match_probability=FLOOR, warning_mode="never"
             )
-            found = scores.as_pyarrow_table().to_pandas()
-        found = found.sort_values([f"{RECORD}_l", f"{RECORD}_r"])
-        # Sums in several threads differ in their last digits, which decide nothing here.
-        weight = found["match_weight"].to_numpy(np.float64) - np.log2(prior / (1.0 - prior))
+            names = tuple(self.table.columns)
+            listed = [f'"mw_{name}" + "mw_tf_adj_{name}" AS "w_{name}"' for name in names]
+            listed += [f'"gamma_{name}"::TINYINT AS "l_{name}"' for name in names]
+            wanted = f"{RECORD}_l, {RECORD}_r, {', '.join(listed)}"
+            answer = linker.misc.query_sql(
+                f"SELECT {wanted} FROM {scores.physical_name} "  # noqa: S608 - names are our own
+                f"ORDER BY {RECORD}_l, {RECORD}_r"
+            )
+            found = answer.as_pyarrow_table().to_pandas()
         first, second = (found[f"{RECORD}_{side}"].to_numpy(np.int64) for side in "lr")
-        return Pairs(first, second, np.round(weight, _DIGITS))
+        weights = found[[f"w_{name}" for name in names]].to_numpy(np.float32)
+        levels = found[[f"l_{name}" for name in names]].to_numpy(np.int8)
+        return Pairs(first, second, names, weights, levels)
+
+    def learn_again(self, pairs: Pairs, shares: Shares) -> Pairs:
+        """Learn how one person's records agree from pairs by their probability of being one.
+
+        Splink knows one person and strangers; what it took for one person may have been a family.
+        Where families are nearly all there is, nothing is to be learned of one person.
+
+        Returns
+        -------
+        the pairs, by what was learned
+        """
+        chances, people = shares.probabilities(pairs.weight, pairs.people)
+        if chances.sum() < max(_FEWEST_TRAINING_PAIRS, _LEAST_OF_FAMILIES * people.sum()):
+            return pairs
+        weights = pairs.weights.copy()
+        comparisons = deepcopy(self._settings["comparisons"])
+        for field, comparison in enumerate(comparisons):
+            levels = _levels(comparison)[::-1]  # different first, which is level 0
+            found = pairs.levels[:, field]
+            there = found >= 0
+            seen = np.bincount(found[there], chances[there], minlength=len(levels))
+            before = np.array([level["m_probability"] for level in levels])
+            share = (seen + _PAIRS_BELIEVED * before) / (seen.sum() + _PAIRS_BELIEVED)
+            share[0] = min(share[0], _MOST_DIFFERENT)
+            for level, value in zip(levels, share, strict=True):
+                level["m_probability"] = max(float(value), _LEAST_SHARE)
+            _to_one(levels, "m_probability")
+            after = np.array([level["m_probability"] for level in levels])
+            weights[there, field] += np.log2(after / before)[found[there]].astype(np.float32)
+        self._settings = self._settings | {"comparisons": comparisons}
+        return replace(pairs, weights=weights)
 
     def _with_u(self, settings: dict[str, Any], strangers: Array) -> dict[str, Any]:
         """Add how often strangers agree to each level (Splink's u)."""
@@ -121,26 +209,37 @@ class SplinkModel:
 
     def _with_m(self, settings: dict[str, Any]) -> dict[str, Any]:
         """Add how often the records of one person agree (Splink's m), by EM."""
+        passes = list(self._training_passes())
+        while (failed := self._train(settings, passes)) is not None:
+            passes.remove(failed)
+        learned: dict[str, Any] = self._trained
+        for comparison in learned["comparisons"]:
+            _complete_m(_levels(comparison))
+        self.passes = [" + ".join(names) for names, _ in passes]
+        return settings | {"comparisons": learned["comparisons"]}
+
+    def _train(self, settings: dict[str, Any], passes: list[Pass]) -> Pass | None:
+        """Run passes of EM; return the one that fails, after which the linker is of no more use.
+
+        Splink refuses a share that EM has brought down to nothing, and forgets the comparisons
+        that the pass had put aside.
+        """
         from splink import block_on
 
         _, linker = _linker(self.table, settings)
-        self.passes = []
-        for names, n_pairs in self._training_passes():
+        for names, n_pairs in passes:
             try:
                 linker.training.estimate_parameters_using_expectation_maximisation(
                     block_on(*names),
                     estimate_without_term_frequencies=True,
                     max_pairs=_MOST_TRAINING_PAIRS if n_pairs > _MOST_TRAINING_PAIRS else None,
                 )
-            except ValueError:  # Splink refuses a share that EM has brought down to nothing
-                continue
-            self.passes.append(" + ".join(names))
-        learned: dict[str, Any] = linker.misc.save_model_to_json()
-        for comparison in learned["comparisons"]:
-            _complete_m(_levels(comparison))
-        return settings | {"comparisons": learned["comparisons"]}
+            except ValueError:
+                return names, n_pairs
+        self._trained = linker.misc.save_model_to_json()
+        return None
 
-    def _training_passes(self) -> Iterator[tuple[tuple[str, ...], int]]:
+    def _training_passes(self) -> Iterator[Pass]:
         """Yield columns whose equal pairs are one person often enough to learn from."""
         found = 0
         for names in (*_PASSES, *_MORE_PASSES):
@@ -154,21 +253,6 @@ class SplinkModel:
             if n_pairs >= _FEWEST_TRAINING_PAIRS:
                 found += 1
                 yield names, n_pairs
-
-
-def settled_prior(pairs: Pairs, prior: float, n_all_pairs: float) -> float:
-    """Return the share of matches that the scores themselves speak for.
-
-    EM for one unknown: the mean probability of all pairs, of which those not given have none.
-    """
-    smallest, largest = 1.0 / n_all_pairs, 0.5
-    for _ in range(_ROUNDS):
-        before = prior
-        prior = float(pairs.probability(prior).sum()) / n_all_pairs
-        prior = min(max(prior, smallest), largest)
-        if abs(prior - before) < 1e-9 * before:
-            break
-    return prior
 
 
 def _levels(comparison: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -194,9 +278,16 @@ def _complete_u(levels: list[dict[str, Any]], equal: float, n_pairs: float) -> N
 
 
 def _complete_m(levels: list[dict[str, Any]]) -> None:
-    """Give levels of which EM saw nothing a usual share, and none of them next to nothing."""
+    """Give levels of which EM saw nothing a usual share, and none of them next to nothing.
+
+    Where most values are said to be different, EM has learned something else than one person, such
+    as families: all levels have usual shares then.
+    """
     between = 0.15 / max(len(levels) - 2, 1)
     usual = [0.8, *[between] * (len(levels) - 2), 0.05]
+    if _number(levels[-1].get("m_probability"), 0.0) > _MOST_DIFFERENT:
+        for level in levels:
+            level["m_probability"] = None
     for level, share in zip(levels, usual, strict=True):
         level["m_probability"] = max(_number(level.get("m_probability"), share), _LEAST_SHARE)
     _to_one(levels, "m_probability")
@@ -205,7 +296,7 @@ def _complete_m(levels: list[dict[str, Any]]) -> None:
 def _to_one(levels: list[dict[str, Any]], name: str) -> None:
     total = sum(level[name] for level in levels)
     for level in levels:
-        level[name] = float(f"{level[name] / total:.{_DIGITS}g}")
+        level[name] = float(f"{level[name] / total:.6g}")
 
 
 def _number(value: Any, otherwise: float) -> float:
