@@ -147,7 +147,7 @@ def link_records(
 
     Notes
     -----
-    Time: 1,000 records about 2 seconds, 50,000 about a minute on two cores.
+    Time: 1,000 records about 2 seconds, 50,000 about half a minute on two cores.
 
     References
     ----------
