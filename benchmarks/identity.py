@@ -13,8 +13,8 @@ off before anything is asked. Nothing is chosen by the truth, and all sets have 
   them in the same graph;
 - `splink`: the clusters of `link_records` alone.
 
-Precision, recall and F1 are of pairs of records. `f1` is the smallest of all sets. Then the speed
-of links beside SciPy's connected components, and shared devices and a placeholder e-mail
+Precision, recall and F1 are of pairs of records. `f1` is the smallest of all sets. Before them the
+speed of links beside SciPy's connected components, and shared devices and a placeholder e-mail
 (`_identity_links.py`).
 """
 
@@ -160,6 +160,13 @@ def main() -> None:
 
     from _identity_links import links_speed, shared_values
 
+    # First, as long as memory is whole: huge pages get rare behind the work of Splink.
+    speed, shared = links_speed(args.quick), shared_values(args.quick)
+    print(f"{speed['links']:,} links of {speed['identifiers']:,} identifiers: "
+          f"{speed['kernel_s']:.3f} s, SciPy {speed['scipy_s']:.3f} s")  # fmt: skip
+    print(f"shared devices and a placeholder e-mail: largest profile {shared['largest_profile']}, "
+          f"without limits {shared['largest_closure']:,}\n")  # fmt: skip
+
     results = {}
     print(f"{'':20}{'records':>9}{'pairs':>9}   precision recall   F1     seconds")
     for name, files in sets.items():
@@ -172,11 +179,6 @@ def main() -> None:
             print(f"  {what:36}  {told['precision']:.4f}   {told['recall']:.4f}   {told['f1']:.4f}"
                   f"{told['seconds']:8.1f}", flush=True)  # fmt: skip
 
-    speed, shared = links_speed(args.quick), shared_values(args.quick)
-    print(f"\n{speed['links']:,} links of {speed['identifiers']:,} identifiers: "
-          f"{speed['kernel_s']:.3f} s, SciPy {speed['scipy_s']:.3f} s")  # fmt: skip
-    print(f"shared devices and a placeholder e-mail: largest profile {shared['largest_profile']}, "
-          f"without limits {shared['largest_closure']:,}")  # fmt: skip
     print(json.dumps({
         "sets": results,
         "f1": min(row["f1"] for row in results.values()),
