@@ -7,10 +7,12 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from recopersona.errors import DataError, MissingExtraError
 from recopersona.events.reading import read_events
 from recopersona.events.writing import write_events
+from recopersona.operations.traces import find_traces
 
 EVENTS = pd.DataFrame(
     {
@@ -113,3 +115,22 @@ def test_without_pyarrow_the_extra_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(MissingExtraError, match=r'writing parquet .*"recopersona\[arrow\]"'):
         write_events(FLAT, tmp_path / "log.parquet")
+
+
+def test_a_file_without_a_single_group_of_rows_is_a_log_of_no_rows(tmp_path):
+    columns = [(name, pa.string()) for name in ("user_id", "item_id")]
+    parquet.ParquetWriter(tmp_path / "log.parquet", pa.schema(columns)).close()
+    assert len(read_events(tmp_path / "log.parquet")) == 0
+    assert [len(piece) for piece in read_events(tmp_path / "log.parquet", chunk_rows=5)] == [0]
+    assert find_traces([tmp_path / "log.parquet"], ["u-0017"]) == []
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "+02:00"])
+def test_times_keep_their_zone_and_their_gaps(tmp_path, zone):
+    times = pd.Series(pd.to_datetime(["2026-07-01", None])).dt.tz_localize(zone)
+    frame = pd.DataFrame({"user_id": ["anna", "ben"], "item_id": ["tea", "tea"]})
+    write_events(frame.assign(timestamp=times), tmp_path / "log.parquet")
+    schema = parquet.read_schema(tmp_path / "log.parquet")
+    assert schema.field("timestamp").type.tz == zone
+    read = read_events(tmp_path / "log.parquet")["timestamp"]
+    pd.testing.assert_series_equal(read, times.dt.tz_convert("UTC"), check_names=False)

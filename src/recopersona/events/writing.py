@@ -158,13 +158,23 @@ def _from(piece: Any) -> Any:
     arrays, names = [], []
     for place, name in enumerate(map(str, piece.columns)):
         try:
-            arrays.append(pa.array(piece.iloc[:, place], from_pandas=True))
+            arrays.append(_array(piece.iloc[:, place]))
         except (pa.ArrowException, TypeError, ValueError, OverflowError) as problem:
             raise DataError(
                 f"the column {name!r} must hold values of one type, got: {problem}."
             ) from None
         names.append(name)
     return pa.Table.from_arrays(arrays, names=names)
+
+
+def _array(column: pd.Series) -> Any:
+    import pyarrow as pa
+
+    if not isinstance(column.dtype, pd.DatetimeTZDtype):
+        return pa.array(column, from_pandas=True)
+    # Before 26, pyarrow reads times with a zone in a way that pandas warns of.
+    in_utc = pa.array(column.dt.tz_convert(None), from_pandas=True)
+    return in_utc.cast(pa.timestamp(in_utc.type.unit, pa.lib.tzinfo_to_string(column.dtype.tz)))
 
 
 def _type_of_nothing(name: str) -> Any:

@@ -17,7 +17,7 @@ import numpy as np
 
 from recopersona.errors import DataError, RecopersonaError
 from recopersona.events.called import KINDS
-from recopersona.events.files.parquet_file import opened_parquet
+from recopersona.events.files.parquet_file import batches_of, opened_parquet
 from recopersona.events.files.replacing import unfinished_beside
 from recopersona.operations.needles import Needles
 
@@ -176,7 +176,7 @@ def _in_archive(file: Path, needles: Needles) -> Iterator[Trace]:
 def _in_parquet(file: Path, needles: Needles) -> Iterator[Trace]:
     with opened_parquet(file) as parquet:
         first = 0
-        for batch in parquet.iter_batches():
+        for batch in batches_of(parquet):
             for name, column in zip(batch.schema.names, batch.columns, strict=True):
                 for row, which in _in_column(name, column, needles):
                     yield Trace(str(file), f"{name}, row {first + row}", which)

@@ -26,7 +26,7 @@ class ParquetFile(FileKind[Any]):
             if n_rows is None:
                 batches: Iterable[Any] = [parquet.read()]
             else:
-                batches = parquet.iter_batches(batch_size=n_rows)
+                batches = batches_of(parquet, batch_size=n_rows)
             empty = True
             for batch in batches:
                 table = _as_table(batch)
@@ -103,10 +103,16 @@ def _with_gaps(parquet: Any, n_rows: int) -> set[str]:
     integers = [field.name for field in parquet.schema_arrow if types.is_integer(field.type)]
     return {
         name
-        for batch in parquet.iter_batches(batch_size=n_rows, columns=integers)
+        for batch in batches_of(parquet, batch_size=n_rows, columns=integers)
         for name, column in zip(batch.schema.names, batch.columns, strict=True)
         if column.null_count
     }
+
+
+def batches_of(parquet: Any, **options: Any) -> Iterable[Any]:
+    """Walk through an open file; before 26, pyarrow cannot where there is not a single group."""
+    batches: Iterable[Any] = parquet.iter_batches(**options) if parquet.num_row_groups else ()
+    return batches
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from recopersona.data.types import Array, Mask
-from recopersona.events.files.parquet_file import ParquetFile, opened_parquet
+from recopersona.events.files.parquet_file import ParquetFile, batches_of, opened_parquet
 from recopersona.operations.logs.pieces import BESIDE, ROW, Piece, PieceFile, WritesPieces
 from recopersona.operations.logs.suspects import Suspects
 from recopersona.operations.needles import Needles
@@ -31,7 +31,7 @@ class ParquetPieces(PieceFile):
         with opened_parquet(self.file) as parquet:
             return any(
                 suspects_among(batch, suspects).any()
-                for batch in parquet.iter_batches(batch_size=_ROWS)
+                for batch in batches_of(parquet, batch_size=_ROWS)
             )
 
     def pieces(self, suspects: Suspects | None = None) -> Iterator[Piece]:
