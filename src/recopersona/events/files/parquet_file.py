@@ -24,7 +24,7 @@ class ParquetFile(FileKind[Any]):
     def pieces(self, file: Path, n_rows: int | None, report: ReadReport) -> Iterator[Any]:
         with opened_parquet(file) as parquet:
             if n_rows is None:
-                batches: Iterable[Any] = [parquet.read()]
+                batches: Iterable[Any] = [parquet.read()] if parquet.num_row_groups else []
             else:
                 batches = batches_of(parquet, batch_size=n_rows)
             empty = True
