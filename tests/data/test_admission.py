@@ -184,3 +184,14 @@ def test_a_gate_that_answers_neither_yes_nor_no_is_refused(answer):
 def test_a_gate_may_answer_with_any_list_of_truth_values(answer):
     assert Answers(answer).kept(EVENTS) is EVENTS
     assert Answers(()).kept(EVENTS[:0]).empty
+
+
+def test_whoever_may_not_be_known_takes_all_her_events_along():
+    class OfTwoMinds(Bars):
+        def admitted(self, rows, purpose):
+            may = super().admitted(rows, purpose)
+            return np.ones(len(rows), bool) if "timestamp" in rows else may
+
+    shop = Dataset.from_frames(EVENTS).behind(OfTwoMinds(["ben"]))
+    assert shop.users.ids.tolist() == ["anna", "cleo", "dora"]
+    assert shop.log.users.tolist() == [0, 1, 0, 2]
