@@ -207,6 +207,19 @@ def test_cycles_join_once():
     assert reasons(graph) == []
 
 
+def test_a_million_links_on_one_value_bring_no_two_people_together():
+    n = 10**6
+    rows = {
+        "user_id": range(1, n + 1),
+        "cookie": "kiosk",
+        "timestamp": 1_700_000_000 + np.arange(n),
+    }
+    counts = rp.IdentityGraph().update(pd.DataFrame(rows)).counts_
+    assert (counts["links"], counts["merges"], counts["profiles"]) == (n, 1, n + 1)
+    assert counts["refused: limit of user_id: 1"] == 1
+    assert counts["refused: ambiguous"] == n - 2
+
+
 def test_probable_links_count_after_all_others_the_most_probable_first():
     sure = rows(("anna", "d1"), ("ben", "d2"))
     perhaps = pd.DataFrame({"cookie": ["c", "c"], "device_id": ["d1", "d2"], "p": [0.6, 0.9]})
@@ -262,6 +275,20 @@ def test_one_event_in_order_goes_on_without_a_replay():
         graph.profile_of(device_id="new") == graph.profile_of(anonymous_id="c9") == "user_id:anna"
     )
     assert graph.counts_["replays"] == 0
+
+
+def test_events_of_one_time_go_on_by_their_ids():
+    log = [
+        {"user_id": f"u{n % 3}", "cookie": f"c{n}", "timestamp": 1_700_000_000} for n in range(12)
+    ]
+    graph = rp.IdentityGraph()
+    for n, who in enumerate(log):
+        graph.update({**who, "event_id": n})
+    assert (graph.counts_["replays"], graph.counts_["late"]) == (0, 0)
+    whole = rp.IdentityGraph().update(pd.DataFrame(log).assign(event_id=range(12)))
+    assert_alike(graph, whole)
+    graph.update({"user_id": "u9", "cookie": "c1", "timestamp": now, "event_id": 11})
+    assert (graph.counts_["replays"], graph.counts_["late"]) == (1, 1)
 
 
 def test_a_frame_without_identifiers_says_what_to_do():

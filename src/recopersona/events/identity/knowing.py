@@ -19,7 +19,7 @@ from recopersona.events.identity.graph_key import GraphKey
 from recopersona.events.identity.kinds import Kinds
 from recopersona.events.identity.links import ALONE, Links, ProbableLinks, Unfit
 from recopersona.events.identity.membership import Membership
-from recopersona.events.identity.order import Order, in_order
+from recopersona.events.identity.order import Order, event_key, in_order
 from recopersona.events.identity.register import Register, with_none
 from recopersona.events.identity.state import Course, State
 from recopersona.kernels.identity import AGE, ANYBODY, NOBODY
@@ -106,6 +106,13 @@ class Knowing(Part):
 
     # -- the state -------------------------------------------------------------------------
 
+    def _moment_of_last(self) -> tuple[int, tuple[int, Any]]:
+        """Return the time of the last link, and what orders its event among those of that time."""
+        if not len(self.links_):
+            return MISSING_TIME, (0, 0)
+        code = int(self.links_.event_[-1])
+        return int(self.links_.time_[-1]), event_key(self.register_.events_.ids, code)
+
     def _replay(self) -> None:
         """Take all links from the first to the last."""
         order = self._order(self.links_)
@@ -113,7 +120,7 @@ class Knowing(Part):
         self._known: State = self._nobody()
         self._course: Course = Course()
         self._course.append(*self._met().join(order))
-        self._last: int = int(self.links_.time_[-1]) if len(self.links_) else MISSING_TIME
+        self._last: tuple[int, tuple[int, Any]] = self._moment_of_last()
         self._overlay: tuple[State, Course] | None = None
         self._membership: Membership | None = None
 

@@ -21,6 +21,7 @@ from recopersona.events.identity.arrivals import MISSING, Verdict
 from recopersona.events.identity.kinds import PERSON
 from recopersona.events.identity.knowing import Knowing
 from recopersona.events.identity.links import ALONE, Links, ProbableLinks, Unfit
+from recopersona.events.identity.order import event_key
 from recopersona.events.identity.register import Found, one_column
 from recopersona.kernels.identity import link_rows
 
@@ -157,7 +158,7 @@ class Learning(Knowing):
         """Take links that came now: go on where they follow all others, else start again."""
         if not len(links):
             return
-        late = int((links.time_ <= self._last).sum()) if len(self.links_) else 0
+        late = self._n_late(links) if len(self.links_) else 0
         if late:
             self.tally_["late"] += late
             self.tally_["replays"] += 1
@@ -167,8 +168,16 @@ class Learning(Knowing):
         order = self._order(links)
         self.links_.append(order.links)
         self._course.append(*self._met().join(order))
-        self._last = int(order.links.time_[-1])
+        self._last = self._moment_of_last()
         self._overlay = None
+
+    def _n_late(self, links: Links) -> int:
+        """Count links that do not come after all others: of one time, by their event ids."""
+        last, key = self._last
+        late = int((links.time_ < last).sum())
+        ids = self.register_.events_.ids
+        tied = links.event_[links.time_ == last].tolist()
+        return late + sum(event_key(ids, code) <= key for code in tied)
 
     def _pairs_of(self, frame: pd.DataFrame) -> Found:
         """Find the links of a table that says the kinds of both ends of each."""

@@ -86,8 +86,18 @@ def event_ranks(ids: Array, codes: Array) -> Array:
     [3, 2, 1, 0]
     """
     used, places = np.unique(codes, return_inverse=True)
-    keys = [_event_key(ids[code]) if code >= 0 else (0, 0) for code in used.tolist()]
-    return ranks_of(keys)[places]
+    return ranks_of([event_key(ids, code) for code in used.tolist()])[places]
+
+
+def event_key(ids: Array, code: int) -> tuple[int, Any]:
+    """Return what orders events of one time: see `event_ranks`.
+
+    Examples
+    --------
+    >>> event_key(np.array(["b", "10"], dtype=object), 1)
+    (1, 10)
+    """
+    return _key_of(ids[code]) if code >= 0 else (0, 0)
 
 
 def ranks_of(keys: list[Any]) -> Array:
@@ -111,7 +121,7 @@ def since_ever_first(times: Array) -> Array:
     return np.where(missing, present.min() - 1 if len(present) else 0, times)
 
 
-def _event_key(value: Any) -> tuple[int, Any]:
+def _key_of(value: Any) -> tuple[int, Any]:
     if isinstance(value, str):
         return (1, int(value)) if value.isdecimal() and value.isascii() and len(value) < 20 else (
             2, value
