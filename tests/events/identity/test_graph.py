@@ -278,9 +278,8 @@ def test_one_event_in_order_goes_on_without_a_replay():
 
 
 def test_events_of_one_time_go_on_by_their_ids():
-    log = [
-        {"user_id": f"u{n % 3}", "cookie": f"c{n}", "timestamp": 1_700_000_000} for n in range(12)
-    ]
+    now = 1_700_000_000
+    log = [{"user_id": f"u{n % 3}", "cookie": f"c{n}", "timestamp": now} for n in range(12)]
     graph = rp.IdentityGraph()
     for n, who in enumerate(log):
         graph.update({**who, "event_id": n})

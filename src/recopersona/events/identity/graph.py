@@ -69,8 +69,9 @@ class IdentityGraph(Learning, LoggingIn, Joining, Erasing, Presets):
     Attributes
     ----------
     counts_ : Counter
-        Rows, links, identifiers, profiles and merges, and refusals by reason. ``late`` links came
-        at or before the latest time known; each batch with such links is one of ``replays``.
+        Rows, links, identifiers, profiles and merges, and refusals by reason. ``late`` links count
+        before one that is known, or have its time and event id; each batch with such links is one
+        of ``replays``.
 
     Raises
     ------
