@@ -119,7 +119,7 @@ def test_the_key_is_neither_logged_nor_shown(caplog):
 def test_what_cannot_be_hidden_is_said():
     with pytest.raises(ColumnError, match="neither 'user_id' nor 'anonymous_id'"):
         rp.hash_ids(pd.DataFrame({"customer": [1]}), KEY)
-    with pytest.raises(ColumnError, match="need a column 'mial'; did you mean 'mail'"):
+    with pytest.raises(ColumnError, match="needs a column 'mial'; did you mean 'mail'"):
         rp.hash_ids(pd.DataFrame({"mail": ["a"]}), KEY, columns=["mial"])
     with pytest.raises(ParameterError, match="columns must be a list of names, got 'mail'"):
         rp.hash_ids(pd.DataFrame({"mail": ["a"]}), KEY, columns="mail")
