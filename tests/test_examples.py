@@ -7,49 +7,38 @@ from pathlib import Path
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
-def test_the_example_of_features_runs():
+def output_of(name):
     done = subprocess.run(
-        [sys.executable, "-W", "error", str(EXAMPLES / "features.py")],
+        [sys.executable, "-W", "error", str(EXAMPLES / name)],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2_000:]
-    assert "area under the curve" in done.stdout
+    return done.stdout
+
+
+def test_the_example_of_features_runs():
+    said = output_of("features.py")
+    assert "area under the curve" in said
 
 
 def test_the_example_of_strangers_runs():
-    done = subprocess.run(
-        [sys.executable, "-W", "error", str(EXAMPLES / "strangers.py")],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-2_000:]
-    assert "visitor 'stranger' is answered by SegmentPopularity" in done.stdout
+    said = output_of("strangers.py")
+    assert "visitor 'stranger' is answered by SegmentPopularity" in said
 
 
 def test_the_example_of_the_closed_loop_runs():
-    done = subprocess.run(
-        [sys.executable, "-W", "error", str(EXAMPLES / "closed_loop.py")],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-2_000:]
-    assert "expected clicks per request" in done.stdout
+    said = output_of("closed_loop.py")
+    assert "expected clicks per request" in said
 
 
 def test_the_example_of_erasing_a_person_runs():
-    done = subprocess.run(
-        [sys.executable, "-W", "error", str(EXAMPLES / "erase_a_person.py")],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-2_000:]
-    assert "the erasure is complete, verified: True" in done.stdout
-    assert "traces of her after: 0" in done.stdout
+    said = output_of("erase_a_person.py")
+    assert "the erasure is complete, verified: True" in said
+    assert "traces of her after: 0" in said
 
 
 def test_the_example_of_one_person_runs():
-    done = subprocess.run(
-        [sys.executable, "-W", "error", str(EXAMPLES / "one_person.py")],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-2_000:]
-    assert "97% have one profile" in done.stdout
-    assert "only tablets are of several people: True" in done.stdout
-    assert "the model knows her: False" in done.stdout
+    said = output_of("one_person.py")
+    assert "97% have one profile" in said
+    assert "only tablets are of several people: True" in said
+    assert "the model knows her: False" in said

@@ -101,8 +101,7 @@ def _unfit_frame(register: Register, unfit: Unfit) -> pd.DataFrame:
     names = with_none(register.names_.ids)
     keys = [texts[unfit.value_], names[unfit.node_]]
     value_rank, node_rank = (
-        np.unique(np.where(key == None, "", key), return_inverse=True)[1]  # noqa: E711
-        for key in keys
+        np.unique(np.where(pd.isna(key), "", key), return_inverse=True)[1] for key in keys
     )
     rows = np.lexsort(
         (
